@@ -1,0 +1,105 @@
+"""The reference search: breadth-first search in its plainest form, the oracle of all others.
+
+No tables, no fingerprints, no reductions: states are kept whole and compared by value, so its counts are exact and its first
+counterexample is a shortest one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
+from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, VIOLATED, Action, Control, Progress, Result, TraceStep, Violation
+from pmmc_check.model.model import Model, State, Step
+from pmmc_check.properties.checks import Checks, Violated
+from pmmc_check.properties.invariants import Invariant
+
+_REPORT_EVERY_STATES = 2000
+
+
+class ReferenceSearch:
+    """Explores `model` level by level until it is exhausted, an invariant is broken or a limit is reached."""
+
+    def __init__(self, model: Model, invariants: Sequence[Invariant], control: Control) -> None:
+        self.model = model
+        self.checks = Checks(model, invariants)
+        self.control = control
+        self.came_from: dict[State, tuple[Step, State] | None] = {}
+        self.coverage: Counter[Action] = Counter()
+        self.generated_states = 1
+        self.depth = 1
+        self.expanded_states = 0
+
+    def run(self) -> Result:
+        """The whole search."""
+        initial = self.model.initial()
+        self.came_from[initial] = None
+        if broken := self.checks.of_state(initial):
+            return self.result(VIOLATED, violation=Violation(*broken, initial, ()))
+        frontier = [initial]
+        while frontier:
+            following: list[State] = []
+            for state in frontier:
+                if limit := self.limit_reached(len(frontier)):
+                    return self.result(INCONCLUSIVE, limit=limit)
+                if violation := self.expand(state, following):
+                    self.depth += 1
+                    return self.result(VIOLATED, violation=violation)
+            if following and self.depth == self.control.limits.depth_max:
+                return self.result(INCONCLUSIVE, limit=f"depth {self.depth} (--max-depth) was reached; deeper states exist")
+            self.depth += bool(following)
+            frontier = following
+        return self.result(HOLDS)
+
+    def expand(self, state: State, following: list[State]) -> Violation | None:
+        """Takes every step from `state`; new states go to `following`."""
+        self.expanded_states += 1
+        for step, after in self.model.steps(state):
+            self.generated_states += 1
+            self.coverage[Action(step.process.role, step.message.kind)] += 1
+            broken = self.checks.of_step(state, step, after)
+            if after not in self.came_from:
+                self.came_from[after] = (step, state)
+                following.append(after)
+                broken = broken or self.checks.of_state(after)
+            if broken:
+                return self.violation(broken, state, step, after)
+        return None
+
+    def violation(self, broken: Violated, state: State, step: Step, after: State) -> Violation:
+        """The path to `state`, and the step that breaks the invariant."""
+        trace = [TraceStep(step, after)]
+        while (origin := self.came_from[state]) is not None:
+            trace.append(TraceStep(origin[0], state))
+            state = origin[1]
+        return Violation(*broken, state, tuple(reversed(trace)))
+
+    def limit_reached(self, frontier_states: int) -> str | None:
+        """Looks at the limits, and reports progress now and then."""
+        memory_bytes = resident_bytes() if self.expanded_states % _REPORT_EVERY_STATES == 0 else 0
+        if memory_bytes:
+            self.control.report(
+                Progress(self.depth, len(self.came_from), self.generated_states, frontier_states, memory_bytes)
+            )
+        return self.control.limit_reached(len(self.came_from), memory_bytes)
+
+    def result(self, verdict: str, violation: Violation | None = None, limit: str | None = None) -> Result:
+        """What is known now."""
+        return Result(
+            verdict=verdict,
+            config=self.model.config,
+            engine="reference",
+            reductions=(),
+            distinct_states=len(self.came_from),
+            generated_states=self.generated_states,
+            depth=self.depth,
+            seconds=self.control.seconds(),
+            peak_memory_bytes=peak_memory_bytes(),
+            collision_probability=0.0,
+            invariants=tuple(each.name for each in self.checks.invariants),
+            coverage=dict(self.coverage),
+            unneeded=frozenset(),
+            violation=violation,
+            limit=limit,
+        )

@@ -1,0 +1,123 @@
+"""What a search is asked for and what it answers; the same for every engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pmmc_check.config import Config
+from pmmc_check.model.model import State, Step
+
+HOLDS, VIOLATED, INCONCLUSIVE = "holds", "violated", "inconclusive"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a search gives up. None is no limit."""
+
+    states_max: int | None = None
+    depth_max: int | None = None
+    seconds_max: float | None = None
+    memory_bytes_max: int | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A moment of a running search."""
+
+    depth: int
+    distinct_states: int
+    generated_states: int
+    frontier_states: int
+    memory_bytes: int
+
+
+@dataclass
+class Control:
+    """How the caller watches and stops a search: `report` is called now and then, `stop` ends it with what is known so far."""
+
+    limits: Limits = field(default_factory=Limits)
+    report: Callable[[Progress], None] = lambda progress: None
+    stop: bool = False
+    started_at: float = field(default_factory=time.monotonic)
+
+    def seconds(self) -> float:
+        """Since the search was set up."""
+        return time.monotonic() - self.started_at
+
+    def limit_reached(self, distinct_states: int, memory_bytes: int) -> str | None:
+        """Which limit has been reached, as a sentence that says what to do."""
+        limits = self.limits
+        if self.stop:
+            return "interrupted"
+        if limits.states_max is not None and distinct_states >= limits.states_max:
+            return f"{limits.states_max:,} states (--max-states) were reached"
+        if limits.seconds_max is not None and self.seconds() >= limits.seconds_max:
+            return f"{limits.seconds_max:g} seconds (--time-limit) have passed"
+        if limits.memory_bytes_max is not None and memory_bytes >= limits.memory_bytes_max:
+            return (
+                f"memory: the search uses {memory_bytes / 2**20:,.0f} MiB and may use {limits.memory_bytes_max / 2**20:,.0f} MiB; "
+                f"take a smaller configuration, or raise --max-memory"
+            )
+        return None
+
+
+@dataclass(frozen=True)
+class TraceStep:
+    """One delivery of a counterexample, and the global state after it."""
+
+    step: Step
+    after: State
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A counterexample: from `initial`, `trace` leads to a state or takes a step that breaks `invariant`."""
+
+    invariant: str
+    how: str
+    initial: State
+    trace: tuple[TraceStep, ...]
+
+
+@dataclass(frozen=True)
+class Action:
+    """One kind of step: messages of kind `message` delivered to processes of `role`."""
+
+    role: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of a search.
+
+    `distinct_states` are the states expanded or checked, `generated_states` the initial state and all transitions explored; `depth` counts
+    the states on the longest of the shortest paths, the initial state being 1. `coverage` says how often each kind of step was taken, and
+    `unneeded` which kinds a reduction left out because nothing that is checked depends on them.
+    """
+
+    verdict: str
+    config: Config
+    engine: str
+    reductions: tuple[str, ...]
+    distinct_states: int
+    generated_states: int
+    depth: int
+    seconds: float
+    peak_memory_bytes: int
+    collision_probability: float
+    invariants: tuple[str, ...]
+    coverage: dict[Action, int]
+    unneeded: frozenset[Action]
+    violation: Violation | None = None
+    limit: str | None = None
+    bytes_per_state: float = 0.0
+    symmetry_order: int = 1
+
+    def invariant_verdict(self, name: str) -> str:
+        """What this search says of one invariant."""
+        if self.violation is not None and self.violation.invariant == name:
+            return VIOLATED
+        return HOLDS if self.verdict == HOLDS else INCONCLUSIVE

@@ -1,0 +1,107 @@
+"""Content digests: 64-bit numbers that stand for values, the same on every run, machine and order of discovery.
+
+`Digest.of(value)` is an array with one number for each renaming of a symmetry group (the identity first): entry g is the digest of
+the value after renaming g. Only atoms (process identities, commands) are renamed; everything else is composed from its parts, so an image is never built:
+
+    leaf         BLAKE2b of its type and text
+    tuple, state a random-odd-weighted sum of the parts' digests, seeded by the type's name, then mixed
+    frozenset    the sum of the parts' mixed digests, so the order of iteration does not matter
+
+Python's own `hash` is never used. The mixer is the finaliser of SplitMix64 (Steele, Lea, Flood 2014), a bijection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Mapping, Sequence
+from enum import Enum
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pmmc_check.errors import ProtocolError
+
+Digests = NDArray[np.uint64]
+Renaming = Mapping[Hashable, Hashable]
+"""Where each renamed atom goes; atoms that are not named stay."""
+
+_SHIFT_A, _SHIFT_B, _SHIFT_C = np.uint64(30), np.uint64(27), np.uint64(31)
+_FACTOR_A, _FACTOR_B = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+
+
+def mix(values: Digests) -> Digests:
+    """The SplitMix64 finaliser, element by element."""
+    values = (values ^ (values >> _SHIFT_A)) * _FACTOR_A
+    values = (values ^ (values >> _SHIFT_B)) * _FACTOR_B
+    mixed: Digests = values ^ (values >> _SHIFT_C)
+    return mixed
+
+
+def text_digest(text: str) -> int:
+    """64 bits of BLAKE2b."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+_WEIGHTS = np.array([text_digest(f"weight {i}") | 1 for i in range(64)], np.uint64)
+
+
+class Digest:
+    """Digests of values under each of `renamings`."""
+
+    def __init__(self, renamings: Sequence[Renaming] = ({},)) -> None:
+        self.renamings = renamings
+        self._known: dict[tuple[type, Any], Digests] = {}
+        self._atoms = {atom for renaming in renamings for atom in renaming}
+
+    def of(self, value: Any) -> Digests:
+        """One digest for each renaming.
+
+        Raises:
+            ProtocolError: the value is not built of the types that a state may have.
+        """
+        key = (type(value), value)
+        digests = self._known.get(key)
+        if digests is None:
+            digests = self._known[key] = self._compute(value)
+        return digests
+
+    def order(self, value: Any) -> int:
+        """A key that sorts values by content, the same on every run."""
+        return int(self.of(value)[0])
+
+    def _compute(self, value: Any) -> Digests:
+        if isinstance(value, tuple | str) and value in self._atoms:
+            images = [renaming.get(value, value) for renaming in self.renamings]
+            plain = {image: self._structure(image)[0] for image in set(images)}
+            return np.array([plain[image] for image in images], np.uint64)
+        return self._structure(value)
+
+    def _structure(self, value: Any) -> Digests:
+        if isinstance(value, frozenset):
+            parts = [self.of(part) for part in value]
+            return mix(self._sum([mix(part ^ _WEIGHTS[0]) for part in parts]) + self._leaf(f"set {len(parts)}"))
+        if isinstance(value, tuple):
+            return self._record(f"{type(value).__name__} {len(value)}", value)
+        if dataclasses.is_dataclass(value):
+            return self._record(type(value).__name__, [getattr(value, f.name) for f in dataclasses.fields(value)])
+        if value is None or isinstance(value, bool | int | str | bytes | Enum):
+            return self._leaf(f"{type(value).__name__}:{value!r}" if not isinstance(value, Enum) else str(value))
+        raise ProtocolError(
+            f"{value!r} of type {type(value).__name__} cannot be part of a state or message; "
+            f"use frozen dataclasses, tuples, frozensets, numbers and strings"
+        )
+
+    def _record(self, name: str, parts: Sequence[Any]) -> Digests:
+        weighted = [self.of(part) * _WEIGHTS[i % 63 + 1] for i, part in enumerate(parts)]
+        return mix(self._sum(weighted) + self._leaf(name))
+
+    def _sum(self, parts: list[Digests]) -> Digests:
+        total: Digests = np.zeros(len(self.renamings), np.uint64)
+        for part in parts:
+            total = total + part
+        return total
+
+    def _leaf(self, text: str) -> Digests:
+        return np.full(len(self.renamings), text_digest(text), np.uint64)

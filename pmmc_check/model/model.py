@@ -1,0 +1,190 @@
+"""The model: a protocol on a network is a transition system. This is the one place that says what a step is.
+
+A global state is one view for each process. A **view** is all that a process can see or will see: its local state, its inbox,
+and (a history variable in the sense of TLA+) those of its own past messages that invariants speak of and the rest of the state may forget.
+A step delivers one message to one process; everything that follows from it, the creation of scouts and commanders included, belongs
+to that step (conventions 1 and 6 of the protocol page).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from pmmc_check.config import Config
+from pmmc_check.errors import ProtocolError
+from pmmc_check.model.content import Digest
+from pmmc_check.model.network import Inbox, Network, network_named
+from pmmc_check.protocol import PMMC, Protocol
+from pmmc_check.protocol.messages import Message, P2a, Start
+from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send
+from pmmc_check.protocol.values import ROLES, Ballot, ProcessId, commander_id, scout_id
+
+
+class View(NamedTuple):
+    """What one process is and has yet to see."""
+
+    state: Any
+    inbox: Inbox
+    history: frozenset[Message] = frozenset()
+
+
+State = tuple[View, ...]
+"""One view for each of `Model.processes`, in their order."""
+
+
+class Item(NamedTuple):
+    """Something that reaches a process: a message on the network, or its creation."""
+
+    to: ProcessId
+    sender: ProcessId
+    message: Message
+
+
+class Delivery(NamedTuple):
+    """One possible step of one process, before its items reach the others."""
+
+    message: Message
+    view: View
+    items: tuple[Item, ...]
+
+
+class Step(NamedTuple):
+    """What happened: `message` was delivered to `process`."""
+
+    process: ProcessId
+    message: Message
+
+
+RECORDED: tuple[type[Message], ...] = (P2a,)
+"""Kept in the sender's history: C1 and C2 speak of every p2a *ever sent*, which an exited commander and a network that forgets no longer show."""
+
+
+class Model:
+    """PMMC, or a variant of it, in one configuration."""
+
+    def __init__(self, config: Config, protocol: Protocol = PMMC) -> None:
+        self.config = config
+        self.protocol = protocol
+        self.system = config.system()
+        self.network: Network = network_named(config.network)
+        self.processes = _processes(config, self.system)
+        self.index = {process: i for i, process in enumerate(self.processes)}
+        self.roles: dict[ProcessId, Role] = {
+            process: protocol[process.role](process, self.system) for process in self.processes
+        }
+        self.content = Digest()
+        self._outcomes: dict[tuple[ProcessId, Hashable, Message], tuple[Outcome, ...]] = {}
+
+    def initial(self) -> State:
+        """Every leader has its round-0 scout, every request is in flight (convention 2)."""
+        views = [View(Lifecycle.NOT_STARTED, self.network.empty) for _ in self.processes]
+        spawned = (scout_id(Ballot(0, 1)).role, commander_id(Ballot(0, 1), 1).role)
+        sent: list[Item] = []
+        for process in self.processes:
+            if process.role not in spawned:
+                outcome = self.started(process, Start())
+                views[self.index[process]] = View(outcome.state, self.network.empty)
+                sent.extend(self.items(process, outcome.sends))
+        return self.apply(tuple(views), sent)
+
+    def steps(self, state: State) -> Iterator[tuple[Step, State]]:
+        """Every transition from `state`; a delivery that changes nothing is none."""
+        for index, process in enumerate(self.processes):
+            for delivery in self.deliveries(process, state[index]):
+                views = (*state[:index], delivery.view, *state[index + 1 :])
+                after = self.apply(views, delivery.items)
+                if after != state:
+                    yield Step(process, delivery.message), after
+
+    def deliveries(self, process: ProcessId, view: View) -> Iterator[Delivery]:
+        """Each deliverable message with each of its outcomes, in an order that depends on content only."""
+        deliverable = sorted(self.network.deliverable(view.inbox), key=lambda each: self.content.order(each[0]))
+        for message, inbox in deliverable:
+            for outcome in self.outcomes(process, view.state, message):
+                history = view.history | self.recorded(outcome.sends)
+                yield Delivery(message, View(outcome.state, inbox, history), self.items(process, outcome.sends))
+
+    def apply(self, state: State, items: Iterable[Item]) -> State:
+        """The state after all `items` have reached their processes."""
+        views = list(state)
+        for item in items:
+            index = self.index[item.to]
+            views[index] = self.receive(views[index], item)
+        return tuple(views)
+
+    def receive(self, view: View, item: Item) -> View:
+        """What an item does to the view of the process that it reaches."""
+        if isinstance(item.message, Start):
+            outcome = self.started(item.to, item.message)
+            return View(outcome.state, view.inbox, view.history | self.recorded(outcome.sends))
+        return view._replace(inbox=self.network.put(view.inbox, item.sender, item.message))
+
+    def items(self, sender: ProcessId, sends: Iterable[Send]) -> tuple[Item, ...]:
+        """All that `sends` make reach other processes: what a created process sends at once is part of it."""
+        items: list[Item] = []
+        for to, message in sends:
+            items.append(Item(to, sender, message))
+            if isinstance(message, Start):
+                items.extend(self.items(to, self.started(to, message).sends))
+        return tuple(items)
+
+    def started(self, process: ProcessId, start: Start) -> Outcome:
+        """The creation of `process`."""
+        return _called(self.roles[process], "start", (start.command,), self.index)[0]
+
+    def outcomes(self, process: ProcessId, state: Any, message: Message) -> tuple[Outcome, ...]:
+        """The role's step, asked for once (memoised: it is pure, which the first call checks by asking twice).
+
+        Raises:
+            ProtocolError: the step raised, answered twice differently, or returned what is no outcome.
+        """
+        if isinstance(state, Lifecycle):
+            return (Outcome(state),)
+        key = (process, state, message)
+        known = self._outcomes.get(key)
+        if known is None:
+            role = self.roles[process]
+            known = _called(role, "step", (state, message), self.index)
+            if frozenset(known) != frozenset(_called(role, "step", (state, message), self.index)):
+                raise ProtocolError(
+                    f"{type(role).__name__}.step is not deterministic: {process} in state {state} answered {message} "
+                    f"in two ways; a step must be a function of its arguments (no clock, no randomness, no variables of its own)"
+                )
+            known = self._outcomes[key] = tuple(sorted(known, key=self.content.order))
+        return known
+
+    def recorded(self, sends: Iterable[Send]) -> frozenset[Message]:
+        """Those of `sends` that history keeps."""
+        return frozenset(message for _, message in sends if isinstance(message, RECORDED))
+
+
+def _processes(config: Config, system: Any) -> tuple[ProcessId, ...]:
+    """All processes that can ever exist, in the order of `ROLES`."""
+    ballots = [Ballot(r, leader.number) for r in range(config.rounds) for leader in system.leaders]
+    scouts = [scout_id(ballot) for ballot in ballots]
+    commanders = [commander_id(ballot, slot) for ballot in ballots for slot in range(1, config.slots + 1)]
+    everyone = [*system.clients, *system.replicas, *system.leaders, *system.acceptors, *scouts, *commanders]
+    return tuple(sorted(everyone, key=lambda process: (ROLES.index(process.role), process[1:])))
+
+
+def _called(role: Role, method: str, arguments: tuple[Any, ...], known: dict[ProcessId, int]) -> tuple[Outcome, ...]:
+    """Calls a role's method and checks its answer: everything that user code can do wrong is caught here."""
+    name = f"{type(role).__name__}.{method}"
+    shown = ", ".join(map(str, arguments))
+    try:
+        answer = getattr(role, method)(*arguments)
+        outcomes = tuple(dict.fromkeys((answer,) if method == "start" else answer))
+    except Exception as error:
+        raise ProtocolError(f"{name} of {role.me} raised {type(error).__name__}: {error} (called with {shown})") from error
+    for outcome in outcomes:
+        if not isinstance(outcome, Outcome):
+            raise ProtocolError(f"{name} of {role.me} returned {outcome!r}; expected an Outcome(state, sends)")
+        for send in outcome.sends:
+            if not isinstance(send, Send) or not isinstance(send.message, Message):
+                raise ProtocolError(f"{name} of {role.me} sends {send!r}; expected a Send(to, message)")
+            if send.to not in known:
+                raise ProtocolError(f"{name} of {role.me} sends {send.message} to {send.to}, which does not exist here")
+    if not outcomes:
+        raise ProtocolError(f"{name} of {role.me} returned no outcome (called with {shown}); to ignore a message return [Outcome(state)]")
+    return outcomes

@@ -1,0 +1,107 @@
+"""Applies a set of invariants to local states, local steps and combinations of facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from pmmc_check.errors import ProtocolError
+from pmmc_check.model.model import Model, State, Step
+from pmmc_check.properties.invariants import Invariant, RelationInvariant, StateInvariant, StepInvariant
+from pmmc_check.properties.observe import Fact, Observed, by_slot, observe
+from pmmc_check.protocol.messages import Message
+from pmmc_check.protocol.role import Lifecycle, Outcome
+from pmmc_check.protocol.values import ProcessId
+
+
+class Violated(NamedTuple):
+    """Which invariant is broken, and how."""
+
+    invariant: str
+    how: str
+
+
+class Checks:
+    """The invariants to check on one model, sorted by what they need."""
+
+    def __init__(self, model: Model, invariants: Sequence[Invariant]) -> None:
+        self.model = model
+        self.invariants = tuple(invariants)
+        self._state = [each for each in invariants if isinstance(each, StateInvariant)]
+        self._step = [each for each in invariants if isinstance(each, StepInvariant)]
+        self._relation = [each for each in invariants if isinstance(each, RelationInvariant)]
+        self.observed_kinds: frozenset[str] = frozenset().union(*(each.observes for each in self._relation))
+
+    def of_local_state(self, process: ProcessId, state: Any) -> Violated | None:
+        """Checks one local state."""
+        if isinstance(state, Lifecycle):
+            return None
+        for each in self._state:
+            if process.role in each.roles and (how := self._guarded(each, process, each.check, process, state)):
+                return Violated(each.name, how)
+        return None
+
+    def of_local_step(self, process: ProcessId, before: Any, message: Message, outcome: Outcome) -> Violated | None:
+        """Checks one local step."""
+        if isinstance(before, Lifecycle):
+            return None
+        for each in self._step:
+            if process.role in each.roles and (
+                how := self._guarded(each, process, each.check, process, before, message, outcome)
+            ):
+                return Violated(each.name, how)
+        return None
+
+    def of_facts(self, observed: Observed) -> Violated | None:
+        """Checks the facts about one slot."""
+        for each in self._relation:
+            if how := each.check(self.model.system, observed):
+                return Violated(each.name, how)
+        return None
+
+    def facts(
+        self, process: ProcessId, state: Any, inbox: Iterable[Message], history: Iterable[Message]
+    ) -> frozenset[Fact]:
+        """What the selected invariants observe of a view."""
+        try:
+            seen = observe(process, state, inbox, history)
+        except AttributeError as error:
+            raise self._unreadable("observing it", process, error) from error
+        return frozenset(fact for fact in seen if fact.kind in self.observed_kinds)
+
+    def of_state(self, state: State) -> Violated | None:
+        """Checks a global state in full; steps into it excepted."""
+        facts: dict[ProcessId, frozenset[Fact]] = {}
+        for process, view in zip(self.model.processes, state, strict=True):
+            if violated := self.of_local_state(process, view.state):
+                return violated
+            inbox = (message for message, _ in self.model.network.contents(view.inbox))
+            facts[process] = self.facts(process, view.state, inbox, view.history)
+        for slot, observed in sorted(by_slot(facts).items()):
+            if violated := self.of_facts(observed):
+                return violated
+        return None
+
+    def of_step(self, before: State, step: Step, after: State) -> Violated | None:
+        """Checks a global step: every outcome that fits the state it led to."""
+        index = self.model.index[step.process]
+        for outcome in self.model.outcomes(step.process, before[index].state, step.message):
+            if outcome.state == after[index].state and (
+                violated := self.of_local_step(step.process, before[index].state, step.message, outcome)
+            ):
+                return violated
+        return None
+
+    def _guarded(self, invariant: Invariant, process: ProcessId, check: Any, *arguments: Any) -> str | None:
+        try:
+            how: str | None = check(self.model.system, *arguments)
+        except AttributeError as error:
+            raise self._unreadable(f"invariant {invariant.name}", process, error) from error
+        return how
+
+    def _unreadable(self, what: str, process: ProcessId, error: AttributeError) -> ProtocolError:
+        role = type(self.model.roles[process]).__name__
+        return ProtocolError(
+            f"{what} needs a field that the state of {process} ({role}) lacks: {error}; "
+            f"keep the paper's field names, or leave the invariant out with --invariant"
+        )

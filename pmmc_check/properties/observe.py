@@ -1,0 +1,51 @@
+"""What invariants may observe of a process: facts, read off its view.
+
+A fact is about one slot. Invariants that relate processes are evaluated slot by slot, once for each distinct combination of
+observed facts, so everything here must change only when such a fact does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from pmmc_check.protocol.messages import Decision, Message, P2a
+from pmmc_check.protocol.role import Lifecycle
+from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, REPLICA, Ballot, Command, ProcessId
+
+ACCEPTED, PROPOSED, DECIDED = "accepted", "p2a sent", "decided"
+
+
+class Fact(NamedTuple):
+    """`kind` holds for `command` in `slot`, under `ballot` where ballots matter."""
+
+    kind: str
+    slot: int
+    ballot: Ballot
+    command: Command
+
+
+Observed = dict[ProcessId, frozenset[Fact]]
+"""The facts about one slot, of each process that has any."""
+
+
+def observe(process: ProcessId, state: Any, inbox: Iterable[Message], history: Iterable[Message]) -> frozenset[Fact]:
+    """All facts that a view shows. Only a replica's inbox is looked at: a decision counts from the moment it is sent."""
+    facts = {Fact(PROPOSED, each.slot, each.ballot, each.command) for each in history if isinstance(each, P2a)}
+    if process.role == REPLICA:
+        facts.update(Fact(DECIDED, each.slot, BOTTOM, each.command) for each in inbox if isinstance(each, Decision))
+    if not isinstance(state, Lifecycle):
+        if process.role == ACCEPTOR:
+            facts.update(Fact(ACCEPTED, slot, ballot, command) for ballot, slot, command in state.accepted)
+        if process.role == REPLICA:
+            facts.update(Fact(DECIDED, slot, BOTTOM, command) for slot, command in state.decisions)
+    return frozenset(facts)
+
+
+def by_slot(facts: dict[ProcessId, frozenset[Fact]]) -> dict[int, Observed]:
+    """The same facts, sorted by slot."""
+    slots: dict[int, Observed] = {}
+    for process, all_facts in facts.items():
+        for slot in {fact.slot for fact in all_facts}:
+            slots.setdefault(slot, {})[process] = frozenset(fact for fact in all_facts if fact.slot == slot)
+    return slots

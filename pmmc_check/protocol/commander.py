@@ -1,0 +1,66 @@
+"""The commander (figure 6b of the paper): gets one command accepted in one slot by a majority, under one ballot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pmmc_check.protocol.messages import Decision, Message, P2a, P2b, Preempted
+from pmmc_check.protocol.role import Lifecycle, Outcome, Outcomes, Role, Send, broadcast
+from pmmc_check.protocol.values import COMMANDER, Ballot, Command, ProcessId, is_majority, leader_id
+
+
+@dataclass(frozen=True, slots=True)
+class CommanderState:
+    """The command, and who has not answered yet."""
+
+    command: Command
+    waitfor: frozenset[ProcessId]
+
+
+class Commander(Role):
+    """`Commander(b, s, c)`; `(b, s)` is its identity."""
+
+    role = COMMANDER
+    symmetric = True
+
+    def start(self, command: Command | None = None) -> Outcome:
+        """Asks every acceptor to accept `(b, s, command)`."""
+        assert command is not None, "a commander is created with a command"
+        proposal = P2a(self.me.ballot, self.me.slot, command)
+        return Outcome(
+            CommanderState(command, frozenset(self.system.acceptors)), broadcast(self.system.acceptors, proposal)
+        )
+
+    def step(self, state: CommanderState, message: Message) -> Outcomes:
+        """`p2b(a, b')`: counts an acceptance of its own ballot, exits on any other."""
+        if not isinstance(message, P2b):
+            return [Outcome(state)]
+        if message.ballot != self.me.ballot:
+            return [Outcome(Lifecycle.EXITED, self.preempted(message.ballot))]
+        waitfor = state.waitfor - {message.acceptor}
+        if is_majority(len(self.system.acceptors) - len(waitfor), len(self.system.acceptors)):
+            return [
+                Outcome(Lifecycle.EXITED, broadcast(self.system.replicas, Decision(self.me.slot, state.command)))
+            ]
+        return [Outcome(replace(state, waitfor=waitfor))]
+
+    def preempted(self, ballot: Ballot) -> tuple[Send, ...]:
+        """Tells the leader of the ballot that was met, even when it is lower: the paper's "stuck slot"."""
+        return (Send(leader_id(self.me.ballot), Preempted(ballot)),)
+
+    def ignores(self, state: CommanderState, message: Message) -> bool:
+        """A second acceptance of one acceptor: waitfor only shrinks."""
+        return (
+            isinstance(message, P2b)
+            and message.ballot == self.me.ballot
+            and message.acceptor not in state.waitfor
+        )
+
+    def only_halts(
+        self, state: CommanderState | None, message: Message, sender: ProcessId | None
+    ) -> Sequence[Send] | None:
+        """An answer with another ballot ends the commander, whatever its state."""
+        if isinstance(message, P2b) and message.ballot != self.me.ballot:
+            return self.preempted(message.ballot)
+        return None

@@ -1,0 +1,118 @@
+"""The messages of PMMC, one class for each row of the protocol's table; fields are those of the table.
+
+`Start` is no message on the network: creating a scout or commander is part of its leader's step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from pmmc_check.protocol.values import Ballot, Command, ProcessId, PValue
+
+
+def show(value: object) -> str:
+    """`value` as the paper writes it; sets are sorted so that the text is the same on every run."""
+    if isinstance(value, frozenset):
+        return "{" + ", ".join(show(item) for item in sorted(value)) + "}"
+    if isinstance(value, tuple) and type(value) is tuple:
+        return "⟨" + ", ".join(show(item) for item in value) + "⟩"
+    return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Base of all messages: prints as `name(field, ...)`."""
+
+    @property
+    def kind(self) -> str:
+        """The message's name in the protocol's table, in lower case."""
+        return type(self).__name__.lower()
+
+    def __str__(self) -> str:
+        return f"{self.kind}({', '.join(show(getattr(self, field.name)) for field in fields(self))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Message):
+    """client → every replica."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Propose(Message):
+    """replica → every leader of its configuration."""
+
+    slot: int
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class P1a(Message):
+    """scout → every acceptor."""
+
+    ballot: Ballot
+
+
+@dataclass(frozen=True, slots=True)
+class P1b(Message):
+    """acceptor → the scout that asked."""
+
+    acceptor: ProcessId
+    ballot: Ballot
+    accepted: frozenset[PValue]
+
+
+@dataclass(frozen=True, slots=True)
+class P2a(Message):
+    """commander → every acceptor."""
+
+    ballot: Ballot
+    slot: int
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class P2b(Message):
+    """acceptor → the commander that asked."""
+
+    acceptor: ProcessId
+    ballot: Ballot
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted(Message):
+    """scout → its leader."""
+
+    ballot: Ballot
+    pvalues: frozenset[PValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Preempted(Message):
+    """scout or commander → its leader: the higher ballot it met."""
+
+    ballot: Ballot
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Message):
+    """commander → every replica."""
+
+    slot: int
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Response(Message):
+    """replica → client."""
+
+    cid: int
+    result: object
+
+
+@dataclass(frozen=True, slots=True)
+class Start(Message):
+    """leader → the scout or commander that it creates; takes effect within the leader's step."""
+
+    command: Command | None = None

@@ -1,0 +1,112 @@
+"""The replica (figure 1 of the paper): proposes requests for slots, learns decisions and performs them in slot order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pmmc_check.protocol.messages import Decision, Message, Propose, Request, Response
+from pmmc_check.protocol.role import Outcome, Outcomes, Role, Send, broadcast
+from pmmc_check.protocol.values import REPLICA, Command, ProcessId, Reconfigure, SlotCommand
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaState:
+    """The paper's variables; `application` is the paper's `state`, `leaders` the current configuration."""
+
+    leaders: tuple[ProcessId, ...]
+    application: Any
+    slot_in: int = 1
+    slot_out: int = 1
+    requests: frozenset[Command] = frozenset()
+    proposals: frozenset[SlotCommand] = frozenset()
+    decisions: frozenset[SlotCommand] = frozenset()
+
+    def decided_in(self, slot: int) -> list[Command]:
+        """The commands decided in `slot`: at most one while Agreement holds."""
+        return [command for s, command in self.decisions if s == slot]
+
+
+class Replica(Role):
+    """`request`, `decision`, and the functions `propose` and `perform` of the paper."""
+
+    role = REPLICA
+    symmetric = True
+
+    def start(self, command: Command | None = None) -> Outcome:
+        """Nothing proposed, nothing decided; the leaders of the initial configuration."""
+        return Outcome(ReplicaState(self.system.leaders, self.system.application.initial()))
+
+    def step(self, state: ReplicaState, message: Message) -> Outcomes:
+        """`request(c)` or `decision(s, c)`, then `propose()`."""
+        if isinstance(message, Request):
+            return self.propose(replace(state, requests=state.requests | {message.command}), ())
+        if isinstance(message, Decision):
+            decided = replace(state, decisions=state.decisions | {SlotCommand(message.slot, message.command)})
+            return (
+                proposed
+                for performed in self.perform_decided(decided, ())
+                for proposed in self.propose(performed.state, performed.sends)
+            )
+        return [Outcome(state)]
+
+    def perform_decided(self, state: ReplicaState, sends: tuple[Send, ...]) -> Iterator[Outcome]:
+        """While some `(slot_out, c')` is decided: take back a losing proposal for slot_out and perform c'."""
+        decided = state.decided_in(state.slot_out)
+        if not decided:
+            yield Outcome(state, sends)
+        for command in decided:
+            performed = self.perform(self.take_back(state, command), command)
+            yield from self.perform_decided(performed.state, sends + performed.sends)
+
+    def take_back(self, state: ReplicaState, decided: Command) -> ReplicaState:
+        """Drops the proposal for slot_out; when it lost, its command goes back into requests."""
+        mine = frozenset(entry for entry in state.proposals if entry.slot == state.slot_out)
+        lost = {command for _, command in mine if command != decided}
+        return replace(state, proposals=state.proposals - mine, requests=state.requests | lost)
+
+    def perform(self, state: ReplicaState, command: Command) -> Outcome:
+        """Applies `command` unless it was performed before or is a reconfiguration; always advances slot_out."""
+        advanced = replace(state, slot_out=state.slot_out + 1)
+        repeated = any(slot < state.slot_out and each == command for slot, each in state.decisions)
+        if repeated or isinstance(command.operation, Reconfigure):
+            return Outcome(advanced)
+        application, result = self.system.application.apply(state.application, command)
+        return Outcome(
+            replace(advanced, application=application), (Send(command.client, Response(command.cid, result)),)
+        )
+
+    def propose(self, state: ReplicaState, sends: tuple[Send, ...]) -> Iterator[Outcome]:
+        """Moves requests to proposals while the window is open; **any** request may be picked, so one outcome for each."""
+        if not state.requests or not self.window_open(state):
+            yield Outcome(state, sends)
+            return
+        state = self.take_over_configuration(state)
+        if state.decided_in(state.slot_in):
+            yield from self.propose(replace(state, slot_in=state.slot_in + 1), sends)
+            return
+        for command in state.requests:
+            moved = replace(
+                state,
+                slot_in=state.slot_in + 1,
+                requests=state.requests - {command},
+                proposals=state.proposals | {SlotCommand(state.slot_in, command)},
+            )
+            yield from self.propose(moved, sends + broadcast(state.leaders, Propose(state.slot_in, command)))
+
+    def window_open(self, state: ReplicaState) -> bool:
+        """`slot_in < slot_out + WINDOW`, and slot_in within the model's bound."""
+        within = self.system.slots is None or state.slot_in <= self.system.slots
+        return within and state.slot_in < state.slot_out + self.system.window
+
+    def take_over_configuration(self, state: ReplicaState) -> ReplicaState:
+        """A reconfiguration decided in slot `slot_in - WINDOW` takes effect for slot_in."""
+        for command in state.decided_in(state.slot_in - self.system.window):
+            if isinstance(command.operation, Reconfigure):
+                return replace(state, leaders=command.operation.leaders)
+        return state
+
+    def ignores(self, state: ReplicaState, message: Message) -> bool:
+        """A decision that is known: decisions only grow, and everything it could cause was caused when it arrived."""
+        return isinstance(message, Decision) and SlotCommand(message.slot, message.command) in state.decisions

@@ -1,0 +1,123 @@
+"""What a role is: a pure step function, and the claims about it that reductions may use.
+
+A role object belongs to one process and holds nothing but constants (who it is, who the others are, the bounds).
+All that changes is in the state, an immutable value that goes in and comes out:
+
+    step(state, message) -> the possible outcomes, each (state', sends)
+
+There is no clock, no randomness and no I/O here. A process that is not yet created is `Lifecycle.NOT_STARTED`, one that has exited
+is `Lifecycle.EXITED`; it keeps no state, and `step` is not called for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NamedTuple
+
+from pmmc_check.protocol.application import Application, CommandLog
+from pmmc_check.protocol.messages import Message
+from pmmc_check.protocol.values import Command, ProcessId
+
+
+class Lifecycle(Enum):
+    """The states of a process that is not running."""
+
+    NOT_STARTED = "not started"
+    EXITED = "exited"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """Who takes part, and the bounds; the same for every process.
+
+    `slots` and `rounds` bound `propose()` and the ballots for model checking (conventions 3 of the protocol page);
+    None means unbounded. `window` is the paper's WINDOW.
+    """
+
+    clients: tuple[ProcessId, ...]
+    replicas: tuple[ProcessId, ...]
+    leaders: tuple[ProcessId, ...]
+    acceptors: tuple[ProcessId, ...]
+    commands: tuple[Command, ...]
+    window: int
+    slots: int | None = None
+    rounds: int | None = None
+    application: Application = CommandLog()
+
+    def round_exists(self, round_number: int) -> bool:
+        """Whether ballots of this round are within the bound."""
+        return self.rounds is None or round_number < self.rounds
+
+
+class Send(NamedTuple):
+    """One message to one process."""
+
+    to: ProcessId
+    message: Message
+
+
+class Outcome(NamedTuple):
+    """What one step may lead to: the new state and what is sent, in the paper's order."""
+
+    state: Any
+    sends: tuple[Send, ...] = ()
+
+
+Outcomes = Iterable[Outcome]
+
+
+def broadcast(to: Iterable[ProcessId], message: Message) -> tuple[Send, ...]:
+    """`message` to each of `to`."""
+    return tuple(Send(process, message) for process in to)
+
+
+class Role:
+    """The program of one process. Subclasses define `start` and `step`; the claims are optional.
+
+    A claim is honoured only when the very class that is run states it (it is not inherited): whoever changes `step` must state the claims
+    anew, because they are about the new step. A class that states none is checked correctly, with more states.
+    """
+
+    role: str
+    """Which of the six roles this class plays."""
+
+    symmetric: bool = False
+    """Claim: the step treats acceptors, replicas and commands alike, never by number."""
+
+    def __init__(self, me: ProcessId, system: System) -> None:
+        self.me = me
+        self.system = system
+
+    def start(self, command: Command | None = None) -> Outcome:
+        """The initial state, and what the process sends on creation; `command` is what a commander is created with."""
+        raise NotImplementedError(f"{type(self).__name__} does not define start()")
+
+    def step(self, state: Any, message: Message) -> Outcomes:
+        """All outcomes of delivering `message` in `state`: one, but for the choices that the paper leaves open."""
+        raise NotImplementedError(f"{type(self).__name__} does not define step()")
+
+    def ignores(self, state: Any, message: Message) -> bool:
+        """Claim: in `state`, and in every state that can follow it, delivering `message` changes and sends nothing."""
+        return False
+
+    def only_halts(self, state: Any, message: Message, sender: ProcessId | None) -> Sequence[Send] | None:
+        """Claim: now and later, all that delivering `message` can do is to stop this process, or to send messages like the returned ones, or both.
+
+        With `state` None the claim is about every state that this process may have once `sender` exists; else `sender` may be
+        None. "Like": to the same process, of the same kind, with ballots that are no lower. Whether the returned messages matter is asked of
+        their recipients in turn. None makes no claim. Sound for safety only: a process that never stops is a run too.
+        """
+        return None
+
+
+CLAIMS = ("ignores", "only_halts", "symmetric")
+
+
+def states_claim(role_class: type[Role], claim: str) -> bool:
+    """Whether `role_class` itself states `claim`; a claim inherited from the class that it changes does not count."""
+    return claim in vars(role_class)
