@@ -73,7 +73,12 @@ def count(
         tlc = ["-jar", str(jar.resolve()), "-workers", "1", "-deadlock", "PMMC"]
         try:
             run = subprocess.run(
-                java + tlc, cwd=folder, capture_output=True, text=True, timeout=seconds_max
+                java + tlc,
+                cwd=folder,
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=seconds_max,
             )
         except subprocess.TimeoutExpired as expired:
             raise TlcError(f"no result within {seconds_max:g} seconds") from expired
