@@ -19,19 +19,24 @@ _SHIFT = 20
 
 
 class KnownFacts:
-    """An open-addressing set of digests that the kernel reads, and the evaluation of those that it lacks."""
+    """An open-addressing set of digests that the kernel reads, and the evaluation of those that it lacks.
+
+    `observed` holds the reachable combinations themselves, by digest: what a test compares between reductions.
+    """
 
     def __init__(self, checks: Checks, tables: Tables) -> None:
         self.checks = checks
         self.tables = tables
         self.digests: NDArray[np.uint64] = np.zeros(1 << 12, np.uint64)
+        self.observed: dict[int, Observed] = {}
         self._verdicts: dict[int, Violated | None] = {}
 
     def evaluate(self, vector: Sequence[int], slot: int) -> Violated | None:
         """What the facts about slot number `slot` (from 0) break in the state `vector`."""
         digest = sum(self.tables.observed.data[vector, slot].tolist()) & 0xFFFFFFFFFFFFFFFF
         if digest not in self._verdicts:
-            self._verdicts[digest] = self.checks.of_facts(self._observed(vector, slot + 1))
+            self.observed[digest] = self._observed(vector, slot + 1)
+            self._verdicts[digest] = self.checks.of_facts(self.observed[digest])
             self._remember(digest)
         return self._verdicts[digest]
 
