@@ -44,17 +44,15 @@ def kernel(function: Callable[..., Any]) -> Any:
         return numba.njit(function, nogil=True, error_model="numpy", boundscheck=False)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def prefetch(typing_context: Any, array: Any, row: Any) -> Any:
+@intrinsic
+def _prefetch(typing_context: Any, array: Any, row: Any) -> Any:
     """Asks the processor to fetch row `row` of a two-dimensional uint64 array: the look-ups that follow then do not wait for memory."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array_type = signature.args[0]
         struct = context.make_array(array_type)(context, builder, arguments[0])
         offset = builder.mul(arguments[1], ir.Constant(ir.IntType(64), 8 * 2))
-        address = builder.inttoptr(
-            builder.add(builder.ptrtoint(struct.data, ir.IntType(64)), offset), ir.IntType(8).as_pointer()
-        )
+        address = builder.inttoptr(builder.add(builder.ptrtoint(struct.data, ir.IntType(64)), offset), ir.IntType(8).as_pointer())
         i32 = ir.IntType(32)
         function = builder.module.declare_intrinsic(
             "llvm.prefetch", [address.type], ir.FunctionType(ir.VoidType(), [address.type, i32, i32, i32])
@@ -65,7 +63,10 @@ def prefetch(typing_context: Any, array: Any, row: Any) -> Any:
     return types.void(array, types.uint64), generate
 
 
-class _Announce(event.Listener):  # type: ignore[misc]
+prefetch: Any = _prefetch
+
+
+class _Announce(event.Listener):
     """Says once, on stderr, that kernels are being compiled."""
 
     said = False
@@ -82,4 +83,4 @@ class _Announce(event.Listener):  # type: ignore[misc]
 
 def announce_compilation() -> None:
     """From now on the first compilation is announced."""
-    event.register("numba:compile", _Announce())
+    event.register("numba:compile", _Announce())  # type: ignore[no-untyped-call]  # numba has no types

@@ -1,12 +1,13 @@
 """The compiled search: levels of a breadth-first search over view numbers, expanded and stored by kernels.
 
-A level holds the states that are that many deliveries from the initial state, plus one. Steps may stand for several deliveries (deferral), so a
-new state goes to the level it belongs to, and a state reached again by fewer deliveries moves to the lower level, as in Dijkstra's
-algorithm with buckets; the entry that it leaves behind is dropped when its level comes up.
+A level holds the states that are that many deliveries from the initial state, plus one. Steps may stand for several
+deliveries (deferral), so a new state goes to the level it belongs to, and a state reached again by fewer deliveries
+moves to the lower level, as in Dijkstra's algorithm with buckets; the entry that it leaves behind is dropped when its
+level comes up.
 
-Results do not depend on the number of threads: a level is cut into chunks of fixed size, candidates are inserted partition by partition in chunk
-order, and only the work on different chunks, then on different partitions, is shared out.
-"""
+Results do not depend on the number of threads: a level is cut into chunks of fixed size, candidates are inserted
+partition by partition in chunk order, and only the work on different chunks, then on different partitions, is shared
+out."""
 
 from __future__ import annotations
 

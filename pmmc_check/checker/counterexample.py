@@ -1,10 +1,10 @@
 """Rebuilds a counterexample from fingerprints, as single deliveries of the unreduced model.
 
-The store knows each state's predecessor by fingerprint only. From the initial state on, the step is taken that leads to the next fingerprint of the chain;
-with symmetry that is some state of the right orbit, which is as good. Each step is then expanded to the deliveries that it stands for, and
-these are executed once more by the model itself, whose invariants must say the same as the search: what is shown is what the
-protocol's own functions do, whatever the reductions left out.
-"""
+The store knows each state's predecessor by fingerprint only. From the initial state on, the step is taken that leads
+to the next fingerprint of the chain; with symmetry that is some state of the right orbit, which is as good. Each step
+is then expanded to the deliveries that it stands for, and these are executed once more by the model itself, whose
+invariants must say the same as the search: what is shown is what the protocol's own functions do, whatever the
+reductions left out."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from pmmc_check.checker.result import TraceStep, Violation
 from pmmc_check.checker.store import Store
 from pmmc_check.checker.tables import NOT_FILLED, Path, Tables
 from pmmc_check.model.model import Model, State, Step
-from pmmc_check.properties.checks import Checks, Violated
+from pmmc_check.properties.checks import Checks
+from pmmc_check.protocol.messages import Message
+from pmmc_check.protocol.values import ProcessId
 
 
 class Suspect(NamedTuple):
     """Where a violation was met; the least is the one that is shown.
 
-    `level` counts the states on the path to the violation, `invariant` is its number among those checked, `fingerprint` the state's from which, with
-    `process` given, that process reaches the violation by itself.
-    """
+    `level` counts the states on the path to the violation, `invariant` is its number among those checked,
+    `fingerprint` the state's from which, with `process` given, that process reaches the violation by itself."""
 
     level: int
     invariant: int
@@ -96,14 +97,14 @@ def _fingerprint(vector: list[int], tables: Tables) -> int:
 def _breaker(vector: list[int], suspect: Suspect, tables: Tables) -> int:
     """The process that breaks the invariant in `vector`, which may be a renamed image of the state that was met."""
     own = [suspect.process, *range(len(vector))]
-    lengths = {}
+    lengths: dict[int, int] = {}
     for process in own:
         view = vector[process]
         if tables.step_range.data[view, 0] == NOT_FILLED:
             tables.fill_view(view)
         if view in tables.broken_by:
             lengths.setdefault(process, len(tables.broken_by[view].path.deliveries))
-    return min(lengths, key=lambda process: lengths[process])
+    return min(lengths, key=lengths.__getitem__)
 
 
 def _executed(moves: list[Move], tables: Tables, checks: Checks) -> Violation:
@@ -117,25 +118,19 @@ def _executed(moves: list[Move], tables: Tables, checks: Checks) -> Violation:
         for message, choice in move.path.deliveries:
             if broken:
                 break
-            step = Step(process, messages[message])
-            after = _delivered(model, state, step, choice)
-            broken = checks.of_step(state, step, after) or checks.of_state(after)
+            step, after = _delivered(model, state, process, messages[message], choice)
+            broken = checks.of_step(state, step) or checks.of_state(after)
             trace.append(TraceStep(step, after))
             state = after
     assert broken is not None, "the counterexample does not break an invariant when it is executed again"
-    return _violation(broken, initial, trace)
-
-
-def _violation(broken: Violated, initial: State, trace: list[TraceStep]) -> Violation:
     return Violation(broken.invariant, broken.how, initial, tuple(trace))
 
 
-def _delivered(model: Model, state: State, step: Step, choice: int) -> State:
-    """The state after one delivery with the given choice among its outcomes."""
-    index = model.index[step.process]
-    outcome = model.outcomes(step.process, state[index].state, step.message)[choice]
-    items = model.items(step.process, outcome.sends)
-    for delivery in model.deliveries(step.process, state[index]):
-        if delivery.message == step.message and delivery.view.state == outcome.state and delivery.items == items:
-            return model.apply((*state[:index], delivery.view, *state[index + 1 :]), delivery.items)
-    raise AssertionError(f"{step.message} cannot be delivered to {step.process} in the unreduced model")
+def _delivered(model: Model, state: State, process: ProcessId, message: Message, choice: int) -> tuple[Step, State]:
+    """One delivery with the given choice among its outcomes."""
+    index = model.index[process]
+    outcome = model.outcomes(process, state[index].state, message)[choice]
+    for delivery in model.deliveries(process, state[index]):
+        if delivery.message == message and delivery.outcome == outcome:
+            return Step(process, message, outcome), model.taken(state, index, delivery)
+    raise AssertionError(f"{message} cannot be delivered to {process} in the unreduced model")

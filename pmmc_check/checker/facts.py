@@ -1,8 +1,8 @@
 """Which combinations of observed facts have been evaluated: relation invariants are called once for each distinct one.
 
-The kernel adds up the digests of what each process shows about a slot and looks the sum up here. A sum does not depend on the order of the
-processes, so with symmetry, where a process counts by its role, one evaluation serves all renamings of acceptors and replicas.
-"""
+The kernel adds up the digests of what each process shows about a slot and looks the sum up here. A sum does not
+depend on the order of the processes, so with symmetry, where a process counts by its role, one evaluation serves all
+renamings of acceptors and replicas."""
 
 from __future__ import annotations
 

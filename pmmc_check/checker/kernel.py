@@ -1,14 +1,14 @@
 """The compiled inner loops: expand states by table look-ups, insert candidates into the fingerprint table.
 
-Numba compiles these functions once and keeps them on disk. They hold no references to Python objects and run without the interpreter lock, so
-threads run them side by side. Two phases never overlap, so no word of memory is written by two threads:
+Numba compiles these functions once and keeps them on disk. They hold no references to Python objects and run without
+the interpreter lock, so threads run them side by side. Two phases never overlap, so no word of memory is written by
+two threads:
 
     expand   reads the tables and a chunk of the frontier, writes the chunk's own candidates, sorted by partition
     insert   takes the candidates of all chunks for one partition, in chunk order, and owns that partition of the table
 
-Because chunks have a fixed size and partitions are a function of the fingerprint, what `insert` sees, and in which order, does not depend on the number
-of threads.
-"""
+Because chunks have a fixed size and partitions are a function of the fingerprint, what `insert` sees, and in which
+order, does not depend on the number of threads."""
 
 from __future__ import annotations
 
@@ -69,15 +69,33 @@ def known_facts(known: Any, digest: Any) -> Any:
 
 @kernel
 def expand(  # one loop over states, processes and steps; splitting it would only pass its many arrays around
-    vectors: Any, first: Any, last: Any, fingerprints: Any, observed: Any, known: Any, broken: Any,
-    step_range: Any, step_view: Any, step_items: Any, step_halts: Any, item_process: Any, item_bundle: Any,
-    receive_keys: Any, receive_views: Any,
-    parents: Any, found: Any, found_parent: Any, found_step: Any, misses: Any, unknown: Any, counters: Any,
+    vectors: Any,
+    first: Any,
+    last: Any,
+    fingerprints: Any,
+    observed: Any,
+    known: Any,
+    broken: Any,
+    step_range: Any,
+    step_view: Any,
+    step_items: Any,
+    step_halts: Any,
+    item_process: Any,
+    item_bundle: Any,
+    receive_keys: Any,
+    receive_views: Any,
+    parents: Any,
+    found: Any,
+    found_parent: Any,
+    found_step: Any,
+    misses: Any,
+    unknown: Any,
+    counters: Any,
 ) -> None:
     """Takes every step of the states `first` to `last` of `vectors`.
 
-    Writes each state's own fingerprint to `parents`, each changed state to `found*`, missing table entries to `misses`, unevaluated
-    combinations of facts to `unknown`, and the first state with a broken view to `counters`.
+    Writes each state's own fingerprint to `parents`, each changed state to `found*`, missing table entries to
+    `misses`, unevaluated combinations of facts to `unknown`, and the first state with a broken view to `counters`.
     """
     order = fingerprints.shape[1]
     processes = vectors.shape[1]
@@ -116,9 +134,7 @@ def expand(  # one loop over states, processes and steps; splitting it would onl
                 continue
             if broken[view] != 0:
                 weight = broken[view] - 1
-                if weight < counters[BROKEN_WEIGHT] or (
-                    weight == counters[BROKEN_WEIGHT] and parents[i] < parents[counters[BROKEN_STATE]]
-                ):
+                if weight < counters[BROKEN_WEIGHT] or (weight == counters[BROKEN_WEIGHT] and parents[i] < parents[counters[BROKEN_STATE]]):
                     counters[BROKEN_STATE], counters[BROKEN_PROCESS], counters[BROKEN_WEIGHT] = i, p, weight
             before = fingerprints[view]
             for step in range(step_range[view, 0], step_range[view, 1]):
@@ -161,13 +177,24 @@ def expand(  # one loop over states, processes and steps; splitting it would onl
 
 @kernel
 def partition(  # a counting sort
-    count: Any, found: Any, found_parent: Any, found_step: Any, step_weight: Any, recent: Any, level: Any, taken: Any,
-    candidates: Any, candidate_parent: Any, candidate_step: Any, offsets: Any,
+    count: Any,
+    found: Any,
+    found_parent: Any,
+    found_step: Any,
+    step_weight: Any,
+    recent: Any,
+    level: Any,
+    taken: Any,
+    candidates: Any,
+    candidate_parent: Any,
+    candidate_step: Any,
+    offsets: Any,
 ) -> None:
-    """Sorts a chunk's candidates by partition, counts how often each step was `taken`, and leaves out what was just found.
+    """Sorts a chunk's candidates by partition, counts how often each step was `taken`, and leaves out what was just
+    found.
 
-    `recent` remembers fingerprints with the level at which they were found: the same one at the same or a higher level cannot be new.
-    """
+    `recent` remembers fingerprints with the level at which they were found: the same one at the same or a higher
+    level cannot be new."""
     shift = uint64(64 - PARTITION_BITS)
     mask = uint64(recent.shape[0] - 1)
     for each in range(PARTITIONS + 1):
@@ -209,17 +236,38 @@ def table_slot(fingerprint: Any, capacity: Any) -> Any:
 
 @kernel
 def insert(  # one pass over the candidates of one partition
-    table: Any, used: Any, used_max: Any, which: Any, chunk: Any, position: Any, chunks: Any,
-    candidates: Any, candidate_parent: Any, candidate_step: Any, offsets: Any,
-    vectors: Any, parents: Any, level: Any, step_view: Any, step_items: Any, step_weight: Any, owner: Any,
-    item_process: Any, item_bundle: Any, receive_keys: Any, receive_views: Any,
-    new_vectors: Any, new_levels: Any, stale: Any, progress: Any,
+    table: Any,
+    used: Any,
+    used_max: Any,
+    which: Any,
+    chunk: Any,
+    position: Any,
+    chunks: Any,
+    candidates: Any,
+    candidate_parent: Any,
+    candidate_step: Any,
+    offsets: Any,
+    vectors: Any,
+    parents: Any,
+    level: Any,
+    step_view: Any,
+    step_items: Any,
+    step_weight: Any,
+    owner: Any,
+    item_process: Any,
+    item_bundle: Any,
+    receive_keys: Any,
+    receive_views: Any,
+    new_vectors: Any,
+    new_levels: Any,
+    stale: Any,
+    progress: Any,
 ) -> Any:
-    """Inserts candidates from (`chunk`, `position`) on; writes the vectors of those that are new, or reached at a lower level than before.
+    """Inserts candidates from (`chunk`, `position`) on; writes the vectors of those that are new, or reached at a
+    lower level than before.
 
-    A table row is (fingerprint, the predecessor's upper 48 bits with the level in the lower 16). Returns DONE, or why it stopped; `progress` is
-    (chunk, position, used, new) from where to go on.
-    """
+    A table row is (fingerprint, the predecessor's upper 48 bits with the level in the lower 16). Returns DONE, or why
+    it stopped; `progress` is (chunk, position, used, new) from where to go on."""
     capacity = uint64(table.shape[0])
     low = uint64(LEVEL_MASK)
     n_new = 0

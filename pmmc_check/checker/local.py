@@ -1,8 +1,9 @@
-"""What single processes can do, each thing computed once: local states and messages become integers, role steps table entries.
+"""What single processes can do, each thing computed once: local states and messages become integers, role steps table
+entries.
 
-This is the only part of the compiled search that calls roles and invariants. It works on one process at a time: `(state, message)`, never on
-global states, so its work grows with the few things that a process can see and not with the many states of the whole.
-"""
+This is the only part of the compiled search that calls roles and invariants. It works on one process at a time:
+`(state, message)`, never on global states, so its work grows with the few things that a process can see and not with
+the many states of the whole."""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ class LocalOutcome(NamedTuple):
 class Locals:
     """The interned local states, messages and steps of all processes of a model.
 
-    `harmless` counts which messages a reduction let go, by recipient's role and message kind.
+    `dropped` names the kinds of messages that a reduction let go, by the recipient's role.
     """
 
     def __init__(self, model: Model, checks: Checks, reductions: Reductions, digest: Digest) -> None:
@@ -65,9 +66,7 @@ class Locals:
         self._facts: dict[tuple[StateId, frozenset[MessageId], History], frozenset[Fact]] = {}
         self._violated: dict[StateId, Violated | None] = {}
         self._claims = {
-            (role.role, claim): states_claim(role, claim)
-            for role in model.protocol.values()
-            for claim in ("ignores", "only_halts")
+            (role.role, claim): states_claim(role, claim) for role in model.protocol.values() for claim in ("ignores", "only_halts")
         }
         self._first_state = {process: view.state for process, view in zip(model.processes, model.initial(), strict=True)}
 
@@ -197,4 +196,7 @@ class Locals:
         if not self.reductions.halting or not self._claims[process.role, "only_halts"]:
             return False
         sends: Iterable[Send] | None = self.model.roles[process].only_halts(state, message, sender)
-        return sends is not None and all(self._harmless(to, None, each, process) for to, each in sends)
+        harmless = sends is not None and all(self._harmless(to, None, each, process) for to, each in sends)
+        if harmless:
+            self.dropped.add((process.role, message.kind))
+        return harmless

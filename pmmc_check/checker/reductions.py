@@ -1,29 +1,33 @@
 """The reductions of the compiled search: what each leaves out, and why that is sound.
 
-All keep the verdict of every invariant in `properties.invariants`, the reachable combinations of observed facts (symmetry: up to renaming), and
-the length of a shortest counterexample. None is sound for progress properties unless its entry says so.
+All keep the verdict of every invariant in `properties.invariants`, the reachable combinations of observed facts
+(symmetry: up to renaming), and the length of a shortest counterexample. None is sound for progress properties unless
+its entry says so.
 
 inert
-    A message that can have no effect in any future of its recipient leaves the recipient's view. Delivering it is no transition, now or later,
-    so runs with and without it are the same but for that message. The roles state it (`Role.ignores`); an exited process ignores everything.
-    Sound for progress, too.
+    A message that can have no effect in any future of its recipient leaves the recipient's view. Delivering it is no
+    transition, now or later, so runs with and without it are the same but for that message. The roles state it
+    (`Role.ignores`); an exited process ignores everything. Sound for progress, too.
 
 halting
-    A delivery whose only effect is that some process stops need not happen: no network forces a delivery, and in the run where it does not happen the
-    process merely does nothing further. All that is observed is the same, and the run is shorter. It cascades: a message that can only lead to such
-    deliveries (a p2b with a higher ballot in the last round leads to a preemption that can only retire a leader) leaves the view, too
-    (`Role.only_halts`). Not sound for progress, nor on a network where an undelivered message holds up others.
+    A delivery whose only effect is that some process stops need not happen: no network forces a delivery, and in the
+    run where it does not happen the process merely does nothing further. All that is observed is the same, and the
+    run is shorter. It cascades: a message that can only lead to such deliveries (a p2b with a higher ballot in the
+    last round leads to a preemption that can only retire a leader) leaves the view, too (`Role.only_halts`). Not
+    sound for progress, nor on a network where an undelivered message holds up others.
 
 deferral
-    A step that sends nothing and changes nothing that an invariant observes commutes with every step of every other process: it reads and
-    writes only its own process's view, and others only add to that view. So it can be put off until just before the next visible step of
-    the same process; where none follows, it can be left out. A step of the reduced search is "some internal steps, then one visible step",
-    and its weight is the number of deliveries. Levels are counted in deliveries, which keeps shortest counterexamples shortest. Invariants of one
-    process are checked on every local state that the internal steps lead to, while the view's steps are computed.
+    A step that sends nothing and changes nothing that an invariant observes commutes with every step of every other
+    process: it reads and writes only its own process's view, and others only add to that view. So it can be put off
+    until just before the next visible step of the same process; where none follows, it can be left out. A step of the
+    reduced search is "some internal steps, then one visible step", and its weight is the number of deliveries. Levels
+    are counted in deliveries, which keeps shortest counterexamples shortest. Invariants of one process are checked on
+    every local state that the internal steps lead to, while the view's steps are computed.
 
 symmetry
-    Renaming acceptors, replicas or commands maps runs to runs, because no role looks at their numbers. (Leaders are ordered by their ballots
-    and stay.) States are identified up to renaming by the least fingerprint of their images; see `checker.symmetry`.
+    Renaming acceptors, replicas or commands maps runs to runs, because no role looks at their numbers. (Leaders are
+    ordered by their ballots and stay.) States are identified up to renaming by the least fingerprint of their images;
+    see `checker.symmetry`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The set of visited states: an open-addressing hash table of fingerprints, with each state's predecessor and level.
 
-16 bytes a place: the fingerprint, and the upper 48 bits of the predecessor's fingerprint with the level in the lower 16. The table is split into
-partitions by the fingerprint's top bits; each grows by itself, so growing never needs twice the memory. The places' use stays between 0.53 and
-0.75, that is 21 to 30 bytes a state.
-"""
+16 bytes a place: the fingerprint, and the upper 48 bits of the predecessor's fingerprint with the level in the lower
+16. The table is split into partitions by the fingerprint's top bits; each grows by itself, so growing never needs
+twice the memory. The places' use stays between 0.53 and 0.75, that is 21 to 30 bytes a state."""
 
 from __future__ import annotations
 
@@ -36,9 +35,7 @@ class Store:
     """The visited states."""
 
     def __init__(self) -> None:
-        self.tables: list[NDArray[np.uint64]] = [
-            np.zeros((_CAPACITY_FIRST, 2), np.uint64) for _ in range(kernel.PARTITIONS)
-        ]
+        self.tables: list[NDArray[np.uint64]] = [np.zeros((_CAPACITY_FIRST, 2), np.uint64) for _ in range(kernel.PARTITIONS)]
         self.used = [0] * kernel.PARTITIONS
 
     @property

@@ -1,18 +1,19 @@
 """The symmetry group of a configuration: all renamings of acceptors, of replicas, and of commands with their clients.
 
-The compiled search keeps, for each view, one number for each renaming g: the digest of the view's image under g (`model.content`). A global
-state's image under g has the XOR of the g-numbers of its views as fingerprint, so the least of these over g is the same for all
-states of one orbit: a canonical fingerprint, at the price of some look-ups. No state is ever renamed.
+The compiled search keeps, for each view, one number for each renaming g: the digest of the view's image under g
+(`model.content`). A global state's image under g has the XOR of the g-numbers of its views as fingerprint, so the
+least of these over g is the same for all states of one orbit: a canonical fingerprint, at the price of some look-ups.
+No state is ever renamed.
 
-Soundness: renaming is an automorphism of the transition system when every role treats the renamed identities alike (`Role.symmetric`, tested by
-renaming states and messages of every role), the initial state is fixed by it (all acceptors start alike, all commands are sent to all
-replicas), and invariants do not mention numbers.
-"""
+Soundness: renaming is an automorphism of the transition system when every role treats the renamed identities alike
+(`Role.symmetric`, tested by renaming states and messages of every role), the initial state is fixed by it (all
+acceptors start alike, all commands are sent to all replicas), and invariants do not mention numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from itertools import permutations, product
+from math import factorial
 
 from pmmc_check.model.content import Renaming
 from pmmc_check.protocol.role import System
@@ -32,10 +33,10 @@ def renamings(system: System) -> list[Renaming]:
     ]
     factors: list[list[Renaming]] = []
     order = 1
-    for factor in sorted((_permuted(kind) for kind in kinds), key=len):
-        if order * len(factor) <= ORDER_MAX:
-            order *= len(factor)
-            factors.append(factor)
+    for kind in sorted(kinds, key=len):
+        if order * factorial(len(kind)) <= ORDER_MAX:
+            order *= factorial(len(kind))
+            factors.append(_permuted(kind))
     return [{atom: image for part in chosen for atom, image in part.items()} for chosen in product(*factors)]
 
 

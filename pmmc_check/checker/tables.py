@@ -1,7 +1,8 @@
 """Views and their steps as integer tables: what the compiled kernel looks up.
 
-A view (local state, inbox, history) is interned to an integer; a global state is one such integer for each process. The kernel meets
-a view or a (view, bundle) pair that has no entry yet, reports it, and `fill_view` or `fill_receive` computes the entry once. Tables only grow.
+A view (local state, inbox, history) is interned to an integer; a global state is one such integer for each process.
+The kernel meets a view or a (view, bundle) pair that has no entry yet, reports it, and `fill_view` or `fill_receive`
+computes the entry once. Tables only grow.
 
     owner[v]            the process (its number) that v is a view of
     step_range[v]       the steps of view v in the step arrays; -1: not filled yet
@@ -13,8 +14,8 @@ a view or a (view, bundle) pair that has no entry yet, reports it, and `fill_vie
     observed[v, slot]   a digest of what invariants observe of v about the slot; 0 when nothing
     broken[v]           1 + the deliveries after which v, by internal steps, breaks an invariant of its own; 0 when it never does
 
-With deferral, filling a view walks all local states that its internal steps lead to (breadth first, so weights are least), and its steps
-are the visible steps of all of them. Why that loses nothing is told in `checker.reductions`.
+With deferral, filling a view walks all local states that its internal steps lead to (breadth first, so weights are
+least), and its steps are the visible steps of all of them. Why that loses nothing is told in `checker.reductions`.
 """
 
 from __future__ import annotations
@@ -201,9 +202,7 @@ class Tables:
         self.step_halts.append(halts)
         self.paths.append(path)
 
-    def _steps(
-        self, start: LocalView
-    ) -> tuple[dict[StepKey, Path], LocalViolation | None]:
+    def _steps(self, start: LocalView) -> tuple[dict[StepKey, Path], LocalViolation | None]:
         """The steps of a view, each with a shortest path, and a shortest local violation."""
         steps: dict[StepKey, Path] = {}
         violations: list[LocalViolation] = []

@@ -1,10 +1,9 @@
 """The model: a protocol on a network is a transition system. This is the one place that says what a step is.
 
-A global state is one view for each process. A **view** is all that a process can see or will see: its local state, its inbox,
-and (a history variable in the sense of TLA+) those of its own past messages that invariants speak of and the rest of the state may forget.
-A step delivers one message to one process; everything that follows from it, the creation of scouts and commanders included, belongs
-to that step (conventions 1 and 6 of the protocol page).
-"""
+A global state is one view for each process. A **view** is all that a process can see or will see: its local state,
+its inbox, and (a history variable in the sense of TLA+) those of its own past messages that invariants speak of and
+the rest of the state may forget. A step delivers one message to one process; everything that follows from it, the
+creation of scouts and commanders included, belongs to that step (conventions 1 and 6 of the protocol page)."""
 
 from __future__ import annotations
 
@@ -42,22 +41,24 @@ class Item(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """One possible step of one process, before its items reach the others."""
+    """One possible step of one process: its view after, and what it does to the others."""
 
     message: Message
+    outcome: Outcome
     view: View
-    items: tuple[Item, ...]
 
 
 class Step(NamedTuple):
-    """What happened: `message` was delivered to `process`."""
+    """What happened: `message` was delivered to `process`, with this outcome."""
 
     process: ProcessId
     message: Message
+    outcome: Outcome
 
 
 RECORDED: tuple[type[Message], ...] = (P2a,)
-"""Kept in the sender's history: C1 and C2 speak of every p2a *ever sent*, which an exited commander and a network that forgets no longer show."""
+"""Kept in the sender's history: C1 and C2 speak of every p2a *ever sent*, and neither an exited commander nor a network
+that forgets still shows it."""
 
 
 class Model:
@@ -70,9 +71,7 @@ class Model:
         self.network: Network = network_named(config.network)
         self.processes = _processes(config, self.system)
         self.index = {process: i for i, process in enumerate(self.processes)}
-        self.roles: dict[ProcessId, Role] = {
-            process: protocol[process.role](process, self.system) for process in self.processes
-        }
+        self.roles: dict[ProcessId, Role] = {process: protocol[process.role](process, self.system) for process in self.processes}
         self.content = Digest()
         self._outcomes: dict[tuple[ProcessId, Hashable, Message], tuple[Outcome, ...]] = {}
 
@@ -92,10 +91,9 @@ class Model:
         """Every transition from `state`; a delivery that changes nothing is none."""
         for index, process in enumerate(self.processes):
             for delivery in self.deliveries(process, state[index]):
-                views = (*state[:index], delivery.view, *state[index + 1 :])
-                after = self.apply(views, delivery.items)
+                after = self.taken(state, index, delivery)
                 if after != state:
-                    yield Step(process, delivery.message), after
+                    yield Step(process, delivery.message, delivery.outcome), after
 
     def deliveries(self, process: ProcessId, view: View) -> Iterator[Delivery]:
         """Each deliverable message with each of its outcomes, in an order that depends on content only."""
@@ -103,7 +101,12 @@ class Model:
         for message, inbox in deliverable:
             for outcome in self.outcomes(process, view.state, message):
                 history = view.history | self.recorded(outcome.sends)
-                yield Delivery(message, View(outcome.state, inbox, history), self.items(process, outcome.sends))
+                yield Delivery(message, outcome, View(outcome.state, inbox, history))
+
+    def taken(self, state: State, index: int, delivery: Delivery) -> State:
+        """The global state after the process number `index` has taken `delivery`."""
+        views = (*state[:index], delivery.view, *state[index + 1 :])
+        return self.apply(views, self.items(self.processes[index], delivery.outcome.sends))
 
     def apply(self, state: State, items: Iterable[Item]) -> State:
         """The state after all `items` have reached their processes."""

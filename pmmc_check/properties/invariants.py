@@ -6,9 +6,8 @@ Three forms, by what they need to see:
 - `StepInvariant`: one step of one process (R4, R5, A1, A2, A3);
 - `RelationInvariant`: facts of several processes about one slot (Agreement, A4, A5, C1, C2).
 
-The compiled search checks the first two while it fills its tables, once for each local state or step, and the third once for each
-distinct combination of observed facts.
-"""
+The compiled search checks the first two while it fills its tables, once for each local state or step, and the third
+once for each distinct combination of observed facts."""
 
 from __future__ import annotations
 
@@ -94,7 +93,9 @@ def application_follows_log(system: System, process: ProcessId, state: Any) -> B
             performed.append(command)
     if state.application == expected[-1]:
         return None
-    return f"{process} has performed {_shown(state.application)}; slots 1 to {state.slot_out - 1} of its decisions give {_shown(expected[-1])}"
+    return (
+        f"{process} has performed {_shown(state.application)}; slots 1 to {state.slot_out - 1} of its decisions give {_shown(expected[-1])}"
+    )
 
 
 def slot_out_grows(system: System, process: ProcessId, before: Any, message: Message, after: Outcome) -> Broken:
