@@ -102,6 +102,7 @@ def expand(  # one loop over states, processes and steps; splitting it would onl
     slots = observed.shape[1]
     images = np.empty(order, np.uint64)
     changed = np.empty(order, np.uint64)
+    moves = np.empty((processes, 2), np.int32)
     n_found = n_misses = n_unknown = n_steps = 0
     counters[OVERFLOW] = 0
     counters[BROKEN_WEIGHT] = 255
@@ -139,10 +140,7 @@ def expand(  # one loop over states, processes and steps; splitting it would onl
             before = fingerprints[view]
             for step in range(step_range[view, 0], step_range[view, 1]):
                 after_view = step_view[step]
-                after = fingerprints[after_view]
-                for g in range(order):
-                    changed[g] = images[g] ^ before[g] ^ after[g]
-                moved = False
+                moved = 0
                 complete = True
                 for item in range(step_items[step, 0], step_items[step, 1]):
                     old = vector[item_process[item]]
@@ -154,13 +152,19 @@ def expand(  # one loop over states, processes and steps; splitting it would onl
                             n_misses += 1
                         complete = False
                     elif new != old:
-                        moved = True
-                        left = fingerprints[old]
-                        right = fingerprints[new]
-                        for g in range(order):
-                            changed[g] ^= left[g] ^ right[g]
-                if not complete or not (moved or after_view != view) or (step_halts[step] != 0 and not moved):
+                        moves[moved, 0] = old
+                        moves[moved, 1] = new
+                        moved += 1
+                if not complete or (moved == 0 and (after_view == view or step_halts[step] != 0)):
                     continue
+                after = fingerprints[after_view]
+                for g in range(order):
+                    changed[g] = images[g] ^ before[g] ^ after[g]
+                for move in range(moved):
+                    left = fingerprints[moves[move, 0]]
+                    right = fingerprints[moves[move, 1]]
+                    for g in range(order):
+                        changed[g] ^= left[g] ^ right[g]
                 n_steps += 1
                 if n_found < found.shape[0]:
                     found[n_found] = canonical(changed)
@@ -345,6 +349,14 @@ def look_up(table: Any, fingerprint: Any, mask: Any) -> Any:
         if slot == capacity:
             slot = uint64(0)
     return np.int64(-1)
+
+
+@kernel
+def look_up_levels(table: Any, fingerprints: Any, rows: Any, levels: Any) -> None:
+    """The levels of the visited states `fingerprints[rows]`."""
+    for row in rows:
+        slot = look_up(table, fingerprints[row], ~uint64(0))
+        levels[row] = table[slot, 1] & uint64(LEVEL_MASK)
 
 
 @kernel

@@ -77,7 +77,11 @@ class Store:
 
     def levels(self, fingerprints: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The level of each of some visited states."""
-        return np.array([self.find(int(each)).level for each in fingerprints], np.int64)
+        levels: NDArray[np.int64] = np.zeros(len(fingerprints), np.int64)
+        partitions = fingerprints >> np.uint64(64 - kernel.PARTITION_BITS)
+        for partition, table in enumerate(self.tables):
+            kernel.look_up_levels(table, fingerprints, np.flatnonzero(partitions == partition), levels)
+        return levels
 
     def _find(self, fingerprint: int, mask: np.uint64) -> Entry:
         table = self.tables[fingerprint >> (64 - kernel.PARTITION_BITS)]

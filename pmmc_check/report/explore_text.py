@@ -42,13 +42,8 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
         "checked",
         _plural([(config.acceptors, "acceptor"), (config.leaders, "leader"), (config.replicas, "replica"), (config.commands, "command")]),
     )
-    yield (
-        "bounds",
-        (
-            f"slots 1 to {config.slots}, ballot rounds 0 to {config.rounds - 1} (a leader that needs a higher round retires), WINDOW {config.window}; "
-            f"nothing is said of larger configurations"
-        ),
-    )
+    rounds = f"ballot rounds 0 to {config.rounds - 1} (a leader that needs a higher round retires)"
+    yield "bounds", f"slots 1 to {config.slots}, {rounds}, WINDOW {config.window}; nothing is said of larger configurations"
     yield "network", f"{config.network}: {network_named(config.network).explanation}"
     yield "faults", "no process crashes"
     symmetry = f" (states that differ by one of {result.symmetry_order} renamings count once)" if "symmetry" in result.reductions else ""
