@@ -336,8 +336,8 @@ class CompiledSearch:
             taken[: len(counted)] += counted
         for step in np.flatnonzero(taken).tolist():
             process = self.model.processes[self.tables.owner.data[self.tables.step_view.data[step]]]
-            for message, _ in self.tables.paths[step].deliveries:
-                coverage[Action(process.role, self.locals.messages[message].kind)] += int(taken[step])
+            for delivery in self.tables.paths[step].deliveries:
+                coverage[Action(process.role, self.locals.messages[delivery.message].kind)] += int(taken[step])
         return dict(coverage)
 
 

@@ -16,7 +16,8 @@ import numpy as np
 from pmmc_check.checker import kernel
 from pmmc_check.checker.result import TraceStep, Violation
 from pmmc_check.checker.store import Store
-from pmmc_check.checker.tables import NOT_FILLED, Path, Tables
+from pmmc_check.checker.tables import NOT_FILLED, REFUSED, Path, PathDelivery, Tables
+from pmmc_check.model.faults import Drop
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.checks import Checks
 from pmmc_check.protocol.messages import Message
@@ -85,7 +86,8 @@ def _steps(vector: list[int], tables: Tables) -> Iterator[tuple[Move, list[int]]
             for item in range(items_first, items_last):
                 to = int(tables.item_process.data[item])
                 after[to] = tables.receive(vector[to], int(tables.item_bundle.data[item]))
-            yield Move(process, tables.paths[step]), after
+            if REFUSED not in after:
+                yield Move(process, tables.paths[step]), after
 
 
 def _fingerprint(vector: list[int], tables: Tables) -> int:
@@ -115,22 +117,36 @@ def _executed(moves: list[Move], tables: Tables, checks: Checks) -> Violation:
     broken = checks.of_state(state)
     for move in moves:
         process = model.processes[move.process]
-        for message, choice in move.path.deliveries:
-            if broken:
-                break
-            step, after = _delivered(model, state, process, messages[message], choice)
-            broken = checks.of_step(state, step) or checks.of_state(after)
-            trace.append(TraceStep(step, after))
-            state = after
+        for delivery in move.path.deliveries:
+            for step, after in _delivered(model, state, process, messages[delivery.message], delivery):
+                if not broken:
+                    broken = checks.of_step(state, step) or checks.of_state(after)
+                    trace.append(TraceStep(step, after))
+                    state = after
     assert broken is not None, "the counterexample does not break an invariant when it is executed again"
     return Violation(broken.invariant, broken.how, initial, tuple(trace))
 
 
-def _delivered(model: Model, state: State, process: ProcessId, message: Message, choice: int) -> tuple[Step, State]:
-    """One delivery with the given choice among its outcomes."""
+def _delivered(model: Model, state: State, process: ProcessId, message: Message, chosen: PathDelivery) -> Iterator[tuple[Step, State]]:
+    """One delivery with the given choice among its outcomes.
+
+    On a network that keeps an order, messages without effect that the reductions had let go are delivered before it.
+    """
     index = model.index[process]
-    outcome = model.outcomes(process, state[index].state, message)[choice]
+    carried = message.message if isinstance(message, Drop) else message
+    if chosen.sender is not None:
+        for inert in model.network.ahead_of(state[index].inbox, carried, chosen.sender):
+            step, state = _taken(model, state, process, inert, chosen._replace(choice=0))
+            yield step, state
+    yield _taken(model, state, process, message, chosen)
+
+
+def _taken(model: Model, state: State, process: ProcessId, message: Message, chosen: PathDelivery) -> tuple[Step, State]:
+    index = model.index[process]
+    outcome = model.outcomes(process, state[index].state, message)[chosen.choice]
     for delivery in model.deliveries(process, state[index]):
-        if delivery.message == message and delivery.outcome == outcome:
-            return Step(process, message, outcome), model.taken(state, index, delivery)
+        if (delivery.message, delivery.outcome, delivery.sender) == (message, outcome, chosen.sender):
+            after = model.taken(state, index, delivery)
+            assert after is not None, "the fault budget is the same with and without reductions"
+            return Step(process, message, outcome), after
     raise AssertionError(f"{message} cannot be delivered to {process} in the unreduced model")

@@ -26,6 +26,9 @@ LEVEL_MASK = (1 << LEVEL_BITS) - 1
 STEP_COUNT, CANDIDATE_COUNT, MISS_COUNT, UNKNOWN_COUNT, OVERFLOW, BROKEN_STATE, BROKEN_PROCESS, BROKEN_WEIGHT = range(8)
 """The entries of a chunk's counters."""
 
+MISSING, REFUSED = -1, -2
+"""In the place of a view that has received something: there is no entry yet; the recipient refuses, so there is no such step."""
+
 DONE, TABLE_FULL, OUTPUT_FULL = 0, 1, 2
 _AHEAD = 12
 
@@ -43,7 +46,7 @@ def canonical(images: Any) -> Any:
 
 @kernel
 def received(keys: Any, views: Any, view: Any, bundle: Any) -> Any:
-    """The view after `bundle` has reached `view`, or -1 when the table has no entry."""
+    """The view after `bundle` has reached `view`, or `MISSING`, or `REFUSED`."""
     key = ((uint64(view) << uint64(32)) | uint64(bundle)) + uint64(1)
     mask = uint64(keys.shape[0] - 1)
     slot = ((uint64(view) * uint64(0x9E3779B1) + uint64(bundle) * uint64(0x85EBCA77)) >> uint64(7)) & mask
@@ -51,7 +54,7 @@ def received(keys: Any, views: Any, view: Any, bundle: Any) -> Any:
         if keys[slot] == key:
             return views[slot]
         if keys[slot] == uint64(0):
-            return np.int32(-1)
+            return np.int32(MISSING)
         slot = (slot + uint64(1)) & mask
 
 
@@ -145,7 +148,9 @@ def expand(  # one loop over states, processes and steps; splitting it would onl
                 for item in range(step_items[step, 0], step_items[step, 1]):
                     old = vector[item_process[item]]
                     new = received(receive_keys, receive_views, old, item_bundle[item])
-                    if new < 0:
+                    if new == REFUSED:
+                        complete = False
+                    elif new == MISSING:
                         if n_misses < misses.shape[0]:
                             misses[n_misses, 0] = old
                             misses[n_misses, 1] = item_bundle[item]

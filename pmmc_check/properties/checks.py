@@ -10,7 +10,7 @@ from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.invariants import Invariant, RelationInvariant, StateInvariant, StepInvariant
 from pmmc_check.properties.observe import Fact, Observed, by_slot, observe
 from pmmc_check.protocol.messages import Message
-from pmmc_check.protocol.role import Lifecycle, Outcome
+from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome
 from pmmc_check.protocol.values import ProcessId
 
 
@@ -33,8 +33,8 @@ class Checks:
         self.observed_kinds: frozenset[str] = frozenset().union(*(each.observes for each in self._relation))
 
     def of_local_state(self, process: ProcessId, state: Any) -> Violated | None:
-        """Checks one local state."""
-        if isinstance(state, Lifecycle):
+        """Checks one local state; that of a process which is down was checked before it crashed."""
+        if isinstance(state, Lifecycle | Crashed):
             return None
         for each in self._state:
             if process.role in each.roles and (how := self._guarded(each, process, each.check, process, state)):
@@ -42,9 +42,11 @@ class Checks:
         return None
 
     def of_local_step(self, process: ProcessId, before: Any, message: Message, outcome: Outcome) -> Violated | None:
-        """Checks one local step."""
-        if isinstance(before, Lifecycle):
+        """Checks one local step; a restart is a step from the state before the crash."""
+        if isinstance(before, Lifecycle) or isinstance(outcome.state, Crashed):
             return None
+        if isinstance(before, Crashed):
+            before = before.state
         for each in self._step:
             if process.role in each.roles and (how := self._guarded(each, process, each.check, process, before, message, outcome)):
                 return Violated(each.name, how)

@@ -175,7 +175,7 @@ def _chosen_stays(system: System, observed: Observed, kind: str, verb: str) -> B
     accepted = list(_all(observed, ACCEPTED))
     later = sorted(_all(observed, kind), reverse=True)
     for chosen in sorted(set(accepted)):
-        if not is_majority(accepted.count(chosen), len(system.acceptors)):
+        if not is_majority(accepted.count(chosen), len(system.acceptors_of(chosen.ballot.leader))):
             continue
         for fact in later:
             if fact.ballot > chosen.ballot and fact.command != chosen.command:

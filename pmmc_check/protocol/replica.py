@@ -36,7 +36,7 @@ class Replica(Role):
 
     def start(self, command: Command | None = None) -> Outcome:
         """Nothing proposed, nothing decided; the leaders of the initial configuration."""
-        return Outcome(ReplicaState(self.system.leaders, self.system.application.initial()))
+        return Outcome(ReplicaState(self.system.initial_leaders, self.system.application.initial()))
 
     def step(self, state: ReplicaState, message: Message) -> Outcomes:
         """`request(c)` or `decision(s, c)`, then `propose()`."""
@@ -48,6 +48,16 @@ class Replica(Role):
                 proposed for performed in self.perform_decided(decided, ()) for proposed in self.propose(performed.state, performed.sends)
             )
         return [Outcome(state)]
+
+    def restart(self, state: ReplicaState) -> Outcome:
+        """Decisions are durable; all else is computed from them: what was performed, and hence slot_out.
+
+        Requests and proposals are gone. slot_in begins again at 1, so that `propose()` passes over the decided slots and takes
+        their reconfigurations over once more; for an undecided slot it may propose another command than before the
+        crash, as another replica might. Responses are not sent a second time.
+        """
+        fresh = replace(self.start().state, decisions=state.decisions)
+        return Outcome(next(self.perform_decided(fresh, ())).state)
 
     def perform_decided(self, state: ReplicaState, sends: tuple[Send, ...]) -> Iterator[Outcome]:
         """While some `(slot_out, c')` is decided: take back a losing proposal for slot_out and perform c'."""

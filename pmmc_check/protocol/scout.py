@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pmmc_check.protocol.messages import Adopted, Message, P1a, P1b, Preempted
-from pmmc_check.protocol.role import Lifecycle, Outcome, Outcomes, Role, Send, broadcast
+from pmmc_check.protocol.role import Lifecycle, Outcome, Outcomes, Role, Send, System, broadcast
 from pmmc_check.protocol.values import SCOUT, Ballot, Command, ProcessId, PValue, is_majority, leader_id
 
 
@@ -24,9 +24,13 @@ class Scout(Role):
     role = SCOUT
     symmetric = True
 
+    def __init__(self, me: ProcessId, system: System) -> None:
+        super().__init__(me, system)
+        self.acceptors = system.acceptors_of(me.number)
+
     def start(self, command: Command | None = None) -> Outcome:
         """Asks every acceptor to promise its ballot."""
-        return Outcome(ScoutState(frozenset(self.system.acceptors)), broadcast(self.system.acceptors, P1a(self.me.ballot)))
+        return Outcome(ScoutState(frozenset(self.acceptors)), broadcast(self.acceptors, P1a(self.me.ballot)))
 
     def step(self, state: ScoutState, message: Message) -> Outcomes:
         """`p1b(a, b', r)`: counts a promise of its own ballot, exits on any other."""
@@ -34,11 +38,19 @@ class Scout(Role):
             return [Outcome(state)]
         if message.ballot != self.me.ballot:
             return [Outcome(Lifecycle.EXITED, self.preempted(message.ballot))]
-        pvalues = state.pvalues | message.accepted
+        pvalues = self.collect(state, message)
         waitfor = state.waitfor - {message.acceptor}
-        if is_majority(len(self.system.acceptors) - len(waitfor), len(self.system.acceptors)):
+        if self.enough(len(self.acceptors) - len(waitfor)):
             return [Outcome(Lifecycle.EXITED, (Send(leader_id(self.me.ballot), Adopted(self.me.ballot, pvalues)),))]
         return [Outcome(ScoutState(waitfor, pvalues))]
+
+    def collect(self, state: ScoutState, message: P1b) -> frozenset[PValue]:
+        """All pvalues that the answers so far have brought."""
+        return state.pvalues | message.accepted
+
+    def enough(self, answers: int) -> bool:
+        """Whether so many acceptors are a majority."""
+        return is_majority(answers, len(self.acceptors))
 
     def preempted(self, ballot: Ballot) -> tuple[Send, ...]:
         """Tells the leader of the ballot that was met."""

@@ -44,6 +44,7 @@ class IgnorePmax(Leader):
     """Does not merge the pvalues of its scout: proposes its own command where another may already be decided."""
 
     symmetric = True
+    starts_once = True
     ignores = Leader.ignores
     only_halts = Leader.only_halts
 
