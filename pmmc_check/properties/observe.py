@@ -40,7 +40,8 @@ def observe(process: ProcessId, state: Any, inbox: Iterable[Message], history: I
         facts.update(Fact(DECIDED, each.slot, BOTTOM, each.command) for each in inbox if isinstance(each, Decision))
     if not isinstance(state, Lifecycle):
         if process.role == ACCEPTOR:
-            facts.update(Fact(ACCEPTED, slot, ballot, command) for ballot, slot, command in state.accepted)
+            ever = getattr(state, "ever", state.accepted)  # the ghost variable of acceptors that forget on purpose
+            facts.update(Fact(ACCEPTED, slot, ballot, command) for ballot, slot, command in ever)
         if process.role == REPLICA:
             facts.update(Fact(DECIDED, slot, BOTTOM, command) for slot, command in state.decisions)
     return frozenset(facts)

@@ -27,18 +27,20 @@ class Commander(Role):
     def __init__(self, me: ProcessId, system: System) -> None:
         super().__init__(me, system)
         self.acceptors = system.acceptors_of(me.number)
+        self.ballot = me.ballot
+        self.leader = leader_id(me.ballot)
 
     def start(self, command: Command | None = None) -> Outcome:
         """Asks every acceptor to accept `(b, s, command)`."""
         assert command is not None, "a commander is created with a command"
-        proposal = P2a(self.me.ballot, self.me.slot, command)
+        proposal = P2a(self.ballot, self.me.slot, command)
         return Outcome(CommanderState(command, frozenset(self.acceptors)), broadcast(self.acceptors, proposal))
 
     def step(self, state: CommanderState, message: Message) -> Outcomes:
         """`p2b(a, b')`: counts an acceptance of its own ballot, exits on any other."""
         if not isinstance(message, P2b):
             return [Outcome(state)]
-        if message.ballot != self.me.ballot:
+        if message.ballot != self.ballot:
             return [Outcome(Lifecycle.EXITED, self.preempted(message.ballot))]
         waitfor = state.waitfor - {message.acceptor}
         if self.enough(len(self.acceptors) - len(waitfor)):
@@ -55,14 +57,14 @@ class Commander(Role):
 
     def preempted(self, ballot: Ballot) -> tuple[Send, ...]:
         """Tells the leader of the ballot that was met, even when it is lower: the paper's "stuck slot"."""
-        return (Send(leader_id(self.me.ballot), Preempted(ballot)),)
+        return (Send(self.leader, Preempted(ballot)),)
 
     def ignores(self, state: CommanderState, message: Message) -> bool:
         """A second acceptance of one acceptor: waitfor only shrinks."""
-        return isinstance(message, P2b) and message.ballot == self.me.ballot and message.acceptor not in state.waitfor
+        return isinstance(message, P2b) and message.ballot == self.ballot and message.acceptor not in state.waitfor
 
     def only_halts(self, state: CommanderState | None, message: Message, sender: ProcessId | None) -> Sequence[Send] | None:
         """An answer with another ballot ends the commander, whatever its state."""
-        if isinstance(message, P2b) and message.ballot != self.me.ballot:
+        if isinstance(message, P2b) and message.ballot != self.ballot:
             return self.preempted(message.ballot)
         return None

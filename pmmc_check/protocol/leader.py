@@ -44,7 +44,7 @@ class Leader(Role):
 
     def start(self, command: Command | None = None) -> Outcome:
         """Tries round 0."""
-        ballot = Ballot(0, self.me.number)
+        ballot = self.own_ballot(0)
         return Outcome(LeaderState(ballot), self.spawn_scout(ballot))
 
     def step(self, state: LeaderState, message: Message) -> Outcomes:
@@ -84,7 +84,7 @@ class Leader(Role):
             return Outcome(state)
         if not self.system.round_exists(message.ballot.round + 1):
             return Outcome(Lifecycle.EXITED)
-        ballot = Ballot(message.ballot.round + 1, self.me.number)
+        ballot = self.own_ballot(message.ballot.round + 1)
         return Outcome(replace(state, active=False, ballot=ballot), self.spawn_scout(ballot))
 
     def restart(self, state: LeaderState) -> Outcome:
@@ -94,8 +94,12 @@ class Leader(Role):
         """
         if not self.system.round_exists(state.ballot.round + 1):
             return Outcome(Lifecycle.EXITED)
-        ballot = Ballot(state.ballot.round + 1, self.me.number)
-        return Outcome(LeaderState(ballot), self.spawn_scout(ballot))
+        ballot = self.own_ballot(state.ballot.round + 1)
+        return Outcome(replace(self.start().state, ballot=ballot), self.spawn_scout(ballot))
+
+    def own_ballot(self, round_number: int) -> Ballot:
+        """Its ballot of a round, which no other leader has."""
+        return Ballot(round_number, self.me.number)
 
     def spawn_scout(self, ballot: Ballot) -> tuple[Send, ...]:
         """Creates Scout(ballot)."""

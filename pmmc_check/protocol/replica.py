@@ -77,11 +77,14 @@ class Replica(Role):
     def perform(self, state: ReplicaState, command: Command) -> Outcome:
         """Applies `command` unless it was performed before or is a reconfiguration; always advances slot_out."""
         advanced = replace(state, slot_out=state.slot_out + 1)
-        repeated = any(slot < state.slot_out and each == command for slot, each in state.decisions)
-        if repeated or isinstance(command.operation, Reconfigure):
+        if self.repeated(state, command) or isinstance(command.operation, Reconfigure):
             return Outcome(advanced)
         application, result = self.system.application.apply(state.application, command)
         return Outcome(replace(advanced, application=application), (Send(command.client, Response(command.cid, result)),))
+
+    def repeated(self, state: ReplicaState, command: Command) -> bool:
+        """Whether `command` was already decided in some slot below slot_out."""
+        return any(slot < state.slot_out and each == command for slot, each in state.decisions)
 
     def propose(self, state: ReplicaState, sends: tuple[Send, ...]) -> Iterator[Outcome]:
         """Moves requests to proposals while the window is open; **any** request may be picked, so one outcome for each."""
