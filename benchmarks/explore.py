@@ -32,8 +32,8 @@ from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import INVARIANTS
 
-UNREDUCED = {"acceptors": 2, "leaders": 2, "replicas": 2, "slots": 1, "commands": 2, "rounds": 1}
-BASELINE = {"acceptors": 3, "leaders": 1, "replicas": 1, "slots": 1, "commands": 2, "rounds": 1}
+UNREDUCED: dict[str, Any] = {"acceptors": 2, "leaders": 2, "replicas": 2, "slots": 1, "commands": 2, "rounds": 1}
+BASELINE: dict[str, Any] = {"acceptors": 3, "leaders": 1, "replicas": 1, "slots": 1, "commands": 2, "rounds": 1}
 
 
 def compiled(reduce: str, threads: int, seconds_max: float | None = None, **counts: Any) -> Result:
@@ -140,7 +140,7 @@ def main() -> None:
     compiled("none", 1, acceptors=1, leaders=1, slots=1)
     report = json.dumps(
         {
-            "machine": {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine(), "python": platform.python_version()},
+            "machine": {"cores": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()},
             "load_average_before": os.getloadavg()[0],
             "unreduced": unreduced(runs),
             "default": default(runs),
