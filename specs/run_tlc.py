@@ -68,7 +68,7 @@ def count(configuration: Configuration, jar: Path, heap_gigabytes: int, seconds_
         cfg = configuration.apply_to((SPECS / "PMMC.cfg").read_text())
         (folder / "PMMC.cfg").write_text(cfg)
         java = ["java", f"-Xmx{heap_gigabytes}g", "-XX:+UseParallelGC", "-XX:ParallelGCThreads=1"]
-        tlc = ["-jar", str(jar.resolve()), "-workers", "1", "-deadlock", "PMMC"]
+        tlc = ["-jar", str(jar.resolve()), "-workers", "1", "PMMC"]
         try:
             run = subprocess.run(
                 java + tlc,
