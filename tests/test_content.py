@@ -56,7 +56,18 @@ def test_the_group_has_all_permutations_of_acceptors_replicas_and_commands_with_
 
 def test_different_values_have_different_digests() -> None:
     digest = Digest()
-    others = [(A1,), (A2, A1), (A1, A2), frozenset({A1, A2}), frozenset({frozenset({A1}), A2}), "7", (), frozenset(), C1.client, pv(B02, 1, C2)]
+    others = [
+        (A1,),
+        (A2, A1),
+        (A1, A2),
+        frozenset({A1, A2}),
+        frozenset({frozenset({A1}), A2}),
+        "7",
+        (),
+        frozenset(),
+        C1.client,
+        pv(B02, 1, C2),
+    ]
     everything = VALUES + others
     assert len({digest.order(value) for value in everything}) == len(everything)
 

@@ -19,7 +19,7 @@ from pmmc_check.checker.store import Store
 from pmmc_check.checker.tables import NOT_FILLED, REFUSED, Path, PathDelivery, Tables
 from pmmc_check.model.faults import Drop
 from pmmc_check.model.model import Model, State, Step
-from pmmc_check.properties.checks import Checks
+from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.values import ProcessId
 
@@ -45,15 +45,36 @@ class Move(NamedTuple):
 
 def rebuild(suspect: Suspect, tables: Tables, store: Store, checks: Checks) -> Violation:
     """The counterexample that ends in `suspect`."""
-    vector = tables.state_of(tables.model.initial())
-    moves: list[Move] = []
-    for fingerprint in _chain(suspect.fingerprint, store):
-        move, vector = _step_to(vector, fingerprint, tables)
-        moves.append(move)
+    moves, vector = _along(_chain(suspect.fingerprint, store), tables)
     if suspect.process >= 0:
         breaker = _breaker(vector, suspect, tables)
         moves.append(Move(breaker, tables.broken_by[vector[breaker]].path))
-    return _executed(moves, tables, checks)
+    state, trace, broken = _executed(moves, tables, checks)
+    if broken is None and checks.progress is not None:
+        state, trace = _to_the_end(state, trace, tables.model)
+        broken = checks.of_global_end(state)
+    assert broken is not None, "the counterexample does not break an invariant when it is executed again"
+    return Violation(broken.invariant, broken.how, tables.model.initial(), tuple(trace))
+
+
+def rebuild_endless(cycle: list[list[int]], tables: Tables, store: Store, checks: Checks) -> Violation:
+    """The run to the first state of `cycle`, and once around."""
+    fingerprints = [fingerprint_of(vector, tables) for vector in cycle]
+    moves, vector = _along([*_chain(fingerprints[0], store), *fingerprints[1:], fingerprints[0]], tables)
+    _, trace, broken = _executed(moves, tables, checks)
+    assert broken is None, "a broken invariant would have ended the search before"
+    how = checks.of_cycle(tables.local_states(vector), tables.all_facts(vector))
+    return Violation(how.invariant, how.how, tables.model.initial(), tuple(trace))
+
+
+def _along(fingerprints: list[int], tables: Tables) -> tuple[list[Move], list[int]]:
+    """The moves from the initial state through states with these fingerprints, and the last state."""
+    vector = tables.state_of(tables.model.initial())
+    moves: list[Move] = []
+    for fingerprint in fingerprints:
+        move, vector = _step_to(vector, fingerprint, tables)
+        moves.append(move)
+    return moves, vector
 
 
 def _chain(fingerprint: int, store: Store) -> list[int]:
@@ -69,13 +90,14 @@ def _chain(fingerprint: int, store: Store) -> list[int]:
 
 def _step_to(vector: list[int], fingerprint: int, tables: Tables) -> tuple[Move, list[int]]:
     """The first step from `vector` to a state with `fingerprint`, and that state."""
-    for move, after in _steps(vector, tables):
-        if _fingerprint(after, tables) == fingerprint:
+    for move, after in steps_from(vector, tables):
+        if fingerprint_of(after, tables) == fingerprint:
             return move, after
     raise AssertionError("no step leads to the next fingerprint of the chain")
 
 
-def _steps(vector: list[int], tables: Tables) -> Iterator[tuple[Move, list[int]]]:
+def steps_from(vector: list[int], tables: Tables) -> Iterator[tuple[Move, list[int]]]:
+    """Every step from a state, and the state after."""
     for process, view in enumerate(vector):
         tables.fill_view(view)
         first, last = tables.step_range.data[view].tolist()
@@ -90,7 +112,8 @@ def _steps(vector: list[int], tables: Tables) -> Iterator[tuple[Move, list[int]]
                 yield Move(process, tables.paths[step]), after
 
 
-def _fingerprint(vector: list[int], tables: Tables) -> int:
+def fingerprint_of(vector: list[int], tables: Tables) -> int:
+    """The canonical fingerprint of a state."""
     out = np.zeros(1, np.uint64)
     kernel.state_fingerprints(np.array([vector], np.int32), tables.fingerprints.data, out)
     return int(out[0])
@@ -109,10 +132,10 @@ def _breaker(vector: list[int], suspect: Suspect, tables: Tables) -> int:
     return min(lengths, key=lengths.__getitem__)
 
 
-def _executed(moves: list[Move], tables: Tables, checks: Checks) -> Violation:
+def _executed(moves: list[Move], tables: Tables, checks: Checks) -> tuple[State, list[TraceStep], Violated | None]:
     """Executes the deliveries by the model, up to the first state or step that breaks an invariant."""
     model, messages = tables.model, tables.locals.messages
-    state = initial = model.initial()
+    state = model.initial()
     trace: list[TraceStep] = []
     broken = checks.of_state(state)
     for move in moves:
@@ -123,8 +146,16 @@ def _executed(moves: list[Move], tables: Tables, checks: Checks) -> Violation:
                     broken = checks.of_step(state, step) or checks.of_state(after)
                     trace.append(TraceStep(step, after))
                     state = after
-    assert broken is not None, "the counterexample does not break an invariant when it is executed again"
-    return Violation(broken.invariant, broken.how, initial, tuple(trace))
+    return state, trace, broken
+
+
+def _to_the_end(state: State, trace: list[TraceStep], model: Model) -> tuple[State, list[TraceStep]]:
+    """Delivers what the reductions had let go, until nothing is left: only then has the run ended."""
+    ended = list(trace)
+    while (following := next(model.steps(state), None)) is not None:
+        ended.append(TraceStep(*following))
+        state = following[1]
+    return state, ended
 
 
 def _delivered(model: Model, state: State, process: ProcessId, message: Message, chosen: PathDelivery) -> Iterator[tuple[Step, State]]:

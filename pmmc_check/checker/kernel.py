@@ -94,11 +94,13 @@ def expand(  # one loop over states, processes and steps; splitting it would onl
     misses: Any,
     unknown: Any,
     counters: Any,
+    watch_ends: Any,
 ) -> None:
     """Takes every step of the states `first` to `last` of `vectors`.
 
     Writes each state's own fingerprint to `parents`, each changed state to `found*`, missing table entries to
-    `misses`, unevaluated combinations of facts to `unknown`, and the first state with a broken view to `counters`.
+    `misses`, unevaluated combinations of facts to `unknown`, and the first state with a broken view to `counters`. With
+    `watch_ends`, a state without steps goes to `unknown`, too, with -1 for its slot.
     """
     order = fingerprints.shape[1]
     processes = vectors.shape[1]
@@ -128,6 +130,7 @@ def expand(  # one loop over states, processes and steps; splitting it would onl
                 unknown[n_unknown, 0] = i
                 unknown[n_unknown, 1] = slot
                 n_unknown += 1
+        steps_before = n_steps
         for p in range(processes):
             view = vector[p]
             if step_range[view, 0] < 0:
@@ -178,6 +181,10 @@ def expand(  # one loop over states, processes and steps; splitting it would onl
                     n_found += 1
                 else:
                     counters[OVERFLOW] = 1
+        if watch_ends and n_steps == steps_before:
+            unknown[n_unknown, 0] = i
+            unknown[n_unknown, 1] = -1
+            n_unknown += 1
     counters[STEP_COUNT] = n_steps
     counters[CANDIDATE_COUNT] = n_found
     counters[MISS_COUNT] = n_misses
@@ -275,7 +282,8 @@ def insert(  # one pass over the candidates of one partition
     """Inserts candidates from (`chunk`, `position`) on; writes the vectors of those that are new, or reached at a
     lower level than before.
 
-    A table row is (fingerprint, the predecessor's upper 48 bits with the level in the lower 16). Returns DONE, or why
+    `stale` counts by level, from `level` on, the entries that a lower level has replaced; its first place counts the
+    steps that led to no deeper level. A table row is (fingerprint, the predecessor's upper 48 bits with the level in the lower 16). Returns DONE, or why
     it stopped; `progress` is (chunk, position, used, new) from where to go on."""
     capacity = uint64(table.shape[0])
     low = uint64(LEVEL_MASK)
@@ -307,6 +315,8 @@ def insert(  # one pass over the candidates of one partition
             elif (table[slot, 1] & low) > at:
                 stale[(table[slot, 1] & low) - uint64(level)] += 1
             else:
+                if (table[slot, 1] & low) < at:
+                    stale[0] += 1
                 position += 1
                 continue
             table[slot, 0] = fingerprint

@@ -42,6 +42,8 @@ from dataclasses import dataclass
 
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
+from pmmc_check.properties.invariants import Invariant
+from pmmc_check.properties.progress import Progress
 from pmmc_check.protocol.role import states_claim
 from pmmc_check.protocol.values import LEADER
 
@@ -76,8 +78,8 @@ def reductions_named(text: str) -> Reductions:
     return Reductions(**dict.fromkeys(names, True))
 
 
-def applicable(wanted: Reductions, model: Model) -> tuple[Reductions, list[str]]:
-    """Those of `wanted` that are sound for `model`, and a sentence for each that is not.
+def applicable(wanted: Reductions, model: Model, invariants: Iterable[Invariant] = ()) -> tuple[Reductions, list[str]]:
+    """Those of `wanted` that are sound for `model` and `invariants`, and a sentence for each that is not.
 
     A role handed in by the user that states no claims costs no more than the reductions that need them.
     """
@@ -90,6 +92,9 @@ def applicable(wanted: Reductions, model: Model) -> tuple[Reductions, list[str]]
     if halting and not model.network.may_withhold:
         halting = False
         notes.append(f"halting is off: on the {model.network.name} network an undelivered message holds up others")
+    if (halting or deferral) and any(isinstance(each, Progress) for each in invariants):
+        halting = deferral = False
+        notes.append("halting and deferral are off: Progress asks for runs to their very end, and these reductions leave steps out")
     if deferral and not model.network.may_withhold and not starts_once(model):
         deferral = False
         notes.append(

@@ -20,7 +20,7 @@ least), and its steps are the visible steps of all of them. Why that loses nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -185,6 +185,15 @@ class Tables:
         """What the invariants observe of a view."""
         state, inbox, history = self.views[view]
         return self.locals.facts(state, self._messages(inbox), history)
+
+    def all_facts(self, vector: Iterable[ViewId]) -> frozenset[Fact]:
+        """What the invariants observe of all processes together."""
+        return frozenset().union(*map(self.facts, vector))
+
+    def local_states(self, vector: Iterable[ViewId]) -> dict[ProcessId, Any]:
+        """Each process's local state."""
+        states = (self.locals.states[self.views[view].state] for view in vector)
+        return {self.model.processes[process]: state for process, state in states}
 
     def fill_receive(self, view: ViewId, bundle: BundleId) -> None:
         """Makes the table entry for `receive(view, bundle)`."""

@@ -30,6 +30,8 @@ class Network:
     explanation: str
     may_withhold: bool
     """Whether a message may stay undelivered for ever without holding up others (what the halting reduction needs)."""
+    may_lose: bool = False
+    """Whether a step may lose a message."""
     keeps_delivered: bool
     """Whether an inbox still shows a message after its delivery."""
 
@@ -135,6 +137,7 @@ class Lossy(Reliable):
     """A multiset that may also lose one message in a step."""
 
     name = "lossy"
+    may_lose = True
     explanation = "every message is delivered at most once, in any order, and may be lost"
 
     def losses(self, inbox: frozenset[tuple[Any, int]]) -> Iterator[Deliverable]:

@@ -16,7 +16,8 @@ from pmmc_check.protocol.variants.variant import Options, Variant, check_needs, 
 def _size(acceptors: int, leaders: int, rounds: int, *more: Options, slots: int = 1, **counts: int | str) -> Options:
     """A configuration as the protocol page writes it; 2 replicas and 2 commands unless said."""
     options: dict[str, int | str | tuple[str, ...]] = {"acceptors": acceptors, "leaders": leaders, "rounds": rounds}
-    options |= {"replicas": 2, "slots": slots, "commands": 2} | counts
+    options |= {"replicas": 2, "slots": slots, "commands": 2}
+    options |= counts
     for each in more:
         options |= each
     return options
