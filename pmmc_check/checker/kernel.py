@@ -283,8 +283,8 @@ def insert(  # one pass over the candidates of one partition
     lower level than before.
 
     `stale` counts by level, from `level` on, the entries that a lower level has replaced; its first place counts the
-    steps that led to no deeper level. A table row is (fingerprint, the predecessor's upper 48 bits with the level in the lower 16). Returns DONE, or why
-    it stopped; `progress` is (chunk, position, used, new) from where to go on."""
+    steps that led to no deeper level. A table row is (fingerprint, the predecessor's upper 48 bits with the level in the
+    lower 16). Returns DONE, or why it stopped; `progress` is (chunk, position, used, new) from where to go on."""
     capacity = uint64(table.shape[0])
     low = uint64(LEVEL_MASK)
     n_new = 0

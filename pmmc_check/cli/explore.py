@@ -51,13 +51,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("window", "as many as slots", "the paper's WINDOW: slots that may be open at once"),
     ):
         size.add_argument(f"--{name}", type=_count, metavar="N", help=f"{text} (default: {default})")
-    size.add_argument("--network", metavar="NAME", default="duplicating", help="duplicating (default) or reliable")
+    size.add_argument("--network", metavar="NAME", default="duplicating", help="duplicating (default), reliable, lossy or fifo")
+    size.add_argument(
+        "--reconfigurations", type=_count, metavar="N", help="N more commands, each to change to a further set of leaders and acceptors"
+    )
+    faults = parser.add_argument_group("faults; each kind bounded for a whole run")
+    faults.add_argument("--crashes", type=_count, metavar="N", help="at most N crashes (default: none)")
+    faults.add_argument("--restarts", type=_count, metavar="N", help="at most N restarts of crashed processes (default: none)")
+    faults.add_argument("--faulty", type=_names, metavar="ROLE,...", help="who may crash: acceptor,replica,leader (default: all three)")
     what = parser.add_argument_group("what is checked")
     what.add_argument(
-        "--invariant", metavar="NAME", action="append", default=[], help="check only this one; may be repeated (default: all)"
+        "--invariant", metavar="NAME", action="append", default=[], help="check only this one; may be repeated (default: all, but Progress)"
     )
     what.add_argument(
-        "--variant", metavar="NAME", action="append", default=[], help="a built-in variant of the protocol, such as a seeded fault"
+        "--variant",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a built-in variant, such as a seeded fault; may be repeated (pmmc-check variants lists them)",
     )
     what.add_argument("--protocol", metavar="MODULE:OBJECT", action="append", default=[], help="a role of your own in place of the paper's")
     how = parser.add_argument_group("how")
@@ -92,12 +103,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> Any:
+    from dataclasses import fields
+
     from pmmc_check.config import Config
     from pmmc_check.model.network import network_named
+    from pmmc_check.protocol.variants import check_needs, variants_named
 
     network_named(arguments.network)
-    names = ("acceptors", "leaders", "replicas", "slots", "commands", "rounds", "window", "network")
-    return Config(**{name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None})
+    names = [field.name for field in fields(Config)]
+    config = Config(**{name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None})
+    check_needs(variants_named(arguments.variant), vars(config))
+    return config
 
 
 def _protocol(arguments: argparse.Namespace) -> Any:
@@ -117,8 +133,11 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, list[s
     from pmmc_check.checker.reference import ReferenceSearch
     from pmmc_check.checker.result import Control, Limits
     from pmmc_check.properties.invariants import invariants_named
+    from pmmc_check.protocol.variants import variants_named
 
-    invariants = invariants_named(arguments.invariant)
+    waivers = [each for each in variants_named(arguments.variant) if each.waives and not arguments.invariant]
+    invariants = invariants_named(arguments.invariant, [name for each in waivers for name in each.waives])
+    waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers]
     memory_bytes_max = arguments.max_memory * 2**20 if arguments.max_memory else affordable_bytes()
     limits = Limits(arguments.max_states, arguments.max_depth, arguments.time_limit, memory_bytes_max)
     if arguments.engine == "reference" and arguments.reduce not in (None, "none"):
@@ -130,12 +149,12 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, list[s
         control = Control(limits, report)
         with _interruptible(control):
             if arguments.engine == "reference":
-                return ReferenceSearch(model, invariants, control).run(), []
+                return ReferenceSearch(model, invariants, control).run(), waived
             from pmmc_check.checker.compiled import CompiledSearch
 
-            reductions, notes = applicable(wanted, model)
+            reductions, notes = applicable(wanted, model, invariants)
             threads = arguments.threads or len(os.sched_getaffinity(0))
-            return CompiledSearch(model, invariants, control, reductions, threads).run(), notes
+            return CompiledSearch(model, invariants, control, reductions, threads).run(), notes + waived
 
 
 def _print(result: Result, model: Model, notes: list[str], form: str) -> None:
@@ -207,6 +226,11 @@ def _interruptible(control: Control) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names separated by commas."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",")))
 
 
 def _count(text: str) -> int:

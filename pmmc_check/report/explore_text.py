@@ -6,9 +6,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from pmmc_check.checker.result import HOLDS, VIOLATED, Action, Result, TraceStep, Violation
+from pmmc_check.config import Config
 from pmmc_check.model.model import Model, State
 from pmmc_check.model.network import network_named
-from pmmc_check.protocol.messages import Start
+from pmmc_check.protocol.messages import Instant
 from pmmc_check.protocol.role import Send
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, REPLICA, SCOUT
 from pmmc_check.report.changes import changes
@@ -44,8 +45,10 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     )
     rounds = f"ballot rounds 0 to {config.rounds - 1} (a leader that needs a higher round retires)"
     yield "bounds", f"slots 1 to {config.slots}, {rounds}, WINDOW {config.window}; nothing is said of larger configurations"
+    if config.reconfigurations:
+        yield "", _reconfigurations(config)
     yield "network", f"{config.network}: {network_named(config.network).explanation}"
-    yield "faults", "no process crashes"
+    yield "faults", _faults(config)
     symmetry = f" (states that differ by one of {result.symmetry_order} renamings count once)" if "symmetry" in result.reductions else ""
     yield "reductions", (", ".join(result.reductions) or "none") + symmetry
     for note in notes:
@@ -66,6 +69,21 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield "invariants", _verdicts(result)
     if result.violation and result.limit:
         yield "limit", f"{result.limit}: there may be a shorter counterexample"
+
+
+def _faults(config: Config) -> str:
+    if not config.crashes:
+        return "no process crashes"
+    restarts = f"{config.restarts} restart{'s' * (config.restarts != 1)}" if config.restarts else "no restart"
+    roles = " or ".join(config.faulty)
+    return f"at most {config.crashes} crash{'es' * (config.crashes != 1)} and {restarts} in a run, of any {roles}"
+
+
+def _reconfigurations(config: Config) -> str:
+    return (
+        f"{config.sets} sets of so many leaders and acceptors: {config.reconfigurations} more command"
+        f"{'s' * (config.reconfigurations != 1)}, to change from one set to another"
+    )
 
 
 def _verdicts(result: Result) -> str:
@@ -139,7 +157,7 @@ def _cell(role: str, model: Model, before: State, step: TraceStep) -> str:
 
 def _sent(sends: Sequence[Send]) -> str:
     """Each message once, however many processes it goes to."""
-    return " ".join(dict.fromkeys(str(message) for _, message in sends if not isinstance(message, Start)))
+    return " ".join(dict.fromkeys(str(message) for _, message in sends if not isinstance(message, Instant)))
 
 
 def _cells(texts: Sequence[str], widths: Sequence[int]) -> list[str]:

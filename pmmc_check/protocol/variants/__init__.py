@@ -144,7 +144,7 @@ _FAULTS = (
         "a command that lost its slot is not put back into requests",
         (replicas.DropLoser,),
         ("Progress",),
-        _size(1, 1, 1, slots=2, network="reliable"),
+        _size(1, 1, 1, slots=3, window=1, network="reliable"),
         networks=_WITHOUT_LOSS,
     ),
     Variant(
@@ -171,7 +171,7 @@ _FAULTS = (
         "a preempted leader tries the same ballot again",
         (leaders.NoBallotBump,),
         ("Progress",),
-        _size(2, 2, 2, network="reliable"),
+        _size(1, 2, 1, replicas=1, commands=1, network="reliable"),
         networks=_WITHOUT_LOSS,
     ),
     Variant("hide-accepted", "a p1b carries no pvalues", (acceptors.HideAccepted,), ("C2", "Agreement"), _size(1, 2, 1)),
