@@ -63,7 +63,7 @@ def rebuild_endless(cycle: list[list[int]], tables: Tables, store: Store, checks
     moves, vector = _along([*_chain(fingerprints[0], store), *fingerprints[1:], fingerprints[0]], tables)
     _, trace, broken = _executed(moves, tables, checks)
     assert broken is None, "a broken invariant would have ended the search before"
-    how = checks.of_cycle(tables.local_states(vector), tables.all_facts(vector))
+    how = checks.of_cycle(tables.local_states(vector), tables.all_facts(vector), len(cycle))
     return Violation(how.invariant, how.how, tables.model.initial(), tuple(trace))
 
 

@@ -86,7 +86,7 @@ class ReferenceSearch:
             TraceStep(next(step for step, reached in self.model.steps(state) if reached == after), after)
             for state, after in zip(cycle, [*cycle[1:], cycle[0]], strict=True)
         ]
-        return Violation(*self.checks.of_global_cycle(cycle[0]), initial, (*self.path_to(cycle[0]), *around))
+        return Violation(*self.checks.of_global_cycle(cycle[0], len(cycle)), initial, (*self.path_to(cycle[0]), *around))
 
     def violation(self, broken: Violated, state: State, *last: TraceStep) -> Violation:
         """The path to `state`, and the last step, which breaks the invariant."""

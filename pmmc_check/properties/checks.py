@@ -99,19 +99,19 @@ class Checks:
         """The same, of a global state."""
         return self.of_end(*self._seen(state))
 
-    def of_cycle(self, states: LocalStates, facts: Iterable[Fact]) -> Violated:
+    def of_cycle(self, states: LocalStates, facts: Iterable[Fact], steps: int) -> Violated:
         """Says of a cycle that something is left to decide on it."""
         left = self.left(states, facts)
         assert left is not None, "only states in which something is left are searched for a cycle"
-        return Violated("Progress", endless(left))
+        return Violated("Progress", endless(left, steps))
 
     def left_in(self, state: State) -> Left | None:
         """What Progress still asks to be decided in a global state."""
         return self.left(*self._seen(state))
 
-    def of_global_cycle(self, state: State) -> Violated:
+    def of_global_cycle(self, state: State, steps: int) -> Violated:
         """As `of_cycle`, of a global state."""
-        return self.of_cycle(*self._seen(state))
+        return self.of_cycle(*self._seen(state), steps)
 
     def _seen(self, state: State) -> tuple[dict[ProcessId, Any], frozenset[Fact]]:
         states: dict[ProcessId, Any] = {}

@@ -56,9 +56,9 @@ def stuck(system: System, states: LocalStates, left: Left) -> str:
     return f"nothing can move any more, but {_what(left)}: {'; '.join(_reasons(system, states, left))}"
 
 
-def endless(left: Left) -> str:
-    """That the run need never end, in a sentence."""
-    return f"the last steps can be repeated for ever, and {_what(left)}"
+def endless(left: Left, steps: int) -> str:
+    """That the run need never end, in a sentence; `steps` lead once around."""
+    return f"the last {steps} steps can be repeated for ever, and {_what(left)}"
 
 
 def check_possible(network: str, keeps_delivered: bool, may_lose: bool, crashes: int) -> None:

@@ -199,14 +199,16 @@ _SAFE = (
         "fix of the stuck slot: a commander ignores lower ballots",
         (optimised.IgnoreLowerP2b,),
         (),
-        _size(3, 1, 1, replicas=1, commands=1),
+        _size(3, 1, 1, replicas=1, commands=1, network="reliable"),
+        restores=("Progress",),
     ),
     Variant(
         "raise-on-accept",
         "fix of the stuck slot: an acceptor accepts b ≥ ballot and raises its ballot",
         (optimised.RaiseOnAccept,),
         (),
-        _size(3, 1, 1, replicas=1, commands=1),
+        _size(3, 1, 1, replicas=1, commands=1, network="reliable"),
+        restores=("Progress",),
     ),
     Variant(
         "state-reduction",

@@ -18,7 +18,7 @@ class Variant:
     """A named change of the protocol.
 
     `breaks` are the invariants that it breaks, the one that its row in the protocol page names first; empty for a variant
-    that is safe. `smallest` is the smallest configuration that shows it; for a safe variant, one that exercises it.
+    that is safe. `restores` are those that the paper's protocol breaks in that configuration and the variant does not. `smallest` is the smallest configuration that shows it; for a safe variant, one that exercises it.
     `waives` are invariants that the variant changes on purpose, with `waiver` saying why. `networks` are those it needs.
     """
 
@@ -31,6 +31,7 @@ class Variant:
     waives: tuple[str, ...] = ()
     waiver: str = ""
     needs: Options = field(default_factory=dict)
+    restores: tuple[str, ...] = ()
 
     @property
     def safe(self) -> bool:
