@@ -51,9 +51,7 @@ class Batch(NamedTuple):
     """Working memory for one batch of chunks, reused for all."""
 
     parents: NDArray[np.uint64]
-    candidates: NDArray[np.uint64]
-    candidate_parent: NDArray[np.int32]
-    candidate_step: NDArray[np.int32]
+    candidates: kernel.Candidates
     offsets: NDArray[np.int64]
     counters: NDArray[np.int64]
     misses: NDArray[np.int32]
@@ -64,9 +62,7 @@ class Worker:
     """Working memory of one thread. `taken` counts how often it has taken each step."""
 
     def __init__(self, candidates_max: int) -> None:
-        self.found: NDArray[np.uint64] = np.zeros(candidates_max, np.uint64)
-        self.found_parent: NDArray[np.int32] = np.zeros(candidates_max, np.int32)
-        self.found_step: NDArray[np.int32] = np.zeros(candidates_max, np.int32)
+        self.found = _candidates(candidates_max)
         self.recent: NDArray[np.uint64] = np.zeros((_RECENT_PLACES, 2), np.uint64)
         self.taken: NDArray[np.int64] = np.zeros(1024, np.int64)
 
@@ -168,6 +164,7 @@ class CompiledSearch:
         starts = list(range(0, len(vectors), CHUNK_STATES))
         pending = list(range(len(starts)))
         while pending:
+            self._arrays = self.tables.arrays()
             list(self._map(self._expand_chunk, [(vectors, level, chunk) for chunk in pending]))
             self._widen_if_needed(pending)
             pending = self._fill_misses(pending)
@@ -189,19 +186,30 @@ class CompiledSearch:
         counters = batch.counters[chunk]
         first = chunk * CHUNK_STATES
         kernel.expand(
-            vectors, first, min(first + CHUNK_STATES, len(vectors)), tables.fingerprints.data, tables.observed.data,
-            self.known.digests, tables.broken.data, tables.step_range.data, tables.step_view.data, tables.step_items.data,
-            tables.step_halts.data, tables.item_process.data, tables.item_bundle.data, tables.receive_keys, tables.receive_views,
-            batch.parents, worker.found, worker.found_parent, worker.found_step, batch.misses[chunk], batch.unknown[chunk], counters,
-        )  # fmt: skip
+            self._arrays,
+            self.known.digests,
+            vectors,
+            first,
+            min(first + CHUNK_STATES, len(vectors)),
+            batch.parents,
+            worker.found,
+            batch.misses[chunk],
+            batch.unknown[chunk],
+            counters,
+        )
         if not counters[kernel.MISS_COUNT] and not counters[kernel.OVERFLOW]:
             worker.widen(len(tables.step_view.data))
             worker.recent.fill(0)  # per chunk: what another chunk found first would depend on the threads
             kernel.partition(
-                counters[kernel.CANDIDATE_COUNT], worker.found, worker.found_parent, worker.found_step, tables.step_weight.data,
-                worker.recent, level, worker.taken, batch.candidates[chunk], batch.candidate_parent[chunk],
-                batch.candidate_step[chunk], batch.offsets[chunk],
-            )  # fmt: skip
+                counters[kernel.CANDIDATE_COUNT],
+                worker.found,
+                tables.step_weight.data,
+                worker.recent,
+                level,
+                worker.taken,
+                kernel.Candidates(*(array[chunk] for array in batch.candidates)),
+                batch.offsets[chunk],
+            )
         self._free.append(worker)
 
     def _fill_misses(self, chunks: list[int]) -> list[int]:
@@ -241,9 +249,9 @@ class CompiledSearch:
     def _insert_partition(self, task: tuple[Vectors, int, int, int]) -> tuple[list[tuple[int, Vectors]], NDArray[np.int64]]:
         """Inserts the candidates of one partition; returns the new states by level, and how many entries of later levels became stale."""
         vectors, level, chunks, which = task
-        tables, batch, store = self.tables, self.batch, self.store
-        offsets = batch.offsets[:chunks, which : which + 2]
-        candidates = int((offsets[:, 1] - offsets[:, 0]).sum())
+        batch, store = self.batch, self.store
+        offsets = batch.offsets[:chunks]
+        candidates = int((offsets[:, which + 1] - offsets[:, which]).sum())
         stale: NDArray[np.int64] = np.zeros(256, np.int64)
         added: list[tuple[int, Vectors]] = []
         progress: NDArray[np.int64] = np.array([0, 0, store.used[which], 0])
@@ -251,12 +259,19 @@ class CompiledSearch:
             new_vectors = np.empty((min(candidates, _OUTPUT_STATES), vectors.shape[1]), np.int32)
             new_levels = np.empty(len(new_vectors), np.int64)
             status = kernel.insert(
-                store.tables[which], progress[2], store.used_max(which), which, progress[0], progress[1], chunks,
-                batch.candidates, batch.candidate_parent, batch.candidate_step, batch.offsets,
-                vectors, batch.parents, level, tables.step_view.data, tables.step_items.data, tables.step_weight.data,
-                tables.owner.data, tables.item_process.data, tables.item_bundle.data, tables.receive_keys, tables.receive_views,
-                new_vectors, new_levels, stale, progress,
-            )  # fmt: skip
+                self._arrays,
+                store.partitions[which],
+                which,
+                level,
+                batch.candidates,
+                offsets,
+                vectors,
+                batch.parents,
+                new_vectors,
+                new_levels,
+                stale,
+                progress,
+            )
             added.extend(_by_level(new_vectors, new_levels, int(progress[3])))
             store.used[which] = int(progress[2])
             if status == kernel.DONE:
@@ -275,12 +290,9 @@ class CompiledSearch:
         return self.control.limit_reached(self.distinct_states, memory_bytes)
 
     def _allocate(self) -> None:
-        wide = (BATCH_CHUNKS, self._candidates_max)
         self.batch = Batch(
             parents=np.zeros(BATCH_CHUNKS * CHUNK_STATES, np.uint64),
-            candidates=np.empty(wide, np.uint64),
-            candidate_parent=np.empty(wide, np.int32),
-            candidate_step=np.empty(wide, np.int32),
+            candidates=_candidates((BATCH_CHUNKS, self._candidates_max)),
             offsets=np.zeros((BATCH_CHUNKS, kernel.PARTITIONS + 1), np.int64),
             counters=np.zeros((BATCH_CHUNKS, 8), np.int64),
             misses=np.empty((BATCH_CHUNKS, _MISSES_MAX, 2), np.int32),
@@ -297,9 +309,8 @@ class CompiledSearch:
             self._candidates_max *= 2
             narrow = self.batch
             self._allocate()
-            for field in ("candidates", "candidate_parent", "candidate_step"):
-                kept = getattr(narrow, field)
-                getattr(self.batch, field)[:, : kept.shape[1]] = kept
+            for wide, kept in zip(self.batch.candidates, narrow.candidates, strict=True):
+                wide[:, : kept.shape[1]] = kept
             for field in ("parents", "offsets", "counters", "misses", "unknown"):
                 getattr(self.batch, field)[:] = getattr(narrow, field)
 
@@ -341,11 +352,20 @@ class CompiledSearch:
         return dict(coverage)
 
 
+def _candidates(shape: int | tuple[int, int]) -> kernel.Candidates:
+    return kernel.Candidates(np.empty(shape, np.uint64), np.empty(shape, np.int32), np.empty(shape, np.int32))
+
+
 def _by_level(vectors: Vectors, levels: NDArray[np.int64], count: int) -> Iterator[tuple[int, Vectors]]:
     """The first `count` new states, level by level."""
+    if count == 0:
+        return
     levels = levels[:count]
-    for level in np.unique(levels).tolist():
-        yield level, vectors[:count][levels == level]
+    lowest, highest = int(levels.min()), int(levels.max())
+    for level in range(lowest, highest + 1):
+        block = vectors[:count] if lowest == highest else vectors[:count][levels == level]
+        if len(block):
+            yield level, block if 2 * count > len(vectors) else block.copy()  # a small part must not keep the whole alive
 
 
 def _batches(blocks: list[Vectors]) -> Iterator[Vectors]:

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pmmc_check.checker import kernel
 from pmmc_check.checker.local import BundleId, History, LocalOutcome, Locals, MessageId, StateId
 from pmmc_check.checker.reductions import Reductions
 from pmmc_check.model.content import Digest, mix, text_digest
@@ -123,6 +124,11 @@ class Tables:
         self.receive_views: NDArray[np.int32] = np.zeros(1 << 12, np.int32)
         self._received: dict[tuple[ViewId, BundleId], ViewId] = {}
         self._digests: dict[tuple[MessageId, Any], NDArray[np.uint64]] = {}
+
+    def arrays(self) -> kernel.StepTables:
+        """What the kernel reads; valid until the next entry is filled."""
+        growing = {name: getattr(self, name).data for name in kernel.StepTables._fields if not name.startswith("receive")}
+        return kernel.StepTables(**growing, receive_keys=self.receive_keys, receive_views=self.receive_views)
 
     def state_of(self, state: State) -> list[ViewId]:
         """The vector of a global state of the model."""
