@@ -289,6 +289,7 @@ def insert(
     parents: Any,
     new_vectors: Any,
     new_levels: Any,
+    new_parents: Any,
     stale: Any,
     progress: Any,
 ) -> Any:
@@ -347,6 +348,7 @@ def insert(
             keys[slot] = fingerprint
             origins[slot] = (parents[parent] & ~low) | at
             new_levels[n_new] = at
+            new_parents[n_new] = parent
             for p in range(vectors.shape[1]):
                 new_vectors[n_new, p] = vectors[parent, p]
             for item in range(step_items[step, 0], step_items[step, 1]):
