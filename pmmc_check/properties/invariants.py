@@ -11,7 +11,7 @@ once for each distinct combination of observed facts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -233,14 +233,15 @@ INVARIANTS: dict[str, Invariant] = {
 """All invariants, in the order in which reports list them and in which a tie between violations is broken."""
 
 
-def invariants_named(names: Iterable[str]) -> Sequence[Invariant]:
+def invariants_named(names: Collection[str]) -> Sequence[Invariant]:
     """The named invariants in the standard order; all of them when `names` is empty.
 
     Raises:
         UsageError: a name is unknown.
     """
-    wanted = {name.lower() for name in names}
     known = {name.lower() for name in INVARIANTS}
-    for name in sorted(wanted - known):
-        raise UsageError(f"--invariant {name}: no such invariant; choose from {', '.join(INVARIANTS)}")
+    wanted = {name.lower() for name in names}
+    for name in names:
+        if name.lower() not in known:
+            raise UsageError(f"--invariant {name}: no such invariant; choose from {', '.join(INVARIANTS)}")
     return [each for each in INVARIANTS.values() if not wanted or each.name.lower() in wanted]
