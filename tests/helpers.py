@@ -56,12 +56,7 @@ def entries(*pairs: tuple[int, Command]) -> frozenset[SlotCommand]:
 
 
 def compiled(
-    config: Config,
-    protocol: Protocol = PMMC,
-    reduce: str = "all",
-    invariants: Sequence[str] = (),
-    limits: Limits | None = None,
-    threads: int = 1,
+    config: Config, protocol: Protocol = PMMC, reduce: str = "all", invariants: Sequence[str] = (), limits: Limits | None = None, threads: int = 1
 ) -> tuple[CompiledSearch, Result]:
     """Runs the compiled search; returns it, for its tables, and its result."""
     control = Control(limits or Limits())

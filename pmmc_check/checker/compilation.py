@@ -45,13 +45,13 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 @intrinsic
-def _prefetch(typing_context: Any, array: Any, row: Any) -> Any:
-    """Asks the processor to fetch row `row` of a two-dimensional uint64 array: the look-ups that follow then do not wait for memory."""
+def _prefetch(typing_context: Any, array: Any, place: Any) -> Any:
+    """Asks the processor to fetch element `place` of a uint64 array: the look-ups that follow then do not wait for memory."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array_type = signature.args[0]
         struct = context.make_array(array_type)(context, builder, arguments[0])
-        offset = builder.mul(arguments[1], ir.Constant(ir.IntType(64), 8 * 2))
+        offset = builder.mul(arguments[1], ir.Constant(ir.IntType(64), 8))
         address = builder.inttoptr(builder.add(builder.ptrtoint(struct.data, ir.IntType(64)), offset), ir.IntType(8).as_pointer())
         i32 = ir.IntType(32)
         function = builder.module.declare_intrinsic(

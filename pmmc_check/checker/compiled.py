@@ -15,7 +15,7 @@ import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,50 +32,16 @@ from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, VIOLATED, Action, Con
 from pmmc_check.checker.store import LEVEL_MAX, Store
 from pmmc_check.checker.symmetry import renamings
 from pmmc_check.checker.tables import Tables
+from pmmc_check.checker.workspace import CHUNK_STATES, Batch, NewStates, Vectors, Worker, batches, by_level
 from pmmc_check.model.content import Digest
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.invariants import Invariant
 
-CHUNK_STATES = 1024
-BATCH_CHUNKS = 32
 _OUTPUT_STATES = 1 << 14
-_MISSES_MAX = 4096
-_RECENT_PLACES = 1 << 13
 _REPORT_SECONDS = 0.25
 _NOT_BROKEN = 255
 _CYCLE_STATES_MAX = 300_000
-
-Vectors = NDArray[np.int32]
-
-
-class Batch(NamedTuple):
-    """Working memory for one batch of chunks, reused for all."""
-
-    parents: NDArray[np.uint64]
-    candidates: NDArray[np.uint64]
-    candidate_parent: NDArray[np.int32]
-    candidate_step: NDArray[np.int32]
-    offsets: NDArray[np.int64]
-    counters: NDArray[np.int64]
-    misses: NDArray[np.int32]
-    unknown: NDArray[np.int32]
-
-
-class Worker:
-    """Working memory of one thread. `taken` counts how often it has taken each step."""
-
-    def __init__(self, candidates_max: int) -> None:
-        self.found: NDArray[np.uint64] = np.zeros(candidates_max, np.uint64)
-        self.found_parent: NDArray[np.int32] = np.zeros(candidates_max, np.int32)
-        self.found_step: NDArray[np.int32] = np.zeros(candidates_max, np.int32)
-        self.recent: NDArray[np.uint64] = np.zeros((_RECENT_PLACES, 2), np.uint64)
-        self.taken: NDArray[np.int64] = np.zeros(1024, np.int64)
-
-    def widen(self, steps: int) -> None:
-        """Makes room for counting `steps` steps."""
-        if len(self.taken) < steps:
-            self.taken = np.concatenate([self.taken, np.zeros(steps - len(self.taken), np.int64)])
 
 
 class CompiledSearch:
@@ -143,7 +109,7 @@ class CompiledSearch:
                 return f"depth {self.control.limits.depth_max} (--max-depth) was reached; deeper states exist"
             if level > LEVEL_MAX:
                 return f"depth {LEVEL_MAX} was reached, the deepest that the engine can hold"
-            for vectors in _batches(self._settled(level)):
+            for vectors in batches(self._settled(level)):
                 if limit := self._limit_reached(level):
                     return limit
                 self.depth = level
@@ -173,18 +139,21 @@ class CompiledSearch:
         starts = list(range(0, len(vectors), CHUNK_STATES))
         pending = list(range(len(starts)))
         while pending:
+            self._arrays = self.tables.arrays()
             list(self._map(self._expand_chunk, [(vectors, level, chunk) for chunk in pending]))
             self._widen_if_needed(pending)
             pending = self._fill_misses(pending)
         self._check_facts(vectors, level, len(starts))
         self._note_broken(vectors, level, len(starts))
         tasks = [(vectors, level, len(starts), which) for which in range(kernel.PARTITIONS)]
-        for added, stale in self._map(self._insert_partition, tasks):
-            for at, block in added:
-                self.levels[at].append(block)
+        added: list[NewStates] = []
+        for new, stale in self._map(self._insert_partition, tasks):
+            added.extend(new)
             for later in (1 + np.flatnonzero(stale[1:])).tolist():
                 self.stale[level + later] += int(stale[later])
             self._steps_not_deeper += int(stale[0])
+        for at, block in by_level(added):
+            self.levels[at].append(block)
         self.distinct_states += len(vectors)
         self.generated_states += int(self.batch.counters[: len(starts), kernel.STEP_COUNT].sum())
 
@@ -195,20 +164,31 @@ class CompiledSearch:
         counters = batch.counters[chunk]
         first = chunk * CHUNK_STATES
         kernel.expand(
-            vectors, first, min(first + CHUNK_STATES, len(vectors)), tables.fingerprints.data, tables.observed.data,
-            self.known.digests, tables.broken.data, tables.step_range.data, tables.step_view.data, tables.step_items.data,
-            tables.step_halts.data, tables.item_process.data, tables.item_bundle.data, tables.receive_keys, tables.receive_views,
-            batch.parents, worker.found, worker.found_parent, worker.found_step, batch.misses[chunk], batch.unknown[chunk], counters,
+            self._arrays,
+            self.known.digests,
+            vectors,
+            first,
+            min(first + CHUNK_STATES, len(vectors)),
+            batch.parents,
+            worker.found,
+            batch.misses[chunk],
+            batch.unknown[chunk],
+            counters,
             self.checks.progress is not None,
-        )  # fmt: skip
+        )
         if not counters[kernel.MISS_COUNT] and not counters[kernel.OVERFLOW]:
             worker.widen(len(tables.step_view.data))
             worker.recent.fill(0)  # per chunk: what another chunk found first would depend on the threads
             kernel.partition(
-                counters[kernel.CANDIDATE_COUNT], worker.found, worker.found_parent, worker.found_step, tables.step_weight.data,
-                worker.recent, level, worker.taken, batch.candidates[chunk], batch.candidate_parent[chunk],
-                batch.candidate_step[chunk], batch.offsets[chunk],
-            )  # fmt: skip
+                counters[kernel.CANDIDATE_COUNT],
+                worker.found,
+                tables.step_weight.data,
+                worker.recent,
+                level,
+                worker.taken,
+                kernel.Candidates(*(array[chunk] for array in batch.candidates)),
+                batch.offsets[chunk],
+            )
         self._free.append(worker)
 
     def _fill_misses(self, chunks: list[int]) -> list[int]:
@@ -263,26 +243,32 @@ class CompiledSearch:
     def _order(self, violated: Violated) -> int:
         return [each.name for each in self.checks.invariants].index(violated.invariant)
 
-    def _insert_partition(self, task: tuple[Vectors, int, int, int]) -> tuple[list[tuple[int, Vectors]], NDArray[np.int64]]:
-        """Inserts the candidates of one partition; returns the new states by level, and how many entries of later levels became stale."""
+    def _insert_partition(self, task: tuple[Vectors, int, int, int]) -> tuple[list[NewStates], NDArray[np.int64]]:
+        """Inserts the candidates of one partition; returns the new states, and how many entries of later levels became stale."""
         vectors, level, chunks, which = task
-        tables, batch, store = self.tables, self.batch, self.store
-        offsets = batch.offsets[:chunks, which : which + 2]
-        candidates = int((offsets[:, 1] - offsets[:, 0]).sum())
+        batch, store = self.batch, self.store
+        offsets = batch.offsets[:chunks]
+        candidates = int((offsets[:, which + 1] - offsets[:, which]).sum())
         stale: NDArray[np.int64] = np.zeros(256, np.int64)
-        added: list[tuple[int, Vectors]] = []
+        added: list[NewStates] = []
         progress: NDArray[np.int64] = np.array([0, 0, store.used[which], 0])
         while candidates:
-            new_vectors = np.empty((min(candidates, _OUTPUT_STATES), vectors.shape[1]), np.int32)
-            new_levels = np.empty(len(new_vectors), np.int64)
+            room = min(candidates, _OUTPUT_STATES)
+            new = NewStates(np.empty((room, vectors.shape[1]), np.int32), np.empty(room, np.int64), np.empty(room, np.int64))
             status = kernel.insert(
-                store.tables[which], progress[2], store.used_max(which), which, progress[0], progress[1], chunks,
-                batch.candidates, batch.candidate_parent, batch.candidate_step, batch.offsets,
-                vectors, batch.parents, level, tables.step_view.data, tables.step_items.data, tables.step_weight.data,
-                tables.owner.data, tables.item_process.data, tables.item_bundle.data, tables.receive_keys, tables.receive_views,
-                new_vectors, new_levels, stale, progress,
-            )  # fmt: skip
-            added.extend(_by_level(new_vectors, new_levels, int(progress[3])))
+                self._arrays,
+                store.partitions[which],
+                which,
+                level,
+                batch.candidates,
+                offsets,
+                vectors,
+                batch.parents,
+                *new,
+                stale,
+                progress,
+            )
+            added.append(new.first(int(progress[3])))
             store.used[which] = int(progress[2])
             if status == kernel.DONE:
                 break
@@ -300,17 +286,7 @@ class CompiledSearch:
         return self.control.limit_reached(self.distinct_states, memory_bytes)
 
     def _allocate(self) -> None:
-        wide = (BATCH_CHUNKS, self._candidates_max)
-        self.batch = Batch(
-            parents=np.zeros(BATCH_CHUNKS * CHUNK_STATES, np.uint64),
-            candidates=np.empty(wide, np.uint64),
-            candidate_parent=np.empty(wide, np.int32),
-            candidate_step=np.empty(wide, np.int32),
-            offsets=np.zeros((BATCH_CHUNKS, kernel.PARTITIONS + 1), np.int64),
-            counters=np.zeros((BATCH_CHUNKS, 8), np.int64),
-            misses=np.empty((BATCH_CHUNKS, _MISSES_MAX, 2), np.int32),
-            unknown=np.empty((BATCH_CHUNKS, CHUNK_STATES * (self.model.config.slots + 1), 2), np.int32),
-        )
+        self.batch = Batch.allocated(self._candidates_max, self.model.config.slots)
         taken = [worker.taken for worker in self._free]
         self._free = [Worker(self._candidates_max) for _ in range(self.threads)]
         for worker, counted in zip(self._free, taken, strict=False):
@@ -322,11 +298,7 @@ class CompiledSearch:
             self._candidates_max *= 2
             narrow = self.batch
             self._allocate()
-            for field in ("candidates", "candidate_parent", "candidate_step"):
-                kept = getattr(narrow, field)
-                getattr(self.batch, field)[:, : kept.shape[1]] = kept
-            for field in ("parents", "offsets", "counters", "misses", "unknown"):
-                getattr(self.batch, field)[:] = getattr(narrow, field)
+            self.batch.take_over(narrow)
 
     def _result(self, violation: Violation | None, limit: str | None) -> Result:
         verdict = VIOLATED if violation else INCONCLUSIVE if limit else HOLDS
@@ -364,27 +336,3 @@ class CompiledSearch:
             for delivery in self.tables.paths[step].deliveries:
                 coverage[Action(process.role, self.locals.messages[delivery.message].kind)] += int(taken[step])
         return dict(coverage)
-
-
-def _by_level(vectors: Vectors, levels: NDArray[np.int64], count: int) -> Iterator[tuple[int, Vectors]]:
-    """The first `count` new states, level by level."""
-    levels = levels[:count]
-    for level in np.unique(levels).tolist():
-        yield level, vectors[:count][levels == level]
-
-
-def _batches(blocks: list[Vectors]) -> Iterator[Vectors]:
-    """Blocks joined and cut to batches; a block is let go as soon as it is in a batch."""
-    size = CHUNK_STATES * BATCH_CHUNKS
-    blocks.reverse()
-    waiting: list[Vectors] = []
-    states = 0
-    while blocks:
-        waiting.append(blocks.pop())
-        states += len(waiting[-1])
-        while states >= size:
-            joined = np.concatenate(waiting)
-            yield joined[:size]
-            waiting, states = [joined[size:].copy()], states - size
-    if states:
-        yield np.concatenate(waiting)

@@ -1,8 +1,9 @@
 """The compiled inner loops: expand states by table look-ups, insert candidates into the fingerprint table.
 
 Numba compiles these functions once and keeps them on disk. They hold no references to Python objects and run without
-the interpreter lock, so threads run them side by side. Two phases never overlap, so no word of memory is written by
-two threads:
+the interpreter lock, so threads run them side by side. Inside loops no array is sliced and no field of a named tuple
+is read: either would count references, by atomic operations on words that all threads share. Two phases never
+overlap, so no word of memory is written by two threads:
 
     expand   reads the tables and a chunk of the frontier, writes the chunk's own candidates, sorted by partition
     insert   takes the candidates of all chunks for one partition, in chunk order, and owns that partition of the table
@@ -12,7 +13,7 @@ order, does not depend on the number of threads."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import uint64
@@ -25,6 +26,42 @@ LEVEL_BITS = 16
 LEVEL_MASK = (1 << LEVEL_BITS) - 1
 STEP_COUNT, CANDIDATE_COUNT, MISS_COUNT, UNKNOWN_COUNT, OVERFLOW, BROKEN_STATE, BROKEN_PROCESS, BROKEN_WEIGHT = range(8)
 """The entries of a chunk's counters."""
+
+
+class StepTables(NamedTuple):
+    """The arrays of `checker.tables`, under the same names."""
+
+    fingerprints: Any
+    observed: Any
+    broken: Any
+    owner: Any
+    step_range: Any
+    step_view: Any
+    step_items: Any
+    step_weight: Any
+    step_halts: Any
+    item_process: Any
+    item_bundle: Any
+    receive_keys: Any
+    receive_views: Any
+
+
+class Candidates(NamedTuple):
+    """Changed states that may be new: fingerprint, number of the parent in the batch, and the step taken."""
+
+    fingerprint: Any
+    parent: Any
+    step: Any
+
+
+class Partition(NamedTuple):
+    """One partition of the visited states: fingerprints, and for each its origin (the predecessor's upper 48 bits
+    with the level in the lower 16); full at `used_max` entries."""
+
+    keys: Any
+    origins: Any
+    used_max: Any
+
 
 MISSING, REFUSED = -1, -2
 """In the place of a view that has received something: there is no entry yet; the recipient refuses, so there is no such step."""
@@ -71,26 +108,14 @@ def known_facts(known: Any, digest: Any) -> Any:
 
 
 @kernel
-def expand(  # one loop over states, processes and steps; splitting it would only pass its many arrays around
+def expand(
+    tables: StepTables,
+    known: Any,
     vectors: Any,
     first: Any,
     last: Any,
-    fingerprints: Any,
-    observed: Any,
-    known: Any,
-    broken: Any,
-    step_range: Any,
-    step_view: Any,
-    step_items: Any,
-    step_halts: Any,
-    item_process: Any,
-    item_bundle: Any,
-    receive_keys: Any,
-    receive_views: Any,
     parents: Any,
-    found: Any,
-    found_parent: Any,
-    found_step: Any,
+    found: Candidates,
     misses: Any,
     unknown: Any,
     counters: Any,
@@ -102,11 +127,38 @@ def expand(  # one loop over states, processes and steps; splitting it would onl
     `misses`, unevaluated combinations of facts to `unknown`, and the first state with a broken view to `counters`. With
     `watch_ends`, a state without steps goes to `unknown`, too, with -1 for its slot.
     """
+    (
+        fingerprints,
+        observed,
+        step_range,
+        broken,
+        step_view,
+        step_items,
+        item_process,
+        receive_keys,
+        receive_views,
+        item_bundle,
+        step_halts,
+    ) = (
+        tables.fingerprints,
+        tables.observed,
+        tables.step_range,
+        tables.broken,
+        tables.step_view,
+        tables.step_items,
+        tables.item_process,
+        tables.receive_keys,
+        tables.receive_views,
+        tables.item_bundle,
+        tables.step_halts,
+    )
+    found_fingerprint, found_parent, found_step = found.fingerprint, found.parent, found.step
     order = fingerprints.shape[1]
     processes = vectors.shape[1]
     slots = observed.shape[1]
     images = np.empty(order, np.uint64)
     changed = np.empty(order, np.uint64)
+    vector = np.empty(processes, np.int32)
     moves = np.empty((processes, 2), np.int32)
     n_found = n_misses = n_unknown = n_steps = 0
     counters[OVERFLOW] = 0
@@ -114,13 +166,13 @@ def expand(  # one loop over states, processes and steps; splitting it would onl
     for i in range(first, last):
         if n_misses >= misses.shape[0] - 64:
             break
-        vector = vectors[i]
+        for p in range(processes):
+            vector[p] = vectors[i, p]
         for g in range(order):
             images[g] = fingerprints[vector[0], g]
         for p in range(1, processes):
-            row = fingerprints[vector[p]]
             for g in range(order):
-                images[g] ^= row[g]
+                images[g] ^= fingerprints[vector[p], g]
         parents[i] = canonical(images)
         for slot in range(slots):
             facts = uint64(0)
@@ -143,7 +195,6 @@ def expand(  # one loop over states, processes and steps; splitting it would onl
                 weight = broken[view] - 1
                 if weight < counters[BROKEN_WEIGHT] or (weight == counters[BROKEN_WEIGHT] and parents[i] < parents[counters[BROKEN_STATE]]):
                     counters[BROKEN_STATE], counters[BROKEN_PROCESS], counters[BROKEN_WEIGHT] = i, p, weight
-            before = fingerprints[view]
             for step in range(step_range[view, 0], step_range[view, 1]):
                 after_view = step_view[step]
                 moved = 0
@@ -165,17 +216,14 @@ def expand(  # one loop over states, processes and steps; splitting it would onl
                         moved += 1
                 if not complete or (moved == 0 and (after_view == view or step_halts[step] != 0)):
                     continue
-                after = fingerprints[after_view]
                 for g in range(order):
-                    changed[g] = images[g] ^ before[g] ^ after[g]
+                    changed[g] = images[g] ^ fingerprints[view, g] ^ fingerprints[after_view, g]
                 for move in range(moved):
-                    left = fingerprints[moves[move, 0]]
-                    right = fingerprints[moves[move, 1]]
                     for g in range(order):
-                        changed[g] ^= left[g] ^ right[g]
+                        changed[g] ^= fingerprints[moves[move, 0], g] ^ fingerprints[moves[move, 1], g]
                 n_steps += 1
-                if n_found < found.shape[0]:
-                    found[n_found] = canonical(changed)
+                if n_found < found_fingerprint.shape[0]:
+                    found_fingerprint[n_found] = canonical(changed)
                     found_parent[n_found] = i
                     found_step[n_found] = step
                     n_found += 1
@@ -192,32 +240,23 @@ def expand(  # one loop over states, processes and steps; splitting it would onl
 
 
 @kernel
-def partition(  # a counting sort
-    count: Any,
-    found: Any,
-    found_parent: Any,
-    found_step: Any,
-    step_weight: Any,
-    recent: Any,
-    level: Any,
-    taken: Any,
-    candidates: Any,
-    candidate_parent: Any,
-    candidate_step: Any,
-    offsets: Any,
+def partition(
+    count: Any, found: Candidates, step_weight: Any, recent: Any, level: Any, taken: Any, candidates: Candidates, offsets: Any
 ) -> None:
     """Sorts a chunk's candidates by partition, counts how often each step was `taken`, and leaves out what was just
     found.
 
     `recent` remembers fingerprints with the level at which they were found: the same one at the same or a higher
     level cannot be new."""
+    found_fingerprint, found_step, found_parent = found.fingerprint, found.step, found.parent
+    candidates_fingerprint, candidates_parent, candidates_step = candidates.fingerprint, candidates.parent, candidates.step
     shift = uint64(64 - PARTITION_BITS)
     mask = uint64(recent.shape[0] - 1)
     for each in range(PARTITIONS + 1):
         offsets[each] = 0
     kept = 0
     for k in range(count):
-        fingerprint = found[k]
+        fingerprint = found_fingerprint[k]
         taken[found_step[k]] += 1
         at = uint64(level + step_weight[found_step[k]])
         place = (fingerprint >> uint64(13)) & mask
@@ -225,7 +264,7 @@ def partition(  # a counting sort
             continue
         recent[place, 0] = fingerprint
         recent[place, 1] = at
-        found[kept] = fingerprint
+        found_fingerprint[kept] = fingerprint
         found_parent[kept] = found_parent[k]
         found_step[kept] = found_step[k]
         kept += 1
@@ -233,12 +272,12 @@ def partition(  # a counting sort
     for each in range(PARTITIONS):
         offsets[each + 1] += offsets[each]
     for k in range(kept):
-        which = found[k] >> shift
+        which = found_fingerprint[k] >> shift
         to = offsets[which]
         offsets[which] = to + 1
-        candidates[to] = found[k]
-        candidate_parent[to] = found_parent[k]
-        candidate_step[to] = found_step[k]
+        candidates_fingerprint[to] = found_fingerprint[k]
+        candidates_parent[to] = found_parent[k]
+        candidates_step[to] = found_step[k]
     for each in range(PARTITIONS, 0, -1):
         offsets[each] = offsets[each - 1]
     offsets[0] = 0
@@ -251,42 +290,43 @@ def table_slot(fingerprint: Any, capacity: Any) -> Any:
 
 
 @kernel
-def insert(  # one pass over the candidates of one partition
-    table: Any,
-    used: Any,
-    used_max: Any,
+def insert(
+    tables: StepTables,
+    store: Partition,
     which: Any,
-    chunk: Any,
-    position: Any,
-    chunks: Any,
-    candidates: Any,
-    candidate_parent: Any,
-    candidate_step: Any,
+    level: Any,
+    candidates: Candidates,
     offsets: Any,
     vectors: Any,
     parents: Any,
-    level: Any,
-    step_view: Any,
-    step_items: Any,
-    step_weight: Any,
-    owner: Any,
-    item_process: Any,
-    item_bundle: Any,
-    receive_keys: Any,
-    receive_views: Any,
     new_vectors: Any,
     new_levels: Any,
+    new_parents: Any,
     stale: Any,
     progress: Any,
 ) -> Any:
-    """Inserts candidates from (`chunk`, `position`) on; writes the vectors of those that are new, or reached at a
+    """Inserts the candidates of partition `which`; writes the vectors of those that are new, or reached at a
     lower level than before.
 
     `stale` counts by level, from `level` on, the entries that a lower level has replaced; its first place counts the
-    steps that led to no deeper level. A table row is (fingerprint, the predecessor's upper 48 bits with the level in the
-    lower 16). Returns DONE, or why it stopped; `progress` is (chunk, position, used, new) from where to go on."""
-    capacity = uint64(table.shape[0])
+    steps that led to no deeper level. Returns DONE, or why it stopped; `progress` is (chunk, position, used entries, new
+    states): from where to go on."""
+    step_weight, step_items, item_process, receive_keys, receive_views, item_bundle, owner, step_view = (
+        tables.step_weight,
+        tables.step_items,
+        tables.item_process,
+        tables.receive_keys,
+        tables.receive_views,
+        tables.item_bundle,
+        tables.owner,
+        tables.step_view,
+    )
+    keys, used_max, origins = store.keys, store.used_max, store.origins
+    candidates_fingerprint, candidates_step, candidates_parent = candidates.fingerprint, candidates.step, candidates.parent
+    capacity = uint64(keys.shape[0])
     low = uint64(LEVEL_MASK)
+    chunks = offsets.shape[0]
+    chunk, position, used = progress[0], progress[1], progress[2]
     n_new = 0
     status = DONE
     while chunk < chunks and status == DONE:
@@ -294,34 +334,37 @@ def insert(  # one pass over the candidates of one partition
         end = offsets[chunk, which + 1]
         while position < end:
             if position + _AHEAD < end:
-                prefetch(table, table_slot(candidates[chunk, position + _AHEAD], capacity))
+                ahead = table_slot(candidates_fingerprint[chunk, position + _AHEAD], capacity)
+                prefetch(keys, ahead)
+                prefetch(origins, ahead)
             if used >= used_max:
                 status = TABLE_FULL
                 break
             if n_new >= new_vectors.shape[0]:
                 status = OUTPUT_FULL
                 break
-            fingerprint = candidates[chunk, position]
-            step = candidate_step[chunk, position]
-            parent = candidate_parent[chunk, position]
+            fingerprint = candidates_fingerprint[chunk, position]
+            step = candidates_step[chunk, position]
+            parent = candidates_parent[chunk, position]
             at = uint64(level + step_weight[step])
             slot = table_slot(fingerprint, capacity)
-            while table[slot, 0] != fingerprint and table[slot, 0] != uint64(0):
+            while keys[slot] != fingerprint and keys[slot] != uint64(0):
                 slot += uint64(1)
                 if slot == capacity:
                     slot = uint64(0)
-            if table[slot, 0] == uint64(0):
+            if keys[slot] == uint64(0):
                 used += 1
-            elif (table[slot, 1] & low) > at:
-                stale[(table[slot, 1] & low) - uint64(level)] += 1
+            elif (origins[slot] & low) > at:
+                stale[(origins[slot] & low) - uint64(level)] += 1
             else:
-                if (table[slot, 1] & low) < at:
+                if (origins[slot] & low) < at:
                     stale[0] += 1
                 position += 1
                 continue
-            table[slot, 0] = fingerprint
-            table[slot, 1] = (parents[parent] & ~low) | at
+            keys[slot] = fingerprint
+            origins[slot] = (parents[parent] & ~low) | at
             new_levels[n_new] = at
+            new_parents[n_new] = parent
             for p in range(vectors.shape[1]):
                 new_vectors[n_new, p] = vectors[parent, p]
             for item in range(step_items[step, 0], step_items[step, 1]):
@@ -338,27 +381,27 @@ def insert(  # one pass over the candidates of one partition
 
 
 @kernel
-def rehash(old: Any, new: Any) -> None:
-    """Moves all rows of `old` to `new`."""
-    capacity = uint64(new.shape[0])
-    for k in range(old.shape[0]):
-        if old[k, 0] != uint64(0):
-            slot = table_slot(old[k, 0], capacity)
-            while new[slot, 0] != uint64(0):
+def rehash(old_keys: Any, old_origins: Any, new_keys: Any, new_origins: Any) -> None:
+    """Moves all entries of the old arrays to the new."""
+    capacity = uint64(new_keys.shape[0])
+    for k in range(old_keys.shape[0]):
+        if old_keys[k] != uint64(0):
+            slot = table_slot(old_keys[k], capacity)
+            while new_keys[slot] != uint64(0):
                 slot += uint64(1)
                 if slot == capacity:
                     slot = uint64(0)
-            new[slot, 0] = old[k, 0]
-            new[slot, 1] = old[k, 1]
+            new_keys[slot] = old_keys[k]
+            new_origins[slot] = old_origins[k]
 
 
 @kernel
-def look_up(table: Any, fingerprint: Any, mask: Any) -> Any:
-    """The row whose fingerprint agrees with `fingerprint` in the bits of `mask`, or -1."""
-    capacity = uint64(table.shape[0])
+def look_up(keys: Any, fingerprint: Any, mask: Any) -> Any:
+    """The place whose fingerprint agrees with `fingerprint` in the bits of `mask`, or -1."""
+    capacity = uint64(keys.shape[0])
     slot = table_slot(fingerprint, capacity)
-    while table[slot, 0] != uint64(0):
-        if (table[slot, 0] & mask) == (fingerprint & mask):
+    while keys[slot] != uint64(0):
+        if (keys[slot] & mask) == (fingerprint & mask):
             return np.int64(slot)
         slot += uint64(1)
         if slot == capacity:
@@ -367,11 +410,11 @@ def look_up(table: Any, fingerprint: Any, mask: Any) -> Any:
 
 
 @kernel
-def look_up_levels(table: Any, fingerprints: Any, rows: Any, levels: Any) -> None:
+def look_up_levels(keys: Any, origins: Any, fingerprints: Any, rows: Any, levels: Any) -> None:
     """The levels of the visited states `fingerprints[rows]`."""
     for row in rows:
-        slot = look_up(table, fingerprints[row], ~uint64(0))
-        levels[row] = table[slot, 1] & uint64(LEVEL_MASK)
+        slot = look_up(keys, fingerprints[row], ~uint64(0))
+        levels[row] = origins[slot] & uint64(LEVEL_MASK)
 
 
 @kernel

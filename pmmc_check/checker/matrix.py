@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,7 @@ def config_of(options: Options) -> Config:
     return Config(**given)
 
 
-def searched(config: Config, protocol: Protocol, names: Iterable[str], reduce: str = "all", seconds_max: float = SECONDS_MAX) -> Result:
+def searched(config: Config, protocol: Protocol, names: Collection[str], reduce: str = "all", seconds_max: float = SECONDS_MAX) -> Result:
     """The result of an exhaustive search for violations of the named invariants, with one thread."""
     model, invariants = Model(config, protocol), invariants_named(names)
     reductions, _ = applicable(reductions_named(reduce), model, invariants)

@@ -35,7 +35,7 @@ class Store:
     """The visited states."""
 
     def __init__(self) -> None:
-        self.tables: list[NDArray[np.uint64]] = [np.zeros((_CAPACITY_FIRST, 2), np.uint64) for _ in range(kernel.PARTITIONS)]
+        self.partitions = [_empty(_CAPACITY_FIRST) for _ in range(kernel.PARTITIONS)]
         self.used = [0] * kernel.PARTITIONS
 
     @property
@@ -45,27 +45,24 @@ class Store:
 
     @property
     def bytes(self) -> int:
-        """Memory of all tables."""
-        return sum(table.nbytes for table in self.tables)
+        """Memory of all partitions."""
+        return sum(each.keys.nbytes + each.origins.nbytes for each in self.partitions)
 
-    def used_max(self, partition: int) -> int:
-        """How many entries a partition takes before it must grow."""
-        return int(_USE_MAX * len(self.tables[partition]))
-
-    def grow(self, partition: int) -> None:
+    def grow(self, number: int) -> None:
         """Makes one partition larger."""
-        old = self.tables[partition]
-        new = np.zeros((int(_GROWTH * len(old)), 2), np.uint64)
-        kernel.rehash(old, new)
-        self.tables[partition] = new
+        old = self.partitions[number]
+        new = _empty(int(_GROWTH * len(old.keys)))
+        kernel.rehash(old.keys, old.origins, new.keys, new.origins)
+        self.partitions[number] = new
 
     def add_first(self, fingerprint: int) -> None:
         """The initial state: level 1, its own predecessor."""
-        partition = fingerprint >> (64 - kernel.PARTITION_BITS)
-        table = self.tables[partition]
-        slot = int(kernel.table_slot(np.uint64(fingerprint), np.uint64(len(table))))
-        table[slot] = (fingerprint, (fingerprint & int(_PREDECESSOR_BITS)) | 1)
-        self.used[partition] = 1
+        number = fingerprint >> (64 - kernel.PARTITION_BITS)
+        partition = self.partitions[number]
+        slot = int(kernel.table_slot(np.uint64(fingerprint), np.uint64(len(partition.keys))))
+        partition.keys[slot] = fingerprint
+        partition.origins[slot] = (fingerprint & int(_PREDECESSOR_BITS)) | 1
+        self.used[number] = 1
 
     def find(self, fingerprint: int) -> Entry:
         """The entry of a visited state."""
@@ -78,14 +75,19 @@ class Store:
     def levels(self, fingerprints: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The level of each of some visited states."""
         levels: NDArray[np.int64] = np.zeros(len(fingerprints), np.int64)
-        partitions = fingerprints >> np.uint64(64 - kernel.PARTITION_BITS)
-        for partition, table in enumerate(self.tables):
-            kernel.look_up_levels(table, fingerprints, np.flatnonzero(partitions == partition), levels)
+        numbers = fingerprints >> np.uint64(64 - kernel.PARTITION_BITS)
+        for number, partition in enumerate(self.partitions):
+            rows = np.flatnonzero(numbers == number)
+            kernel.look_up_levels(partition.keys, partition.origins, fingerprints, rows, levels)
         return levels
 
     def _find(self, fingerprint: int, mask: np.uint64) -> Entry:
-        table = self.tables[fingerprint >> (64 - kernel.PARTITION_BITS)]
-        slot = kernel.look_up(table, np.uint64(fingerprint), mask)
+        partition = self.partitions[fingerprint >> (64 - kernel.PARTITION_BITS)]
+        slot = kernel.look_up(partition.keys, np.uint64(fingerprint), mask)
         assert slot >= 0, "a visited state is not in the table"
-        found, predecessor_and_level = (int(word) for word in table[slot])
-        return Entry(found, predecessor_and_level & int(_PREDECESSOR_BITS), predecessor_and_level & kernel.LEVEL_MASK)
+        origin = int(partition.origins[slot])
+        return Entry(int(partition.keys[slot]), origin & int(_PREDECESSOR_BITS), origin & kernel.LEVEL_MASK)
+
+
+def _empty(capacity: int) -> kernel.Partition:
+    return kernel.Partition(np.zeros(capacity, np.uint64), np.zeros(capacity, np.uint64), int(_USE_MAX * capacity))

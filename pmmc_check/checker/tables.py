@@ -138,6 +138,11 @@ class Tables:
         self._received: dict[tuple[ViewId, BundleId], ViewId] = {}
         self._digests: dict[tuple[MessageId, Any], NDArray[np.uint64]] = {}
 
+    def arrays(self) -> kernel.StepTables:
+        """What the kernel reads; valid until the next entry is filled."""
+        growing = {name: getattr(self, name).data for name in kernel.StepTables._fields if not name.startswith("receive")}
+        return kernel.StepTables(**growing, receive_keys=self.receive_keys, receive_views=self.receive_views)
+
     def state_of(self, state: State) -> list[ViewId]:
         """The vector of a global state of the model."""
         vector = []

@@ -11,7 +11,7 @@ once for each distinct combination of observed facts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -238,16 +238,17 @@ PROPERTIES: dict[str, Invariant] = {**INVARIANTS, "Progress": Progress()}
 """What can be asked for by name. Progress is checked only when it is: it needs a network without loss, and costs reductions."""
 
 
-def invariants_named(names: Iterable[str], without: Iterable[str] = ()) -> Sequence[Invariant]:
+def invariants_named(names: Collection[str], without: Collection[str] = ()) -> Sequence[Invariant]:
     """The named invariants in the standard order; when `names` is empty, all but Progress and those in `without`.
 
     Raises:
         UsageError: a name is unknown.
     """
-    wanted = {name.lower() for name in names}
     known = {name.lower() for name in PROPERTIES}
-    for name in sorted(wanted - known):
-        raise UsageError(f"--invariant {name}: no such invariant; choose from {', '.join(PROPERTIES)}")
+    wanted = {name.lower() for name in names}
+    for name in names:
+        if name.lower() not in known:
+            raise UsageError(f"--invariant {name}: no such invariant; choose from {', '.join(PROPERTIES)}")
     if not wanted:
         return [each for each in INVARIANTS.values() if each.name not in without]
     return [each for each in PROPERTIES.values() if each.name.lower() in wanted]

@@ -89,7 +89,7 @@ def _reconfigurations(config: Config) -> str:
 def _verdicts(result: Result) -> str:
     names = ", ".join(result.invariants)
     if result.verdict == HOLDS:
-        return f"{names} hold"
+        return f"{names} hold{'s' if len(result.invariants) == 1 else ''}"
     if result.verdict == VIOLATED and result.violation:
         others = [name for name in result.invariants if name != result.violation.invariant]
         rest = f"; not decided, because the search ends with the first violation: {', '.join(others)}" if others else ""

@@ -18,8 +18,10 @@ class Variant:
     """A named change of the protocol.
 
     `breaks` are the invariants that it breaks, the one that its row in the protocol page names first; empty for a variant
-    that is safe. `restores` are those that the paper's protocol breaks in that configuration and the variant does not. `smallest` is the smallest configuration that shows it; for a safe variant, one that exercises it.
-    `waives` are invariants that the variant changes on purpose, with `waiver` saying why. `networks` are those it needs.
+    that is safe. `smallest` is the smallest configuration that shows it; for a safe variant, one that exercises it.
+    `restores` are invariants that the paper's protocol breaks in that configuration and the variant does not. `waives`
+    are those that the variant changes on purpose, with `waiver` saying why. `networks` and `needs` are what it needs to
+    differ from the paper at all.
     """
 
     name: str
