@@ -85,6 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     model = Model(_config(arguments), _protocol(arguments))
     trace_out = _writable(arguments.trace_out)
     result, notes = _search(model, arguments)
+    model.check_still_pure()
     _print(result, model, notes, arguments.format)
     if trace_out is not None:
         _write_trace(trace_out, result, model)
