@@ -56,7 +56,18 @@ def test_the_group_has_all_permutations_of_acceptors_replicas_and_commands_with_
 
 def test_different_values_have_different_digests() -> None:
     digest = Digest()
-    others = [(A1,), (A2, A1), (A1, A2), frozenset({A1, A2}), frozenset({frozenset({A1}), A2}), "7", (), frozenset(), C1.client, pv(B02, 1, C2)]
+    others = [
+        (A1,),
+        (A2, A1),
+        (A1, A2),
+        frozenset({A1, A2}),
+        frozenset({frozenset({A1}), A2}),
+        "7",
+        (),
+        frozenset(),
+        C1.client,
+        pv(B02, 1, C2),
+    ]
     everything = VALUES + others
     assert len({digest.order(value) for value in everything}) == len(everything)
 
@@ -107,7 +118,9 @@ class _Plain:
     pass
 
 
-@pytest.mark.parametrize("value", [0.5, _Plain(), _HoldsAFloat(), (1, 0.5), frozenset({0.5}), int], ids=["float", "object", "dataclass", "tuple", "set", "class"])
+@pytest.mark.parametrize(
+    "value", [0.5, _Plain(), _HoldsAFloat(), (1, 0.5), frozenset({0.5}), int], ids=["float", "object", "dataclass", "tuple", "set", "class"]
+)
 def test_a_value_of_an_unsupported_type_is_a_protocol_error_that_says_what_to_use(value: Any) -> None:
     with pytest.raises(ProtocolError, match="use frozen dataclasses, tuples, frozensets, numbers and strings"):
         Digest().of(value)

@@ -30,7 +30,7 @@ def test_ballots_are_ordered_by_round_and_then_by_leader(a: Ballot, b: Ballot) -
 @given(ballots, ballots, ballots)
 def test_the_order_of_ballots_is_total(a: Ballot, b: Ballot, c: Ballot) -> None:
     assert (a < b) + (a == b) + (b < a) == 1
-    assert not (a < b and b < c) or a < c
+    assert not (a < b < c) or a < c
 
 
 @given(ballots)
@@ -38,7 +38,9 @@ def test_bottom_is_below_every_ballot(ballot: Ballot) -> None:
     assert ballot > BOTTOM
 
 
-@pytest.mark.parametrize(("count", "total", "expected"), [(1, 1, True), (1, 2, False), (2, 2, True), (1, 3, False), (2, 3, True), (2, 4, False)])
+@pytest.mark.parametrize(
+    ("count", "total", "expected"), [(1, 1, True), (1, 2, False), (2, 2, True), (1, 3, False), (2, 3, True), (2, 4, False)]
+)
 def test_a_majority_is_more_than_half(count: int, total: int, expected: bool) -> None:
     assert is_majority(count, total) is expected
 
@@ -46,12 +48,16 @@ def test_a_majority_is_more_than_half(count: int, total: int, expected: bool) ->
 def _pmax_by_definition(given_pvalues: frozenset[PValue]) -> set[frozenset[SlotCommand]]:
     """Every way to pick, for each slot, a pvalue that no other pvalue of the slot exceeds."""
     slots = sorted({slot for _, slot, _ in given_pvalues})
-    highest = [{c for b, s, c in given_pvalues if s == slot and all(b >= other for other, t, _ in given_pvalues if t == slot)} for slot in slots]
+    highest = [
+        {c for b, s, c in given_pvalues if s == slot and all(b >= other for other, t, _ in given_pvalues if t == slot)} for slot in slots
+    ]
     return {entries(*zip(slots, chosen, strict=True)) for chosen in product(*highest)}
 
 
 @given(pvalues)
-def test_pmax_takes_for_every_slot_a_command_of_the_highest_ballot_and_gives_every_choice_of_a_tie(given_pvalues: frozenset[PValue]) -> None:
+def test_pmax_takes_for_every_slot_a_command_of_the_highest_ballot_and_gives_every_choice_of_a_tie(
+    given_pvalues: frozenset[PValue],
+) -> None:
     choices = pmax(given_pvalues)
     assert set(choices) == _pmax_by_definition(given_pvalues)
     assert len(choices) == len(set(choices))
@@ -70,7 +76,9 @@ def test_pmax_gives_both_commands_of_a_tie() -> None:
 
 
 @given(maps, maps)
-def test_update_is_the_new_map_completed_by_entries_of_the_old_whose_key_it_lacks(x: frozenset[SlotCommand], y: frozenset[SlotCommand]) -> None:
+def test_update_is_the_new_map_completed_by_entries_of_the_old_whose_key_it_lacks(
+    x: frozenset[SlotCommand], y: frozenset[SlotCommand]
+) -> None:
     assert dict(update(x, y)) == {**dict(x), **dict(y)}
     assert len(update(x, y)) == len(dict(update(x, y)))
 

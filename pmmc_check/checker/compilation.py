@@ -75,7 +75,7 @@ class _Announce(event.Listener):
         """Numba begins to compile something that it has not on disk."""
         if not _Announce.said:
             _Announce.said = True
-            print("pmmc-check: compiling the search kernels (only the first time on a machine, about 20 s) ...", file=sys.stderr)
+            print("pmmc-check: compiling the search kernels (only the first time, a few seconds) ...", file=sys.stderr)
 
     def on_end(self, compiled: Any) -> None:
         """Nothing to say."""

@@ -314,7 +314,7 @@ class CompiledSearch:
             depth=max(self.depth, min(self.suspects).level) if self.suspects else self.depth,
             seconds=self.control.seconds(),
             peak_memory_bytes=peak_memory_bytes(),
-            collision_probability=min(1.0, pairs * order**2 / (2 * order - 1) / 2**64),
+            collision_probability=min(1.0, pairs / 2**64),
             invariants=tuple(each.name for each in self.checks.invariants),
             coverage=self._coverage(),
             unneeded=frozenset(Action(role, kind) for role, kind in self.locals.dropped),

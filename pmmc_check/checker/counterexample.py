@@ -49,7 +49,12 @@ def rebuild(suspect: Suspect, tables: Tables, store: Store, checks: Checks) -> V
     if suspect.process >= 0:
         breaker = _breaker(vector, suspect, tables)
         moves.append(Move(breaker, tables.broken_by[vector[breaker]].path))
-    state, trace, broken = _executed(moves, tables, checks)
+    return executed(moves, tables, checks)
+
+
+def executed(moves: list[Move], tables: Tables, checks: Checks) -> Violation:
+    """The counterexample that consists of `moves`, as single deliveries of the model."""
+    state, trace, broken = _deliveries_of(moves, tables, checks)
     if broken is None and checks.progress is not None:
         state, trace = _to_the_end(state, trace, tables.model)
         broken = checks.of_global_end(state)
@@ -61,7 +66,7 @@ def rebuild_endless(cycle: list[list[int]], tables: Tables, store: Store, checks
     """The run to the first state of `cycle`, and once around."""
     fingerprints = [fingerprint_of(vector, tables) for vector in cycle]
     moves, vector = _along([*_chain(fingerprints[0], store), *fingerprints[1:], fingerprints[0]], tables)
-    _, trace, broken = _executed(moves, tables, checks)
+    _, trace, broken = _deliveries_of(moves, tables, checks)
     assert broken is None, "a broken invariant would have ended the search before"
     how = checks.of_cycle(tables.local_states(vector), tables.all_facts(vector), len(cycle))
     return Violation(how.invariant, how.how, tables.model.initial(), tuple(trace))
@@ -132,7 +137,7 @@ def _breaker(vector: list[int], suspect: Suspect, tables: Tables) -> int:
     return min(lengths, key=lengths.__getitem__)
 
 
-def _executed(moves: list[Move], tables: Tables, checks: Checks) -> tuple[State, list[TraceStep], Violated | None]:
+def _deliveries_of(moves: list[Move], tables: Tables, checks: Checks) -> tuple[State, list[TraceStep], Violated | None]:
     """Executes the deliveries by the model, up to the first state or step that breaks an invariant."""
     model, messages = tables.model, tables.locals.messages
     state = model.initial()

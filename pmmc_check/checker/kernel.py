@@ -72,13 +72,22 @@ _AHEAD = 12
 
 @kernel
 def canonical(images: Any) -> Any:
-    """The least image, mixed so that table positions are even; never 0, which marks an empty place."""
+    """A fingerprint that all images of a state have in common: a mixture of the least and the greatest.
+
+    (The least alone would do, but it is small for every state, so different states would collide more often.) Never 0,
+    which marks an empty place.
+    """
     least = images[0]
+    greatest = images[0]
     for g in range(1, images.shape[0]):
         least = min(least, images[g])
-    least = (least ^ (least >> uint64(32))) * uint64(0xD6E8FEB86659FD93)
-    least = least ^ (least >> uint64(29))
-    return least if least != uint64(0) else uint64(1)
+        greatest = max(greatest, images[g])
+    mixed = (least ^ (least >> uint64(32))) * uint64(0xD6E8FEB86659FD93)
+    mixed ^= mixed >> uint64(29)
+    if images.shape[0] > 1:
+        mixed = (mixed + greatest) * uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> uint64(32)
+    return mixed if mixed != uint64(0) else uint64(1)
 
 
 @kernel

@@ -204,14 +204,21 @@ class Locals:
         if process.role in (SCOUT, COMMANDER) and not self._stays_exited:
             return False  # what the state ignores, the fresh state of a second creation need not ignore
         stated = self.reductions.inert and self._claims[process.role, "ignores"]
-        return stated and self.model.roles[process].ignores(state, message)
+        return stated and bool(self._claimed(process, "ignores", state, message))
 
     def _harmless(self, process: ProcessId, state: Any, message: Message, sender: ProcessId | None) -> bool:
         """Whether all that can come of `message` is that processes stop; asks the recipients of what it may send in turn."""
         if not self.reductions.halting or not self._claims[process.role, "only_halts"]:
             return False
-        sends: Iterable[Send] | None = self.model.roles[process].only_halts(state, message, sender)
+        sends: Iterable[Send] | None = self._claimed(process, "only_halts", state, message, sender)
         harmless = sends is not None and all(self._harmless(to, None, each, process) for to, each in sends)
         if harmless:
             self.dropped.add((process.role, message.kind))
         return harmless
+
+    def _claimed(self, process: ProcessId, claim: str, *arguments: Any) -> Any:
+        role = self.model.roles[process]
+        try:
+            return getattr(role, claim)(*arguments)
+        except Exception as error:
+            raise ProtocolError(f"{type(role).__name__}.{claim} of {process} raised {type(error).__name__}: {error}") from error

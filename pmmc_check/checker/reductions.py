@@ -31,8 +31,8 @@ deferral
 
 symmetry
     Renaming acceptors, replicas or commands maps runs to runs, because no role looks at their numbers. (Leaders are
-    ordered by their ballots and stay.) States are identified up to renaming by the least fingerprint of their images;
-    see `checker.symmetry`.
+    ordered by their ballots and stay.) States are identified up to renaming by a fingerprint that all images have in
+    common; see `checker.symmetry`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The symmetry group of a configuration: all renamings of acceptors, of replicas, and of commands with their clients.
 
 The compiled search keeps, for each view, one number for each renaming g: the digest of the view's image under g
-(`model.content`). A global state's image under g has the XOR of the g-numbers of its views as fingerprint, so the
-least of these over g is the same for all states of one orbit: a canonical fingerprint, at the price of some look-ups.
-No state is ever renamed.
+(`model.content`). A global state's image under g has the XOR of the g-numbers of its views as fingerprint. The set of
+these over all g is the same for all states of one orbit, and so is what the kernel makes of it (a mixture of the least
+and the greatest): a canonical fingerprint, at the price of some look-ups. No state is ever renamed.
 
 Soundness: renaming is an automorphism of the transition system when every role treats the renamed identities alike
 (`Role.symmetric`, tested by renaming states and messages of every role), the initial state is fixed by it (all

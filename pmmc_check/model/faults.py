@@ -95,14 +95,12 @@ def only_stops(system: System, process: ProcessId, step: FaultStep) -> bool:
     return isinstance(step, Drop) or (isinstance(step, Crash) and not system.faults.may_restart(process.role))
 
 
-def fault_outcome(role: Role, state: Any, step: FaultStep, processes: Iterable[ProcessId]) -> Outcome:
-    """What a fault step leads to."""
+def fault_outcome(role: Role, state: Any, step: FaultStep, processes: Iterable[ProcessId], restarted: Outcome | None) -> Outcome:
+    """What a fault step leads to; `restarted` is what the role says of a restart, if it is one."""
     if isinstance(step, Crash):
         down = [each for each in processes if each.role in (SCOUT, COMMANDER) and each.number == role.me.number]
         stops = tuple(Send(each, Stop()) for each in down) if role.role == LEADER else ()
         return Outcome(Crashed(state), (Send(FAULTS_ID, Spend(CRASH)), *stops))
-    if isinstance(step, Restart):
-        restarted = role.restart(state.state)
-        assert restarted is not None, "Model refuses to restart a role that cannot"
+    if restarted is not None:
         return restarted._replace(sends=(Send(FAULTS_ID, Spend(RESTART)), *restarted.sends))
     return Outcome(state)

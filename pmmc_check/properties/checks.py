@@ -69,7 +69,7 @@ class Checks:
         """What the selected invariants observe of a view."""
         try:
             seen = observe(process, state, inbox, history)
-        except AttributeError as error:
+        except Exception as error:  # likewise
             raise self._unreadable("observing it", process, error) from error
         return frozenset(fact for fact in seen if fact.kind in self.observed_kinds)
 
@@ -130,13 +130,13 @@ class Checks:
     def _guarded(self, invariant: Invariant, process: ProcessId, check: Any, *arguments: Any) -> str | None:
         try:
             how: str | None = check(self.model.system, *arguments)
-        except AttributeError as error:
+        except Exception as error:  # the state is the user's: whatever its fields hold
             raise self._unreadable(f"invariant {invariant.name}", process, error) from error
         return how
 
-    def _unreadable(self, what: str, process: ProcessId, error: AttributeError) -> ProtocolError:
+    def _unreadable(self, what: str, process: ProcessId, error: Exception) -> ProtocolError:
         role = type(self.model.roles[process]).__name__
         return ProtocolError(
-            f"{what} needs a field that the state of {process} ({role}) lacks: {error}; "
-            f"keep the paper's field names, or leave the invariant out with --invariant"
+            f"{what} cannot read the state of {process} ({role}): {type(error).__name__}: {error}; "
+            f"keep the paper's field names and types, or leave the invariant out with --invariant"
         )

@@ -24,7 +24,7 @@ def as_text(result: Result, model: Model, notes: Sequence[str] = (), width: int 
     """The whole report; `notes` are sentences about reductions that were switched off."""
     lines = [_headline(result), ""]
     if result.violation:
-        lines += [*counterexample(result.violation, model, width), ""]
+        lines += [*counterexample(result.violation, model, width, walked=result.walks is not None), ""]
     lines += [_field(label, text, width) for label, text in _facts(result, notes)]
     return "\n".join(lines) + "\n"
 
@@ -54,6 +54,18 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     for note in notes:
         yield "", note
     yield "engine", result.engine
+    if result.walks:
+        walks = result.walks
+        per_second = walks.count / max(result.seconds, 1e-9)
+        yield (
+            "walks",
+            (
+                f"{walks.count:,} random walks of at most {walks.steps_max} moves from seed {walks.seed}, {per_second:,.0f} a second, "
+                f"{walks.mean_depth:.0f} states on average, {result.depth} at most; such walks prove nothing"
+            ),
+        )
+    if result.smaller_completed:
+        yield "before", f"{result.smaller_completed} smaller configurations were checked to the end, and hold"
     yield (
         "states",
         (
@@ -63,7 +75,7 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     )
     rate = result.generated_states / max(result.seconds, 1e-9)
     yield "time", f"{result.seconds:.2f} s, {rate:,.0f} states generated a second, peak memory {result.peak_memory_bytes / 2**20:,.0f} MiB"
-    if result.engine == "compiled":
+    if result.engine == "compiled" and not result.walks:
         yield "collisions", f"a state was missed by a fingerprint collision with probability {result.collision_probability:.1e}"
     yield from _coverage(result)
     yield "invariants", _verdicts(result)
@@ -120,7 +132,7 @@ def _field(label: str, text: str, width: int) -> str:
     return textwrap.fill(text, width, initial_indent=f"{label:<{_LABEL}}", subsequent_indent=indent, break_on_hyphens=False)
 
 
-def counterexample(violation: Violation, model: Model, width: int = WIDTH) -> list[str]:
+def counterexample(violation: Violation, model: Model, width: int = WIDTH, *, walked: bool = False) -> list[str]:
     """A table: one row a step, one column a role, in each cell what changed there."""
     rows = [[str(index), f"{step.step.message} → {step.step.process}", *cells] for index, step, cells in _rows(violation, model)]
     used = [k for k in range(2, 2 + len(_COLUMNS)) if any(row[k] for row in rows)]
@@ -129,7 +141,8 @@ def counterexample(violation: Violation, model: Model, width: int = WIDTH) -> li
     number = max(2, len(str(len(rows))))
     each = max(16, (width - number) // max(1, len(keep) - 1) - 2)
     widths = [number] + [each] * (len(keep) - 1)
-    table = [f"A shortest run that breaks it, of {len(rows)} steps from the initial state:", ""]
+    how_short = "A run that breaks it, from which no step can be left out," if walked else "A shortest run that breaks it,"
+    table = [f"{how_short} of {len(rows)} steps from the initial state:", ""]
     table += _cells([header[k] for k in keep], widths)
     table.append("  ".join("-" * each for each in widths))
     for row in rows:
