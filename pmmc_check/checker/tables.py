@@ -132,14 +132,13 @@ class Tables:
 
     def state_of(self, state: State) -> list[ViewId]:
         """The vector of a global state of the model."""
-        network, vector = self.model.network, []
+        network, order, vector = self.model.network, self.model.content.order, []
         for process, view in enumerate(state):
             inbox = network.empty
-            for message, place in network.contents(view.inbox):
+            for message, place in sorted(network.contents(view.inbox), key=lambda each: order(each[0])):
                 for _ in range(place if isinstance(place, int) else 1):
                     inbox = network.put(inbox, self.model.processes[0], self.locals.message_id(message))
-            history = frozenset(map(self.locals.message_id, view.history))
-            vector.append(self.view_id(self.locals.state_id(process, view.state), inbox, history))
+            vector.append(self.view_id(self.locals.state_id(process, view.state), inbox, self.locals.history(view.history)))
         return vector
 
     def view_id(self, state: StateId, inbox: Inbox, history: History) -> ViewId:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pmmc_check.checker.result import Control, Progress, Result
     from pmmc_check.model.model import Model
 
+_THREADS_MAX = 256
+
 _EPILOG = """\
 examples:
   pmmc-check explore
@@ -65,7 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--engine", choices=("compiled", "reference"), default="compiled", help="compiled (default), or the plain reference search"
     )
     how.add_argument("--reduce", metavar="LIST", help="all (default), none, or some of inert,deferral,halting,symmetry")
-    how.add_argument("--threads", type=_count, metavar="N", help="threads (default: as many as there are cores); the result is the same")
+    how.add_argument("--threads", type=_threads, metavar="N", help="threads (default: as many as there are cores); the result is the same")
     limits = parser.add_argument_group("limits; when one stops the search the verdict is inconclusive")
     limits.add_argument("--max-states", type=_count, metavar="N", help="distinct states")
     limits.add_argument("--max-depth", type=_count, metavar="N", help="states on a path, the initial one included")
@@ -219,6 +221,14 @@ def _count(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {count}")
     return count
+
+
+def _threads(text: str) -> int:
+    """A whole number from 1 to 256."""
+    threads = _count(text)
+    if threads > _THREADS_MAX:
+        raise argparse.ArgumentTypeError(f"must be at most {_THREADS_MAX}, got {threads}; more threads than cores do not help")
+    return threads
 
 
 def _seconds(text: str) -> float:
