@@ -76,19 +76,15 @@ def test_walks_without_a_violation_are_inconclusive_however_small_the_model() ->
     assert result.distinct_states <= searched(small(), PMMC, [], "none").distinct_states
 
 
-def test_shortening_keeps_the_invariant_and_drops_what_is_not_needed() -> None:
-    config, protocol = config_of(VARIANTS["hide-accepted"].smallest), protocol_with(["hide-accepted"])
-    model = Model(config, protocol)
-    checks = Checks(model, invariants_named(["Agreement"]))
+def test_shortening_keeps_the_invariant_and_drops_what_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pmmc_check.checker.walks.shortened", lambda violation, model, checks: violation)
+    config, protocol = config_of(VARIANTS["scout-half"].smallest), protocol_with(["scout-half"])
+    wandering, model = walked(config, protocol, ["Agreement"])
     shortest = searched(config, protocol, ["Agreement"]).violation
-    assert shortest is not None
-    wandering = replayed(
-        [*[step for step, _ in list(model.steps(shortest.initial))], *[e.step for e in shortest.trace]], "Agreement", model, checks
-    )
-    assert wandering is not None and len(wandering.trace) > len(shortest.trace)
-    result = shortened(wandering, model, checks)
+    assert wandering.violation is not None and shortest is not None
+    result = shortened(wandering.violation, model, Checks(model, invariants_named(["Agreement"])))
     assert result.invariant == "Agreement"
-    assert len(shortest.trace) <= len(result.trace) < len(wandering.trace)
+    assert len(shortest.trace) <= len(result.trace) < len(wandering.violation.trace)
 
 
 def test_configurations_grow_from_one_of_everything_to_what_was_asked_for() -> None:

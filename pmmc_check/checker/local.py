@@ -89,6 +89,10 @@ class Locals:
             self.messages.append(message)
         return number
 
+    def history(self, messages: Iterable[Message]) -> History:
+        """Messages as numbers; new ones are numbered in an order that depends on content only."""
+        return frozenset(map(self.message_id, sorted(messages, key=self.model.content.order)))
+
     def bundle_id(self, items: tuple[LocalItem, ...]) -> BundleId:
         """The number of a group of items that reach one process in one step."""
         number = self._bundle_ids.get(items)
@@ -140,8 +144,7 @@ class Locals:
         outcome = self.model.happened(self.model.processes[process], self.states[state][1], message)
         if outcome is None:
             return None
-        recorded = self.model.recorded(outcome.sends)
-        return self.state_id(process, outcome.state), frozenset(map(self.message_id, recorded))
+        return self.state_id(process, outcome.state), self.history(self.model.recorded(outcome.sends))
 
     def facts(self, state: StateId, inbox: Iterable[MessageId], history: History) -> frozenset[Fact]:
         """What the invariants observe of a view."""
@@ -173,7 +176,7 @@ class Locals:
             choice,
             self.state_id(process, outcome.state),
             tuple((to, self.bundle_id(tuple(items))) for to, items in sorted(grouped.items())),
-            frozenset(map(self.message_id, self.model.recorded(outcome.sends))),
+            self.history(self.model.recorded(outcome.sends)),
             self.checks.of_local_step(identity, before, self.messages[message], outcome),
         )
 

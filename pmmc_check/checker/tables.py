@@ -145,11 +145,11 @@ class Tables:
 
     def state_of(self, state: State) -> list[ViewId]:
         """The vector of a global state of the model."""
-        vector = []
+        network, vector = self.model.network, []
         for process, view in enumerate(state):
-            inbox = self.model.network.mapped(view.inbox, self.locals.message_id)
-            history = frozenset(map(self.locals.message_id, view.history))
-            vector.append(self.view_id(self.locals.state_id(process, view.state), inbox, history))
+            self.locals.history({message for message, _ in network.contents(view.inbox)})  # numbers them in the order of their content
+            inbox = network.mapped(view.inbox, self.locals.message_id)
+            vector.append(self.view_id(self.locals.state_id(process, view.state), inbox, self.locals.history(view.history)))
         return vector
 
     def view_id(self, state: StateId, inbox: Inbox, history: History) -> ViewId:

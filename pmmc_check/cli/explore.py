@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pmmc_check.checker.result import Control, Progress, Result
     from pmmc_check.model.model import Model
 
+_THREADS_MAX = 256
+
 _EPILOG = """\
 examples:
   pmmc-check explore
@@ -84,7 +86,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--seed", type=_count, metavar="N", help="which random walks to take (default: 1)")
     how.add_argument("--walk-steps", type=_count, metavar="N", help="a random walk ends after so many steps (default: 200)")
     how.add_argument("--reduce", metavar="LIST", help="all (default), none, or some of inert,deferral,halting,symmetry")
-    how.add_argument("--threads", type=_count, metavar="N", help="threads (default: as many as there are cores); the result is the same")
+    how.add_argument("--threads", type=_threads, metavar="N", help="threads (default: as many as there are cores); the result is the same")
     limits = parser.add_argument_group("limits; when one stops the search the verdict is inconclusive")
     limits.add_argument("--max-states", type=_count, metavar="N", help="distinct states")
     limits.add_argument("--max-depth", type=_count, metavar="N", help="states on a path, the initial one included")
@@ -279,6 +281,14 @@ def _count(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {count}")
     return count
+
+
+def _threads(text: str) -> int:
+    """A whole number from 1 to 256."""
+    threads = _count(text)
+    if threads > _THREADS_MAX:
+        raise argparse.ArgumentTypeError(f"must be at most {_THREADS_MAX}, got {threads}; more threads than cores do not help")
+    return threads
 
 
 def _seconds(text: str) -> float:

@@ -82,7 +82,7 @@ def _run(parser: Parser, parsed: argparse.Namespace) -> int:
         sys.stdout.flush()
         return code
     except PmmcError as error:
-        print(f"pmmc-check {parsed.verb}: {error}", file=sys.stderr)
+        print(f"pmmc-check {parsed.verb}: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_USAGE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

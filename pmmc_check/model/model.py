@@ -191,8 +191,8 @@ class Model:
         return known
 
     def check_still_pure(self) -> None:
-        """Asks once more for every step of a role that is not the paper's: a step that keeps variables of its own may have
-        answered alike twice and differently later.
+        """Asks once more for every step of a role that is not the paper's: a step that keeps variables of its own may
+        have answered alike twice and differently later.
 
         Raises:
             ProtocolError: some answer is now another.
