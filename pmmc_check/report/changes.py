@@ -40,13 +40,13 @@ def changes(model: Model, before: State, after: State) -> list[Change]:
 
 def _local_changes(process: ProcessId, before: Any, after: Any) -> list[Change]:
     if isinstance(after, Crashed):
-        return [Change(process, "", str(before), "crashes")]
+        return [Change(process, "", _whole(before), "crashes")]
     if isinstance(before, Crashed) and not isinstance(after, Lifecycle):
         return [Change(process, "", "crashed", f"restarts with {_values(after)}")]
     if isinstance(after, Lifecycle):
-        return [Change(process, "", str(before), "exits" if after is Lifecycle.EXITED else str(after))]
+        return [Change(process, "", _whole(before), "exits" if after is Lifecycle.EXITED else str(after))]
     if isinstance(before, Lifecycle):
-        return [Change(process, "", str(before), f"starts {_values(after)}")]
+        return [Change(process, "", _whole(before), f"starts {_values(after)}")]
     if not is_dataclass(after):
         return [Change(process, "state", before, after)]
     return [
@@ -54,6 +54,11 @@ def _local_changes(process: ProcessId, before: Any, after: Any) -> list[Change]:
         for field in fields(after)
         if getattr(before, field.name, None) != getattr(after, field.name)
     ]
+
+
+def _whole(state: Any) -> str:
+    """A state in full, the same on every run."""
+    return "crashed" if isinstance(state, Crashed) else str(state) if isinstance(state, Lifecycle) else _values(state)
 
 
 def _values(state: Any) -> str:
