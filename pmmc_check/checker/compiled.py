@@ -11,7 +11,6 @@ out."""
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -82,15 +81,9 @@ class CompiledSearch:
         kernel.state_fingerprints(initial, self.tables.fingerprints.data, fingerprint)
         self.store.add_first(int(fingerprint[0]))
         self.levels[1].append(initial)
-        gc_was_enabled = gc.isenabled()
-        gc.disable()  # tables only grow, and hold no cycles: collecting them again and again cost a tenth of the time
-        try:
-            with ThreadPoolExecutor(self.threads) as pool:
-                self._map: Callable[..., Iterable[Any]] = pool.map if self.threads > 1 else map
-                limit = self._explore()
-        finally:
-            if gc_was_enabled:
-                gc.enable()
+        with ThreadPoolExecutor(self.threads) as pool:
+            self._map: Callable[..., Iterable[Any]] = pool.map if self.threads > 1 else map
+            limit = self._explore()
         violation = rebuild(min(self.suspects), self.tables, self.store, self.checks) if self.suspects else None
         return self._result(violation, limit)
 
