@@ -136,3 +136,11 @@ def test_interrupting_the_command_gives_the_partial_result_and_3(form: str) -> N
 
 def test_the_same_search_without_a_limit_holds() -> None:
     assert explore(*options(acceptors=1, leaders=1, replicas=1, slots=1))["verdict"] == "holds"
+
+
+@every_engine
+@pytest.mark.parametrize("states_max", range(1, 32))
+def test_fewer_states_than_there_are_never_hold(engine: str, states_max: int) -> None:
+    limits = Limits(states_max=states_max)
+    result = reference(small(), limits=limits) if engine == "reference" else compiled(small(), reduce="none", limits=limits)[1]
+    assert (result.verdict, result.distinct_states) == ("inconclusive", states_max)

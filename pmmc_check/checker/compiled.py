@@ -101,7 +101,10 @@ class CompiledSearch:
                 if limit := self._limit_reached(level):
                     return limit
                 self.depth = level
-                self._explore_batch(vectors[: self._states_left()], level)
+                states_left = self._states_left()
+                self._explore_batch(vectors[:states_left], level)
+                if states_left is not None and states_left < len(vectors):
+                    return self._limit_reached(level)
             del self.levels[level]
         return None
 
