@@ -19,6 +19,7 @@ EXIT_HOLDS, EXIT_VIOLATED, EXIT_USAGE, EXIT_INCONCLUSIVE = 0, 1, 2, 3
 
 VERBS = {
     "explore": "check every interleaving of a configuration",
+    "variants": "list the seeded faults, fixes and optimisations that explore --variant takes",
 }
 
 _EPILOG = """\

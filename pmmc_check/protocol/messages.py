@@ -112,7 +112,17 @@ class Response(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Start(Message):
-    """leader → the scout or commander that it creates; takes effect within the leader's step."""
+class Instant(Message):
+    """Base of what never travels on the network: it takes effect within the step that sends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start(Instant):
+    """leader → the scout or commander that it creates."""
 
     command: Command | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop(Instant):
+    """A leader that crashes → each of its scouts and commanders: they are threads of the leader and die with it."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pmmc_check.model.model import Model, State
 from pmmc_check.protocol.messages import show
-from pmmc_check.protocol.role import Lifecycle
+from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.protocol.values import ProcessId
 
 
@@ -39,6 +39,10 @@ def changes(model: Model, before: State, after: State) -> list[Change]:
 
 
 def _local_changes(process: ProcessId, before: Any, after: Any) -> list[Change]:
+    if isinstance(after, Crashed):
+        return [Change(process, "", str(before), "crashes")]
+    if isinstance(before, Crashed) and not isinstance(after, Lifecycle):
+        return [Change(process, "", "crashed", f"restarts with {_values(after)}")]
     if isinstance(after, Lifecycle):
         return [Change(process, "", str(before), "exits" if after is Lifecycle.EXITED else str(after))]
     if isinstance(before, Lifecycle):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from pmmc_check.checker.result import Result, Violation
@@ -29,6 +30,8 @@ def as_json(result: Result, model: Model) -> dict[str, Any]:
         "action_coverage": {f"{action.role} {action.message}": count for action, count in coverage(result).items()},
         "violation": violation_as_json(result.violation, model) if result.violation else None,
         "limit": result.limit,
+        "walks": asdict(result.walks) if result.walks else None,
+        "smaller_completed": result.smaller_completed,
     }
 
 
