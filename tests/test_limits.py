@@ -136,3 +136,12 @@ def test_interrupting_the_command_gives_the_partial_result_and_3(form: str) -> N
 
 def test_the_same_search_without_a_limit_holds() -> None:
     assert explore(*options(acceptors=1, leaders=1, replicas=1, slots=1))["verdict"] == "holds"
+
+
+@pytest.mark.parametrize("config", [small(), small(acceptors=2), small(commands=2)], ids=["32", "106", "116"])
+def test_fewer_states_than_there_are_never_hold(config: Config) -> None:
+    total = compiled(config, reduce="none")[1].distinct_states
+    for states_max in range(1, total):
+        result = compiled(config, reduce="none", limits=Limits(states_max=states_max))[1]
+        assert (result.verdict, result.distinct_states) == ("inconclusive", states_max)
+    assert compiled(config, reduce="none", limits=Limits(states_max=total))[1].verdict == "holds"

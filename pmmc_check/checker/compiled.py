@@ -11,7 +11,6 @@ out."""
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -85,15 +84,9 @@ class CompiledSearch:
         kernel.state_fingerprints(initial, self.tables.fingerprints.data, fingerprint)
         self.store.add_first(int(fingerprint[0]))
         self.levels[1].append(initial)
-        gc_was_enabled = gc.isenabled()
-        gc.disable()  # tables only grow, and hold no cycles: collecting them again and again cost a tenth of the time
-        try:
-            with ThreadPoolExecutor(self.threads) as pool:
-                self._map: Callable[..., Iterable[Any]] = pool.map if self.threads > 1 else map
-                limit = self._explore()
-        finally:
-            if gc_was_enabled:
-                gc.enable()
+        with ThreadPoolExecutor(self.threads) as pool:
+            self._map: Callable[..., Iterable[Any]] = pool.map if self.threads > 1 else map
+            limit = self._explore()
         violation = rebuild(min(self.suspects), self.tables, self.store, self.checks) if self.suspects else None
         if violation is None and limit is None and self.checks.progress and self._steps_not_deeper:
             violation, limit = self._endless_run(initial[0].tolist())
@@ -113,7 +106,10 @@ class CompiledSearch:
                 if limit := self._limit_reached(level):
                     return limit
                 self.depth = level
-                self._explore_batch(vectors[: self._states_left()], level)
+                states_left = self._states_left()
+                self._explore_batch(vectors[:states_left], level)
+                if states_left is not None and states_left < len(vectors):
+                    return self._limit_reached(level)
             del self.levels[level]
         return None
 
