@@ -43,7 +43,7 @@
 (* decisions of slot_out it performs and which of several pvalues of equal *)
 (* highest ballot pmax takes.                                              *)
 (***************************************************************************)
-EXTENDS Integers, Sequences, FiniteSets
+EXTENDS Integers, Sequences, FiniteSets, Bags
 
 CONSTANTS
     AcceptorCount,
@@ -52,7 +52,11 @@ CONSTANTS
     SlotCount,      \* propose() stops after this slot
     CommandCount,
     RoundCount,     \* rounds are 0 .. RoundCount - 1
-    Window          \* the page's default is SlotCount
+    Window,         \* the page's default is SlotCount
+    Network,        \* "duplicating", "reliable" or "lossy"
+    CrashCount,     \* at most so many crashes in a run, and so many restarts
+    RestartCount,
+    Faulty          \* the roles that may crash: a subset of {"acceptor", "replica", "leader"}
 
 ASSUME \A n \in {AcceptorCount, LeaderCount, ReplicaCount, SlotCount,
                  CommandCount, RoundCount, Window} : n \in Nat \ {0}
@@ -129,14 +133,39 @@ VARIABLES
     leaders,     \* [Leader -> [status, ballot, active, proposals] or Retired]
     scouts,      \* [Ballot -> NotStarted, [status, waitfor, pvalues] or Exited]
     commanders,  \* [Ballot \X Slot -> NotStarted, [status, command, waitfor] or Exited]
-    messages     \* the set of all messages ever sent
+    messages,    \* the set of all messages ever sent
+    sent,        \* what the last step has sent: no part of the state, see View
+    inflight,    \* but for `duplicating': the bag of all <<message, recipient>> on their way
+    decidedBy,   \* the commanders that have decided: what Agreement speaks of where decisions get lost
+    down,        \* the processes that have crashed and not restarted, as <<role, number>>
+    budget       \* <<crashes, restarts>> that this run may still have
 
-vars == <<replicas, acceptors, leaders, scouts, commanders, messages>>
+roles == <<replicas, acceptors, leaders, scouts, commanders>>
+faults == <<down, budget>>
+vars == <<roles, messages, sent, inflight, decidedBy, faults>>
+
+\* What tells states apart. A network that forgets keeps of the messages ever sent only the p2a, and
+\* where a decision can be lost which commanders have decided: C1, C2 and Agreement speak of them.
+Loses == Network = "lossy" \/ CrashCount > 0
+View == <<roles, faults,
+          IF Network = "duplicating" THEN messages ELSE {m \in messages : m.type = "p2a"},
+          inflight, IF Loses THEN decidedBy ELSE {}>>
 
 NotStarted == [status |-> "not started"]
 Exited     == [status |-> "exited"]
 Retired    == [status |-> "retired"]
 Running(p) == p.status = "running"
+
+\* Who a message goes to, as <<role, who>>; Copies: one for each recipient.
+Recipients(m) ==
+    CASE m.type \in {"request", "decision"} -> {<<"replica", r>> : r \in Replica}
+      [] m.type = "propose"                 -> {<<"leader", l>> : l \in Leader}
+      [] m.type \in {"p1a", "p2a"}          -> {<<"acceptor", a>> : a \in Acceptor}
+      [] m.type = "p1b"                     -> {<<"scout", m.to>>}
+      [] m.type = "p2b"                     -> {<<"commander", m.to>>}
+      [] m.type \in {"adopted", "preempted"} -> {<<"leader", m.to>>}
+      [] m.type = "response"                -> {<<"client", m.to>>}
+Copies(msgs) == UNION {{<<m, to>> : to \in Recipients(m)} : m \in msgs}
 
 NewScout        == [status |-> "running", waitfor |-> Acceptor, pvalues |-> {}]
 NewCommander(c) == [status |-> "running", command |-> c, waitfor |-> Acceptor]
@@ -151,8 +180,14 @@ Init ==
     /\ scouts = [b \in Ballot |-> IF RoundOf(b) = 0 THEN NewScout ELSE NotStarted]
     /\ commanders = [bs \in Ballot \X Slot |-> NotStarted]
     /\ messages = {RequestMsg(c) : c \in Command} \cup {P1aMsg(<<0, l>>) : l \in Leader}
+    /\ sent = {}
+    /\ inflight = IF Network = "duplicating" THEN EmptyBag ELSE SetToBag(Copies(messages))
+    /\ decidedBy = {}
+    /\ down = {}
+    /\ budget = <<CrashCount, RestartCount>>
 
-Send(msgs) == messages' = messages \cup msgs
+Send(msgs) == /\ messages' = messages \cup msgs
+              /\ sent' = msgs
 
 -----------------------------------------------------------------------------
 (* Replica.  Its loops choose, so they give the set of their outcomes:     *)
@@ -317,21 +352,116 @@ Preempted(m) ==
                 /\ scouts' = [scouts EXCEPT ![b] = NewScout]
                 /\ Send({P1aMsg(b)})
            ELSE /\ leaders' = [leaders EXCEPT ![m.to] = Retired]
-                /\ UNCHANGED <<scouts, messages>>
+                /\ UNCHANGED scouts
+                /\ Send({})
     /\ UNCHANGED <<replicas, acceptors, commanders>>
 
 -----------------------------------------------------------------------------
 (* One step delivers one message to one process (convention 6).            *)
 
-Next ==
-    \E m \in messages :
-        \/ \E r \in Replica  : Request(r, m) \/ Decision(r, m)
-        \/ \E a \in Acceptor : P1a(a, m) \/ P2a(a, m)
-        \/ \E l \in Leader   : ProposeToLeader(l, m)
-        \/ P1b(m)
-        \/ P2b(m)
-        \/ Adopted(m)
-        \/ Preempted(m)
+Handle(m, to) ==
+    \/ to[1] = "replica" /\ (Request(to[2], m) \/ Decision(to[2], m))
+    \/ to[1] = "acceptor" /\ (P1a(to[2], m) \/ P2a(to[2], m))
+    \/ to[1] = "leader" /\ (ProposeToLeader(to[2], m) \/ Adopted(m) \/ Preempted(m))
+    \/ P1b(m)
+    \/ P2b(m)
+
+\* Messages that their recipient takes no notice of: the guards of the actions above, negated.
+TakenNoNoticeOf(m, to) ==
+    \/ m.type = "response"
+    \/ m.type = "p1b" /\ ~Running(scouts[m.to])
+    \/ m.type = "p2b" /\ ~Running(commanders[m.to])
+    \/ /\ to[1] = "leader"
+       /\ IF ~Running(leaders[to[2]]) THEN TRUE  \* it has no other fields then
+          ELSE \/ m.type = "propose" /\ m.slot \in SlotsOf(leaders[to[2]].proposals)
+               \/ m.type = "adopted" /\ (m.ballot /= leaders[to[2]].ballot \/ leaders[to[2]].active)
+               \/ m.type = "preempted" /\ ~Below(leaders[to[2]].ballot, m.ballot)
+
+Without(m, to) == inflight (-) SetToBag({<<m, to>>})
+
+Decides(m) == decidedBy' = IF m.type = "p2b" /\ \E n \in sent' : n.type = "decision"
+                           THEN decidedBy \cup {m.to} ELSE decidedBy
+
+Deliver ==
+    IF Network = "duplicating"
+    THEN /\ \E m \in messages : \E to \in Recipients(m) :
+              to \notin down /\ Handle(m, to) /\ Decides(m)
+         /\ UNCHANGED <<inflight, faults>>
+    ELSE /\ \E each \in BagToSet(inflight) :
+              LET m  == each[1]
+                  to == each[2]
+              IN  /\ to \notin down
+                  /\ \/ Handle(m, to)
+                     \/ TakenNoNoticeOf(m, to) /\ Send({}) /\ UNCHANGED roles
+                  /\ Decides(m)
+                  /\ inflight' = Without(m, to) (+) SetToBag(Copies(sent'))
+         /\ UNCHANGED faults
+
+Drop ==
+    /\ Network = "lossy"
+    /\ \E each \in BagToSet(inflight) : inflight' = Without(each[1], each[2])
+    /\ Send({})
+    /\ UNCHANGED <<roles, decidedBy, faults>>
+
+-----------------------------------------------------------------------------
+(* Crashes and restarts.  A process that is down receives nothing, and     *)
+(* what is on its way to it stays so.  A leader takes its scouts and its   *)
+(* commanders with it.                                                     *)
+
+MayCrash ==
+    (IF "acceptor" \in Faulty THEN {<<"acceptor", a>> : a \in Acceptor} ELSE {}) \cup
+    (IF "replica" \in Faulty THEN {<<"replica", r>> : r \in Replica} ELSE {}) \cup
+    (IF "leader" \in Faulty THEN {<<"leader", l>> : l \in {k \in Leader : Running(leaders[k])}} ELSE {})
+
+Stopped(p) == IF Running(p) THEN Exited ELSE p
+
+Crash ==
+    /\ budget[1] > 0
+    /\ \E p \in MayCrash \ down :
+          /\ down' = down \cup {p}
+          /\ scouts' = [b \in Ballot |-> IF p = <<"leader", LeaderOf(b)>> THEN Stopped(scouts[b]) ELSE scouts[b]]
+          /\ commanders' = [bs \in Ballot \X Slot |->
+                IF p = <<"leader", LeaderOf(bs[1])>> THEN Stopped(commanders[bs]) ELSE commanders[bs]]
+    /\ budget' = <<budget[1] - 1, budget[2]>>
+    /\ Send({})
+    /\ UNCHANGED <<replicas, acceptors, leaders, inflight, decidedBy>>
+
+\* An acceptor comes back with all it had.
+RestartAcceptor(a) == UNCHANGED roles /\ Send({})
+
+\* A replica comes back with its decisions, and with what follows from them; it sends nothing.
+RestartReplica(r) ==
+    /\ \E again \in PerformDecided([slot_in |-> 1, slot_out |-> 1, requests |-> {}, proposals |-> {},
+                                     decisions |-> replicas[r].decisions, performed |-> <<>>], {}) :
+          replicas' = [replicas EXCEPT ![r] = again.state]
+    /\ Send({})
+    /\ UNCHANGED <<acceptors, leaders, scouts, commanders>>
+
+\* A leader comes back in a round that it never used, or retires where there is none.
+RestartLeader(l) ==
+    /\ LET b == <<RoundOf(leaders[l].ballot) + 1, l>>
+       IN  IF RoundOf(b) \in Round
+           THEN /\ leaders' = [leaders EXCEPT ![l] =
+                      [status |-> "running", ballot |-> b, active |-> FALSE, proposals |-> {}]]
+                /\ scouts' = [scouts EXCEPT ![b] = NewScout]
+                /\ Send({P1aMsg(b)})
+           ELSE /\ leaders' = [leaders EXCEPT ![l] = Retired]
+                /\ UNCHANGED scouts
+                /\ Send({})
+    /\ UNCHANGED <<replicas, acceptors, commanders>>
+
+Restart ==
+    /\ budget[2] > 0
+    /\ \E p \in down :
+          /\ down' = down \ {p}
+          /\ \/ p[1] = "acceptor" /\ RestartAcceptor(p[2])
+             \/ p[1] = "replica" /\ RestartReplica(p[2])
+             \/ p[1] = "leader" /\ RestartLeader(p[2])
+    /\ budget' = <<budget[1], budget[2] - 1>>
+    /\ inflight' = IF Network = "duplicating" THEN inflight ELSE inflight (+) SetToBag(Copies(sent'))
+    /\ UNCHANGED decidedBy
+
+Next == Deliver \/ Drop \/ Crash \/ Restart
 
 Spec == Init /\ [][Next]_vars
 

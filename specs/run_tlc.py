@@ -23,6 +23,11 @@ from pathlib import Path
 
 SPECS = Path(__file__).resolve().parent
 GOLDEN = SPECS / "golden.json"
+GOLDEN_FAULTS = SPECS / "golden-faults.json"
+
+
+CONSTANTS = {"window": "Window", "network": "Network", "crashes": "CrashCount", "restarts": "RestartCount"}
+"""Constants that are not called after their option."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,21 @@ class Configuration:
     commands: int = 1
     rounds: int = 1
     window: int = 1
+    network: str = "duplicating"
+    crashes: int = 0
+    restarts: int = 0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its count belongs into golden.json; those of other networks and of faults are in golden-faults.json."""
+        return (self.network, self.crashes, self.restarts) == ("duplicating", 0, 0)
 
     def apply_to(self, cfg: str) -> str:
         """The text of PMMC.cfg with these numbers in the place of its own."""
         for name, value in asdict(self).items():
-            constant = "Window" if name == "window" else f"{name[:-1].capitalize()}Count"
-            cfg, found = re.subn(rf"\b{constant}(\s*)= \d+", rf"{constant}\1= {value}", cfg)
+            constant = CONSTANTS.get(name, f"{name[:-1].capitalize()}Count")
+            given = f'"{value}"' if isinstance(value, str) else value
+            cfg, found = re.subn(rf'\b{constant}(\s*)= (\d+|"\w+")', rf"{constant}\1= {given}", cfg)
             if found != 1:
                 raise TlcError(f"PMMC.cfg gives {constant} {found} times, expected once")
         return cfg
@@ -68,7 +82,7 @@ def count(configuration: Configuration, jar: Path, heap_gigabytes: int, seconds_
         cfg = configuration.apply_to((SPECS / "PMMC.cfg").read_text())
         (folder / "PMMC.cfg").write_text(cfg)
         java = ["java", f"-Xmx{heap_gigabytes}g", "-XX:+UseParallelGC", "-XX:ParallelGCThreads=1"]
-        tlc = ["-jar", str(jar.resolve()), "-workers", "1", "PMMC"]
+        tlc = ["-jar", str(jar.resolve()), "-workers", "1", "-deadlock", "PMMC"]
         try:
             run = subprocess.run(
                 java + tlc,
@@ -88,8 +102,8 @@ def count(configuration: Configuration, jar: Path, heap_gigabytes: int, seconds_
 
 
 def read_golden() -> dict[Configuration, Counts]:
-    """The recorded counts; none if golden.json does not exist yet."""
-    entries = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else []
+    """The recorded counts; none if there are no files yet."""
+    entries = [entry for file in (GOLDEN, GOLDEN_FAULTS) if file.exists() for entry in json.loads(file.read_text())]
     golden = {}
     for entry in entries:
         counts = Counts(entry.pop("distinct_states"), entry.pop("depth"))
@@ -100,8 +114,11 @@ def read_golden() -> dict[Configuration, Counts]:
 def write_golden(golden: dict[Configuration, Counts]) -> None:
     """One object a line, the smallest state space first."""
     ordered = sorted(golden.items(), key=lambda item: item[1].distinct_states)
-    lines = [json.dumps(asdict(config) | asdict(counts)) for config, counts in ordered]
-    GOLDEN.write_text("[\n  " + ",\n  ".join(lines) + "\n]\n")
+    for file, plain in ((GOLDEN, True), (GOLDEN_FAULTS, False)):
+        options = [name for name in asdict(Configuration()) if not (plain and name in ("network", "crashes", "restarts"))]
+        entries = [(asdict(config), counts) for config, counts in ordered if config.is_plain == plain]
+        lines = [json.dumps({name: given[name] for name in options} | asdict(counts)) for given, counts in entries]
+        file.write_text("[\n  " + ",\n  ".join(lines) + "\n]\n")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -112,7 +129,7 @@ def parse_arguments() -> argparse.Namespace:
         default_text = "as many as slots" if name == "window" else str(default)
         parser.add_argument(
             f"--{name}",
-            type=int,
+            type=type(default),
             default=None if name == "window" else default,
             help=f"default: {default_text}",
         )
