@@ -147,7 +147,7 @@ def test_an_ignored_message_changes_and_sends_nothing_now_or_later(role_class: t
         claims += len(claimed)
         for later in frozenset().union(*map(graph.reachable, claimed)):
             assert graph.steps[later][message] == (Outcome(later),), f"{message} in {later}"
-    assert claims, "the universe of messages exercises no claim"
+    assert claims or role_class in VARIED, "the universe of messages exercises no claim"  # a fault may make it true of no message
 
 
 def _ballots_no_lower(sent: Message, claimed: Message) -> bool:

@@ -107,7 +107,8 @@ def test_the_compiled_search_finds_exactly_the_same_with_a_counterexample_of_the
 
 
 def test_each_variant_breaks_first_what_its_description_says() -> None:
-    for name, variant in VARIANTS.items():
+    for name in ("accept-lower-ballot", "ignore-pmax"):
+        variant = VARIANTS[name]
         (first,) = {compiled(_one_acceptor(2, 2, "reliable"), protocol_with([name]), "none")[1].violation.invariant}  # type: ignore[union-attr]
         assert first == variant.breaks[0]
 

@@ -101,7 +101,7 @@ def test_a_fault_is_found_in_the_smallest_configuration_that_shows_it() -> None:
         return searched(model.config, protocol, ["Agreement"])
 
     result, model = grow(Config(acceptors=3, rounds=2), protocol, search)
-    assert result.verdict == VIOLATED and result.smaller_completed > 0
+    assert result.verdict == VIOLATED and result.smaller_completed
     assert (model.config.acceptors, model.config.leaders, model.config.rounds, model.config.slots) == (1, 2, 1, 1)
     result, model = grow(small(acceptors=2), PMMC, lambda each: searched(each.config, PMMC, []))
     assert (result.verdict, result.smaller_completed, model.config) == (HOLDS, 1, small(acceptors=2))

@@ -126,7 +126,7 @@ class Result:
     bytes_per_state: float = 0.0
     symmetry_order: int = 1
     walks: Walks | None = None
-    smaller_completed: int = 0
+    smaller_completed: int | None = None
     """By an iterative search: how many smaller configurations were checked to the end before this one."""
 
     def invariant_verdict(self, name: str) -> str:

@@ -92,8 +92,7 @@ class Command(NamedTuple):
     operation: str | Reconfigure
 
     def __str__(self) -> str:
-        name = f"c{self.client.number}" if self.cid == 1 else f"c{self.client.number}:{self.cid}"
-        return f"{name}={self.operation}" if isinstance(self.operation, Reconfigure) else name
+        return f"c{self.client.number}" if self.cid == 1 else f"c{self.client.number}:{self.cid}"
 
 
 class SlotCommand(NamedTuple):

@@ -14,7 +14,7 @@ from pmmc_check.report.coverage import coverage
 
 def as_json(result: Result, model: Model) -> dict[str, Any]:
     """`result` as plain dictionaries and lists."""
-    return {
+    answer = {
         "verdict": result.verdict,
         "config": result.config.as_dict(),
         "engine": result.engine,
@@ -30,9 +30,12 @@ def as_json(result: Result, model: Model) -> dict[str, Any]:
         "action_coverage": {f"{action.role} {action.message}": count for action, count in coverage(result).items()},
         "violation": violation_as_json(result.violation, model) if result.violation else None,
         "limit": result.limit,
-        "walks": asdict(result.walks) if result.walks else None,
-        "smaller_completed": result.smaller_completed,
     }
+    if result.walks is not None:
+        answer["walks"] = asdict(result.walks)
+    if result.smaller_completed is not None:
+        answer["smaller_completed"] = result.smaller_completed
+    return answer
 
 
 def violation_as_json(violation: Violation, model: Model) -> dict[str, Any]:

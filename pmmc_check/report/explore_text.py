@@ -92,10 +92,8 @@ def _faults(config: Config) -> str:
 
 
 def _reconfigurations(config: Config) -> str:
-    return (
-        f"{config.sets} sets of so many leaders and acceptors: {config.reconfigurations} more command"
-        f"{'s' * (config.reconfigurations != 1)}, to change from one set to another"
-    )
+    changes = (f"{each} = {each.operation}" for each in config.system().commands[config.commands :])
+    return f"{config.sets} sets of so many leaders and acceptors, and {', '.join(changes)}, to change between them"
 
 
 def _verdicts(result: Result) -> str:

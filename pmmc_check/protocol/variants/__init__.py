@@ -244,10 +244,12 @@ def variants_named(names: Iterable[str]) -> list[Variant]:
     """The named variants.
 
     Raises:
-        UsageError: a name is unknown.
+        UsageError: a name is unknown, or given twice.
     """
-    chosen = list(dict.fromkeys(names))
+    chosen = list(names)
     for name in chosen:
+        if chosen.count(name) > 1:
+            raise UsageError(f"--variant {name}: given {chosen.count(name)} times; once is enough")
         if name not in VARIANTS:
             raise UsageError(f"--variant {name}: no such variant; choose from {', '.join(VARIANTS)} (pmmc-check variants describes them)")
     return [VARIANTS[name] for name in chosen]

@@ -42,6 +42,11 @@ class P2aOf(P2a):
         return "p2a"
 
 
+def asking(message: P1a | P2a) -> int:
+    """The number of the leader whose scout or commander sent `message`."""
+    return message.leader if isinstance(message, P1aOf | P2aOf) else message.ballot.leader
+
+
 class SharedBallotLeader(Leader):
     """Its ballot is the round alone."""
 
@@ -102,15 +107,13 @@ class SharedBallotAcceptor(Acceptor):
 
     def promise(self, state: AcceptorState, message: P1a) -> Outcome:
         """`p1a(b)`."""
-        assert isinstance(message, P1aOf)
         after = replace(state, ballot=max(state.ballot, message.ballot))
-        return Outcome(after, (Send(ProcessId(SCOUT, message.leader, message.ballot.round), P1b(self.me, after.ballot, after.accepted)),))
+        return Outcome(after, (Send(ProcessId(SCOUT, asking(message), message.ballot.round), P1b(self.me, after.ballot, after.accepted)),))
 
     def accept(self, state: AcceptorState, message: P2a) -> Outcome:
         """`p2a(b, s, c)`."""
-        assert isinstance(message, P2aOf)
         after = state
         if message.ballot == state.ballot:
             after = replace(state, accepted=state.accepted | {PValue(message.ballot, message.slot, message.command)})
-        to = ProcessId(COMMANDER, message.leader, message.ballot.round, message.slot)
+        to = ProcessId(COMMANDER, asking(message), message.ballot.round, message.slot)
         return Outcome(after, (Send(to, P2b(self.me, after.ballot)),))

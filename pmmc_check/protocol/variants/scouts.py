@@ -66,8 +66,9 @@ class ScoutKeepsLastSeen(Scout):
 
     def collect(self, state: ScoutState, message: P1b) -> frozenset[PValue]:
         """A later answer overwrites an earlier one, slot by slot."""
-        newest = {slot: max(each for each in message.accepted if each.slot == slot) for slot in {each.slot for each in message.accepted}}
-        return frozenset(newest.values()) | {each for each in state.pvalues if each.slot not in newest}
+        highest = {slot: max(ballot for ballot, s, _ in message.accepted if s == slot) for slot in {each.slot for each in message.accepted}}
+        newest = {each for each in message.accepted if each.ballot == highest[each.slot]}
+        return frozenset(newest) | {each for each in state.pvalues if each.slot not in highest}
 
 
 class CommanderHalf(Commander):
