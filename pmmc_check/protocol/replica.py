@@ -27,6 +27,10 @@ class ReplicaState:
         """The commands decided in `slot`: at most one while Agreement holds."""
         return [command for s, command in self.decisions if s == slot]
 
+    def performed(self, command: Command) -> bool:
+        """Whether `command` was decided in some slot below slot_out."""
+        return any(slot < self.slot_out and each == command for slot, each in self.decisions)
+
 
 class Replica(Role):
     """`request`, `decision`, and the functions `propose` and `perform` of the paper."""
@@ -69,8 +73,7 @@ class Replica(Role):
     def perform(self, state: ReplicaState, command: Command) -> Outcome:
         """Applies `command` unless it was performed before or is a reconfiguration; always advances slot_out."""
         advanced = replace(state, slot_out=state.slot_out + 1)
-        repeated = any(slot < state.slot_out and each == command for slot, each in state.decisions)
-        if repeated or isinstance(command.operation, Reconfigure):
+        if state.performed(command) or isinstance(command.operation, Reconfigure):
             return Outcome(advanced)
         application, result = self.system.application.apply(state.application, command)
         return Outcome(
