@@ -220,6 +220,10 @@ class Replay:
         if kind == "request" and sender is not None and sender not in self.closed_clients and not self._records(sender, kind):
             return self._from_open_client(event, message)
         if self._unrecorded(sender, kind, event.process):
+            if type(message) is P1b:
+                if type(message.accepted) is Delta:
+                    raise Ambiguous(f"{event.place} receives a delta of an acceptor whose p1bs are not recorded")
+                self.delivered = message
             return True
         if type(message) is P1b:
             return self._p1b_taken(event, message)
