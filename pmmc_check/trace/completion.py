@@ -359,7 +359,10 @@ class Completion:
         return any(self.records(process, kind) for kind, role in RECIPIENT.items() if role == process.role)
 
     def unrecorded(self, node: Node) -> Iterator[tuple[ProcessId, Any, Node]]:
-        """Every step that no log shows and that changes something: (process, message, node after it)."""
+        """Every step that no log shows and that changes something: (process, message, node after it).
+
+        A delivery that is ignored changes something where order is kept: it lets the next message through.
+        """
         for me, cell in sorted(node.cells, key=lambda each: each[0]):
             if isinstance(cell.state, Lifecycle) or cell.owed or self.all_recorded(me):
                 continue
@@ -369,7 +372,8 @@ class Completion:
                 if self.records(me, message.kind):
                     continue
                 for after, _ in self._delivered(rest, me, message):
-                    if after.cells != node.cells and self._within(me, message, after):
+                    before = node if self.header.ordered else rest
+                    if (after.cells, after.inboxes) != (before.cells, before.inboxes) and self._within(me, message, after):
                         yield me, message, after
 
     def _within(self, me: ProcessId, message: Message, after: Node) -> bool:

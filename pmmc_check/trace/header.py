@@ -82,7 +82,7 @@ class HeaderBuilder:
 
     def log(self, names: tuple[str, ...], form: str, kinds: tuple[str, ...] = ()) -> None:
         """The contract of some processes."""
-        header = self._finished("log")
+        header = self.configuration("log")
         known = Names(header)
         for kind in kinds:
             if kind not in KINDS:
@@ -95,7 +95,8 @@ class HeaderBuilder:
                 raise Unfit(f"{name} has two contracts; leave one", "log")
             self.logs[name] = {COMPLETE: ALL, NONE: NOTHING}.get(form) or partial(frozenset(kinds))
 
-    def _finished(self, what: str) -> Header:
+    def configuration(self, what: str) -> Header:
+        """The header so far; `what` is about to need it."""
         for key in ("replicas", "leaders", "acceptors", "window"):
             if not self.settings.get(key):
                 example = "window=5" if key == "window" else f"{key}={key[0].upper()}1"
@@ -105,7 +106,7 @@ class HeaderBuilder:
 
     def finish(self) -> Header:
         """The header, once events begin."""
-        header = self._finished("the first event")
+        header = self.configuration("the first event")
         if not self.logs:
             raise Unfit("no log line says what is recorded; add, for example: log " + ",".join(header.acceptors) + " complete")
         return header

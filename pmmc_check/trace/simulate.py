@@ -202,12 +202,12 @@ class Walk:
         return settled
 
     def _send_all(self, me: ProcessId, messages: list[Send], process: Process | None) -> None:
-        """Sends, in any order, as broadcasts or one by one."""
+        """Sends as broadcasts or one by one; in any order, unless the network shows the order."""
         groups: dict[Any, list[ProcessId]] = {}
         for to, message in messages:
             groups.setdefault(message, []).append(to)
         listed = list(groups.items())
-        if len(listed) > 1 and self.rng.random() < 0.3:
+        if len(listed) > 1 and not self.header.ordered and self.rng.random() < 0.3:
             self.rng.shuffle(listed)
         for message, recipients in listed:
             shown = self._as_sent(message, process)
