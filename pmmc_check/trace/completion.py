@@ -20,6 +20,7 @@ from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT
 from pmmc_check.trace.elaborate import RECIPIENT
 from pmmc_check.trace.events import CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.process import Performed, system_of
+from pmmc_check.trace.values import Values
 from pmmc_check.trace.wires import Packet, wires
 
 OUTCOMES_MAX = 200
@@ -93,6 +94,8 @@ class Completion:
         if fillers:
             self.commands += self._fillers()
         self.bounded: set[str] = set()
+        self.show = Values(names).show_process
+        self._log_of: dict[ProcessId, str] = {}
         self.roles: dict[ProcessId, Role] = {}
 
     # ---- what is recorded ----
@@ -296,7 +299,7 @@ class Completion:
 
     def _take_fault(self, node: Node, event: Event) -> list[Node]:
         cells = dict(node.cells)
-        hosted = [me for me in cells if self.host(me) == self.host(event.process) and (event.process.role == LEADER or me == event.process)]
+        hosted = [me for me in cells if self._logged_in(me) == event.log]
         owing = [me for me in hosted if cells[me].owed]
         if event.action == END:
             return [] if owing else [node]
@@ -309,6 +312,13 @@ class Completion:
             if cell is not None and not self._post_holds(event, cell.state):
                 return []
         return [node._replace(cells=frozenset(cells.items()), cut=cut)]
+
+    def _logged_in(self, process: ProcessId) -> str:
+        """The log that shows a process: a scout's or commander's own if there is one, else its leader's."""
+        if process not in self._log_of:
+            own = self.show(process)
+            self._log_of[process] = own if own in self.log_names else self.names.log_of(process)
+        return self._log_of[process]
 
     def _post_holds(self, event: Event, state: Any) -> bool:
         if event.post is None:
@@ -366,7 +376,7 @@ class Completion:
         for me, cell in sorted(node.cells, key=lambda each: each[0]):
             if isinstance(cell.state, Lifecycle) or cell.owed or self.all_recorded(me):
                 continue
-            if node.cut and self.names.name_of[self.host(me)] in node.cut:
+            if node.cut and self._logged_in(me) in node.cut:
                 continue
             for (_, message, _), rest in self._packets(node, me):
                 if self.records(me, message.kind):
@@ -391,7 +401,7 @@ class Completion:
         """Whether all logs are matched; those that ended in good order owe nothing."""
         if any(position < len(log) for position, log in zip(node.positions, self.logs, strict=True)):
             return False
-        return not any(cell.owed and self.names.name_of[self.host(me)] in self.ended for me, cell in node.cells)
+        return not any(cell.owed and self._logged_in(me) in self.ended for me, cell in node.cells)
 
 
 def by_content(command: Command) -> Any:

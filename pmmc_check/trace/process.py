@@ -96,13 +96,14 @@ def first(outcomes: Iterable[Outcome]) -> Outcome:
 class Process:
     """A running scout, commander, leader, acceptor or replica."""
 
-    __slots__ = ("last", "p1b_size", "pending", "role", "state")
+    __slots__ = ("cut_in", "last", "p1b_size", "pending", "role", "state")
 
     def __init__(self, role: Role, outcome: Outcome) -> None:
         self.role = role
         self.state: Any = outcome.state
         self.pending: list[Send] = []
         self.last: Event | None = None
+        self.cut_in: str | None = None
         self.p1b_size = 0
         if type(role) is not PMMC[role.me.role]:
             return
@@ -122,6 +123,20 @@ class Process:
     def exited(self) -> bool:
         """Whether it has stopped for good."""
         return isinstance(self.state, Lifecycle)
+
+    def cut(self, log: str) -> None:
+        """A crash recorded in `log`: what is pending is never sent, if this process is logged there.
+
+        Where a scout or commander is logged shows only in its next event, so the cut takes effect then (`resume`).
+        """
+        if self.pending:
+            self.cut_in = log
+
+    def resume(self, log: str) -> None:
+        """The next event of this process is in `log`."""
+        if self.cut_in == log:
+            self.pending = []
+        self.cut_in = None
 
     def step(self, message: Message, pick: Pick = first) -> tuple[Send, ...]:
         """Delivers `message`; returns what the step sends. Creations (`Start`) are among it.

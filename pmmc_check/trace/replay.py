@@ -94,6 +94,7 @@ class Replay:
         self.requested = Once()
         self.p1bs: dict[tuple[ProcessId, ProcessId, Any], list[tuple[Any, P1b]]] = {}
         self.delivered: P1b | None = None
+        self.endings: list[Event] = []
         self.guessed = False
         """Whether a delta was taken for one of several p1bs: then a rejection may be the fault of that choice."""
         self.values = Values(names)
@@ -187,7 +188,9 @@ class Replay:
         if process is None and not self.processes.has_exited(me):
             return self._wait(me, log)
         if process is not None and process.pending:
-            raise self._unfinished(event, process)
+            process.resume(event.log)
+            if process.pending:
+                raise self._unfinished(event, process)
         if undetermined(RECEIVE, message):
             raise Ambiguous(f"{event.place} receives a message of which a field was not recorded (?)")
         if not self._taken(event):
@@ -290,6 +293,8 @@ class Replay:
             if self.processes.has_exited(me):
                 raise self._rejected(event, "an exited process sends nothing", f"nothing from {self.show(me)}, which has exited", self.show_message(message))
             return self._wait(me, log)
+        if process.cut_in is not None:
+            process.resume(event.log)
         sends = process.sent(message, event.peers)
         if sends is None:
             raise self._not_enabled(event, process)
@@ -388,22 +393,21 @@ class Replay:
     def _fault(self, log: Log, event: Event) -> bool:
         if event.action == DROP:
             return self._drop(log, event)
-        hosted = self.processes.hosted_by(event.process)
+        hosted = self.processes.hosted_by(event.process) if self.replayed(event.process) else []
         if event.action == END:
+            self.endings.append(event)
             log.ended = True
-            for process in hosted:
-                if process.pending and self.replayed(process.me):
-                    raise self._unfinished(event, process)
             return True
         for process in hosted:
-            process.pending = []
-            if process.exited:
-                self._retire(process)
-            elif event.action == RESTART and not process.settle_choice():
-                raise Ambiguous(f"{event.place}: the crash before it hides which request {self.show(process.me)} proposed")
+            process.cut(log.name)
+            if event.action == RESTART and process.me == event.process:
+                process.resume(log.name)
+                if not process.settle_choice():
+                    raise Ambiguous(f"{event.place}: the crash before it hides which request {self.show(process.me)} proposed")
         log.crashed = event.action == CRASH
-        if event.post is not None and self.replayed(event.process) and hosted:
-            self._check_post(event, next(each for each in hosted if each.me == event.process))
+        own = next((each for each in hosted if each.me == event.process), None)
+        if event.post is not None and own is not None:
+            self._check_post(event, own)
         return True
 
     def _drop(self, log: Log, event: Event) -> bool:
@@ -474,7 +478,11 @@ class Replay:
         return Rejected(Mismatch(event, rule, expected, observed, process))
 
     def _finish(self) -> None:
-        """All is read: whatever still waits, waits in vain."""
+        """All is read: whatever still waits, waits in vain; logs that ended in good order owe nothing."""
+        for ending in self.endings:
+            for process in self.processes.hosted_by(ending.process) if self.replayed(ending.process) else ():
+                if process.pending and self._logged_in(process.me) == ending.log and process.cut_in != ending.log:
+                    raise self._unfinished(ending, process)
         stuck = [log.queue[0] for log in self.logs.values() if log.queue]
         if not stuck:
             return
@@ -492,6 +500,11 @@ class Replay:
         hopeless = [event for event in stuck if event.action in (RECEIVE, DROP) and not later(event) and self._created(event)]
         chosen = (hopeless or [event for event in stuck if not self._created(event)] or stuck)[0]
         raise Rejected(self._stuck(chosen, cyclic=not hopeless and self._created(chosen)))
+
+    def _logged_in(self, process: ProcessId) -> str:
+        """The log that shows a process: a scout's or commander's own if there is one, else its leader's."""
+        own = self.values.show_process(process)
+        return own if own in self.logs else self.names.log_of(process)
 
     def _created(self, event: Event) -> bool:
         me = event.process
