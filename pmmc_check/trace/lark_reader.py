@@ -114,7 +114,7 @@ class Line:
             words = [str(each) if isinstance(each, Token) else _words(each) for each in setting.children]
             key = str(setting.data)
             self._mark(key, setting)
-            if key == "setting":
+            if key == "meta":
                 name = str(words[0])[5:-1]
                 builder.set_meta(name, plain_word(str(words[1])))
             elif key in ("window", "slots", "rounds"):

@@ -71,6 +71,7 @@ class Search:
         if answer is None and self.system.open_clients():
             self.system = Completion(*self.arguments, fillers=True)
             self.relevance = Relevance(self.system)
+            self.visited.clear()
             answer = self._search()
         return answer or self._refuted()
 
