@@ -1,8 +1,7 @@
 """The reference search: breadth-first search in its plainest form, the oracle of all others.
 
-No tables, no fingerprints, no reductions: states are kept whole and compared by value, so its counts are exact and its first
-counterexample is a shortest one.
-"""
+No tables, no fingerprints, no reductions: states are kept whole and compared by value, so its counts are exact and
+its first counterexample is a shortest one."""
 
 from __future__ import annotations
 
@@ -58,7 +57,7 @@ class ReferenceSearch:
         for step, after in self.model.steps(state):
             self.generated_states += 1
             self.coverage[Action(step.process.role, step.message.kind)] += 1
-            broken = self.checks.of_step(state, step, after)
+            broken = self.checks.of_step(state, step)
             if after not in self.came_from:
                 self.came_from[after] = (step, state)
                 following.append(after)
@@ -79,9 +78,7 @@ class ReferenceSearch:
         """Looks at the limits, and reports progress now and then."""
         memory_bytes = resident_bytes() if self.expanded_states % _REPORT_EVERY_STATES == 0 else 0
         if memory_bytes:
-            self.control.report(
-                Progress(self.depth, len(self.came_from), self.generated_states, frontier_states, memory_bytes)
-            )
+            self.control.report(Progress(self.depth, len(self.came_from), self.generated_states, frontier_states, memory_bytes))
         return self.control.limit_reached(len(self.came_from), memory_bytes)
 
     def result(self, verdict: str, violation: Violation | None = None, limit: str | None = None) -> Result:

@@ -93,10 +93,10 @@ class Action:
 class Result:
     """The outcome of a search.
 
-    `distinct_states` are the states expanded or checked, `generated_states` the initial state and all transitions explored; `depth` counts
-    the states on the longest of the shortest paths, the initial state being 1. `coverage` says how often each kind of step was taken, and
-    `unneeded` which kinds a reduction left out because nothing that is checked depends on them.
-    """
+    `distinct_states` are the states expanded or checked, `generated_states` the initial state and all transitions
+    explored; `depth` counts the states on the longest of the shortest paths, the initial state being 1. `coverage`
+    says how often each kind of step was taken, and `unneeded` which kinds a reduction left out because nothing that
+    is checked depends on them."""
 
     verdict: str
     config: Config

@@ -1,0 +1,1 @@
+"""The `pmmc-check` command, one module a verb."""

@@ -1,7 +1,7 @@
 """The `pmmc-check` command: one module a verb, loaded only when its verb is used, so that `--help` answers at once.
 
-A verb's module has `configure(parser)`, which declares its options, and `run(arguments) -> int`, which returns the exit code.
-"""
+A verb's module has `configure(parser)`, which declares its options, and `run(arguments) -> int`, which returns the
+exit code."""
 
 from __future__ import annotations
 

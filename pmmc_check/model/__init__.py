@@ -1,0 +1,1 @@
+"""A protocol on a network as a transition system."""

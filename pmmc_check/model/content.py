@@ -1,7 +1,8 @@
 """Content digests: 64-bit numbers that stand for values, the same on every run, machine and order of discovery.
 
-`Digest.of(value)` is an array with one number for each renaming of a symmetry group (the identity first): entry g is the digest of
-the value after renaming g. Only atoms (process identities, commands) are renamed; everything else is composed from its parts, so an image is never built:
+`Digest.of(value)` is an array with one number for each renaming of a symmetry group (the identity first): entry g is
+the digest of the value after renaming g. Only atoms (process identities, commands) are renamed; everything else is
+composed from its parts, so an image is never built:
 
     leaf         BLAKE2b of its type and text
     tuple, state a random-odd-weighted sum of the parts' digests, seeded by the type's name, then mixed

@@ -1,10 +1,9 @@
 """The model: a protocol on a network is a transition system. This is the one place that says what a step is.
 
-A global state is one view for each process. A **view** is all that a process can see or will see: its local state, its inbox,
-and (a history variable in the sense of TLA+) those of its own past messages that invariants speak of and the rest of the state may forget.
-A step delivers one message to one process; everything that follows from it, the creation of scouts and commanders included, belongs
-to that step (conventions 1 and 6 of the protocol page).
-"""
+A global state is one view for each process. A **view** is all that a process can see or will see: its local state,
+its inbox, and (a history variable in the sense of TLA+) those of its own past messages that invariants speak of and
+the rest of the state may forget. A step delivers one message to one process; everything that follows from it, the
+creation of scouts and commanders included, belongs to that step (conventions 1 and 6 of the protocol page)."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from pmmc_check.model.content import Digest
 from pmmc_check.model.network import Inbox, Network, network_named
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.messages import Message, P2a, Start
-from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send
+from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System
 from pmmc_check.protocol.values import ROLES, Ballot, ProcessId, commander_id, scout_id
 
 
@@ -42,22 +41,24 @@ class Item(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """One possible step of one process, before its items reach the others."""
+    """One possible step of one process: its view after, and what it does to the others."""
 
     message: Message
+    outcome: Outcome
     view: View
-    items: tuple[Item, ...]
 
 
 class Step(NamedTuple):
-    """What happened: `message` was delivered to `process`."""
+    """What happened: `message` was delivered to `process`, with this outcome."""
 
     process: ProcessId
     message: Message
+    outcome: Outcome
 
 
 RECORDED: tuple[type[Message], ...] = (P2a,)
-"""Kept in the sender's history: C1 and C2 speak of every p2a *ever sent*, which an exited commander and a network that forgets no longer show."""
+"""Kept in the sender's history: C1 and C2 speak of every p2a *ever sent*, and neither an exited commander nor a network
+that forgets still shows it."""
 
 
 class Model:
@@ -70,10 +71,9 @@ class Model:
         self.network: Network = network_named(config.network)
         self.processes = _processes(config, self.system)
         self.index = {process: i for i, process in enumerate(self.processes)}
-        self.roles: dict[ProcessId, Role] = {
-            process: protocol[process.role](process, self.system) for process in self.processes
-        }
+        self.roles = {process: _made(protocol[process.role], process, self.system) for process in self.processes}
         self.content = Digest()
+        self._started: dict[tuple[ProcessId, Start], Outcome] = {}
         self._outcomes: dict[tuple[ProcessId, Hashable, Message], tuple[Outcome, ...]] = {}
 
     def initial(self) -> State:
@@ -92,10 +92,9 @@ class Model:
         """Every transition from `state`; a delivery that changes nothing is none."""
         for index, process in enumerate(self.processes):
             for delivery in self.deliveries(process, state[index]):
-                views = (*state[:index], delivery.view, *state[index + 1 :])
-                after = self.apply(views, delivery.items)
+                after = self.taken(state, index, delivery)
                 if after != state:
-                    yield Step(process, delivery.message), after
+                    yield Step(process, delivery.message, delivery.outcome), after
 
     def deliveries(self, process: ProcessId, view: View) -> Iterator[Delivery]:
         """Each deliverable message with each of its outcomes, in an order that depends on content only."""
@@ -103,7 +102,12 @@ class Model:
         for message, inbox in deliverable:
             for outcome in self.outcomes(process, view.state, message):
                 history = view.history | self.recorded(outcome.sends)
-                yield Delivery(message, View(outcome.state, inbox, history), self.items(process, outcome.sends))
+                yield Delivery(message, outcome, View(outcome.state, inbox, history))
+
+    def taken(self, state: State, index: int, delivery: Delivery) -> State:
+        """The global state after the process number `index` has taken `delivery`."""
+        views = (*state[:index], delivery.view, *state[index + 1 :])
+        return self.apply(views, self.items(self.processes[index], delivery.outcome.sends))
 
     def apply(self, state: State, items: Iterable[Item]) -> State:
         """The state after all `items` have reached their processes."""
@@ -130,8 +134,11 @@ class Model:
         return tuple(items)
 
     def started(self, process: ProcessId, start: Start) -> Outcome:
-        """The creation of `process`."""
-        return _called(self.roles[process], "start", (start.command,), self.index)[0]
+        """The creation of `process`; memoised and checked as `outcomes` is."""
+        key = (process, start)
+        if key not in self._started:
+            self._started[key] = self._asked_twice(process, "start", (start.command,))[0]
+        return self._started[key]
 
     def outcomes(self, process: ProcessId, state: Any, message: Message) -> tuple[Outcome, ...]:
         """The role's step, asked for once (memoised: it is pure, which the first call checks by asking twice).
@@ -144,22 +151,39 @@ class Model:
         key = (process, state, message)
         known = self._outcomes.get(key)
         if known is None:
-            role = self.roles[process]
-            known = _called(role, "step", (state, message), self.index)
-            if frozenset(known) != frozenset(_called(role, "step", (state, message), self.index)):
-                raise ProtocolError(
-                    f"{type(role).__name__}.step is not deterministic: {process} in state {state} answered {message} "
-                    f"in two ways; a step must be a function of its arguments (no clock, no randomness, no variables of its own)"
-                )
-            known = self._outcomes[key] = tuple(sorted(known, key=self.content.order))
+            known = self._outcomes[key] = self._asked_twice(process, "step", (state, message))
         return known
+
+    def check_still_pure(self) -> None:
+        """Asks once more for every step of a role that is not the paper's: a step that keeps variables of its own may have
+        answered alike twice and differently later.
+
+        Raises:
+            ProtocolError: some answer is now another.
+        """
+        for (process, state, message), known in self._outcomes.items():
+            if type(self.roles[process]) not in PMMC.values():
+                self._compare(process, "step", (state, message), known)
+
+    def _asked_twice(self, process: ProcessId, method: str, arguments: tuple[Any, ...]) -> tuple[Outcome, ...]:
+        outcomes = _called(self.roles[process], method, arguments, self.index)
+        self._compare(process, method, arguments, outcomes)
+        return tuple(sorted(outcomes, key=self.content.order))
+
+    def _compare(self, process: ProcessId, method: str, arguments: tuple[Any, ...], known: tuple[Outcome, ...]) -> None:
+        role = self.roles[process]
+        if frozenset(known) != frozenset(_called(role, method, arguments, self.index)):
+            raise ProtocolError(
+                f"{type(role).__name__}.{method} is not deterministic: {process} answered ({_shown(arguments)}) in two ways; "
+                f"it must be a function of its arguments (no clock, no randomness, no variables of its own)"
+            )
 
     def recorded(self, sends: Iterable[Send]) -> frozenset[Message]:
         """Those of `sends` that history keeps."""
         return frozenset(message for _, message in sends if isinstance(message, RECORDED))
 
 
-def _processes(config: Config, system: Any) -> tuple[ProcessId, ...]:
+def _processes(config: Config, system: System) -> tuple[ProcessId, ...]:
     """All processes that can ever exist, in the order of `ROLES`."""
     ballots = [Ballot(r, leader.number) for r in range(config.rounds) for leader in system.leaders]
     scouts = [scout_id(ballot) for ballot in ballots]
@@ -168,23 +192,45 @@ def _processes(config: Config, system: Any) -> tuple[ProcessId, ...]:
     return tuple(sorted(everyone, key=lambda process: (ROLES.index(process.role), process[1:])))
 
 
+def _made(role: type[Role], process: ProcessId, system: System) -> Role:
+    try:
+        return role(process, system)
+    except Exception as error:
+        raise ProtocolError(f"{role.__name__}({process}, system) raised {type(error).__name__}: {error}") from error
+
+
 def _called(role: Role, method: str, arguments: tuple[Any, ...], known: dict[ProcessId, int]) -> tuple[Outcome, ...]:
     """Calls a role's method and checks its answer: everything that user code can do wrong is caught here."""
-    name = f"{type(role).__name__}.{method}"
-    shown = ", ".join(map(str, arguments))
+    name = f"{type(role).__name__}.{method} of {role.me}"
     try:
         answer = getattr(role, method)(*arguments)
-        outcomes = tuple(dict.fromkeys((answer,) if method == "start" else answer))
+        outcomes = (answer,) if method == "start" else tuple(answer)
     except Exception as error:
-        raise ProtocolError(f"{name} of {role.me} raised {type(error).__name__}: {error} (called with {shown})") from error
-    for outcome in outcomes:
-        if not isinstance(outcome, Outcome):
-            raise ProtocolError(f"{name} of {role.me} returned {outcome!r}; expected an Outcome(state, sends)")
-        for send in outcome.sends:
-            if not isinstance(send, Send) or not isinstance(send.message, Message):
-                raise ProtocolError(f"{name} of {role.me} sends {send!r}; expected a Send(to, message)")
-            if send.to not in known:
-                raise ProtocolError(f"{name} of {role.me} sends {send.message} to {send.to}, which does not exist here")
+        raise ProtocolError(f"{name} raised {type(error).__name__}: {error} (called with {_shown(arguments)})") from error
     if not outcomes:
-        raise ProtocolError(f"{name} of {role.me} returned no outcome (called with {shown}); to ignore a message return [Outcome(state)]")
-    return outcomes
+        raise ProtocolError(f"{name} returned no outcome (called with {_shown(arguments)}); to ignore a message return [Outcome(state)]")
+    for outcome in outcomes:
+        _check_outcome(name, outcome, known)
+    return tuple(dict.fromkeys(outcomes))
+
+
+def _check_outcome(name: str, outcome: Any, known: dict[ProcessId, int]) -> None:
+    if not isinstance(outcome, Outcome):
+        raise ProtocolError(f"{name} returned {outcome!r}; expected an Outcome(state, sends)")
+    if not isinstance(outcome.sends, tuple):
+        raise ProtocolError(f"{name} sends {outcome.sends!r}; expected a tuple of Send(to, message)")
+    for send in outcome.sends:
+        if not isinstance(send, Send) or not isinstance(send.message, Message):
+            raise ProtocolError(f"{name} sends {send!r}; expected a Send(to, message)")
+        if send.to not in known:
+            raise ProtocolError(f"{name} sends {send.message} to {send.to}, which does not exist in this configuration")
+    try:
+        hash(outcome)
+    except TypeError as error:
+        raise ProtocolError(
+            f"{name} returned a state or message that is not immutable ({error}); use frozen dataclasses, tuples and frozensets"
+        ) from error
+
+
+def _shown(arguments: tuple[Any, ...]) -> str:
+    return ", ".join(map(str, arguments))

@@ -1,8 +1,7 @@
 """What a network means: how an inbox takes in a message and gives it up (convention 5 of the protocol page).
 
-An inbox holds all that is on the way to one process, so a network is local to each recipient. Messages are opaque here: the model puts
-`Message` objects in, the compiled search small integers.
-"""
+An inbox holds all that is on the way to one process, so a network is local to each recipient. Messages are opaque
+here: the model puts `Message` objects in, the compiled search small integers."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Invariants, and what they observe."""

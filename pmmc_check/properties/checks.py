@@ -46,9 +46,7 @@ class Checks:
         if isinstance(before, Lifecycle):
             return None
         for each in self._step:
-            if process.role in each.roles and (
-                how := self._guarded(each, process, each.check, process, before, message, outcome)
-            ):
+            if process.role in each.roles and (how := self._guarded(each, process, each.check, process, before, message, outcome)):
                 return Violated(each.name, how)
         return None
 
@@ -59,13 +57,11 @@ class Checks:
                 return Violated(each.name, how)
         return None
 
-    def facts(
-        self, process: ProcessId, state: Any, inbox: Iterable[Message], history: Iterable[Message]
-    ) -> frozenset[Fact]:
+    def facts(self, process: ProcessId, state: Any, inbox: Iterable[Message], history: Iterable[Message]) -> frozenset[Fact]:
         """What the selected invariants observe of a view."""
         try:
             seen = observe(process, state, inbox, history)
-        except AttributeError as error:
+        except Exception as error:  # likewise
             raise self._unreadable("observing it", process, error) from error
         return frozenset(fact for fact in seen if fact.kind in self.observed_kinds)
 
@@ -77,31 +73,26 @@ class Checks:
                 return violated
             inbox = (message for message, _ in self.model.network.contents(view.inbox))
             facts[process] = self.facts(process, view.state, inbox, view.history)
-        for slot, observed in sorted(by_slot(facts).items()):
+        for _, observed in sorted(by_slot(facts).items()):
             if violated := self.of_facts(observed):
                 return violated
         return None
 
-    def of_step(self, before: State, step: Step, after: State) -> Violated | None:
-        """Checks a global step: every outcome that fits the state it led to."""
-        index = self.model.index[step.process]
-        for outcome in self.model.outcomes(step.process, before[index].state, step.message):
-            if outcome.state == after[index].state and (
-                violated := self.of_local_step(step.process, before[index].state, step.message, outcome)
-            ):
-                return violated
-        return None
+    def of_step(self, before: State, step: Step) -> Violated | None:
+        """Checks a global step: it is one process's own."""
+        local = before[self.model.index[step.process]].state
+        return self.of_local_step(step.process, local, step.message, step.outcome)
 
     def _guarded(self, invariant: Invariant, process: ProcessId, check: Any, *arguments: Any) -> str | None:
         try:
             how: str | None = check(self.model.system, *arguments)
-        except AttributeError as error:
+        except Exception as error:  # the state is the user's: whatever its fields hold
             raise self._unreadable(f"invariant {invariant.name}", process, error) from error
         return how
 
-    def _unreadable(self, what: str, process: ProcessId, error: AttributeError) -> ProtocolError:
+    def _unreadable(self, what: str, process: ProcessId, error: Exception) -> ProtocolError:
         role = type(self.model.roles[process]).__name__
         return ProtocolError(
-            f"{what} needs a field that the state of {process} ({role}) lacks: {error}; "
-            f"keep the paper's field names, or leave the invariant out with --invariant"
+            f"{what} cannot read the state of {process} ({role}): {type(error).__name__}: {error}; "
+            f"keep the paper's field names and types, or leave the invariant out with --invariant"
         )

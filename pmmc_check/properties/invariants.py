@@ -6,13 +6,12 @@ Three forms, by what they need to see:
 - `StepInvariant`: one step of one process (R4, R5, A1, A2, A3);
 - `RelationInvariant`: facts of several processes about one slot (Agreement, A4, A5, C1, C2).
 
-The compiled search checks the first two while it fills its tables, once for each local state or step, and the third once for each
-distinct combination of observed facts.
-"""
+The compiled search checks the first two while it fills its tables, once for each local state or step, and the third
+once for each distinct combination of observed facts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,7 +93,9 @@ def application_follows_log(system: System, process: ProcessId, state: Any) -> B
             performed.append(command)
     if state.application == expected[-1]:
         return None
-    return f"{process} has performed {_shown(state.application)}; slots 1 to {state.slot_out - 1} of its decisions give {_shown(expected[-1])}"
+    return (
+        f"{process} has performed {_shown(state.application)}; slots 1 to {state.slot_out - 1} of its decisions give {_shown(expected[-1])}"
+    )
 
 
 def slot_out_grows(system: System, process: ProcessId, before: Any, message: Message, after: Outcome) -> Broken:
@@ -232,14 +233,15 @@ INVARIANTS: dict[str, Invariant] = {
 """All invariants, in the order in which reports list them and in which a tie between violations is broken."""
 
 
-def invariants_named(names: Iterable[str]) -> Sequence[Invariant]:
+def invariants_named(names: Collection[str]) -> Sequence[Invariant]:
     """The named invariants in the standard order; all of them when `names` is empty.
 
     Raises:
         UsageError: a name is unknown.
     """
-    wanted = {name.lower() for name in names}
     known = {name.lower() for name in INVARIANTS}
-    for name in sorted(wanted - known):
-        raise UsageError(f"--invariant {name}: no such invariant; choose from {', '.join(INVARIANTS)}")
+    wanted = {name.lower() for name in names}
+    for name in names:
+        if name.lower() not in known:
+            raise UsageError(f"--invariant {name}: no such invariant; choose from {', '.join(INVARIANTS)}")
     return [each for each in INVARIANTS.values() if not wanted or each.name.lower() in wanted]

@@ -1,8 +1,7 @@
 """What invariants may observe of a process: facts, read off its view.
 
-A fact is about one slot. Invariants that relate processes are evaluated slot by slot, once for each distinct combination of
-observed facts, so everything here must change only when such a fact does.
-"""
+A fact is about one slot. Invariants that relate processes are evaluated slot by slot, once for each distinct
+combination of observed facts, so everything here must change only when such a fact does."""
 
 from __future__ import annotations
 

@@ -56,9 +56,7 @@ class Acceptor(Role):
         """The answer to the commander that sent `asked`."""
         return Send(commander_id(asked.ballot, asked.slot), P2b(self.me, state.ballot))
 
-    def only_halts(
-        self, state: AcceptorState | None, message: Message, sender: ProcessId | None
-    ) -> Sequence[Send] | None:
+    def only_halts(self, state: AcceptorState | None, message: Message, sender: ProcessId | None) -> Sequence[Send] | None:
         """A ballot below its own stays below: the acceptor never changes for it, and answers with a ballot that only grows."""
         if state is not None and isinstance(message, P1a) and message.ballot < state.ballot:
             return (self.p1b(state, message.ballot),)

@@ -28,9 +28,7 @@ class Commander(Role):
         """Asks every acceptor to accept `(b, s, command)`."""
         assert command is not None, "a commander is created with a command"
         proposal = P2a(self.me.ballot, self.me.slot, command)
-        return Outcome(
-            CommanderState(command, frozenset(self.system.acceptors)), broadcast(self.system.acceptors, proposal)
-        )
+        return Outcome(CommanderState(command, frozenset(self.system.acceptors)), broadcast(self.system.acceptors, proposal))
 
     def step(self, state: CommanderState, message: Message) -> Outcomes:
         """`p2b(a, b')`: counts an acceptance of its own ballot, exits on any other."""
@@ -40,9 +38,7 @@ class Commander(Role):
             return [Outcome(Lifecycle.EXITED, self.preempted(message.ballot))]
         waitfor = state.waitfor - {message.acceptor}
         if is_majority(len(self.system.acceptors) - len(waitfor), len(self.system.acceptors)):
-            return [
-                Outcome(Lifecycle.EXITED, broadcast(self.system.replicas, Decision(self.me.slot, state.command)))
-            ]
+            return [Outcome(Lifecycle.EXITED, broadcast(self.system.replicas, Decision(self.me.slot, state.command)))]
         return [Outcome(replace(state, waitfor=waitfor))]
 
     def preempted(self, ballot: Ballot) -> tuple[Send, ...]:
@@ -51,15 +47,9 @@ class Commander(Role):
 
     def ignores(self, state: CommanderState, message: Message) -> bool:
         """A second acceptance of one acceptor: waitfor only shrinks."""
-        return (
-            isinstance(message, P2b)
-            and message.ballot == self.me.ballot
-            and message.acceptor not in state.waitfor
-        )
+        return isinstance(message, P2b) and message.ballot == self.me.ballot and message.acceptor not in state.waitfor
 
-    def only_halts(
-        self, state: CommanderState | None, message: Message, sender: ProcessId | None
-    ) -> Sequence[Send] | None:
+    def only_halts(self, state: CommanderState | None, message: Message, sender: ProcessId | None) -> Sequence[Send] | None:
         """An answer with another ballot ends the commander, whatever its state."""
         if isinstance(message, P2b) and message.ballot != self.me.ballot:
             return self.preempted(message.ballot)

@@ -98,10 +98,9 @@ class Leader(Role):
             return message.ballot < state.ballot or (message.ballot == state.ballot and state.active)
         return isinstance(message, Preempted) and message.ballot <= state.ballot
 
-    def only_halts(
-        self, state: LeaderState | None, message: Message, sender: ProcessId | None
-    ) -> Sequence[Send] | None:
-        """A preemption is ignored when its ballot is at most that of the scout or commander who sends it, since the leader's is no lower;
+    def only_halts(self, state: LeaderState | None, message: Message, sender: ProcessId | None) -> Sequence[Send] | None:
+        """A preemption is ignored when its ballot is at most that of the scout or commander who sends it, since the
+        leader's is no lower;
 
         and where no round is left after it, all it can do is to retire the leader.
         """

@@ -49,9 +49,7 @@ class Replica(Role):
         if isinstance(message, Decision):
             decided = replace(state, decisions=state.decisions | {SlotCommand(message.slot, message.command)})
             return (
-                proposed
-                for performed in self.perform_decided(decided, ())
-                for proposed in self.propose(performed.state, performed.sends)
+                proposed for performed in self.perform_decided(decided, ()) for proposed in self.propose(performed.state, performed.sends)
             )
         return [Outcome(state)]
 
@@ -76,9 +74,7 @@ class Replica(Role):
         if state.performed(command) or isinstance(command.operation, Reconfigure):
             return Outcome(advanced)
         application, result = self.system.application.apply(state.application, command)
-        return Outcome(
-            replace(advanced, application=application), (Send(command.client, Response(command.cid, result)),)
-        )
+        return Outcome(replace(advanced, application=application), (Send(command.client, Response(command.cid, result)),))
 
     def propose(self, state: ReplicaState, sends: tuple[Send, ...]) -> Iterator[Outcome]:
         """Moves requests to proposals while the window is open; **any** request may be picked, so one outcome for each."""

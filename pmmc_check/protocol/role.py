@@ -5,14 +5,13 @@ All that changes is in the state, an immutable value that goes in and comes out:
 
     step(state, message) -> the possible outcomes, each (state', sends)
 
-There is no clock, no randomness and no I/O here. A process that is not yet created is `Lifecycle.NOT_STARTED`, one that has exited
-is `Lifecycle.EXITED`; it keeps no state, and `step` is not called for it.
-"""
+There is no clock, no randomness and no I/O here. A process that is not yet created is `Lifecycle.NOT_STARTED`, one
+that has exited is `Lifecycle.EXITED`; it keeps no state, and `step` is not called for it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -47,7 +46,7 @@ class System:
     window: int
     slots: int | None = None
     rounds: int | None = None
-    application: Application = CommandLog()
+    application: Application = field(default_factory=CommandLog)
 
     def round_exists(self, round_number: int) -> bool:
         """Whether ballots of this round are within the bound."""
@@ -79,9 +78,9 @@ def broadcast(to: Iterable[ProcessId], message: Message) -> tuple[Send, ...]:
 class Role:
     """The program of one process. Subclasses define `start` and `step`; the claims are optional.
 
-    A claim is honoured only when the very class that is run states it (it is not inherited): whoever changes `step` must state the claims
-    anew, because they are about the new step. A class that states none is checked correctly, with more states.
-    """
+    A claim is honoured only when the very class that is run states it (it is not inherited): whoever changes `step`
+    must state the claims anew, because they are about the new step. A class that states none is checked correctly,
+    with more states."""
 
     role: str
     """Which of the six roles this class plays."""
@@ -106,12 +105,13 @@ class Role:
         return False
 
     def only_halts(self, state: Any, message: Message, sender: ProcessId | None) -> Sequence[Send] | None:
-        """Claim: now and later, all that delivering `message` can do is to stop this process, or to send messages like the returned ones, or both.
+        """Claim: now and later, all that delivering `message` can do is to stop this process, or to send messages
+        like the returned ones, or both.
 
-        With `state` None the claim is about every state that this process may have once `sender` exists; else `sender` may be
-        None. "Like": to the same process, of the same kind, with ballots that are no lower. Whether the returned messages matter is asked of
-        their recipients in turn. None makes no claim. Sound for safety only: a process that never stops is a run too.
-        """
+        With `state` None the claim is about every state that this process may have once `sender` exists; else
+        `sender` may be None. "Like": to the same process, of the same kind, with ballots that are no lower. Whether
+        the returned messages matter is asked of their recipients in turn. None makes no claim. Sound for safety only:
+        a process that never stops is a run too."""
         return None
 
 

@@ -26,9 +26,7 @@ class Scout(Role):
 
     def start(self, command: Command | None = None) -> Outcome:
         """Asks every acceptor to promise its ballot."""
-        return Outcome(
-            ScoutState(frozenset(self.system.acceptors)), broadcast(self.system.acceptors, P1a(self.me.ballot))
-        )
+        return Outcome(ScoutState(frozenset(self.system.acceptors)), broadcast(self.system.acceptors, P1a(self.me.ballot)))
 
     def step(self, state: ScoutState, message: Message) -> Outcomes:
         """`p1b(a, b', r)`: counts a promise of its own ballot, exits on any other."""

@@ -1,0 +1,313 @@
+"""The compiled search: levels of a breadth-first search over view numbers, expanded and stored by kernels.
+
+A level holds the states that are that many deliveries from the initial state, plus one. Steps may stand for several
+deliveries (deferral), so a new state goes to the level it belongs to, and a state reached again by fewer deliveries
+moves to the lower level, as in Dijkstra's algorithm with buckets; the entry that it leaves behind is dropped when its
+level comes up.
+
+Results do not depend on the number of threads: a level is cut into chunks of fixed size, candidates are inserted
+partition by partition in chunk order, and only the work on different chunks, then on different partitions, is shared
+out."""
+
+from __future__ import annotations
+
+import gc
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pmmc_check.checker import kernel
+from pmmc_check.checker.compilation import announce_compilation
+from pmmc_check.checker.counterexample import Suspect, rebuild
+from pmmc_check.checker.facts import KnownFacts
+from pmmc_check.checker.local import Locals
+from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
+from pmmc_check.checker.reductions import Reductions
+from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, VIOLATED, Action, Control, Progress, Result, Violation
+from pmmc_check.checker.store import LEVEL_MAX, Store
+from pmmc_check.checker.symmetry import renamings
+from pmmc_check.checker.tables import Tables
+from pmmc_check.checker.workspace import CHUNK_STATES, Batch, NewStates, Vectors, Worker, batches, by_level
+from pmmc_check.model.content import Digest
+from pmmc_check.model.model import Model
+from pmmc_check.properties.checks import Checks, Violated
+from pmmc_check.properties.invariants import Invariant
+
+_OUTPUT_STATES = 1 << 14
+_REPORT_SECONDS = 0.25
+_NOT_BROKEN = 255
+
+
+class CompiledSearch:
+    """Explores `model` to the end, to a violation, or to a limit."""
+
+    def __init__(
+        self,
+        model: Model,
+        invariants: Sequence[Invariant],
+        control: Control,
+        reductions: Reductions,
+        threads: int = 1,
+    ) -> None:
+        announce_compilation()
+        self.model = model
+        self.control = control
+        self.reductions = reductions
+        self.threads = threads
+        self.checks = Checks(model, invariants)
+        digest = Digest(renamings(model.system) if reductions.symmetry else ({},))
+        self.locals = Locals(model, self.checks, reductions, digest)
+        self.tables = Tables(self.locals, reductions, model.config.slots)
+        self.known = KnownFacts(self.checks, self.tables)
+        self.store = Store()
+        self.levels: dict[int, list[Vectors]] = defaultdict(list)
+        self.stale: dict[int, int] = defaultdict(int)
+        self._free: list[Worker] = []
+        self.suspects: list[Suspect] = []
+        self.distinct_states = 0
+        self.generated_states = 1
+        self.depth = 0
+        self._reported_at = 0.0
+        self._candidates_max = 64 * CHUNK_STATES
+
+    def run(self) -> Result:
+        """The whole search."""
+        self._allocate()
+        initial = np.array([self.tables.state_of(self.model.initial())], np.int32)
+        fingerprint = np.zeros(1, np.uint64)
+        kernel.state_fingerprints(initial, self.tables.fingerprints.data, fingerprint)
+        self.store.add_first(int(fingerprint[0]))
+        self.levels[1].append(initial)
+        gc_was_enabled = gc.isenabled()
+        gc.disable()  # tables only grow, and hold no cycles: collecting them again and again cost a tenth of the time
+        try:
+            with ThreadPoolExecutor(self.threads) as pool:
+                self._map: Callable[..., Iterable[Any]] = pool.map if self.threads > 1 else map
+                limit = self._explore()
+        finally:
+            if gc_was_enabled:
+                gc.enable()
+        violation = rebuild(min(self.suspects), self.tables, self.store, self.checks) if self.suspects else None
+        return self._result(violation, limit)
+
+    def _explore(self) -> str | None:
+        """Level after level; returns the limit that stopped it."""
+        while self.levels:
+            level = min(self.levels)
+            if self.suspects and min(self.suspects).level <= level:
+                return None
+            if self.depth and self.control.limits.depth_max is not None and level > self.control.limits.depth_max:
+                return f"depth {self.control.limits.depth_max} (--max-depth) was reached; deeper states exist"
+            if level > LEVEL_MAX:
+                return f"depth {LEVEL_MAX} was reached, the deepest that the engine can hold"
+            for vectors in batches(self._settled(level)):
+                if limit := self._limit_reached(level):
+                    return limit
+                self.depth = level
+                self._explore_batch(vectors[: self._states_left()], level)
+            del self.levels[level]
+        return None
+
+    def _states_left(self) -> int | None:
+        """How many more states may be expanded."""
+        states_max = self.control.limits.states_max
+        return None if states_max is None else max(0, states_max - self.distinct_states)
+
+    def _settled(self, level: int) -> list[Vectors]:
+        """The states of a level, without those that have moved to a lower one since."""
+        blocks = self.levels[level]
+        if self.stale.pop(level, 0) == 0:
+            return blocks
+        settled = []
+        for block in blocks:
+            fingerprints = np.zeros(len(block), np.uint64)
+            kernel.state_fingerprints(block, self.tables.fingerprints.data, fingerprints)
+            settled.append(block[self.store.levels(fingerprints) == level])
+        return settled
+
+    def _explore_batch(self, vectors: Vectors, level: int) -> None:
+        """Expands up to `BATCH_CHUNKS` chunks, then inserts what they found."""
+        starts = list(range(0, len(vectors), CHUNK_STATES))
+        pending = list(range(len(starts)))
+        while pending:
+            self._arrays = self.tables.arrays()
+            list(self._map(self._expand_chunk, [(vectors, level, chunk) for chunk in pending]))
+            self._widen_if_needed(pending)
+            pending = self._fill_misses(pending)
+        self._check_facts(vectors, level, len(starts))
+        self._note_broken(vectors, level, len(starts))
+        tasks = [(vectors, level, len(starts), which) for which in range(kernel.PARTITIONS)]
+        added: list[NewStates] = []
+        for new, stale in self._map(self._insert_partition, tasks):
+            added.extend(new)
+            for later in np.flatnonzero(stale).tolist():
+                self.stale[level + later] += int(stale[later])
+        for at, block in by_level(added):
+            self.levels[at].append(block)
+        self.distinct_states += len(vectors)
+        self.generated_states += int(self.batch.counters[: len(starts), kernel.STEP_COUNT].sum())
+
+    def _expand_chunk(self, task: tuple[Vectors, int, int]) -> None:
+        vectors, level, chunk = task
+        tables, batch = self.tables, self.batch
+        worker = self._free.pop()
+        counters = batch.counters[chunk]
+        first = chunk * CHUNK_STATES
+        kernel.expand(
+            self._arrays,
+            self.known.digests,
+            vectors,
+            first,
+            min(first + CHUNK_STATES, len(vectors)),
+            batch.parents,
+            worker.found,
+            batch.misses[chunk],
+            batch.unknown[chunk],
+            counters,
+        )
+        if not counters[kernel.MISS_COUNT] and not counters[kernel.OVERFLOW]:
+            worker.widen(len(tables.step_view.data))
+            worker.recent.fill(0)  # per chunk: what another chunk found first would depend on the threads
+            kernel.partition(
+                counters[kernel.CANDIDATE_COUNT],
+                worker.found,
+                tables.step_weight.data,
+                worker.recent,
+                level,
+                worker.taken,
+                kernel.Candidates(*(array[chunk] for array in batch.candidates)),
+                batch.offsets[chunk],
+            )
+        self._free.append(worker)
+
+    def _fill_misses(self, chunks: list[int]) -> list[int]:
+        """Fills what the given chunks missed; returns those that must be expanded again."""
+        incomplete = []
+        for chunk in chunks:
+            counters = self.batch.counters[chunk]
+            count = int(counters[kernel.MISS_COUNT])
+            for view, bundle in dict.fromkeys(map(tuple, self.batch.misses[chunk, :count].tolist())):
+                if bundle < 0:
+                    self.tables.fill_view(view)
+                else:
+                    self.tables.fill_receive(view, bundle)
+            if count or counters[kernel.OVERFLOW]:
+                incomplete.append(chunk)
+        return incomplete
+
+    def _check_facts(self, vectors: Vectors, level: int, chunks: int) -> None:
+        """Evaluates the invariants on combinations of facts that are met for the first time."""
+        for chunk in range(chunks):
+            for state, slot in self.batch.unknown[chunk, : self.batch.counters[chunk, kernel.UNKNOWN_COUNT]].tolist():
+                if broken := self.known.evaluate(vectors[state].tolist(), slot):
+                    self.suspects.append(Suspect(level, self._order(broken), int(self.batch.parents[state])))
+
+    def _note_broken(self, vectors: Vectors, level: int, chunks: int) -> None:
+        """Notes the states from which a process by itself breaks an invariant: the first such state of each chunk is enough."""
+        for chunk in range(chunks):
+            state, process, deliveries = self.batch.counters[chunk, kernel.BROKEN_STATE :].tolist()
+            if deliveries < _NOT_BROKEN:
+                view = int(vectors[state, process])
+                broken = self.tables.broken_by[view].violated
+                self.suspects.append(Suspect(level + deliveries, self._order(broken), int(self.batch.parents[state]), process))
+
+    def _order(self, violated: Violated) -> int:
+        return [each.name for each in self.checks.invariants].index(violated.invariant)
+
+    def _insert_partition(self, task: tuple[Vectors, int, int, int]) -> tuple[list[NewStates], NDArray[np.int64]]:
+        """Inserts the candidates of one partition; returns the new states, and how many entries of later levels became stale."""
+        vectors, level, chunks, which = task
+        batch, store = self.batch, self.store
+        offsets = batch.offsets[:chunks]
+        candidates = int((offsets[:, which + 1] - offsets[:, which]).sum())
+        stale: NDArray[np.int64] = np.zeros(256, np.int64)
+        added: list[NewStates] = []
+        progress: NDArray[np.int64] = np.array([0, 0, store.used[which], 0])
+        while candidates:
+            room = min(candidates, _OUTPUT_STATES)
+            new = NewStates(np.empty((room, vectors.shape[1]), np.int32), np.empty(room, np.int64), np.empty(room, np.int64))
+            status = kernel.insert(
+                self._arrays,
+                store.partitions[which],
+                which,
+                level,
+                batch.candidates,
+                offsets,
+                vectors,
+                batch.parents,
+                *new,
+                stale,
+                progress,
+            )
+            added.append(new.first(int(progress[3])))
+            store.used[which] = int(progress[2])
+            if status == kernel.DONE:
+                break
+            if status == kernel.TABLE_FULL:
+                store.grow(which)
+        return added, stale
+
+    def _limit_reached(self, level: int) -> str | None:
+        """Looks at the limits, and reports progress now and then."""
+        memory_bytes = resident_bytes()
+        if self.control.seconds() - self._reported_at >= _REPORT_SECONDS:
+            self._reported_at = self.control.seconds()
+            waiting = sum(len(block) for blocks in self.levels.values() for block in blocks)
+            self.control.report(Progress(level, self.distinct_states, self.generated_states, waiting, memory_bytes))
+        return self.control.limit_reached(self.distinct_states, memory_bytes)
+
+    def _allocate(self) -> None:
+        self.batch = Batch.allocated(self._candidates_max, self.model.config.slots)
+        taken = [worker.taken for worker in self._free]
+        self._free = [Worker(self._candidates_max) for _ in range(self.threads)]
+        for worker, counted in zip(self._free, taken, strict=False):
+            worker.taken = counted
+
+    def _widen_if_needed(self, chunks: list[int]) -> None:
+        """Doubles the room for candidates when a chunk had too many."""
+        if any(self.batch.counters[chunk, kernel.OVERFLOW] for chunk in chunks):
+            self._candidates_max *= 2
+            narrow = self.batch
+            self._allocate()
+            self.batch.take_over(narrow)
+
+    def _result(self, violation: Violation | None, limit: str | None) -> Result:
+        verdict = VIOLATED if violation else INCONCLUSIVE if limit else HOLDS
+        order = len(self.locals.digest.renamings)
+        pairs = self.distinct_states * (self.distinct_states - 1) / 2
+        return Result(
+            verdict=verdict,
+            config=self.model.config,
+            engine="compiled",
+            reductions=self.reductions.names,
+            distinct_states=self.distinct_states,
+            generated_states=self.generated_states,
+            depth=max(self.depth, min(self.suspects).level) if self.suspects else self.depth,
+            seconds=self.control.seconds(),
+            peak_memory_bytes=peak_memory_bytes(),
+            collision_probability=min(1.0, pairs / 2**64),
+            invariants=tuple(each.name for each in self.checks.invariants),
+            coverage=self._coverage(),
+            unneeded=frozenset(Action(role, kind) for role, kind in self.locals.dropped),
+            violation=violation,
+            limit=limit,
+            bytes_per_state=self.store.bytes / max(1, self.store.states),
+            symmetry_order=order,
+        )
+
+    def _coverage(self) -> dict[Action, int]:
+        """How often each kind of step was taken: every delivery of every transition counts."""
+        coverage: dict[Action, int] = defaultdict(int)
+        taken = np.zeros(self.tables.step_view.size, np.int64)
+        for worker in self._free:
+            counted = worker.taken[: len(taken)]
+            taken[: len(counted)] += counted
+        for step in np.flatnonzero(taken).tolist():
+            process = self.model.processes[self.tables.owner.data[self.tables.step_view.data[step]]]
+            for message, _ in self.tables.paths[step].deliveries:
+                coverage[Action(process.role, self.locals.messages[message].kind)] += int(taken[step])
+        return dict(coverage)

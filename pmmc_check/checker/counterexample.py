@@ -1,0 +1,136 @@
+"""Rebuilds a counterexample from fingerprints, as single deliveries of the unreduced model.
+
+The store knows each state's predecessor by fingerprint only. From the initial state on, the step is taken that leads
+to the next fingerprint of the chain; with symmetry that is some state of the right orbit, which is as good. Each step
+is then expanded to the deliveries that it stands for, and these are executed once more by the model itself, whose
+invariants must say the same as the search: what is shown is what the protocol's own functions do, whatever the
+reductions left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from pmmc_check.checker import kernel
+from pmmc_check.checker.result import TraceStep, Violation
+from pmmc_check.checker.store import Store
+from pmmc_check.checker.tables import NOT_FILLED, Path, Tables
+from pmmc_check.model.model import Model, State, Step
+from pmmc_check.properties.checks import Checks
+from pmmc_check.protocol.messages import Message
+from pmmc_check.protocol.values import ProcessId
+
+
+class Suspect(NamedTuple):
+    """Where a violation was met; the least is the one that is shown.
+
+    `level` counts the states on the path to the violation, `invariant` is its number among those checked,
+    `fingerprint` the state's from which, with `process` given, that process reaches the violation by itself."""
+
+    level: int
+    invariant: int
+    fingerprint: int
+    process: int = -1
+
+
+class Move(NamedTuple):
+    """A process takes a path of its own."""
+
+    process: int
+    path: Path
+
+
+def rebuild(suspect: Suspect, tables: Tables, store: Store, checks: Checks) -> Violation:
+    """The counterexample that ends in `suspect`."""
+    vector = tables.state_of(tables.model.initial())
+    moves: list[Move] = []
+    for fingerprint in _chain(suspect.fingerprint, store):
+        move, vector = _step_to(vector, fingerprint, tables)
+        moves.append(move)
+    if suspect.process >= 0:
+        breaker = _breaker(vector, suspect, tables)
+        moves.append(Move(breaker, tables.broken_by[vector[breaker]].path))
+    return _executed(moves, tables, checks)
+
+
+def _chain(fingerprint: int, store: Store) -> list[int]:
+    """The fingerprints after the initial state's, up to `fingerprint`."""
+    chain: list[int] = []
+    entry = store.find(fingerprint)
+    while entry.level > 1:
+        chain.append(entry.fingerprint)
+        entry = store.find_prefix(entry.predecessor_prefix)
+    chain.reverse()
+    return chain
+
+
+def _step_to(vector: list[int], fingerprint: int, tables: Tables) -> tuple[Move, list[int]]:
+    """The first step from `vector` to a state with `fingerprint`, and that state."""
+    for move, after in _steps(vector, tables):
+        if _fingerprint(after, tables) == fingerprint:
+            return move, after
+    raise AssertionError("no step leads to the next fingerprint of the chain")
+
+
+def _steps(vector: list[int], tables: Tables) -> Iterator[tuple[Move, list[int]]]:
+    for process, view in enumerate(vector):
+        tables.fill_view(view)
+        first, last = tables.step_range.data[view].tolist()
+        for step in range(first, last):
+            after = list(vector)
+            after[process] = int(tables.step_view.data[step])
+            items_first, items_last = tables.step_items.data[step].tolist()
+            for item in range(items_first, items_last):
+                to = int(tables.item_process.data[item])
+                after[to] = tables.receive(vector[to], int(tables.item_bundle.data[item]))
+            yield Move(process, tables.paths[step]), after
+
+
+def _fingerprint(vector: list[int], tables: Tables) -> int:
+    out = np.zeros(1, np.uint64)
+    kernel.state_fingerprints(np.array([vector], np.int32), tables.fingerprints.data, out)
+    return int(out[0])
+
+
+def _breaker(vector: list[int], suspect: Suspect, tables: Tables) -> int:
+    """The process that breaks the invariant in `vector`, which may be a renamed image of the state that was met."""
+    own = [suspect.process, *range(len(vector))]
+    lengths: dict[int, int] = {}
+    for process in own:
+        view = vector[process]
+        if tables.step_range.data[view, 0] == NOT_FILLED:
+            tables.fill_view(view)
+        if view in tables.broken_by:
+            lengths.setdefault(process, len(tables.broken_by[view].path.deliveries))
+    return min(lengths, key=lengths.__getitem__)
+
+
+def _executed(moves: list[Move], tables: Tables, checks: Checks) -> Violation:
+    """Executes the deliveries by the model, up to the first state or step that breaks an invariant."""
+    model, messages = tables.model, tables.locals.messages
+    state = initial = model.initial()
+    trace: list[TraceStep] = []
+    broken = checks.of_state(state)
+    for move in moves:
+        process = model.processes[move.process]
+        for message, choice in move.path.deliveries:
+            if broken:
+                break
+            step, after = _delivered(model, state, process, messages[message], choice)
+            broken = checks.of_step(state, step) or checks.of_state(after)
+            trace.append(TraceStep(step, after))
+            state = after
+    assert broken is not None, "the counterexample does not break an invariant when it is executed again"
+    return Violation(broken.invariant, broken.how, initial, tuple(trace))
+
+
+def _delivered(model: Model, state: State, process: ProcessId, message: Message, choice: int) -> tuple[Step, State]:
+    """One delivery with the given choice among its outcomes."""
+    index = model.index[process]
+    outcome = model.outcomes(process, state[index].state, message)[choice]
+    for delivery in model.deliveries(process, state[index]):
+        if delivery.message == message and delivery.outcome == outcome:
+            return Step(process, message, outcome), model.taken(state, index, delivery)
+    raise AssertionError(f"{message} cannot be delivered to {process} in the unreduced model")

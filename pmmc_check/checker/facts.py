@@ -1,0 +1,64 @@
+"""Which combinations of observed facts have been evaluated: relation invariants are called once for each distinct one.
+
+The kernel adds up the digests of what each process shows about a slot and looks the sum up here. A sum does not
+depend on the order of the processes, so with symmetry, where a process counts by its role, one evaluation serves all
+renamings of acceptors and replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pmmc_check.checker.tables import Tables
+from pmmc_check.properties.checks import Checks, Violated
+from pmmc_check.properties.observe import Fact, Observed
+
+_SHIFT = 20
+
+
+class KnownFacts:
+    """An open-addressing set of digests that the kernel reads, and the evaluation of those that it lacks.
+
+    `observed` holds the reachable combinations themselves, by digest: what a test compares between reductions.
+    """
+
+    def __init__(self, checks: Checks, tables: Tables) -> None:
+        self.checks = checks
+        self.tables = tables
+        self.digests: NDArray[np.uint64] = np.zeros(1 << 12, np.uint64)
+        self.observed: dict[int, Observed] = {}
+        self._verdicts: dict[int, Violated | None] = {}
+
+    def evaluate(self, vector: Sequence[int], slot: int) -> Violated | None:
+        """What the facts about slot number `slot` (from 0) break in the state `vector`."""
+        digest = sum(self.tables.observed.data[vector, slot].tolist()) & 0xFFFFFFFFFFFFFFFF
+        if digest not in self._verdicts:
+            self.observed[digest] = self._observed(vector, slot + 1)
+            self._verdicts[digest] = self.checks.of_facts(self.observed[digest])
+            self._remember(digest)
+        return self._verdicts[digest]
+
+    def _observed(self, vector: Sequence[int], slot: int) -> Observed:
+        observed: Observed = {}
+        for process, view in zip(self.tables.model.processes, vector, strict=True):
+            facts: frozenset[Fact] = frozenset(fact for fact in self.tables.facts(view) if fact.slot == slot)
+            if facts:
+                observed[process] = facts
+        return observed
+
+    def _remember(self, digest: int) -> None:
+        if 2 * len(self._verdicts) > len(self.digests):
+            self.digests = np.zeros(2 * len(self.digests), np.uint64)
+            for known in self._verdicts:
+                self._insert(known)
+        else:
+            self._insert(digest)
+
+    def _insert(self, digest: int) -> None:
+        mask = len(self.digests) - 1
+        place = (digest >> _SHIFT) & mask
+        while self.digests[place] != 0:
+            place = (place + 1) & mask
+        self.digests[place] = digest

@@ -1,0 +1,423 @@
+"""The compiled inner loops: expand states by table look-ups, insert candidates into the fingerprint table.
+
+Numba compiles these functions once and keeps them on disk. They hold no references to Python objects and run without
+the interpreter lock, so threads run them side by side. Inside loops no array is sliced and no field of a named tuple
+is read: either would count references, by atomic operations on words that all threads share. Two phases never
+overlap, so no word of memory is written by two threads:
+
+    expand   reads the tables and a chunk of the frontier, writes the chunk's own candidates, sorted by partition
+    insert   takes the candidates of all chunks for one partition, in chunk order, and owns that partition of the table
+
+Because chunks have a fixed size and partitions are a function of the fingerprint, what `insert` sees, and in which
+order, does not depend on the number of threads."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import uint64
+
+from pmmc_check.checker.compilation import kernel, prefetch
+
+PARTITION_BITS = 4
+PARTITIONS = 1 << PARTITION_BITS
+LEVEL_BITS = 16
+LEVEL_MASK = (1 << LEVEL_BITS) - 1
+STEP_COUNT, CANDIDATE_COUNT, MISS_COUNT, UNKNOWN_COUNT, OVERFLOW, BROKEN_STATE, BROKEN_PROCESS, BROKEN_WEIGHT = range(8)
+"""The entries of a chunk's counters."""
+
+
+class StepTables(NamedTuple):
+    """The arrays of `checker.tables`, under the same names."""
+
+    fingerprints: Any
+    observed: Any
+    broken: Any
+    owner: Any
+    step_range: Any
+    step_view: Any
+    step_items: Any
+    step_weight: Any
+    step_halts: Any
+    item_process: Any
+    item_bundle: Any
+    receive_keys: Any
+    receive_views: Any
+
+
+class Candidates(NamedTuple):
+    """Changed states that may be new: fingerprint, number of the parent in the batch, and the step taken."""
+
+    fingerprint: Any
+    parent: Any
+    step: Any
+
+
+class Partition(NamedTuple):
+    """One partition of the visited states: fingerprints, and for each its origin (the predecessor's upper 48 bits
+    with the level in the lower 16); full at `used_max` entries."""
+
+    keys: Any
+    origins: Any
+    used_max: Any
+
+
+DONE, TABLE_FULL, OUTPUT_FULL = 0, 1, 2
+_AHEAD = 12
+
+
+@kernel
+def canonical(images: Any) -> Any:
+    """A fingerprint that all images of a state have in common: a mixture of the least and the greatest.
+
+    (The least alone would do, but it is small for every state, so different states would collide more often.) Never 0,
+    which marks an empty place.
+    """
+    least = images[0]
+    greatest = images[0]
+    for g in range(1, images.shape[0]):
+        least = min(least, images[g])
+        greatest = max(greatest, images[g])
+    mixed = (least ^ (least >> uint64(32))) * uint64(0xD6E8FEB86659FD93)
+    mixed ^= mixed >> uint64(29)
+    if images.shape[0] > 1:
+        mixed = (mixed + greatest) * uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> uint64(32)
+    return mixed if mixed != uint64(0) else uint64(1)
+
+
+@kernel
+def received(keys: Any, views: Any, view: Any, bundle: Any) -> Any:
+    """The view after `bundle` has reached `view`, or -1 when the table has no entry."""
+    key = ((uint64(view) << uint64(32)) | uint64(bundle)) + uint64(1)
+    mask = uint64(keys.shape[0] - 1)
+    slot = ((uint64(view) * uint64(0x9E3779B1) + uint64(bundle) * uint64(0x85EBCA77)) >> uint64(7)) & mask
+    while True:
+        if keys[slot] == key:
+            return views[slot]
+        if keys[slot] == uint64(0):
+            return np.int32(-1)
+        slot = (slot + uint64(1)) & mask
+
+
+@kernel
+def known_facts(known: Any, digest: Any) -> Any:
+    """Whether a combination of facts has been evaluated."""
+    mask = uint64(known.shape[0] - 1)
+    slot = (digest >> uint64(20)) & mask
+    while known[slot] != uint64(0):
+        if known[slot] == digest:
+            return True
+        slot = (slot + uint64(1)) & mask
+    return False
+
+
+@kernel
+def expand(
+    tables: StepTables,
+    known: Any,
+    vectors: Any,
+    first: Any,
+    last: Any,
+    parents: Any,
+    found: Candidates,
+    misses: Any,
+    unknown: Any,
+    counters: Any,
+) -> None:
+    """Takes every step of the states `first` to `last` of `vectors`.
+
+    Writes each state's own fingerprint to `parents`, each changed state to `found*`, missing table entries to
+    `misses`, unevaluated combinations of facts to `unknown`, and the first state with a broken view to `counters`.
+    """
+    (
+        fingerprints,
+        observed,
+        step_range,
+        broken,
+        step_view,
+        step_items,
+        item_process,
+        receive_keys,
+        receive_views,
+        item_bundle,
+        step_halts,
+    ) = (
+        tables.fingerprints,
+        tables.observed,
+        tables.step_range,
+        tables.broken,
+        tables.step_view,
+        tables.step_items,
+        tables.item_process,
+        tables.receive_keys,
+        tables.receive_views,
+        tables.item_bundle,
+        tables.step_halts,
+    )
+    found_fingerprint, found_parent, found_step = found.fingerprint, found.parent, found.step
+    order = fingerprints.shape[1]
+    processes = vectors.shape[1]
+    slots = observed.shape[1]
+    images = np.empty(order, np.uint64)
+    changed = np.empty(order, np.uint64)
+    vector = np.empty(processes, np.int32)
+    moves = np.empty((processes, 2), np.int32)
+    n_found = n_misses = n_unknown = n_steps = 0
+    counters[OVERFLOW] = 0
+    counters[BROKEN_WEIGHT] = 255
+    for i in range(first, last):
+        if n_misses >= misses.shape[0] - 64:
+            break
+        for p in range(processes):
+            vector[p] = vectors[i, p]
+        for g in range(order):
+            images[g] = fingerprints[vector[0], g]
+        for p in range(1, processes):
+            for g in range(order):
+                images[g] ^= fingerprints[vector[p], g]
+        parents[i] = canonical(images)
+        for slot in range(slots):
+            facts = uint64(0)
+            for p in range(processes):
+                facts += observed[vector[p], slot]
+            if facts != uint64(0) and not known_facts(known, facts):
+                unknown[n_unknown, 0] = i
+                unknown[n_unknown, 1] = slot
+                n_unknown += 1
+        for p in range(processes):
+            view = vector[p]
+            if step_range[view, 0] < 0:
+                if n_misses < misses.shape[0]:
+                    misses[n_misses, 0] = view
+                    misses[n_misses, 1] = -1
+                    n_misses += 1
+                continue
+            if broken[view] != 0:
+                weight = broken[view] - 1
+                if weight < counters[BROKEN_WEIGHT] or (weight == counters[BROKEN_WEIGHT] and parents[i] < parents[counters[BROKEN_STATE]]):
+                    counters[BROKEN_STATE], counters[BROKEN_PROCESS], counters[BROKEN_WEIGHT] = i, p, weight
+            for step in range(step_range[view, 0], step_range[view, 1]):
+                after_view = step_view[step]
+                moved = 0
+                complete = True
+                for item in range(step_items[step, 0], step_items[step, 1]):
+                    old = vector[item_process[item]]
+                    new = received(receive_keys, receive_views, old, item_bundle[item])
+                    if new < 0:
+                        if n_misses < misses.shape[0]:
+                            misses[n_misses, 0] = old
+                            misses[n_misses, 1] = item_bundle[item]
+                            n_misses += 1
+                        complete = False
+                    elif new != old:
+                        moves[moved, 0] = old
+                        moves[moved, 1] = new
+                        moved += 1
+                if not complete or (moved == 0 and (after_view == view or step_halts[step] != 0)):
+                    continue
+                for g in range(order):
+                    changed[g] = images[g] ^ fingerprints[view, g] ^ fingerprints[after_view, g]
+                for move in range(moved):
+                    for g in range(order):
+                        changed[g] ^= fingerprints[moves[move, 0], g] ^ fingerprints[moves[move, 1], g]
+                n_steps += 1
+                if n_found < found_fingerprint.shape[0]:
+                    found_fingerprint[n_found] = canonical(changed)
+                    found_parent[n_found] = i
+                    found_step[n_found] = step
+                    n_found += 1
+                else:
+                    counters[OVERFLOW] = 1
+    counters[STEP_COUNT] = n_steps
+    counters[CANDIDATE_COUNT] = n_found
+    counters[MISS_COUNT] = n_misses
+    counters[UNKNOWN_COUNT] = n_unknown
+
+
+@kernel
+def partition(
+    count: Any, found: Candidates, step_weight: Any, recent: Any, level: Any, taken: Any, candidates: Candidates, offsets: Any
+) -> None:
+    """Sorts a chunk's candidates by partition, counts how often each step was `taken`, and leaves out what was just
+    found.
+
+    `recent` remembers fingerprints with the level at which they were found: the same one at the same or a higher
+    level cannot be new."""
+    found_fingerprint, found_step, found_parent = found.fingerprint, found.step, found.parent
+    candidates_fingerprint, candidates_parent, candidates_step = candidates.fingerprint, candidates.parent, candidates.step
+    shift = uint64(64 - PARTITION_BITS)
+    mask = uint64(recent.shape[0] - 1)
+    for each in range(PARTITIONS + 1):
+        offsets[each] = 0
+    kept = 0
+    for k in range(count):
+        fingerprint = found_fingerprint[k]
+        taken[found_step[k]] += 1
+        at = uint64(level + step_weight[found_step[k]])
+        place = (fingerprint >> uint64(13)) & mask
+        if recent[place, 0] == fingerprint and recent[place, 1] <= at:
+            continue
+        recent[place, 0] = fingerprint
+        recent[place, 1] = at
+        found_fingerprint[kept] = fingerprint
+        found_parent[kept] = found_parent[k]
+        found_step[kept] = found_step[k]
+        kept += 1
+        offsets[(fingerprint >> shift) + uint64(1)] += 1
+    for each in range(PARTITIONS):
+        offsets[each + 1] += offsets[each]
+    for k in range(kept):
+        which = found_fingerprint[k] >> shift
+        to = offsets[which]
+        offsets[which] = to + 1
+        candidates_fingerprint[to] = found_fingerprint[k]
+        candidates_parent[to] = found_parent[k]
+        candidates_step[to] = found_step[k]
+    for each in range(PARTITIONS, 0, -1):
+        offsets[each] = offsets[each - 1]
+    offsets[0] = 0
+
+
+@kernel
+def table_slot(fingerprint: Any, capacity: Any) -> Any:
+    """Where the search for `fingerprint` begins: the 32 bits below the partition's, scaled to the capacity."""
+    return (((fingerprint << uint64(PARTITION_BITS)) >> uint64(32)) * uint64(capacity)) >> uint64(32)
+
+
+@kernel
+def insert(
+    tables: StepTables,
+    store: Partition,
+    which: Any,
+    level: Any,
+    candidates: Candidates,
+    offsets: Any,
+    vectors: Any,
+    parents: Any,
+    new_vectors: Any,
+    new_levels: Any,
+    new_parents: Any,
+    stale: Any,
+    progress: Any,
+) -> Any:
+    """Inserts the candidates of partition `which`; writes the vectors of those that are new, or reached at a
+    lower level than before.
+
+    Returns DONE, or why it stopped; `progress` is (chunk, position, used entries, new states): from where to go on."""
+    step_weight, step_items, item_process, receive_keys, receive_views, item_bundle, owner, step_view = (
+        tables.step_weight,
+        tables.step_items,
+        tables.item_process,
+        tables.receive_keys,
+        tables.receive_views,
+        tables.item_bundle,
+        tables.owner,
+        tables.step_view,
+    )
+    keys, used_max, origins = store.keys, store.used_max, store.origins
+    candidates_fingerprint, candidates_step, candidates_parent = candidates.fingerprint, candidates.step, candidates.parent
+    capacity = uint64(keys.shape[0])
+    low = uint64(LEVEL_MASK)
+    chunks = offsets.shape[0]
+    chunk, position, used = progress[0], progress[1], progress[2]
+    n_new = 0
+    status = DONE
+    while chunk < chunks and status == DONE:
+        position = max(position, offsets[chunk, which])
+        end = offsets[chunk, which + 1]
+        while position < end:
+            if position + _AHEAD < end:
+                ahead = table_slot(candidates_fingerprint[chunk, position + _AHEAD], capacity)
+                prefetch(keys, ahead)
+                prefetch(origins, ahead)
+            if used >= used_max:
+                status = TABLE_FULL
+                break
+            if n_new >= new_vectors.shape[0]:
+                status = OUTPUT_FULL
+                break
+            fingerprint = candidates_fingerprint[chunk, position]
+            step = candidates_step[chunk, position]
+            parent = candidates_parent[chunk, position]
+            at = uint64(level + step_weight[step])
+            slot = table_slot(fingerprint, capacity)
+            while keys[slot] != fingerprint and keys[slot] != uint64(0):
+                slot += uint64(1)
+                if slot == capacity:
+                    slot = uint64(0)
+            if keys[slot] == uint64(0):
+                used += 1
+            elif (origins[slot] & low) > at:
+                stale[(origins[slot] & low) - uint64(level)] += 1
+            else:
+                position += 1
+                continue
+            keys[slot] = fingerprint
+            origins[slot] = (parents[parent] & ~low) | at
+            new_levels[n_new] = at
+            new_parents[n_new] = parent
+            for p in range(vectors.shape[1]):
+                new_vectors[n_new, p] = vectors[parent, p]
+            for item in range(step_items[step, 0], step_items[step, 1]):
+                p = item_process[item]
+                new_vectors[n_new, p] = received(receive_keys, receive_views, vectors[parent, p], item_bundle[item])
+            new_vectors[n_new, owner[step_view[step]]] = step_view[step]
+            n_new += 1
+            position += 1
+        if status == DONE:
+            chunk += 1
+            position = 0
+    progress[0], progress[1], progress[2], progress[3] = chunk, position, used, n_new
+    return status
+
+
+@kernel
+def rehash(old_keys: Any, old_origins: Any, new_keys: Any, new_origins: Any) -> None:
+    """Moves all entries of the old arrays to the new."""
+    capacity = uint64(new_keys.shape[0])
+    for k in range(old_keys.shape[0]):
+        if old_keys[k] != uint64(0):
+            slot = table_slot(old_keys[k], capacity)
+            while new_keys[slot] != uint64(0):
+                slot += uint64(1)
+                if slot == capacity:
+                    slot = uint64(0)
+            new_keys[slot] = old_keys[k]
+            new_origins[slot] = old_origins[k]
+
+
+@kernel
+def look_up(keys: Any, fingerprint: Any, mask: Any) -> Any:
+    """The place whose fingerprint agrees with `fingerprint` in the bits of `mask`, or -1."""
+    capacity = uint64(keys.shape[0])
+    slot = table_slot(fingerprint, capacity)
+    while keys[slot] != uint64(0):
+        if (keys[slot] & mask) == (fingerprint & mask):
+            return np.int64(slot)
+        slot += uint64(1)
+        if slot == capacity:
+            slot = uint64(0)
+    return np.int64(-1)
+
+
+@kernel
+def look_up_levels(keys: Any, origins: Any, fingerprints: Any, rows: Any, levels: Any) -> None:
+    """The levels of the visited states `fingerprints[rows]`."""
+    for row in rows:
+        slot = look_up(keys, fingerprints[row], ~uint64(0))
+        levels[row] = origins[slot] & uint64(LEVEL_MASK)
+
+
+@kernel
+def state_fingerprints(vectors: Any, fingerprints: Any, out: Any) -> None:
+    """The canonical fingerprint of each state."""
+    images = np.empty(fingerprints.shape[1], np.uint64)
+    for i in range(vectors.shape[0]):
+        for g in range(images.shape[0]):
+            images[g] = uint64(0)
+        for p in range(vectors.shape[1]):
+            for g in range(images.shape[0]):
+                images[g] ^= fingerprints[vectors[i, p], g]
+        out[i] = canonical(images)

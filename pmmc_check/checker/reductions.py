@@ -1,0 +1,87 @@
+"""The reductions of the compiled search: what each leaves out, and why that is sound.
+
+All keep the verdict of every invariant in `properties.invariants`, the reachable combinations of observed facts
+(symmetry: up to renaming), and the length of a shortest counterexample. None is sound for progress properties unless
+its entry says so.
+
+inert
+    A message that can have no effect in any future of its recipient leaves the recipient's view. Delivering it is no
+    transition, now or later, so runs with and without it are the same but for that message. The roles state it
+    (`Role.ignores`); an exited process ignores everything. Sound for progress, too.
+
+halting
+    A delivery whose only effect is that some process stops need not happen: no network forces a delivery, and in the
+    run where it does not happen the process merely does nothing further. All that is observed is the same, and the
+    run is shorter. It cascades: a message that can only lead to such deliveries (a p2b with a higher ballot in the
+    last round leads to a preemption that can only retire a leader) leaves the view, too (`Role.only_halts`). Not
+    sound for progress, nor on a network where an undelivered message holds up others.
+
+deferral
+    A step that sends nothing and changes nothing that an invariant observes commutes with every step of every other
+    process: it reads and writes only its own process's view, and others only add to that view. So it can be put off
+    until just before the next visible step of the same process; where none follows, it can be left out. A step of the
+    reduced search is "some internal steps, then one visible step", and its weight is the number of deliveries. Levels
+    are counted in deliveries, which keeps shortest counterexamples shortest. Invariants of one process are checked on
+    every local state that the internal steps lead to, while the view's steps are computed.
+
+symmetry
+    Renaming acceptors, replicas or commands maps runs to runs, because no role looks at their numbers. (Leaders are
+    ordered by their ballots and stay.) States are identified up to renaming by a fingerprint that all images have in
+    common; see `checker.symmetry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pmmc_check.errors import UsageError
+from pmmc_check.model.model import Model
+from pmmc_check.protocol.role import states_claim
+
+NAMES = ("inert", "deferral", "halting", "symmetry")
+
+
+@dataclass(frozen=True)
+class Reductions:
+    """Which reductions are on."""
+
+    inert: bool = False
+    deferral: bool = False
+    halting: bool = False
+    symmetry: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that are on."""
+        return tuple(name for name in NAMES if getattr(self, name))
+
+
+def reductions_named(text: str) -> Reductions:
+    """From the option's value: `all`, `none`, or names separated by commas.
+
+    Raises:
+        UsageError: a name is unknown.
+    """
+    names: Iterable[str] = {"all": NAMES, "none": ()}.get(text, [name.strip() for name in text.split(",")])
+    for name in names:
+        if name not in NAMES:
+            raise UsageError(f"--reduce {text}: no reduction is called {name!r}; give all, none, or a list of {', '.join(NAMES)}")
+    return Reductions(**dict.fromkeys(names, True))
+
+
+def applicable(wanted: Reductions, model: Model) -> tuple[Reductions, list[str]]:
+    """Those of `wanted` that are sound for `model`, and a sentence for each that is not.
+
+    A role handed in by the user that states no claims costs no more than the reductions that need them.
+    """
+    notes = []
+    symmetry, halting = wanted.symmetry, wanted.halting
+    unclaimed = [each.__name__ for each in model.protocol.values() if not states_claim(each, "symmetric")]
+    if symmetry and unclaimed:
+        symmetry = False
+        notes.append(f"symmetry is off: {', '.join(unclaimed)} does not state `symmetric = True`")
+    if halting and not model.network.may_withhold:
+        halting = False
+        notes.append(f"halting is off: on the {model.network.name} network an undelivered message holds up others")
+    return Reductions(wanted.inert, wanted.deferral, halting, symmetry), notes

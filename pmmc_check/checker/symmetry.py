@@ -1,0 +1,48 @@
+"""The symmetry group of a configuration: all renamings of acceptors, of replicas, and of commands with their clients.
+
+The compiled search keeps, for each view, one number for each renaming g: the digest of the view's image under g
+(`model.content`). A global state's image under g has the XOR of the g-numbers of its views as fingerprint. The set of
+these over all g is the same for all states of one orbit, and so is what the kernel makes of it (a mixture of the least
+and the greatest): a canonical fingerprint, at the price of some look-ups. No state is ever renamed.
+
+Soundness: renaming is an automorphism of the transition system when every role treats the renamed identities alike
+(`Role.symmetric`, tested by renaming states and messages of every role), the initial state is fixed by it (all
+acceptors start alike, all commands are sent to all replicas), and invariants do not mention numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from itertools import permutations, product
+from math import factorial
+
+from pmmc_check.model.content import Renaming
+from pmmc_check.protocol.role import System
+from pmmc_check.protocol.values import Reconfigure
+
+ORDER_MAX = 720
+"""Beyond this many renamings the look-ups cost more than the states saved: the smallest factors are kept."""
+
+
+def renamings(system: System) -> list[Renaming]:
+    """The group's elements, the identity first."""
+    ordinary = [command for command in system.commands if not isinstance(command.operation, Reconfigure)]
+    kinds: list[list[tuple[Hashable, ...]]] = [
+        [(acceptor,) for acceptor in system.acceptors],
+        [(replica,) for replica in system.replicas],
+        [(command, command.client) for command in ordinary],
+    ]
+    factors: list[list[Renaming]] = []
+    order = 1
+    for kind in sorted(kinds, key=len):
+        if order * factorial(len(kind)) <= ORDER_MAX:
+            order *= factorial(len(kind))
+            factors.append(_permuted(kind))
+    return [{atom: image for part in chosen for atom, image in part.items()} for chosen in product(*factors)]
+
+
+def _permuted(members: Sequence[tuple[Hashable, ...]]) -> list[Renaming]:
+    """All permutations of `members`; a member's atoms move together."""
+    return [
+        {atom: image for before, after in zip(members, moved, strict=True) for atom, image in zip(before, after, strict=True)}
+        for moved in permutations(members)
+    ]

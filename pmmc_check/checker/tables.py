@@ -1,0 +1,319 @@
+"""Views and their steps as integer tables: what the compiled kernel looks up.
+
+A view (local state, inbox, history) is interned to an integer; a global state is one such integer for each process.
+The kernel meets a view or a (view, bundle) pair that has no entry yet, reports it, and `fill_view` or `fill_receive`
+computes the entry once. Tables only grow.
+
+    owner[v]            the process (its number) that v is a view of
+    step_range[v]       the steps of view v in the step arrays; -1: not filled yet
+    step_view[s]        the acting process's view after step s
+    step_items[s]       the range of (process, bundle) that reach other processes
+    step_weight[s]      how many deliveries the step stands for (deferral makes it more than one)
+    step_halts[s]       the step's own effect is only that the process exits
+    fingerprints[v, g]  the digest of view v's image under renaming g
+    observed[v, slot]   a digest of what invariants observe of v about the slot; 0 when nothing
+    broken[v]           1 + the deliveries after which v, by internal steps, breaks an invariant of its own; 0 when it never does
+
+With deferral, filling a view walks all local states that its internal steps lead to (breadth first, so weights are
+least), and its steps are the visible steps of all of them. Why that loses nothing is told in `checker.reductions`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pmmc_check.checker import kernel
+from pmmc_check.checker.local import BundleId, History, LocalOutcome, Locals, MessageId, StateId
+from pmmc_check.checker.reductions import Reductions
+from pmmc_check.model.content import Digest, mix, text_digest
+from pmmc_check.model.model import State
+from pmmc_check.model.network import Inbox
+from pmmc_check.properties.checks import Violated
+from pmmc_check.properties.observe import Fact
+from pmmc_check.protocol.messages import Start
+
+ViewId = int
+NOT_FILLED = -1
+EMPTY_KEY = np.uint64(0)
+RECEIVE_FILL_MAX = 0.5
+
+_STATE_WEIGHT = np.uint64(text_digest("state") | 1)
+_HISTORY_WEIGHT = np.uint64(text_digest("history") | 1)
+_PLACE_WEIGHT = np.uint64(text_digest("place") | 1)
+
+
+class LocalView(NamedTuple):
+    """A view in local numbers: as `model.View`, with messages as integers."""
+
+    state: StateId
+    inbox: Inbox
+    history: History
+
+
+class Path(NamedTuple):
+    """The deliveries that a step stands for, each a message with the choice among its outcomes."""
+
+    deliveries: tuple[tuple[MessageId, int], ...]
+
+    def then(self, message: MessageId, choice: int) -> Path:
+        """One more."""
+        return Path((*self.deliveries, (message, choice)))
+
+
+class StepKey(NamedTuple):
+    """What distinguishes the steps of a view. Without deferral every delivery is a step of its own."""
+
+    view: ViewId
+    bundles: tuple[tuple[int, BundleId], ...]
+    halts: bool
+    delivered: Path
+
+
+class LocalViolation(NamedTuple):
+    """`path` leads from a view to a local state or step that breaks an invariant."""
+
+    path: Path
+    violated: Violated
+
+
+class Growing:
+    """A numpy array that grows by doubling; `data` is all of it, `size` what is used."""
+
+    def __init__(self, dtype: Any, columns: int | None = None, capacity: int = 1024) -> None:
+        shape = (capacity,) if columns is None else (capacity, columns)
+        self.data: NDArray[Any] = np.zeros(shape, dtype)
+        self.size = 0
+
+    def append(self, row: Any) -> None:
+        """Adds one row."""
+        if self.size == len(self.data):
+            self.data = np.concatenate([self.data, np.zeros_like(self.data)])
+        self.data[self.size] = row
+        self.size += 1
+
+
+class Tables:
+    """All tables of one search."""
+
+    def __init__(self, locals_: Locals, reductions: Reductions, slots: int) -> None:
+        self.locals = locals_
+        self.model = locals_.model
+        self.reductions = reductions
+        self.slots = slots
+        self._identity = Digest()
+        self.views: list[LocalView] = []
+        self._view_ids: dict[LocalView, ViewId] = {}
+        self.paths: list[Path] = []
+        self.broken_by: dict[ViewId, LocalViolation] = {}
+        order = len(locals_.digest.renamings)
+        self.fingerprints = Growing(np.uint64, order)
+        self.observed = Growing(np.uint64, slots)
+        self.step_range = Growing(np.int32, 2)
+        self.owner = Growing(np.int32)
+        self.broken = Growing(np.uint8)
+        self.step_view = Growing(np.int32)
+        self.step_items = Growing(np.int32, 2)
+        self.step_weight = Growing(np.uint8)
+        self.step_halts = Growing(np.uint8)
+        self.item_process = Growing(np.int32)
+        self.item_bundle = Growing(np.int32)
+        self.receive_keys: NDArray[np.uint64] = np.zeros(1 << 12, np.uint64)
+        self.receive_views: NDArray[np.int32] = np.zeros(1 << 12, np.int32)
+        self._received: dict[tuple[ViewId, BundleId], ViewId] = {}
+        self._digests: dict[tuple[MessageId, Any], NDArray[np.uint64]] = {}
+
+    def arrays(self) -> kernel.StepTables:
+        """What the kernel reads; valid until the next entry is filled."""
+        growing = {name: getattr(self, name).data for name in kernel.StepTables._fields if not name.startswith("receive")}
+        return kernel.StepTables(**growing, receive_keys=self.receive_keys, receive_views=self.receive_views)
+
+    def state_of(self, state: State) -> list[ViewId]:
+        """The vector of a global state of the model."""
+        network, vector = self.model.network, []
+        for process, view in enumerate(state):
+            inbox = network.empty
+            for message, place in network.contents(view.inbox):
+                for _ in range(place if isinstance(place, int) else 1):
+                    inbox = network.put(inbox, self.model.processes[0], self.locals.message_id(message))
+            history = frozenset(map(self.locals.message_id, view.history))
+            vector.append(self.view_id(self.locals.state_id(process, view.state), inbox, history))
+        return vector
+
+    def view_id(self, state: StateId, inbox: Inbox, history: History) -> ViewId:
+        """The number of a view, after what can no longer matter has left it."""
+        view = LocalView(state, self._useful(state, inbox), history)
+        number = self._view_ids.get(view)
+        if number is None:
+            number = self._view_ids[view] = len(self.views)
+            self.views.append(view)
+            self.fingerprints.append(self._fingerprints(view))
+            self.observed.append(self._observed(view))
+            self.step_range.append((NOT_FILLED, NOT_FILLED))
+            self.owner.append(self.locals.states[state][0])
+            self.broken.append(0)
+        return number
+
+    def receive(self, view: ViewId, bundle: BundleId) -> ViewId:
+        """The view after a bundle of items has reached it."""
+        key = (view, bundle)
+        known = self._received.get(key)
+        if known is None:
+            state, inbox, history = self.views[view]
+            process = self.locals.states[state][0]
+            for sender, message in self.locals.bundles[bundle]:
+                if isinstance(self.locals.messages[message], Start):
+                    state, sent = self.locals.started(process, message)
+                    history |= sent
+                elif self.locals.keeps(state, message):
+                    inbox = self.model.network.put(inbox, self.model.processes[sender], message)
+            known = self._received[key] = self.view_id(state, inbox, history)
+        return known
+
+    def facts(self, view: ViewId) -> frozenset[Fact]:
+        """What the invariants observe of a view."""
+        state, inbox, history = self.views[view]
+        return self.locals.facts(state, self._messages(inbox), history)
+
+    def fill_receive(self, view: ViewId, bundle: BundleId) -> None:
+        """Makes the table entry for `receive(view, bundle)`."""
+        if 2 * (len(self._received) + 1) > len(self.receive_keys):
+            self._grow_receive()
+        if (view, bundle) not in self._received:
+            self._insert_receive(view, bundle, self.receive(view, bundle))
+
+    def fill_view(self, view: ViewId) -> None:
+        """Makes the table entries for the steps of `view`."""
+        if self.step_range.data[view, 0] != NOT_FILLED:
+            return
+        first = self.step_view.size
+        steps, violation = self._steps(self.views[view])
+        for (after, bundles, halts, _), path in steps.items():
+            self._append_step(after, bundles, path, halts)
+        if violation is not None:
+            self.broken_by[view] = violation
+            self.broken.data[view] = 1 + len(violation.path.deliveries)
+        self.step_range.data[view] = (first, self.step_view.size)
+
+    def _append_step(self, after: ViewId, bundles: tuple[tuple[int, BundleId], ...], path: Path, halts: bool) -> None:
+        items_first = self.item_process.size
+        for process, bundle in bundles:
+            self.item_process.append(process)
+            self.item_bundle.append(bundle)
+        self.step_view.append(after)
+        self.step_items.append((items_first, self.item_process.size))
+        self.step_weight.append(len(path.deliveries))
+        self.step_halts.append(halts)
+        self.paths.append(path)
+
+    def _steps(self, start: LocalView) -> tuple[dict[StepKey, Path], LocalViolation | None]:
+        """The steps of a view, each with a shortest path, and a shortest local violation."""
+        steps: dict[StepKey, Path] = {}
+        violations: list[LocalViolation] = []
+        facts = self.locals.facts(start.state, self._messages(start.inbox), start.history)
+        reached: dict[LocalView, Path] = {start: Path(())}
+        pending = [start]
+        while pending:
+            following: list[LocalView] = []
+            for view in pending:
+                path = reached[view]
+                if violated := self.locals.violated(view.state):
+                    violations.append(LocalViolation(path, violated))
+                for message, outcome, after in self._deliveries(view):
+                    onward = path.then(message, outcome.choice)
+                    if outcome.violated:
+                        violations.append(LocalViolation(onward, outcome.violated))
+                    if after == view and not outcome.bundles:
+                        continue
+                    unobserved = self.locals.facts(after.state, self._messages(after.inbox), after.history) == facts
+                    exits = unobserved and self.locals.exits(after.state) and not self.locals.exits(view.state)
+                    if exits and self.reductions.halting and not outcome.bundles:
+                        continue
+                    if self.reductions.deferral and unobserved and not outcome.bundles:
+                        if after not in reached:
+                            reached[after] = onward
+                            following.append(after)
+                    else:
+                        after_id = self.view_id(*after)
+                        delivered = Path(()) if self.reductions.deferral else onward
+                        steps.setdefault(StepKey(after_id, outcome.bundles, exits and self.reductions.halting, delivered), onward)
+            pending = following
+        return steps, min(violations, key=lambda each: len(each.path.deliveries), default=None)
+
+    def _deliveries(self, view: LocalView) -> list[tuple[MessageId, LocalOutcome, LocalView]]:
+        """Every delivery to a view; items that a process sends to itself are in the view after."""
+        deliveries = []
+        process = self.locals.states[view.state][0]
+        for message, rest in self.model.network.deliverable(view.inbox):
+            for outcome in self.locals.outcomes(view.state, message):
+                inbox, others = rest, []
+                for to, bundle in outcome.bundles:
+                    if to != process:
+                        others.append((to, bundle))
+                        continue
+                    for sender, sent in self.locals.bundles[bundle]:
+                        inbox = self.model.network.put(inbox, self.model.processes[sender], sent)
+                after = LocalView(outcome.state, self._useful(outcome.state, inbox), view.history | outcome.recorded)
+                deliveries.append((message, outcome._replace(bundles=tuple(others)), after))
+        return deliveries
+
+    def _useful(self, state: StateId, inbox: Inbox) -> Inbox:
+        keeps = self.locals.keeps
+        return self.model.network.without(inbox, lambda message: not keeps(state, message))
+
+    def _messages(self, inbox: Inbox) -> list[MessageId]:
+        return [message for message, _ in self.model.network.contents(inbox)]
+
+    def _fingerprints(self, view: LocalView) -> NDArray[np.uint64]:
+        """The view's digest, and its process's, under each renaming."""
+        digest = self.locals.digest
+        process, state = self.locals.states[view.state]
+        total = digest.of(self.model.processes[process]) + digest.of(state) * _STATE_WEIGHT
+        for message, place in self.model.network.contents(view.inbox):
+            total = total + self._placed(message, place)
+        for message in view.history:
+            total = total + mix(self.locals.message_digests(message) ^ _HISTORY_WEIGHT)
+        return mix(total)
+
+    def _placed(self, message: MessageId, place: Any) -> NDArray[np.uint64]:
+        key = (message, place)
+        known = self._digests.get(key)
+        if known is None:
+            digest = self.locals.digest
+            known = self._digests[key] = mix(self.locals.message_digests(message) + digest.of(place) * _PLACE_WEIGHT)
+        return known
+
+    def _observed(self, view: LocalView) -> NDArray[np.uint64]:
+        """One digest for each slot. With symmetry the process counts by its role only: invariants do not tell acceptors apart."""
+        digests = np.zeros(self.slots, np.uint64)
+        facts = self.locals.facts(view.state, self._messages(view.inbox), view.history)
+        process = self.model.processes[self.locals.states[view.state][0]]
+        who = process.role if self.reductions.symmetry else process
+        for slot in {fact.slot for fact in facts}:
+            if 1 <= slot <= self.slots:
+                about = frozenset(fact for fact in facts if fact.slot == slot)
+                digests[slot - 1] = self._identity.of((who, about))[0]
+        return digests
+
+    def _insert_receive(self, view: ViewId, bundle: BundleId, after: ViewId) -> None:
+        key = np.uint64((view << 32 | bundle) + 1)
+        mask = len(self.receive_keys) - 1
+        slot = receive_slot(view, bundle) & mask
+        while self.receive_keys[slot] != EMPTY_KEY:
+            slot = (slot + 1) & mask
+        self.receive_keys[slot] = key
+        self.receive_views[slot] = after
+
+    def _grow_receive(self) -> None:
+        capacity = 2 * len(self.receive_keys)
+        self.receive_keys = np.zeros(capacity, np.uint64)
+        self.receive_views = np.zeros(capacity, np.int32)
+        for (view, bundle), after in self._received.items():
+            self._insert_receive(view, bundle, after)
+
+
+def receive_slot(view: int, bundle: int) -> int:
+    """Where the search for a (view, bundle) entry begins, before masking; the kernel computes the same."""
+    return (view * 0x9E3779B1 + bundle * 0x85EBCA77) >> 7

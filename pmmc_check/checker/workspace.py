@@ -1,0 +1,116 @@
+"""The working memory of the compiled search: batches of chunks, what a thread needs, and blocks of new states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pmmc_check.checker import kernel
+
+CHUNK_STATES = 1024
+BATCH_CHUNKS = 32
+RECENT_PLACES = 1 << 13
+_MISSES_MAX = 4096
+
+Vectors = NDArray[np.int32]
+"""One row a state, one view number a process."""
+
+
+class Batch(NamedTuple):
+    """Working memory for one batch of chunks, reused for all."""
+
+    parents: NDArray[np.uint64]
+    candidates: kernel.Candidates
+    offsets: NDArray[np.int64]
+    counters: NDArray[np.int64]
+    misses: NDArray[np.int32]
+    unknown: NDArray[np.int32]
+
+    @classmethod
+    def allocated(cls, candidates_max: int, slots: int) -> Batch:
+        """Room for `candidates_max` candidates a chunk."""
+        return cls(
+            parents=np.zeros(BATCH_CHUNKS * CHUNK_STATES, np.uint64),
+            candidates=candidates_of((BATCH_CHUNKS, candidates_max)),
+            offsets=np.zeros((BATCH_CHUNKS, kernel.PARTITIONS + 1), np.int64),
+            counters=np.zeros((BATCH_CHUNKS, 8), np.int64),
+            misses=np.empty((BATCH_CHUNKS, _MISSES_MAX, 2), np.int32),
+            unknown=np.empty((BATCH_CHUNKS, CHUNK_STATES * slots, 2), np.int32),
+        )
+
+    def take_over(self, narrow: Batch) -> None:
+        """Copies all that is in a batch with room for fewer candidates."""
+        for wide, kept in zip(self.candidates, narrow.candidates, strict=True):
+            wide[:, : kept.shape[1]] = kept
+        for name in ("parents", "offsets", "counters", "misses", "unknown"):
+            getattr(self, name)[:] = getattr(narrow, name)
+
+
+class NewStates(NamedTuple):
+    """States that were not visited before: their vectors, the level they belong to, and the number of their parent in the batch."""
+
+    vectors: Vectors
+    levels: NDArray[np.int64]
+    parents: NDArray[np.int64]
+
+    def first(self, count: int) -> NewStates:
+        """The first `count` of them."""
+        return NewStates(self.vectors[:count], self.levels[:count], self.parents[:count])
+
+
+class Worker:
+    """Working memory of one thread. `taken` counts how often it has taken each step."""
+
+    def __init__(self, candidates_max: int) -> None:
+        self.found = candidates_of(candidates_max)
+        self.recent: NDArray[np.uint64] = np.zeros((RECENT_PLACES, 2), np.uint64)
+        self.taken: NDArray[np.int64] = np.zeros(1024, np.int64)
+
+    def widen(self, steps: int) -> None:
+        """Makes room for counting `steps` steps."""
+        if len(self.taken) < steps:
+            self.taken = np.concatenate([self.taken, np.zeros(steps - len(self.taken), np.int64)])
+
+
+def candidates_of(shape: int | tuple[int, int]) -> kernel.Candidates:
+    """Room for candidates, of the given shape."""
+    return kernel.Candidates(np.empty(shape, np.uint64), np.empty(shape, np.int32), np.empty(shape, np.int32))
+
+
+def by_level(added: list[NewStates]) -> Iterator[tuple[int, Vectors]]:
+    """New states level by level, in the order of their parents: states that have steps in common stay together, so that
+    a chunk finds most of its repeated successors by itself, and looks up the same table entries again and again."""
+    if not any(len(each.levels) for each in added):
+        return
+    levels = np.concatenate([each.levels for each in added])
+    order = np.argsort(np.concatenate([each.parents for each in added]), kind="stable")
+    vectors = np.concatenate([each.vectors for each in added])[order]
+    levels = levels[order]
+    lowest, highest = int(levels.min()), int(levels.max())
+    if lowest == highest:
+        yield lowest, vectors
+        return
+    for level in range(lowest, highest + 1):
+        block = vectors[levels == level]
+        if len(block):
+            yield level, block
+
+
+def batches(blocks: list[Vectors]) -> Iterator[Vectors]:
+    """Blocks joined and cut to batches; a block is let go as soon as it is in a batch."""
+    size = CHUNK_STATES * BATCH_CHUNKS
+    blocks.reverse()
+    waiting: list[Vectors] = []
+    states = 0
+    while blocks:
+        waiting.append(blocks.pop())
+        states += len(waiting[-1])
+        while states >= size:
+            joined = np.concatenate(waiting)
+            yield joined[:size]
+            waiting, states = [joined[size:].copy()], states - size
+    if states:
+        yield np.concatenate(waiting)

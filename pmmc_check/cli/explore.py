@@ -1,0 +1,232 @@
+"""`pmmc-check explore`: parses, calls a search, prints its result."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pmmc_check.cli.main import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED
+from pmmc_check.errors import UsageError
+
+if TYPE_CHECKING:
+    from pmmc_check.checker.result import Control, Progress, Result
+    from pmmc_check.model.model import Model
+
+_EPILOG = """\
+examples:
+  pmmc-check explore
+      the default configuration, checked to the end
+  pmmc-check explore --acceptors 3 --leaders 1 --replicas 1 --slots 1 --reduce none --format json
+      every state counted one by one, for scripts
+  pmmc-check explore --acceptors 1 --slots 1 --commands 2 --variant ignore-pmax
+      a seeded fault, and a shortest run that shows it
+  pmmc-check explore --acceptors 1 --slots 1 --protocol my_variant:MyAcceptor
+      a role of your own (docs/variants.md has a complete example)
+  pmmc-check explore --slots 3 --time-limit 60
+      as far as a minute goes: then "inconclusive", exit code 3
+
+exit codes: 0 every reachable state was checked and all invariants hold; 1 violated, a shortest counterexample is printed;
+            2 usage or bad input; 3 inconclusive, a limit stopped the search
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.epilog = _EPILOG
+    size = parser.add_argument_group("configuration")
+    for name, default, text in (
+        ("acceptors", "3", "acceptors; a majority is more than half"),
+        ("leaders", "2", "leaders"),
+        ("replicas", "2", "replicas"),
+        ("slots", "2", "replicas propose for slots 1 to N"),
+        ("commands", "as many as slots", "client commands, each sent to every replica at the start"),
+        ("rounds", "1", "ballot rounds 0 to N-1; a leader that needs a higher one retires"),
+        ("window", "as many as slots", "the paper's WINDOW: slots that may be open at once"),
+    ):
+        size.add_argument(f"--{name}", type=_count, metavar="N", help=f"{text} (default: {default})")
+    size.add_argument("--network", metavar="NAME", default="duplicating", help="duplicating (default) or reliable")
+    what = parser.add_argument_group("what is checked")
+    what.add_argument(
+        "--invariant", metavar="NAME", action="append", default=[], help="check only this one; may be repeated (default: all)"
+    )
+    what.add_argument(
+        "--variant", metavar="NAME", action="append", default=[], help="a built-in variant of the protocol, such as a seeded fault"
+    )
+    what.add_argument("--protocol", metavar="MODULE:OBJECT", action="append", default=[], help="a role of your own in place of the paper's")
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--engine", choices=("compiled", "reference"), default="compiled", help="compiled (default), or the plain reference search"
+    )
+    how.add_argument("--reduce", metavar="LIST", help="all (default), none, or some of inert,deferral,halting,symmetry")
+    how.add_argument("--threads", type=_count, metavar="N", help="threads (default: as many as there are cores); the result is the same")
+    limits = parser.add_argument_group("limits; when one stops the search the verdict is inconclusive")
+    limits.add_argument("--max-states", type=_count, metavar="N", help="distinct states")
+    limits.add_argument("--max-depth", type=_count, metavar="N", help="states on a path, the initial one included")
+    limits.add_argument("--time-limit", type=_seconds, metavar="SECONDS", help="wall-clock time")
+    limits.add_argument("--max-memory", type=_count, metavar="MIB", help="memory of the whole process (default: most of what is free)")
+    out = parser.add_argument_group("output")
+    out.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or one JSON object")
+    out.add_argument("--quiet", action="store_true", help="no progress line")
+    out.add_argument("--trace-out", metavar="FILE", help="also write the counterexample to FILE, as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the search and prints its result."""
+    from pmmc_check.checker.result import HOLDS, VIOLATED
+    from pmmc_check.model.model import Model
+
+    model = Model(_config(arguments), _protocol(arguments))
+    trace_out = _writable(arguments.trace_out)
+    result, notes = _search(model, arguments)
+    model.check_still_pure()
+    _print(result, model, notes, arguments.format)
+    if trace_out is not None:
+        _write_trace(trace_out, result, model)
+    return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(result.verdict, EXIT_INCONCLUSIVE)
+
+
+def _config(arguments: argparse.Namespace) -> Any:
+    from pmmc_check.config import Config
+    from pmmc_check.model.network import network_named
+
+    network_named(arguments.network)
+    names = ("acceptors", "leaders", "replicas", "slots", "commands", "rounds", "window", "network")
+    return Config(**{name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None})
+
+
+def _protocol(arguments: argparse.Namespace) -> Any:
+    from pmmc_check.cli.load import protocol_from
+    from pmmc_check.protocol.variants import protocol_with
+
+    protocol = protocol_with(arguments.variant)
+    for reference in arguments.protocol:
+        protocol = protocol_from(reference, protocol)
+    return protocol
+
+
+def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, list[str]]:
+    """Runs the engine that was asked for; also returns notes about reductions that are off."""
+    from pmmc_check.checker.memory import affordable_bytes
+    from pmmc_check.checker.reductions import applicable, reductions_named
+    from pmmc_check.checker.reference import ReferenceSearch
+    from pmmc_check.checker.result import Control, Limits
+    from pmmc_check.properties.invariants import invariants_named
+
+    invariants = invariants_named(arguments.invariant)
+    memory_bytes_max = arguments.max_memory * 2**20 if arguments.max_memory else affordable_bytes()
+    limits = Limits(arguments.max_states, arguments.max_depth, arguments.time_limit, memory_bytes_max)
+    if arguments.engine == "reference" and arguments.reduce not in (None, "none"):
+        raise UsageError(
+            f"--reduce {arguments.reduce}: the reference engine has no reductions; leave --reduce out or use --engine compiled"
+        )
+    wanted = reductions_named(arguments.reduce or "all")
+    with _progress(quiet=arguments.quiet) as report:
+        control = Control(limits, report)
+        with _interruptible(control):
+            if arguments.engine == "reference":
+                return ReferenceSearch(model, invariants, control).run(), []
+            from pmmc_check.checker.compiled import CompiledSearch
+
+            reductions, notes = applicable(wanted, model)
+            threads = arguments.threads or len(os.sched_getaffinity(0))
+            return CompiledSearch(model, invariants, control, reductions, threads).run(), notes
+
+
+def _print(result: Result, model: Model, notes: list[str], form: str) -> None:
+    from pmmc_check.report.explore_json import as_json
+    from pmmc_check.report.explore_text import as_text
+
+    if form == "json":
+        print(json.dumps(as_json(result, model), ensure_ascii=False, indent=1))
+    else:
+        print(as_text(result, model, notes), end="")
+
+
+def _writable(name: str | None) -> Path | None:
+    """The path, after making sure that it can be written: a search must not be lost to a typo."""
+    if name is None:
+        return None
+    path = Path(name)
+    try:
+        existed = path.exists()
+        with path.open("a"):
+            pass
+        if not existed:
+            path.unlink()
+    except OSError as error:
+        raise UsageError(f"--trace-out {name}: cannot be written: {error.strerror}; give a file in a folder that exists") from error
+    return path
+
+
+def _write_trace(path: Path, result: Result, model: Model) -> None:
+    """Writes the counterexample, whole or not at all."""
+    from pmmc_check.report.explore_json import as_json
+
+    if result.violation is None:
+        print(f"pmmc-check explore: no counterexample, so {path} was not written", file=sys.stderr)
+        return
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.write_text(json.dumps(as_json(result, model)["violation"], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """A line on stderr, from the third second on, when stderr is a terminal."""
+    from tqdm import tqdm
+
+    with tqdm(bar_format="{desc}", delay=2, leave=False, disable=quiet or not sys.stderr.isatty()) as bar:
+
+        def report(progress: Progress) -> None:
+            rate = progress.generated_states / max(bar.format_dict["elapsed"], 1e-9)
+            bar.set_description_str(
+                f"depth {progress.depth}, {progress.distinct_states:,} states, {rate:,.0f} generated/s, "
+                f"frontier {progress.frontier_states:,}, {progress.memory_bytes / 2**20:,.0f} MiB"
+            )
+
+        yield report
+
+
+@contextmanager
+def _interruptible(control: Control) -> Iterator[None]:
+    """Ctrl-C ends the search with what is known so far; a second one ends the program."""
+
+    def stop(number: int, frame: object) -> None:
+        if control.stop:
+            raise KeyboardInterrupt
+        control.stop = True
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _count(text: str) -> int:
+    """A whole number from 1."""
+    try:
+        count = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}") from None
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {count}")
+    return count
+
+
+def _seconds(text: str) -> float:
+    """A positive number."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}") from None
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a positive number of seconds, got {text}")
+    return seconds

@@ -1,0 +1,53 @@
+"""The JSON of `explore`: one object, with the keys of the command line's contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pmmc_check.checker.result import Result, Violation
+from pmmc_check.model.model import Model
+from pmmc_check.protocol.messages import show
+from pmmc_check.report.changes import changes
+from pmmc_check.report.coverage import coverage
+
+
+def as_json(result: Result, model: Model) -> dict[str, Any]:
+    """`result` as plain dictionaries and lists."""
+    return {
+        "verdict": result.verdict,
+        "config": result.config.as_dict(),
+        "engine": result.engine,
+        "reductions": list(result.reductions),
+        "distinct_states": result.distinct_states,
+        "generated_states": result.generated_states,
+        "depth": result.depth,
+        "seconds": round(result.seconds, 3),
+        "states_per_second": round(result.generated_states / max(result.seconds, 1e-9)),
+        "peak_memory_bytes": result.peak_memory_bytes,
+        "collision_probability": result.collision_probability,
+        "properties": [{"name": name, "verdict": result.invariant_verdict(name)} for name in result.invariants],
+        "action_coverage": {f"{action.role} {action.message}": count for action, count in coverage(result).items()},
+        "violation": violation_as_json(result.violation, model) if result.violation else None,
+        "limit": result.limit,
+    }
+
+
+def violation_as_json(violation: Violation, model: Model) -> dict[str, Any]:
+    """The counterexample, step by step; `index` counts from 1."""
+    steps = []
+    before = violation.initial
+    for index, each in enumerate(violation.trace, 1):
+        steps.append(
+            {
+                "index": index,
+                "process": str(each.step.process),
+                "action": each.step.message.kind,
+                "message": str(each.step.message),
+                "changes": [
+                    {"process": str(c.process), "field": c.field, "before": show(c.before), "after": show(c.after)}
+                    for c in changes(model, before, each.after)
+                ],
+            }
+        )
+        before = each.after
+    return {"property": violation.invariant, "message": violation.how, "steps": steps}
