@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+from pmmc_check.cli.load import protocol_from
 from pmmc_check.errors import UsageError
-from pmmc_check.protocol import PMMC, Protocol, Role, variant
+from pmmc_check.protocol import Protocol
+from pmmc_check.protocol.variants import VARIANTS, protocol_with
 from pmmc_check.trace.convert import WRITERS, format_of, opened_for_writing
+from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import ALL, KINDS, NETWORK_FLAGS, NOTHING, Contract, Event, Header, partial
 from pmmc_check.trace.header import HeaderBuilder
-from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.simulate import Plan, Walk, complete_logs, thinned
 
 _EPILOG = """\
@@ -23,7 +24,7 @@ examples:
   pmmc-check simulate --seed 7                               a complete trace on stdout
   pmmc-check simulate --seed 7 --contract 'L1=p1a,p2a' --contract 'R*=none' --out run.pmmc
   pmmc-check simulate --network lossy,fifo --crash-rate 0.01 --traces 100 --out runs/
-  pmmc-check simulate --variant mymodule:MyAcceptor          a protocol of your own
+  pmmc-check simulate --variant ignore-pmax                  a protocol with a fault
 
 The trace's meta.seed= and the same options reproduce it.
 """
@@ -36,13 +37,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help="(default %(default)s)")
     parser.add_argument("--events", type=int, default=1000, metavar="N", help="stop after so many events (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the random walk (default %(default)s)")
-    parser.add_argument("--traces", type=int, default=1, metavar="N", help="write so many traces, with seeds from --seed on, into the directory --out")
+    parser.add_argument("--traces", type=int, default=1, metavar="N", help="so many, with seeds from --seed on, into the directory --out")
     parser.add_argument("--network", default="lossy", metavar="LIST", help=f"some of {','.join(NETWORK_FLAGS)} (default %(default)s)")
-    parser.add_argument("--contract", action="append", default=[], metavar="NAMES=LOG", help="what is recorded of some processes: complete, none, or message kinds; NAMES may end in *")
+    parser.add_argument(
+        "--contract", action="append", default=[], metavar="NAMES=LOG", help="what is recorded of some processes: complete, none or kinds"
+    )
     parser.add_argument("--own-logs", action="store_true", help="scouts and commanders have logs of their own, not their leader's")
     for name, rate in (("loss", 0.1), ("duplication", 0.2), ("crash", 0.0), ("reconfiguration", 0.0)):
         parser.add_argument(f"--{name}-rate", type=float, default=rate, metavar="P", help="a step (default %(default)s)")
-    parser.add_argument("--variant", action="append", default=[], metavar="MODULE:NAME", help="a Role class, or a Protocol, in place of the paper's")
+    parser.add_argument("--variant", action="append", default=[], metavar="NAME", help=f"a seeded fault: {', '.join(VARIANTS)}")
+    parser.add_argument("--protocol", metavar="MODULE:OBJECT", help="roles of your own in place of the paper's")
     parser.add_argument("--out", metavar="FILE|DIR", default="-", help="(default: stdout)")
     parser.add_argument("--format", choices=tuple(WRITERS), help="of the trace (default: by the name of --out, else dsl)")
 
@@ -56,7 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
     for count in ("events", "commands", "traces"):
         if getattr(arguments, count) < 1:
             raise UsageError(f"--{count}: must be at least 1")
-    protocol = _protocol(arguments.variant)
+    protocol = protocol_with(arguments.variant)
+    if arguments.protocol:
+        protocol = protocol_from(arguments.protocol, protocol)
     if arguments.traces == 1:
         _one(arguments, header, protocol, arguments.seed, Path(arguments.out) if arguments.out != "-" else None)
         return 0
@@ -131,9 +137,7 @@ def _header(arguments: argparse.Namespace) -> Header:
 
 def _contract(text: str, logs: dict[str, Contract]) -> None:
     names, equals, promised = text.partition("=")
-    matching = [
-        name for name in logs for each in names.split(",") if name == each or (each.endswith("*") and name.startswith(each[:-1]))
-    ]
+    matching = [name for name in logs for each in names.split(",") if name == each or (each.endswith("*") and name.startswith(each[:-1]))]
     kinds = frozenset(promised.split(","))
     if not equals or not matching or (promised not in ("complete", "none") and not kinds <= set(KINDS)):
         raise UsageError(
@@ -141,20 +145,3 @@ def _contract(text: str, logs: dict[str, Contract]) -> None:
         )
     for name in matching:
         logs[name] = ALL if promised == "complete" else NOTHING if promised == "none" else partial(kinds)
-
-
-def _protocol(names: list[str]) -> Protocol:
-    protocol: Protocol = PMMC
-    for name in names:
-        module, colon, attribute = name.partition(":")
-        try:
-            found = getattr(importlib.import_module(module), attribute) if colon else None
-        except (ImportError, AttributeError, ValueError) as error:
-            raise UsageError(f"--variant {name}: cannot be loaded ({error}); expected MODULE:NAME, importable from here") from None
-        if isinstance(found, type) and issubclass(found, Role):
-            protocol = variant(found, base=protocol)
-        elif isinstance(found, dict):
-            protocol = {**protocol, **found}
-        else:
-            raise UsageError(f"--variant {name}: expected a Role class, or a mapping from role names to classes")
-    return protocol

@@ -36,26 +36,40 @@ exit codes: 0 accepted, 1 rejected, 2 usage or bad input, 3 inconclusive; of sev
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.epilog = _EPILOG
-    parser.add_argument("paths", nargs="+", metavar="FILE|DIR", help="traces in the DSL or JSON Lines, plain or gzip; directories are searched")
+    parser.add_argument(
+        "paths", nargs="+", metavar="FILE|DIR", help="traces in the DSL or JSON Lines, plain or gzip; directories are searched"
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="json prints one object on stdout (default text)")
     parser.add_argument("--junit", metavar="FILE", help="also write JUnit XML")
     parser.add_argument("--explain", metavar="FILE", help="also write whole explanations")
     parser.add_argument("--jobs", type=int, default=0, metavar="N", help="traces judged at the same time (default: one for each core)")
     parser.add_argument(
-        "--search-states", type=int, default=Budget().states_max, metavar="N", help="give up the search of a partial log here (default %(default)s)"
+        "--search-states",
+        type=int,
+        default=Budget().states_max,
+        metavar="N",
+        help="give up the search of a partial log here (default %(default)s)",
     )
     parser.add_argument(
         "--search-seconds", type=float, default=Budget().seconds_max, metavar="S", help="or after this time (default %(default)s)"
     )
     parser.add_argument(
-        "--search-events", type=int, default=Options().search_events_max, metavar="N", help="longer partial logs are not searched (default %(default)s)"
+        "--search-events",
+        type=int,
+        default=Options().search_events_max,
+        metavar="N",
+        help="longer partial logs are not searched (default %(default)s)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress, and no explanations on stdout")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Judges all traces; the worst verdict is the exit code."""
-    for option, value in (("--jobs", arguments.jobs + 1), ("--search-states", arguments.search_states), ("--search-events", arguments.search_events)):
+    for option, value in (
+        ("--jobs", arguments.jobs + 1),
+        ("--search-states", arguments.search_states),
+        ("--search-events", arguments.search_events),
+    ):
         if value < 1:
             raise UsageError(f"{option}: must be at least 1")
     if not arguments.search_seconds > 0:

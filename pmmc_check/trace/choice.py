@@ -42,13 +42,13 @@ class OpenRequests(frozenset[Command]):
         if len(self):
             yield Command(_NOBODY, self.serial, "")
 
-    def __or__(self, others: Iterable[Any]) -> OpenRequests:  # type: ignore[override]
+    def __or__(self, others: Iterable[Any]) -> OpenRequests:
         added = [command for command in others if command not in self]
         if not added:
             return self
         return OpenRequests((*frozenset.__iter__(self), *added), self.taken, self.serial)
 
-    def __sub__(self, others: Iterable[Any]) -> OpenRequests:  # type: ignore[override]
+    def __sub__(self, others: Iterable[Any]) -> OpenRequests:
         """Only what was given out is ever taken."""
         return OpenRequests(frozenset.__iter__(self), self.taken + 1, self.serial + 1)
 

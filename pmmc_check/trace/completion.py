@@ -1,8 +1,9 @@
 """The transition system of the search: runs of the model that a set of logs may show, with gaps where the logs promise none.
 
-A `Node` is a point of such a run: how far each log has been matched, the state of every role process, what is in flight, and which sends of a
-step the log still has to show. A move is either the next event of a log, or an unrecorded step: the delivery of a message of a kind that the recipient's
-log does not record. Sends of kinds that the sender's log records reach the network when the log shows them, others at once.
+A `Node` is a point of such a run: how far each log has been matched, the state of every role process, what is in
+flight, and which sends of a step the log still has to show. A move is either the next event of a log, or an
+unrecorded step: the delivery of a message of a kind that the recipient's log does not record. Sends of kinds that
+the sender's log records reach the network when the log shows them, others at once.
 """
 
 from __future__ import annotations
@@ -68,10 +69,10 @@ class Choices(frozenset[Command]):
             return iter(sorted(frozenset.__iter__(self), key=by_content))
         return iter([self.guide[0]] if self.guide[0] in self else [])
 
-    def __or__(self, others: Iterable[Any]) -> Choices:  # type: ignore[override]
+    def __or__(self, others: Iterable[Any]) -> Choices:
         return Choices((*frozenset.__iter__(self), *others), self.guide)
 
-    def __sub__(self, others: Iterable[Any]) -> Choices:  # type: ignore[override]
+    def __sub__(self, others: Iterable[Any]) -> Choices:
         gone = set(others)
         return Choices((each for each in frozenset.__iter__(self) if each not in gone), self.guide[1:])
 
@@ -440,7 +441,7 @@ def limits_of(events: Sequence[Event], header: Header) -> Limits:
         slots += [slot] if slot is not UNKNOWN else []
         slots += [value - 1 for key, value in event.post or () if key in ("slot_in", "slot_out")]
     responses = len({(event.log, message.cid) for event in events if isinstance(message := event.message, Response)})
-    return Limits(max(rounds) + 1, max(max(slots), responses) + 1)
+    return Limits(max(rounds) + 1, max(*slots, responses) + 1)
 
 
 def _pvalues(message: Any, name: str) -> Iterable[Any]:
@@ -450,5 +451,3 @@ def _pvalues(message: Any, name: str) -> Iterable[Any]:
 
 def _recorded(event: Event) -> Iterable[Any]:
     return next((value for key, value in event.post or () if key == "accepted"), ())
-
-

@@ -115,9 +115,7 @@ class Elaborator:
             raise Unfit(f"{log!r} is no process of the header; it has {', '.join(names.process_of)}", "process")
         return owner
 
-    def event(
-        self, log: str, action: str, kind: str | None, raw: Raw, post: Raw | None, note: str | None, file: str, line: int
-    ) -> Event:
+    def event(self, log: str, action: str, kind: str | None, raw: Raw, post: Raw | None, note: str | None, file: str, line: int) -> Event:
         """The event that a reader found."""
         owner = self.owner(log)
         contract = self.values.names.header.contract(self.values.names.log_of(owner))
@@ -181,7 +179,9 @@ class Elaborator:
             return owner
         verb = "sends" if action == SEND else "receives"
         if not (owner.role in wanted or (owner.role == LEADER and {SCOUT, COMMANDER} & set(wanted))):
-            raise Unfit(f"{_article(owner.role)} never {verb} {kind}; that is {' or '.join(_article(role) for role in wanted)}'s", "process")
+            raise Unfit(
+                f"{_article(owner.role)} never {verb} {kind}; that is {' or '.join(_article(role) for role in wanted)}'s", "process"
+            )
         process = self._spawned(kind, message, raw, action) if owner.role == LEADER else self._own_log(kind, message, raw, owner, action)
         if process.number != owner.number:
             raise Unfit(f"{self.values.show_process(process)} belongs to another leader than {self.values.show_process(owner)}", "process")

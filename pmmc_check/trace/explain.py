@@ -56,7 +56,9 @@ def _nearest(replay: Replay, event: Event) -> Iterable[str]:
     for each in replay.recent:
         if each.action == SEND and type(each.message) is type(wanted) and (each.peers is None or event.process in each.peers):
             candidates.setdefault(each.message, each)  # type: ignore[arg-type]
-    scored = [(_differences(wanted, message, replay.show), message, at) for message, at in candidates.items() if type(message) is type(wanted)]
+    scored = [
+        (_differences(wanted, message, replay.show), message, at) for message, at in candidates.items() if type(message) is type(wanted)
+    ]
     scored.sort(key=lambda each: (len(each[0]), str(each[1])))
     for differences, message, at in scored[:_NEAREST]:
         where = f" ({at.place})" if at is not None else ""

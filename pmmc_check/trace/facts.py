@@ -1,10 +1,11 @@
 """Safety from recorded facts: invariants judged on what the logs themselves say, whatever else is missing.
 
-A recorded event happened, and some of them say more: a p2b that answers a commander with the commander's own ballot is an acceptance; a received message
-was sent; the whole accepted set of a p1b was accepted by its sender. Events of one log happened in its order. From such facts the relations between processes
-(Agreement, A4, A5, C1, C2) are decided by the invariants of `properties`, slot by slot, and the local ones (A1 to A3, R2 to R5) along each log. Nothing here is
-concluded from the absence of an event, except where the contract says that all events of that kind are recorded. So every violation found here is in every
-run that matches the logs, and a trace with one is rejected.
+A recorded event happened, and some of them say more: a p2b that answers a commander with the commander's own ballot
+is an acceptance; a received message was sent; the whole accepted set of a p1b was accepted by its sender. Events of
+one log happened in its order. From such facts the relations between processes (Agreement, A4, A5, C1, C2) are
+decided by the invariants of `properties`, slot by slot, and the local ones (A1 to A3, R2 to R5) along each log.
+Nothing here is concluded from the absence of an event, except where the contract says that all events of that kind
+are recorded. So every violation found here is in every run that matches the logs, and a trace with one is rejected.
 """
 
 from __future__ import annotations
@@ -110,7 +111,9 @@ class Facts:
             return
         before = self.ballots.get(acceptor)
         if before is not None and before[0] > ballot:
-            self._violated("A1", f"the ballot of {self.show(acceptor)} fell from {self.show(before[0])} to {self.show(ballot)}", before[1], event)
+            self._violated(
+                "A1", f"the ballot of {self.show(acceptor)} fell from {self.show(before[0])} to {self.show(ballot)}", before[1], event
+            )
         self.ballots[acceptor] = (ballot, event)
 
     def _accepted(self, event: Event, acceptor: ProcessId, accepted: frozenset[Any]) -> None:
@@ -208,9 +211,7 @@ class Facts:
     def _relations(self, facts: dict[ProcessId, dict[Fact, Event]]) -> None:
         observed = {process: frozenset(each) for process, each in facts.items()}
         for invariant in _RELATIONS:
-            visible = {
-                process: frozenset(fact for fact in each if fact.kind in invariant.observes) for process, each in observed.items()
-            }
+            visible = {process: frozenset(fact for fact in each if fact.kind in invariant.observes) for process, each in observed.items()}
             if invariant.name not in self.found and invariant.check(self.system, visible) is not None:
                 self._relation_broken(invariant, facts)
 
@@ -223,9 +224,10 @@ class Facts:
                     cited.setdefault((fact.kind, fact.ballot, fact.command), event)
         keys = sorted(cited, key=lambda key: (key[0], key[1], self.show(key[2])))
         slot = next(iter(next(iter(facts.values())))).slot
-        shown = [f"{self.show(command)} {kind}{'' if ballot == BOTTOM else ' under ' + self.show(ballot)}" for kind, ballot, command in keys[:6]]
+        shown = [
+            f"{self.show(command)} {kind}{'' if ballot == BOTTOM else ' under ' + self.show(ballot)}" for kind, ballot, command in keys[:6]
+        ]
         self._violated(invariant.name, f"slot {slot}: {'; '.join(shown)}", *(cited[key] for key in keys[:6]))
 
     def _violated(self, name: str, how: str, *events: Event) -> None:
         self.found.setdefault(name, FactViolation(name, INVARIANTS[name].statement, how, events))
-

@@ -56,9 +56,7 @@ class FastReader:
             return Event(log, process or owner, action, message, peers, post, None, None, None, self.file, number)
         return self._event(log, action, rest, number, owner, table)
 
-    def _event(
-        self, log: str, action: str, rest: str, number: int, owner: ProcessId, table: dict[str, Meaning]
-    ) -> Event | None:
+    def _event(self, log: str, action: str, rest: str, number: int, owner: ProcessId, table: dict[str, Meaning]) -> Event | None:
         """As `event`, for words not met before, or with a time or id of their own."""
         words, bar, post = rest.partition(" | ")
         words, _, time = words.partition(" t=")
@@ -132,9 +130,10 @@ def _fields(kind: str, words: list[str], action: str) -> dict[str, Any] | None:
             if key == "a":
                 continue
             return None
-        raw[key] = value = _set(value) if key in ("accepted", "pvalues") and value != "?" else value  # type: ignore[assignment]
-        if not value or (key == "pvalues" and value[0] is True):
+        members = _set(value) if key in ("accepted", "pvalues") and value != "?" else None
+        if not value or (members is None and value[0] in "+{") or (key == "pvalues" and members and members[0]):
             return None
+        raw[key] = value if members is None else members
         position += 1
     for key in _OPTIONS[action]:
         if position < count and words[position].startswith(key + "="):

@@ -65,7 +65,9 @@ class HeaderBuilder:
         taken = {name for other in ROLE_FIELDS for name in self.settings.get(other, ())}
         for name in names:
             if NAME.fullmatch(name) is None or name in RESERVED:
-                raise Unfit(f"{name!r} cannot name a process; a name is a letter or _, then letters, digits, _ or -, and not a keyword", key)
+                raise Unfit(
+                    f"{name!r} cannot name a process; a name is a letter or _, then letters, digits, _ or -, and not a keyword", key
+                )
             if name in taken:
                 raise Unfit(f"two processes are called {name}; each needs a name of its own", key)
             taken.add(name)

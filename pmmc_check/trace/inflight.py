@@ -24,7 +24,7 @@ class Ambiguous(Exception):
 class Copies:
     """What is in flight of one message to one process."""
 
-    __slots__ = ("left", "named", "sent_at", "senders", "unnamed")
+    __slots__ = ("left", "named", "senders", "sent_at", "unnamed")
 
     def __init__(self) -> None:
         self.left = 0
@@ -131,5 +131,3 @@ InFlight = Unordered | Ordered
 def in_flight(duplicates: bool, loses: bool, ordered: bool) -> InFlight:
     """For a trace's network assumptions."""
     return Ordered(duplicates, loses) if ordered else Unordered(duplicates)
-
-

@@ -105,7 +105,7 @@ class JsonReader:
         action = ACTIONS[verb]
         kind = fields.get("msg")
         if (action in _WITH_MESSAGE) != (kind is not None):
-            raise Unfit(f"{verb} {'needs' if action in _WITH_MESSAGE else 'has no'} \"msg\"", "msg")
+            raise Unfit(f'{verb} {"needs" if action in _WITH_MESSAGE else "has no"} "msg"', "msg")
         if kind is not None and (not isinstance(kind, str) or kind not in FIELDS):
             raise Unfit(f'"msg" must be one of {", ".join(FIELDS)}', "msg")
         raw: dict[str, Any] = {key: _text(key, value) for key, value in fields.items() if key not in _COMMON and key != "msg"}

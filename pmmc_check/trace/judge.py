@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -32,16 +32,16 @@ class Source:
 class Options:
     """How to judge. `search_events_max`: longer traces are not searched; they would have to be held in memory."""
 
-    budget: Budget = Budget()
+    budget: Budget = field(default_factory=Budget)
     search_events_max: int = 20_000
     protocol: Protocol | None = None
 
 
-def judge(source: Source, options: Options = Options()) -> TraceVerdict:  # noqa: B008  (immutable)
+def judge(source: Source, options: Options | None = None) -> TraceVerdict:
     """The verdict on one trace; what cannot be read is a verdict too (`BAD_INPUT`), so that other traces still get theirs."""
     started = time.perf_counter()
     try:
-        verdict = _Judge(source, options).verdict()
+        verdict = _Judge(source, options or Options()).verdict()
     except TraceError as error:
         verdict = TraceVerdict(str(source.path), BAD_INPUT, reason=str(error))
     except RecursionError:
@@ -72,7 +72,9 @@ class _Judge:
         except Ambiguous as ambiguous:
             ambiguity = str(ambiguous)
         if ambiguity is None and not replay.events:
-            raise TraceError(self.file, 0, 0, "has a header but no events; a trace with nothing in it shows nothing: check what was recorded")
+            raise TraceError(
+                self.file, 0, 0, "has a header but no events; a trace with nothing in it shows nothing: check what was recorded"
+            )
         if ambiguity is None and replay.exact:
             return TraceVerdict(self.file, ACCEPTED, replay.events)
         return self._by_search(ambiguity)
@@ -113,4 +115,3 @@ class _Judge:
             return TraceVerdict(self.file, REJECTED, count, failure=answer.failure, method="search", states=answer.states)
         why = f"{ambiguity}; " if ambiguity else ""
         return TraceVerdict(self.file, INCONCLUSIVE, count, reason=why + answer.reason, method="search", states=answer.states)
-

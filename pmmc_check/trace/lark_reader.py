@@ -90,7 +90,7 @@ class Line:
 
     def _syntax(self, error: UnexpectedInput) -> TraceError:
         if isinstance(error, UnexpectedCharacters):
-            found, expected = f"unexpected {self.text[error.pos_in_stream]!r}", error.allowed or set()
+            found, expected = f"unexpected {self.text[error.pos_in_stream or 0]!r}", error.allowed or set()
         elif isinstance(error, UnexpectedToken) and error.token.type != "$END":
             found, expected = f"unexpected {str(error.token)[:40]!r}", error.accepts or error.expected
         else:

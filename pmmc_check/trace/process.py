@@ -148,7 +148,7 @@ class Process:
         outcome = pick(self.role.step(self.state, message))
         state = outcome.state
         if type(state) is IndexedLeaderState and type(state.proposals) is frozenset:
-            state = replace(state, proposals=GrowingSlots(state.proposals))
+            state = replace(state, proposals=GrowingSlots(state.proposals))  # type: ignore[arg-type]
         self.state = state
         return outcome.sends
 
@@ -186,9 +186,7 @@ class Process:
             pattern = replace(pattern, accepted=message.accepted)
         if type(message) is Response and isinstance(message.result, Performed):
             return pattern.cid in (UNKNOWN, message.cid)
-        return all(
-            (value := getattr(pattern, name)) is UNKNOWN or value == getattr(message, name) for name in message.__dataclass_fields__
-        )
+        return all((value := getattr(pattern, name)) is UNKNOWN or value == getattr(message, name) for name in message.__dataclass_fields__)
 
     def _resolve(self, message: Propose) -> None:
         """Puts the recorded command in the place of the stand-in for its slot."""
@@ -292,5 +290,3 @@ def _numbered(me: ProcessId) -> tuple[ProcessId, int]:
     if me.role == COMMANDER:
         return me._replace(slot=0), me.slot
     return me._replace(round=0), me.round
-
-

@@ -81,7 +81,13 @@ class _File:
         if version is None:
             raise TraceError(self.name, number, 1, _NO_TRACE, text[:200])
         if version != VERSION or version is True:
-            raise TraceError(self.name, number, 1, f"version {version} of the trace format is not known here; expected {VERSION}: convert the trace, or update pmmc-check", text[:200])
+            raise TraceError(
+                self.name,
+                number,
+                1,
+                f"version {version} of the trace format is not known here; expected {VERSION}: convert the trace, or update pmmc-check",
+                text[:200],
+            )
 
     def configure(self, builder: HeaderBuilder) -> None:
         """Takes the header lines; the first event line is held back."""
@@ -144,7 +150,11 @@ class _File:
         if line.form == EMPTY:
             return _comment(text) if text.strip(" \t") else None
         if line.form != EVENT:
-            what = "a second magic line; one file is one trace" if line.form == MAGIC else f"a {line.form} line after the first event; move it up"
+            what = (
+                "a second magic line; one file is one trace"
+                if line.form == MAGIC
+                else f"a {line.form} line after the first event; move it up"
+            )
             raise TraceError(self.name, number, 1, what, text)
         try:
             return line.event(elaborator)
@@ -162,7 +172,10 @@ def open_trace(path: Path, parts: Sequence[Path] = (), grammar_only: bool = Fals
     heads = [each for each in opened if not each.part]
     if len(heads) != 1:
         raise TraceError(
-            str(path), 0, 0, f"{len(heads)} files have a header; a trace in parts has exactly one, and the others begin with 'pmmc-trace {VERSION} part'"
+            str(path),
+            0,
+            0,
+            f"{len(heads)} files have a header; a trace in parts has exactly one, and the others begin with 'pmmc-trace {VERSION} part'",
         )
     builder = HeaderBuilder()
     for file in [heads[0], *(each for each in opened if each.part)]:

@@ -1,8 +1,8 @@
 """How much an unrecorded step seems to lead to what the logs wait for: a heuristic, it orders the search and decides nothing.
 
-What a log waits for next says which slots, commands and ballots matter now; what the whole trace says of slots and ballots tells which way the run
-went. Steps that serve an awaited message score high; steps that raise ballots which nobody mentions, kill a scout or commander, or put a
-command into a slot for which the trace has another, score low.
+What a log waits for next says which slots, commands and ballots matter now; what the whole trace says of slots and
+ballots tells which way the run went. Steps that serve an awaited message score high; steps that raise ballots which
+nobody mentions, kill a scout or commander, or put a command into a slot for which the trace has another, score low.
 """
 
 from __future__ import annotations
@@ -89,7 +89,5 @@ class Relevance:
 
     def _proposals(self, process: ProcessId, after: Node) -> float:
         state: Any = next(cell.state for me, cell in after.cells if me == process)
-        wrong = sum(
-            1 for slot, command in state.proposals if (known := self.commands.get(slot)) is not None and command not in known
-        )
+        wrong = sum(1 for slot, command in state.proposals if (known := self.commands.get(slot)) is not None and command not in known)
         return -40.0 * wrong

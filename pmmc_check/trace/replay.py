@@ -2,17 +2,18 @@
 
 PMMC steps touch one process, and the network is the only thing that processes share. So logs are a legal run exactly if each process's log
 replays on its own (every receive by the role's `step`, the sends as that step says) and all events can be put in an order in which every
-receive comes after its send. Greed finds that order: advance any log whose next receive is in flight. An advance never takes anything away from another
-log: sends only add to what is in flight, and a copy can only be received by the process that it was sent to, in the order of
-that process's log. So if greed gets stuck, every order does: no backtracking, no clocks.
+receive comes after its send. Greed finds that order: advance any log whose next receive is in flight. An advance
+never takes anything away from another log: sends only add to what is in flight, and a copy can only be received by
+the process that it was sent to, in the order of that process's log. So if greed gets stuck, every order does: no backtracking, no clocks.
 
 Logs that promise less than everything (`partial`, `none`) are not replayed. Here their messages of unrecorded kinds are taken as
 sent whenever someone needs them: more than any real run could do, so a rejection under this relaxation is exact. An
 acceptance is not, and is left to the search (`search.py`). Clients without a log are the exception: they may send
 any request once (again where the header says `requests=resent`), which is all the protocol says of them, so nothing is relaxed.
 
-Scouts and commanders are processes of their own wherever they are logged. Crash: a step may be cut short if the process logs nothing more, or
-a `crash` or `restart` next. A restart keeps the state: PMMC's processes have stable storage, or stop for good.
+Scouts and commanders are processes of their own wherever they are logged. Crash: a step may be cut short if the
+process logs nothing more, or a `crash` or `restart` next. A restart keeps the state: PMMC's processes have stable
+storage, or stop for good.
 """
 
 from __future__ import annotations
@@ -88,9 +89,7 @@ class Replay:
         self.closed_clients = frozenset(
             process for name, process in names.process_of.items() if process.role == CLIENT and header.contract(name).form == COMPLETE
         )
-        self.exact = len(self.full) == len(self._logged()) and all(
-            contract.form != "partial" for contract in header.logs.values()
-        )
+        self.exact = len(self.full) == len(self._logged()) and all(contract.form != "partial" for contract in header.logs.values())
         self.requested = Once()
         self.p1bs: dict[tuple[ProcessId, ProcessId, Any], list[tuple[Any, P1b]]] = {}
         self.delivered: P1b | None = None
@@ -100,9 +99,7 @@ class Replay:
         self.values = Values(names)
         self.writer = DslWriter(self.values)
         self.results: dict[int, list[Any]] = {}
-        self._keeps = {
-            (process, kind): self._contract(process).records(kind) for process in names.name_of for kind in SENDERS
-        }
+        self._keeps = {(process, kind): self._contract(process).records(kind) for process in names.name_of for kind in SENDERS}
 
     def _logged(self) -> tuple[ProcessId, ...]:
         return (*self.system.replicas, *self.system.leaders, *self.system.acceptors)
@@ -154,7 +151,9 @@ class Replay:
         """Carries the event out, or registers what it waits for."""
         action = event.action
         if log.ended or (log.crashed and action not in (RESTART, DROP)):
-            raise self._rejected(event, "log order", "nothing, or a restart after a crash", "an event after the log said that the process had stopped")
+            raise self._rejected(
+                event, "log order", "nothing, or a restart after a crash", "an event after the log said that the process had stopped"
+            )
         if action == RECEIVE:
             done = self._receive(log, event)
         elif action == SEND:
@@ -235,7 +234,7 @@ class Replay:
     def _records(self, process: ProcessId, kind: str) -> bool:
         keeps = self._keeps.get((process, kind))
         if keeps is None:
-            keeps = self._contract(process).records(kind)
+            keeps = bool(self._contract(process).records(kind))
             if process.role not in (SCOUT, COMMANDER):
                 self._keeps[process, kind] = keeps
         return keeps
@@ -291,7 +290,9 @@ class Replay:
         process = self.processes.running.get(me)
         if process is None:
             if self.processes.has_exited(me):
-                raise self._rejected(event, "an exited process sends nothing", f"nothing from {self.show(me)}, which has exited", self.show_message(message))
+                raise self._rejected(
+                    event, "an exited process sends nothing", f"nothing from {self.show(me)}, which has exited", self.show_message(message)
+                )
             return self._wait(me, log)
         if process.cut_in is not None:
             process.resume(event.log)
@@ -356,7 +357,7 @@ class Replay:
             type(message) is P1b and type(message.accepted) is Delta
         ):
             raise Ambiguous(f"{event.place} is of a partial log and does not record the whole message")
-        if type(message) is Request and not (self.header.requests == "resent"):
+        if type(message) is Request and self.header.requests != "resent":
             self._client_sends_once(event, message, peers)
         for to in peers:
             if type(message) is P1b:
@@ -412,7 +413,9 @@ class Replay:
 
     def _drop(self, log: Log, event: Event) -> bool:
         if not self.header.loses:
-            raise self._rejected(event, "the network loses nothing", "no drop: the config line does not say network=lossy", "a dropped message")
+            raise self._rejected(
+                event, "the network loses nothing", "no drop: the config line does not say network=lossy", "a dropped message"
+            )
         message: Any = event.message
         sender = event.peers[0] if event.peers else None
         if undetermined(RECEIVE, message):
@@ -515,7 +518,10 @@ class Replay:
         shown = self.show_message(event.message)
         if not self._created(event):
             return Mismatch(
-                event, "a scout or commander acts only after its leader has created it", f"its leader to create {who} first", f"{who} at work: {shown}"
+                event,
+                "a scout or commander acts only after its leader has created it",
+                f"its leader to create {who} first",
+                f"{who} at work: {shown}",
             )
         if cyclic:
             return Mismatch(

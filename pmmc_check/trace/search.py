@@ -2,14 +2,17 @@
 
 The moves are those of `completion.py`. Two things keep the search small:
 
-- **Forced steps**: a send that a log shows next, a fault, and the receive of a process all of whose receives are recorded (when it can happen in one way only)
-  are taken at once and never undone. Sound because they commute with every move of every other process: a send only adds to what is in flight,
-  a receive takes a copy that nobody else can take, and the process itself has no other move.
-- **Order**: otherwise moves are tried depth first, logged events before unrecorded steps, and unrecorded steps by how much they seem to lead to what
+- **Forced steps**: a send that a log shows next, a fault, and the receive of a process all of whose receives are
+recorded (when it can happen in one way only)
+  are taken at once and never undone. Sound because they commute with every move of every other process: a send only
+  adds to what is in flight, a receive takes a copy that nobody else can take, and the process itself has no other move.
+- **Order**: otherwise moves are tried depth first, logged events before unrecorded steps, and unrecorded steps by
+how much they seem to lead to what
   the logs wait for. The order cannot change a verdict, only the time to reach it; points that were visited are not visited again.
 
-`accepted`: a complete run was found, made of the protocol's own steps. `rejected`: all runs were tried and nothing was cut off. Otherwise `inconclusive`:
-a budget ran out, or a bound (ballots, slots, requests of clients without a log) cut off unrecorded steps that might have mattered.
+`accepted`: a complete run was found, made of the protocol's own steps. `rejected`: all runs were tried and nothing
+was cut off. Otherwise `inconclusive`: a budget ran out, or a bound (ballots, slots, requests of clients without a
+log) cut off unrecorded steps that might have mattered.
 """
 
 from __future__ import annotations
@@ -145,7 +148,12 @@ class Search:
         stuck = [event for index in range(len(node.positions)) if (event := self.system.next_event(node, index)) is not None]
         if not stuck:
             last = self.system.logs[0][-1]
-            return Failure(place_of(last, self.writer), "a log that ended in good order shows whole steps", "the sends of the last step", "the end of the log")
+            return Failure(
+                place_of(last, self.writer),
+                "a log that ended in good order shows whole steps",
+                "the sends of the last step",
+                "the end of the log",
+            )
         event = stuck[0]
         others = tuple(place_of(each, self.writer) for each in stuck[1:6])
         return Failure(

@@ -30,7 +30,8 @@ _POST = {ACCEPTOR: ("ballot", "accepted"), REPLICA: ("slot_in", "slot_out"), LEA
 class Plan:
     """What to simulate. Rates are probabilities a step.
 
-    `own_logs`: scouts and commanders have logs of their own. `in_flight_max`: requests are sent when fewer messages than this are on their way.
+    `own_logs`: scouts and commanders have logs of their own. `in_flight_max`: requests are sent when fewer messages
+    than this are on their way.
     """
 
     header: Header
@@ -212,9 +213,10 @@ class Walk:
         for message, recipients in listed:
             shown = self._as_sent(message, process)
             kind = message.kind
-            if kind in BROADCASTS and len(recipients) == self._audience(kind) and self.rng.random() < 0.7:
-                self._record(me, SEND, shown, None, process)
-            elif kind in ("adopted", "preempted"):
+            if (kind in BROADCASTS and len(recipients) == self._audience(kind) and self.rng.random() < 0.7) or kind in (
+                "adopted",
+                "preempted",
+            ):
                 self._record(me, SEND, shown, None, process)
             else:
                 for to in recipients:
@@ -296,7 +298,7 @@ def thinned(events: Iterable[Event], contract: Callable[[str], Contract], names:
 
 def complete_logs(header: Header) -> dict[str, Contract]:
     """Everything recorded, of everybody."""
-    return {name: ALL for name in (*header.replicas, *header.leaders, *header.acceptors, *(header.clients or ()))}
+    return dict.fromkeys((*header.replicas, *header.leaders, *header.acceptors, *(header.clients or ())), ALL)
 
 
 def _plain(value: Any) -> Any:
@@ -305,5 +307,3 @@ def _plain(value: Any) -> Any:
 
 def _by_content(command: Command) -> Any:
     return command.client, command.cid, str(command.operation)
-
-

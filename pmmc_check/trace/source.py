@@ -1,4 +1,5 @@
-"""Opening traces: plain or gzip, told by content; lines of decoded text in blocks, so that reading costs little and memory stays bounded."""
+"""Opening traces: plain or gzip, told by content; lines of decoded text in blocks, so that reading costs little and
+memory stays bounded."""
 
 from __future__ import annotations
 
@@ -43,13 +44,18 @@ def _blocks(path: Path) -> Iterator[str]:
                 rest = tail
                 if len(rest) > LINE_BYTES_MAX:
                     raise TraceError(
-                        str(path), number, 0, f"this line is longer than {LINE_BYTES_MAX // 2**20} MiB; end each event with a newline, "
-                        f"and record a large accepted set as a delta, +{{...}}"
+                        str(path),
+                        number,
+                        0,
+                        f"this line is longer than {LINE_BYTES_MAX // 2**20} MiB; end each event with a newline, "
+                        f"and record a large accepted set as a delta, +{{...}}",
                     )
         if rest:
             yield _decoded(path, number, rest)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise TraceError(str(path), number, 0, f"the gzip file is damaged or cut short ({error}); decompress what is left by hand") from None
+        raise TraceError(
+            str(path), number, 0, f"the gzip file is damaged or cut short ({error}); decompress what is left by hand"
+        ) from None
     except OSError as error:
         raise TraceError(str(path), 0, 0, f"cannot be read: {error.strerror or error}; check the path and its permissions") from None
 
@@ -71,6 +77,9 @@ def _decoded(path: Path, number: int, data: bytes) -> str:
         line = number + data.count(b"\n", 0, error.start)
         column = error.start - data.rfind(b"\n", 0, error.start)
         raise TraceError(
-            str(path), line, column, f"byte 0x{data[error.start]:02x} is not UTF-8 text; traces are UTF-8 (or gzip of it): convert the file first"
+            str(path),
+            line,
+            column,
+            f"byte 0x{data[error.start]:02x} is not UTF-8 text; traces are UTF-8 (or gzip of it): convert the file first",
         ) from None
     return text.replace("\r\n", "\n").removesuffix("\r") if "\r" in text else text

@@ -80,7 +80,9 @@ class Values:
                 raise Unfit(f"{_quoted(text)} is no command; expected client:number or client:number:operation, such as C1:7")
             client = self.names.client(match["client"])
             if client is None:
-                raise Unfit(f"{match['client']} is no client; clients={','.join(self.names.header.clients or ()) or '(none but other names)'}")
+                raise Unfit(
+                    f"{match['client']} is no client; clients={','.join(self.names.header.clients or ()) or '(none but other names)'}"
+                )
             known = Command(client, int(match["cid"]), self._operation(match["operation"] or ""))
             _remember(self._commands, text, known)
         return known

@@ -32,8 +32,8 @@ class Violation:
 class Failure:
     """Why no legal run matches: the event at which that shows, and what a reader needs to see the reason.
 
-    `nearest` are sends that nearly match, with the fields that differ; `enabled` is what the process could have done instead; `past` are the events
-    that led there, cut to what concerns the failing event.
+    `nearest` are sends that nearly match, with the fields that differ; `enabled` is what the process could have done
+    instead; `past` are the events that led there, cut to what concerns the failing event.
     """
 
     at: Place

@@ -145,9 +145,9 @@ def ends(values: Values, event: Event, message: Message) -> Iterator[tuple[str, 
     if event.action != SEND:
         if kind in _NAMED_RECIPIENT and not own_log:
             yield "to", values.show_process(event.process)
-        if kind not in _IMPLIED_SENDER and event.peers is not None:
-            yield "from", values.show_process(event.peers[0])
-        elif kind in _IMPLIED_SENDER and event.peers is not None and _has_unknown(message):
+        if (kind not in _IMPLIED_SENDER and event.peers is not None) or (
+            kind in _IMPLIED_SENDER and event.peers is not None and _has_unknown(message)
+        ):
             yield "from", values.show_process(event.peers[0])
         return
     if kind in _NAMED_SENDER and not own_log:
@@ -162,5 +162,3 @@ def _has_unknown(message: Message) -> bool:
 
 def _line(fields: dict[str, Any]) -> str:
     return orjson.dumps(fields).decode()
-
-
