@@ -22,7 +22,7 @@ from pmmc_check.protocol.messages import (
     Request,
     Response,
 )
-from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId, commander_id, scout_id
+from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId, commander_id, scout_id
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import DROP, NONE, RECEIVE, SEND, UNKNOWN, Delta, Event
 from pmmc_check.trace.values import Values
@@ -70,6 +70,8 @@ RECIPIENT = {
 }
 BROADCASTS = frozenset({"request", "propose", "p1a", "p2a", "decision"})
 """Kinds whose sends go to every process of a role where `to` is left out."""
+
+_OWNED = ("p1a", "p2a", "adopted")
 
 POST_FIELDS = {ACCEPTOR: ("ballot", "accepted"), REPLICA: ("slot_in", "slot_out"), LEADER: ("ballot", "active")}
 """What may be recorded of the state after an event, by role."""
@@ -136,6 +138,8 @@ class Elaborator:
     def message(self, kind: str, raw: Raw, owner: ProcessId, action: str) -> Message:
         """The message of an event in the log of `owner`."""
         found = {key: self.field(key, raw[key]) for key in FIELDS[kind] if key in raw}
+        if kind in _OWNED and found["b"] == BOTTOM:
+            raise Unfit(f"a {kind} has a ballot that some leader owns; - is none", "b")
         if kind in ("p1b", "p2b"):
             self._settle_acceptor(kind, found, owner, action)
         match kind:

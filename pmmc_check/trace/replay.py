@@ -219,7 +219,7 @@ class Replay:
         message: Any = event.message
         kind = message.kind
         sender = event.peers[0] if event.peers else None
-        if kind == "request" and sender is not None and sender not in self.closed_clients and not self._records(sender, kind):
+        if self._is_open_request(kind, sender):
             return self._from_open_client(event, message)
         if self._unrecorded(sender, kind, event.process):
             if type(message) is P1b:
@@ -230,6 +230,9 @@ class Replay:
         if type(message) is P1b:
             return self._p1b_taken(event, message)
         return self.network.take(sender, event.process, message)
+
+    def _is_open_request(self, kind: str, sender: ProcessId | None) -> bool:
+        return kind == "request" and sender is not None and not self._records(sender, kind)
 
     def _records(self, process: ProcessId, kind: str) -> bool:
         keeps = self._keeps.get((process, kind))
@@ -420,9 +423,9 @@ class Replay:
         sender = event.peers[0] if event.peers else None
         if undetermined(RECEIVE, message):
             raise Ambiguous(f"{event.place} drops a message of which a field was not recorded (?)")
-        if (kind := message.kind) == "request" and sender not in self.closed_clients:
-            return True
-        if self._unrecorded(sender, kind, event.process) or self.network.drop(sender, event.process, message):
+        if self._is_open_request(message.kind, sender):
+            return self._from_open_client(event, message)
+        if self._unrecorded(sender, message.kind, event.process) or self.network.drop(sender, event.process, message):
             return True
         return self._wait(self._key(event), log)
 
