@@ -22,47 +22,52 @@ def is_chosen(command: Command) -> bool:
     return command.client.number != 0
 
 
-class OpenRequests(frozenset[Command]):
-    """Requests of which `taken` are proposed, though the log has not said yet which."""
+class OpenRequests:
+    """Requests of which `taken` are proposed, though the log has not said yet which.
 
-    taken: int
-    serial: int
+    Versions share one table, as those of `growing.GrowingSet` do, so a step costs what it changes. Only the newest version may be used: a
+    replay has one outcome for each step and never goes back.
+    """
 
-    def __new__(cls, items: Iterable[Command] = (), taken: int = 0, serial: int = 0) -> OpenRequests:
-        """`serial` keeps stand-ins apart."""
-        self = super().__new__(cls, items)
-        self.taken, self.serial = taken, serial
-        return self
+    __slots__ = ("_table", "serial", "taken")
+
+    def __init__(self, table: dict[Command, None], taken: int = 0, serial: int = 0) -> None:
+        self._table, self.taken, self.serial = table, taken, serial
 
     def __len__(self) -> int:
-        return frozenset.__len__(self) - self.taken
+        return len(self._table) - self.taken
+
+    def __contains__(self, command: object) -> bool:
+        return command in self._table
 
     def __iter__(self) -> Iterator[Command]:
         """One stand-in, in the place of any of the requests."""
         if len(self):
             yield Command(_NOBODY, self.serial, "")
 
-    def __or__(self, others: Iterable[Any]) -> OpenRequests:
-        added = [command for command in others if command not in self]
-        if not added:
-            return self
-        return OpenRequests((*frozenset.__iter__(self), *added), self.taken, self.serial)
+    def __or__(self, others: Iterable[Command]) -> OpenRequests:
+        for command in others:
+            self._table[command] = None
+        return OpenRequests(self._table, self.taken, self.serial)
 
-    def __sub__(self, others: Iterable[Any]) -> OpenRequests:
+    def __sub__(self, others: Iterable[Command]) -> OpenRequests:
         """Only what was given out is ever taken."""
-        return OpenRequests(frozenset.__iter__(self), self.taken + 1, self.serial + 1)
+        return OpenRequests(self._table, self.taken + 1, self.serial + 1)
 
-    def members(self) -> frozenset[Command]:
-        """All requests, the taken ones too while it is open which they are."""
-        return frozenset(frozenset.__iter__(self))
+    def without(self, command: Command) -> OpenRequests:
+        """One of the taken requests is `command`."""
+        del self._table[command]
+        return OpenRequests(self._table, self.taken - 1, self.serial)
+
+    def members(self) -> Iterable[Command]:
+        """All requests in order of arrival, the taken ones too while it is open which they are."""
+        return self._table.keys()
 
 
 def chosen(state: ReplicaState, slot: int, command: Command) -> ReplicaState | None:
     """The state once the log says that the stand-in for `slot` is `command`; None if that was no request."""
-    requests = state.requests
-    assert isinstance(requests, OpenRequests), "replay gives replicas open requests"
+    requests: Any = state.requests
     if command not in requests:
         return None
-    left = OpenRequests(requests.members() - {command}, requests.taken - 1, requests.serial)
     entries = frozenset(entry for entry in state.proposals if entry.slot != slot)
-    return replace(state, requests=left, proposals=entries | {SlotCommand(slot, command)})
+    return replace(state, requests=requests.without(command), proposals=entries | {SlotCommand(slot, command)})

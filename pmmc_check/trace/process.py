@@ -206,13 +206,14 @@ class Process:
 
     def settle_choice(self) -> bool:
         """After a crash in the middle of a step: whether it is clear what the log left open, namely one slot and one request."""
-        if not isinstance(self.state, ReplicaState) or not isinstance(self.state.requests, OpenRequests) or not self.state.requests.taken:
+        requests: Any = getattr(self.state, "requests", None)
+        if not isinstance(requests, OpenRequests) or not requests.taken:
             return True
         open_slots = [slot for slot, command in self.state.proposals if not is_chosen(command)]
-        candidates = self.state.requests.members()
+        candidates = list(requests.members())
         if len(open_slots) != 1 or len(candidates) != 1:
             return False
-        self.state = chosen(self.state, open_slots[0], next(iter(candidates))) or self.state
+        self.state = chosen(self.state, open_slots[0], candidates[0]) or self.state
         return True
 
     def show_state(self, show: Callable[[Any], str]) -> str:
@@ -236,7 +237,7 @@ def _indexed_replica(state: ReplicaState) -> IndexedReplicaState:
         application=state.application,
         slot_in=state.slot_in,
         slot_out=state.slot_out,
-        requests=OpenRequests(state.requests),
+        requests=OpenRequests(dict.fromkeys(state.requests)),  # type: ignore[arg-type]
         proposals=state.proposals,
         decisions=GrowingSlots(state.decisions),  # type: ignore[arg-type]
     )

@@ -11,19 +11,24 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.messages import Message, P1b, Propose, Request, Response
 from pmmc_check.protocol.role import Outcome, Send
 from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA, Command, ProcessId, Reconfigure
-from pmmc_check.trace.choice import OpenRequests, chosen, is_chosen
+from pmmc_check.trace.choice import chosen, is_chosen
 from pmmc_check.trace.elaborate import BROADCASTS
 from pmmc_check.trace.events import ALL, CRASH, DROP, LOSSY, NOTHING, RECEIVE, RESTART, SEND, Contract, Delta, Event, Header, Names
 from pmmc_check.trace.process import Performed, Process, Processes, system_of
 from pmmc_check.trace.values import Values
 
 _POST = {ACCEPTOR: ("ballot", "accepted"), REPLICA: ("slot_in", "slot_out"), LEADER: ("ballot", "active")}
+
+
+_CHOICES_MAX = 50
+"""A replica proposes one of the requests that have waited longest."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ class Walk:
         for process in list(self.processes.running.values()):
             self._send_all(process.me, process.pending, process)
         while count < self.plan.events:
-            if self.pool.size < self.plan.in_flight_max:
+            if self.pool.size < self.plan.in_flight_max and self._backlog() < self.plan.in_flight_max:
                 for command in self.requests:
                     self._send_all(command.client, [Send(to, Request(command)) for to in self.system.replicas], None)
                     break
@@ -141,6 +146,11 @@ class Walk:
                     yield event
                 count += 1
             self.out.clear()
+
+    def _backlog(self) -> int:
+        """How many requests wait at the replica with most."""
+        states = [self.processes.running[replica].state for replica in self.system.replicas]
+        return max(len(getattr(state, "requests", ())) for state in states)
 
     def _step(self) -> None:
         """Delivers, or loses, one message."""
@@ -194,9 +204,7 @@ class Walk:
             message: Any = send.message
             if type(message) is Propose and not is_chosen(message.command):
                 taken = [entry.command for entry in process.state.proposals if entry.slot == message.slot and is_chosen(entry.command)]
-                requests = process.state.requests
-                assert isinstance(requests, OpenRequests), "the paper's replica is given open requests"
-                command = taken[0] if taken else self.rng.choice(sorted(requests.members(), key=_by_content))
+                command = taken[0] if taken else self.rng.choice(list(islice(process.state.requests.members(), _CHOICES_MAX)))
                 process.state = chosen(process.state, message.slot, command) if not taken else process.state
                 message = replace(message, command=command)
             settled.append(Send(send.to, message))
@@ -303,7 +311,3 @@ def complete_logs(header: Header) -> dict[str, Contract]:
 
 def _plain(value: Any) -> Any:
     return frozenset(value) if hasattr(value, "since") else value
-
-
-def _by_content(command: Command) -> Any:
-    return command.client, command.cid, str(command.operation)
