@@ -89,6 +89,7 @@ class Completion:
             by_log.setdefault(event.log, []).append(event)
         self.log_names = tuple(by_log)
         self.logs = tuple(tuple(each) for each in by_log.values())
+        self.readable = tuple(map(orderly, self.logs))
         self.ended = frozenset(name for name, log in by_log.items() if log[-1].action == END)
         self.commands = commands_in(events)
         self.limits = limits_of(events, header)
@@ -183,6 +184,8 @@ class Completion:
         """All ways in which the next event of log `index` can happen now."""
         event = self.next_event(node, index)
         assert event is not None, "a log at its end has no next event"
+        if node.positions[index] >= self.readable[index]:
+            return []
         positions = (*node.positions[:index], node.positions[index] + 1, *node.positions[index + 1 :])
         node = node._replace(positions=positions)
         if event.action == SEND:
@@ -403,6 +406,16 @@ class Completion:
         if any(position < len(log) for position, log in zip(node.positions, self.logs, strict=True)):
             return False
         return not any(cell.owed and self._logged_in(me) in self.ended for me, cell in node.cells)
+
+
+def orderly(log: Sequence[Event]) -> int:
+    """How many events of a log come in an order that a log may have: nothing after its end, after a crash only a restart or drops."""
+    crashed = False
+    for position, event in enumerate(log):
+        if (crashed and event.action not in (RESTART, DROP)) or (position and log[position - 1].action == END):
+            return position
+        crashed = event.action == CRASH or (crashed and event.action != RESTART)
+    return len(log)
 
 
 def by_content(command: Command) -> Any:

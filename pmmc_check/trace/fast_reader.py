@@ -130,8 +130,9 @@ def _fields(kind: str, words: list[str], action: str) -> dict[str, Any] | None:
             if key == "a":
                 continue
             return None
-        members = _set(value) if key in ("accepted", "pvalues") and value != "?" else None
-        if not value or (members is None and value[0] in "+{") or (key == "pvalues" and members and members[0]):
+        is_set = key in ("accepted", "pvalues") and value != "?"
+        members = _set(value) if is_set else None
+        if not value or (is_set and members is None) or (key == "pvalues" and members and members[0]):
             return None
         raw[key] = value if members is None else members
         position += 1
