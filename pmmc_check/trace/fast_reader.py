@@ -11,27 +11,18 @@ they mean does not depend on who receives.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, REPLICA, ProcessId
 from pmmc_check.trace.elaborate import FIELDS, Elaborator
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import RECEIVE, SEND, Event
+from pmmc_check.trace.quick import Meaning, Quick
 from pmmc_check.trace.values import MEMO_SIZE, WORD
 
 _OPTIONS = {RECEIVE: ("to", "from"), SEND: ("from", "to")}
 _SHARED = {(ACCEPTOR, RECEIVE), (REPLICA, RECEIVE), (REPLICA, SEND), (CLIENT, SEND)}
 _UNUSUAL = '"#(\t\r'
-
-
-class Meaning(NamedTuple):
-    """What the words of an event mean, who logs it aside."""
-
-    process: ProcessId | None
-    """The scout or commander that takes it; None when it is the log's owner."""
-    message: Any
-    peers: tuple[ProcessId, ...] | None
-    post: tuple[tuple[str, Any], ...] | None
 
 
 class FastReader:
@@ -40,6 +31,7 @@ class FastReader:
     def __init__(self, elaborator: Elaborator, file: str) -> None:
         self.elaborator = elaborator
         self.file = file
+        self._quick = Quick(elaborator)
         self._tables: dict[tuple[str, str], tuple[ProcessId, dict[str, Meaning]]] = {}
         self._shared: dict[tuple[str, str, str], dict[str, Meaning]] = {}
 
@@ -58,6 +50,14 @@ class FastReader:
 
     def _event(self, log: str, action: str, rest: str, number: int, owner: ProcessId, table: dict[str, Meaning]) -> Event | None:
         """As `event`, for words not met before, or with a time or id of their own."""
+        if "|" not in rest and " t=" not in rest and " id=" not in rest:
+            meaning = self._composed(rest, owner, action)
+            if meaning is not None:
+                if len(table) >= MEMO_SIZE:
+                    table.clear()
+                table[rest] = meaning
+                process, message, peers, _ = meaning
+                return Event(log, process or owner, action, message, peers, None, None, None, None, self.file, number)
         words, bar, post = rest.partition(" | ")
         words, _, time = words.partition(" t=")
         words, _, name = words.partition(" id=")
@@ -74,6 +74,26 @@ class FastReader:
             table[key] = meaning
         process, message, peers, state = meaning
         return Event(log, process or owner, action, message, peers, state, name or None, time or None, None, self.file, number)
+
+    def _composed(self, rest: str, owner: ProcessId, action: str) -> Meaning | None:
+        """A frequent event from the values of its words."""
+        kind, *fields = rest.split(" ")
+        keys, texts = [kind], []
+        for field in fields:
+            key, _, text = field.partition("=")
+            keys.append(key)
+            texts.append(text)
+        compose = self._quick.shapes.get((owner.role, action, " ".join(keys)))
+        if compose is None or not self._whole_record(owner, kind):
+            return None
+        try:
+            return compose(owner, texts)
+        except (KeyError, Unfit):
+            return None
+
+    def _whole_record(self, owner: ProcessId, kind: str) -> bool:
+        names = self.elaborator.values.names
+        return names.header.contract(names.name_of[owner]).records(kind)
 
     def _first(self, text: str, number: int) -> Event | None:
         """The first event of a log and verb: checks the owner, makes its table."""

@@ -14,8 +14,8 @@ from pmmc_check.protocol.values import ProcessId
 from pmmc_check.trace.elaborate import FIELDS, Elaborator
 from pmmc_check.trace.errors import TraceError, Unfit
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, NONE, PARTIAL, RECEIVE, RESTART, ROLE_FIELDS, SEND, Comment, Event
-from pmmc_check.trace.fast_reader import Meaning
 from pmmc_check.trace.header import COUNTS, WORDS, HeaderBuilder
+from pmmc_check.trace.quick import Meaning, Quick
 from pmmc_check.trace.values import MEMO_SIZE, WORD, show_word
 
 ACTIONS = {"recv": RECEIVE, "send": SEND, "drop": DROP, "crash": CRASH, "restart": RESTART, "end": END}
