@@ -2,8 +2,10 @@
 
     python benchmarks/validate.py [--events 200000] [--memory-events 5000000]
 
-Times are CPU seconds of one process, so that a shared machine disturbs them little. `baselines`: reading by the Lark grammar alone, and
-judging by brute force (the tests' oracle). Memory: the peak of a process that replays a trace of N events as it is simulated, for several N.
+Times are CPU seconds of one process, so that a shared machine disturbs them little.
+`baselines`: reading by the Lark grammar alone, and
+judging by brute force (the tests' oracle). Memory: the peak of a process that replays a trace of N events as it is
+simulated, for several N.
 """
 
 from __future__ import annotations
@@ -33,7 +35,12 @@ from pmmc_check.trace.writer import DslWriter  # noqa: E402
 
 def plan(events: int) -> Plan:
     header = Header(
-        replicas=("R1", "R2"), leaders=("L1",), acceptors=("A1", "A2", "A3"), clients=("C1", "C2"), window=5, network=frozenset({"reliable"})
+        replicas=("R1", "R2"),
+        leaders=("L1",),
+        acceptors=("A1", "A2", "A3"),
+        clients=("C1", "C2"),
+        window=5,
+        network=frozenset({"reliable"}),
     )
     return Plan(header=replace(header, logs=complete_logs(header)), seed=1, events=events, commands=10**9, post_rate=0.0)
 

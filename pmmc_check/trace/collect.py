@@ -26,7 +26,7 @@ def sources(paths: Sequence[str]) -> list[Source]:
             inside = list(_inside(path))
             if not inside:
                 raise UsageError(
-                    f"{text}: no traces in this directory; a trace begins with the line 'pmmc-trace 1', or is called *{' or *'.join(SUFFIXES[:3])}"
+                    f"{text}: no traces in this directory; a trace begins with 'pmmc-trace 1', or is called *{' or *'.join(SUFFIXES[:3])}"
                 )
             found += inside
         elif path.exists():

@@ -131,6 +131,7 @@ class Elaborator:
             acting = RECEIVE if action == DROP else action
             message = self.message(kind, raw, owner, acting)
             process = self.taker(kind, message, raw, owner, acting)
+            self._own_end("from" if action == SEND else "to", raw, owner, process)
             peers = self.recipients(kind, raw, process) if action == SEND else self.sender(kind, message, raw)
         recorded = None if post is None else self.post(post, process)
         return Event(log, process, action, message, peers, recorded, raw.get("id"), raw.get("time"), note, file, line)
@@ -223,6 +224,11 @@ class Elaborator:
             return self.values.process(text)
         except Unfit as unfit:
             raise Unfit(unfit.problem, key) from None
+
+    def _own_end(self, key: str, raw: Raw, owner: ProcessId, process: ProcessId) -> None:
+        """An event may name its own process too; then it must be that one."""
+        if raw.get(key, "?") != "?" and self._end(key, raw[key]) not in (owner, process):
+            raise Unfit(f"this is an event of {self.values.show_process(process)}, so {key}= can name no other process", key)
 
     # ---- the other end ----
 

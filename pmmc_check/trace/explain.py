@@ -12,10 +12,11 @@ from typing import Any
 
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.values import ProcessId
+from pmmc_check.trace.diagnosis import Mismatch
 from pmmc_check.trace.elaborate import FIELDS
 from pmmc_check.trace.events import DROP, RECEIVE, SEND, Event
 from pmmc_check.trace.facts import FactViolation
-from pmmc_check.trace.replay import Mismatch, Replay
+from pmmc_check.trace.replay import Replay
 from pmmc_check.trace.verdict import Failure, Place, Violation
 from pmmc_check.trace.writer import ATTRIBUTE, DslWriter
 

@@ -1,12 +1,12 @@
 """The fast reading of DSL events: splits where the grammar would, and leaves everything unusual to Lark.
 
-The contract with the grammar is one-sided and tested: for any line, `FastReader.event` returns either None ("ask Lark") or exactly the event
-that Lark would return. It returns None for comments, quotes, parentheses, doubled blanks, unknown names, wrong fields: for all that is
-broken, so diagnostics have one source.
+The contract with the grammar is one-sided and tested: for any line, `FastReader.event` returns either None ("ask
+Lark") or exactly the event that Lark would return. It returns None for comments, quotes, parentheses, doubled blanks,
+unknown names, wrong fields: for all that is broken, so diagnostics have one source.
 
-Traces repeat themselves: a broadcast is received by several processes in the same words. What the words after process and verb mean is
-memoised by their text; for receives of acceptors and replicas the memo is shared by all processes of the role, because what
-they mean does not depend on who receives.
+Traces repeat themselves: a broadcast is received by several processes in the same words. What the words after process
+and verb mean is memoised by their text; for receives of acceptors and replicas the memo is shared by all processes of
+the role, because what they mean does not depend on who receives.
 """
 
 from __future__ import annotations

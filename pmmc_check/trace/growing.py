@@ -1,9 +1,10 @@
 """Sets that only grow, for replaying long logs through the roles' own step functions.
 
-The roles write `state.decisions | {entry}` on immutable sets: a copy each time, quadratic over a log of many slots. The sets here
-share one table between versions: `|` appends to it and gives a new version, an older version ignores what came
-later, and joining to a version that is no longer the newest copies. So they behave as immutable sets, and a chain of
-steps costs what it adds. The two states below answer the roles' questions ("what is decided in this slot?") from an index instead of by a scan; the roles' code runs unchanged.
+The roles write `state.decisions | {entry}` on immutable sets: a copy each time, quadratic over a log of many slots.
+The sets here share one table between versions: `|` appends to it and gives a new version, an older version ignores
+what came later, and joining to a version that is no longer the newest copies. So they behave as immutable sets, and a
+chain of steps costs what it adds. The two states below answer the roles' questions ("what is decided in this slot?")
+from an index instead of by a scan; the roles' code runs unchanged.
 """
 
 from __future__ import annotations

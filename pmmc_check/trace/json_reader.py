@@ -6,6 +6,7 @@ texts; null is a value that was not recorded.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import orjson
@@ -15,7 +16,7 @@ from pmmc_check.trace.elaborate import FIELDS, Elaborator
 from pmmc_check.trace.errors import TraceError, Unfit
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, NONE, PARTIAL, RECEIVE, RESTART, ROLE_FIELDS, SEND, Comment, Event
 from pmmc_check.trace.header import COUNTS, WORDS, HeaderBuilder
-from pmmc_check.trace.quick import Meaning, Quick
+from pmmc_check.trace.quick import Meaning, Quick, Texts
 from pmmc_check.trace.values import MEMO_SIZE, WORD, show_word
 
 ACTIONS = {"recv": RECEIVE, "send": SEND, "drop": DROP, "crash": CRASH, "restart": RESTART, "end": END}
@@ -23,6 +24,7 @@ ACTIONS = {"recv": RECEIVE, "send": SEND, "drop": DROP, "crash": CRASH, "restart
 
 _WITH_MESSAGE = (RECEIVE, SEND, DROP)
 _COMMON = ("at", "do", "id", "t", "note", "post")
+_NUMBERS = ("s", "cid")
 _POST_TYPES: dict[str, type] = {"ballot": str, "accepted": list, "slot_in": int, "slot_out": int, "active": bool}
 
 
@@ -59,27 +61,23 @@ class JsonReader:
     def __init__(self, elaborator: Elaborator, file: str) -> None:
         self.elaborator = elaborator
         self.file = file
-        self._memo: dict[Any, tuple[ProcessId, str, Meaning]] = {}
+        self._quick = Quick(elaborator)
+        self._shapes: dict[Any, tuple[ProcessId, str, Callable[[ProcessId, Texts], Meaning | None], tuple[str, ...]]] = {}
 
     def item(self, text: str, number: int) -> Event | Comment:
         """The event, or comment, of a line. Raises `TraceError`."""
         try:
             fields = orjson.loads(text)
-            log, time, name, note = fields["at"], fields.pop("t", None), fields.pop("id", None), fields.pop("note", None)
-            key = tuple(fields.items())
-            known = self._memo.get(key)
-        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-            return self._slow(text, number)
-        if name is not None or note is not None:
-            return self._slow(text, number)
-        if known is None:
-            return self._slow(text, number, key)
-        owner, action, (process, message, peers, post) = known
-        if time is not None and (type(time) is not str or not WORD.fullmatch(time)):
-            return self._slow(text, number)
-        return Event(log, process or owner, action, message, peers, post, None, time, None, self.file, number)
+            time = fields.pop("t", None)
+            owner, action, compose, keys = self._shapes[tuple(fields), fields["at"], fields["do"], fields["msg"]]
+            process, message, peers, post = compose(owner, [_plain(key, fields[key]) for key in keys])  # type: ignore[misc]
+            if time is None or (type(time) is str and WORD.fullmatch(time)):
+                return Event(fields["at"], process or owner, action, message, peers, post, None, time, None, self.file, number)
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, Unfit):
+            pass
+        return self._slow(text, number)
 
-    def _slow(self, text: str, number: int, key: Any = None) -> Event | Comment:
+    def _slow(self, text: str, number: int) -> Event | Comment:
         fields = loads(self.file, number, text)
         if "#" in fields:
             return Comment(comment_text(self.file, number, fields))
@@ -89,12 +87,22 @@ class JsonReader:
             name = unfit.key.removeprefix("| ")
             column = text.find(f'"{name}"') + 1 if name else 1
             raise TraceError(self.file, number, max(column, 1), unfit.problem, text) from None
-        if key is not None:
-            if len(self._memo) >= MEMO_SIZE:
-                self._memo.clear()
-            owner = self.elaborator.owner(event.log)
-            self._memo[key] = owner, event.action, Meaning(event.process, event.message, event.peers, event.post)
+        self._learn(fields, event)
         return event
+
+    def _learn(self, fields: dict[str, Any], event: Event) -> None:
+        """The next event with these keys, process and kind may be one that is quickly put together."""
+        fields.pop("t", None)
+        if event.message is None or "." in event.log or event.id is not None or event.note is not None or event.post is not None:
+            return
+        keys = tuple(fields)
+        ordered = tuple(key for key in (*FIELDS[event.message.kind], "to", "from") if key in fields)
+        if event.action == SEND and "from" in fields and "to" in fields:
+            ordered = (*ordered[:-2], "from", "to")
+        owner = self.elaborator.owner(event.log)
+        compose = self._quick.shapes.get((owner.role, event.action, " ".join((event.message.kind, *ordered))))
+        if compose is not None and len(self._shapes) < MEMO_SIZE:
+            self._shapes[keys, event.log, fields["do"], event.message.kind] = owner, event.action, compose, ordered
 
     def _event(self, fields: dict[str, Any], number: int) -> Event:
         log, verb = fields.get("at"), fields.get("do")
@@ -152,7 +160,7 @@ def _text(key: str, value: Any) -> Any:
         if not isinstance(members, list) or not all(isinstance(each, str) for each in members):
             raise Unfit(f'{key!r} must be a list of pvalues such as ["0.L1/3/C1:7"]{_OR_ADDED if key == "accepted" else ""}', key)
         return delta, members
-    if key in ("s", "cid"):
+    if key in _NUMBERS:
         if type(value) is not int or value < 0:
             raise Unfit(f"{key!r} must be a number", key)
         return str(value)
@@ -180,6 +188,16 @@ def _post(value: Any) -> dict[str, Any]:
         else:
             post[key] = ("yes" if each else "no") if key == "active" else str(each)
     return post
+
+
+def _plain(key: str, value: Any) -> str:
+    """A field's text, if it is of the type that it should have."""
+    if key in _NUMBERS:
+        if type(value) is int and value >= 0:
+            return str(value)
+    elif type(value) is str:
+        return value
+    raise TypeError("the long way")
 
 
 def _note(note: Any) -> str | None:

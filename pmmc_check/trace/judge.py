@@ -8,13 +8,14 @@ from itertools import islice
 from pathlib import Path
 
 from pmmc_check.protocol import PMMC, Protocol
+from pmmc_check.trace.diagnosis import Rejected
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.explain import failure_of, violation_of
 from pmmc_check.trace.facts import Facts
 from pmmc_check.trace.inflight import Ambiguous
 from pmmc_check.trace.process import system_of
 from pmmc_check.trace.reader import Trace, open_trace
-from pmmc_check.trace.replay import Rejected, Replay
+from pmmc_check.trace.replay import Replay
 from pmmc_check.trace.search import Budget, Search
 from pmmc_check.trace.verdict import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED, TraceVerdict, Violation
 from pmmc_check.trace.writer import DslWriter

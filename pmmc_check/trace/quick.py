@@ -1,8 +1,9 @@
 """Meanings of the most frequent events, put together from words whose values are known.
 
-The readers hand over the values of a message's fields as text, in the grammar's order. Each text is looked up in a memo that only ever holds
-texts the elaborator has accepted in that field; anything unknown, unusual or wrong gives None, and the reader goes the long way (which fills
-the memos). So this can only repeat what the elaborator would say, faster.
+The readers hand over the values of a message's fields as text, in the grammar's order. Each text is looked up in a
+memo that only ever holds texts the elaborator has accepted in that field; anything unknown, unusual or wrong gives
+None, and the reader goes the long way (which fills the memos). So this can only repeat what the elaborator would say,
+faster.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
 """`TraceWriter`: what an implementation in Python calls to record itself, as JSON Lines.
 
-One writer writes the log of one process, or of several that share it (a leader with its scouts and commanders). The rule that makes a log evidence:
-**log a send before it is transmitted, a receive after it is delivered and before anything that follows from it.** Each line is written in one piece and
-flushed, so a crash leaves a log that just ends, which validation expects.
+One writer writes the log of one process, or of several that share it (a leader with its scouts and commanders). The
+rule that makes a log evidence: **log a send before it is transmitted, a receive after it is delivered and before
+anything that follows from it.** Each line is written in one piece and flushed, so a crash leaves a log that just
+ends, which validation expects.
 
     with TraceWriter("logs/A1.jsonl", "A1") as log:
         log.receive("p1a", b="0.L1")
         log.send("p1b", b="0.L1", accepted=[], to="0.L1")
 
-Fields are named and written as in docs/trace-format.md; None is a value that was not recorded. The header goes into one file of the
-directory, with `TraceWriter.header`.
+Fields are named and written as in docs/trace-format.md; None is a value that was not recorded. The header goes into
+one file of the directory, with `TraceWriter.header`.
 """
 
 from __future__ import annotations

@@ -20,11 +20,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.messages import P1b, Request, Response
 from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
+from pmmc_check.trace.diagnosis import Diagnosis, Rejected
 from pmmc_check.trace.elaborate import BROADCASTS, RECIPIENT, SENDERS, undetermined
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.inflight import Ambiguous, in_flight
@@ -35,26 +36,6 @@ from pmmc_check.trace.writer import DslWriter
 
 RECENT = 400
 """Events kept for explanations."""
-
-
-class Mismatch(NamedTuple):
-    """Why the logs are no legal run: the event, the rule it breaks, and the values."""
-
-    event: Event
-    rule: str
-    expected: str
-    observed: str
-    process: Process | None = None
-    awaited: bool = False
-    """Whether the event waits for a message that never was sent."""
-
-
-class Rejected(Exception):
-    """Ends a replay with its `Mismatch`."""
-
-    def __init__(self, mismatch: Mismatch) -> None:
-        super().__init__(mismatch.rule)
-        self.mismatch = mismatch
 
 
 class Log:
@@ -68,7 +49,7 @@ class Log:
         self.crashed = self.ended = False
 
 
-class Replay:
+class Replay(Diagnosis):
     """Replays one trace.
 
     After `run` without `Rejected`: every log has been replayed to its end. `exact` says whether that proves the trace to be a legal
@@ -377,7 +358,7 @@ class Replay:
                 raise self._rejected(
                     event,
                     "a client sends each of its requests once to every replica",
-                    f"requests of {self.show(event.process)}, each once; if clients repeat requests, say requests=resent in the config line",
+                    f"requests of {self.show(event.process)}, each once; if they are repeated, say requests=resent in the config line",
                     f"{self.show_message(message)} to {self.show(to)} once more"
                     if command.client == event.process
                     else f"a request of {self.show(command.client)}",
@@ -456,33 +437,6 @@ class Replay:
         if event.post is not None:
             raise self._rejected(event, "an exited process keeps no state", f"no recorded state: {why}", "a recorded state")
 
-    def _unfinished(self, event: Event, process: Process) -> Rejected:
-        missing = ", ".join(f"{self.show_message(send.message)} to {self.show(send.to)}" for send in process.pending[:4])
-        more = f" and {len(process.pending) - 4} more" if len(process.pending) > 4 else ""
-        cause = f" caused by {process.last.place}" if process.last is not None else " of its creation"
-        return self._rejected(
-            event,
-            "a step sends all that it must before the process goes on",
-            f"{self.show(process.me)} to send {missing}{more}: the step{cause} is not complete",
-            "the end of the log" if event.action == END else "the next receive",
-            process,
-        )
-
-    def _not_enabled(self, event: Event, process: Process) -> Rejected:
-        to = f" to {', '.join(map(self.show, event.peers))}" if event.peers else ""
-        expected = ", ".join(f"{self.show_message(send.message)} to {self.show(send.to)}" for send in process.pending[:4])
-        more = f" and {len(process.pending) - 4} more" if len(process.pending) > 4 else ""
-        return self._rejected(
-            event,
-            "a process sends only what its last step makes it send",
-            f"{expected}{more}" if expected else f"no send: {self.show(process.me)} must receive a message first",
-            f"{self.show_message(event.message)}{to}",
-            process,
-        )
-
-    def _rejected(self, event: Event, rule: str, expected: str, observed: str, process: Process | None = None) -> Rejected:
-        return Rejected(Mismatch(event, rule, expected, observed, process))
-
     def _finish(self) -> None:
         """All is read: whatever still waits, waits in vain; logs that ended in good order owe nothing."""
         for ending in self.endings:
@@ -505,7 +459,7 @@ class Replay:
 
         hopeless = [event for event in stuck if event.action in (RECEIVE, DROP) and not later(event) and self._created(event)]
         chosen = (hopeless or [event for event in stuck if not self._created(event)] or stuck)[0]
-        raise Rejected(self._stuck(chosen, cyclic=not hopeless and self._created(chosen)))
+        raise Rejected(self._stuck(chosen, cyclic=not hopeless and self._created(chosen), created=self._created(chosen)))
 
     def _logged_in(self, process: ProcessId) -> str:
         """The log that shows a process: a scout's or commander's own if there is one, else its leader's."""
@@ -515,40 +469,3 @@ class Replay:
     def _created(self, event: Event) -> bool:
         me = event.process
         return not self.replayed(me) or me in self.processes.running or self.processes.has_exited(me)
-
-    def _stuck(self, event: Event, cyclic: bool) -> Mismatch:
-        who = self.show(event.process)
-        shown = self.show_message(event.message)
-        if not self._created(event):
-            return Mismatch(
-                event,
-                "a scout or commander acts only after its leader has created it",
-                f"its leader to create {who} first",
-                f"{who} at work: {shown}",
-            )
-        if cyclic:
-            return Mismatch(
-                event,
-                "no message is received before it is sent",
-                "an order of all logs in which each receive comes after its send",
-                f"{shown} is sent only after its own receipt, through a cycle of logs",
-                awaited=True,
-            )
-        order = ", or it was sent in another order" if self.header.ordered else ""
-        copies = "" if self.header.duplicates else ", or it was received before and the network does not duplicate"
-        return Mismatch(
-            event,
-            "no message is received that was not sent",
-            f"a send of {shown} to {who}",
-            f"no such send{copies}{order}",
-            self.processes.running.get(event.process),
-            awaited=True,
-        )
-
-    def show(self, value: Any) -> str:
-        """A value in the trace's own names."""
-        return self.values.show(value)
-
-    def show_message(self, message: Any) -> str:
-        """A message in the words of the DSL."""
-        return self.writer.message(message)

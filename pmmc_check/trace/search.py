@@ -174,4 +174,5 @@ class Search:
             return f"{show(process)} has exited"
         if process.role == LEADER:
             return f"{show(process)}: ballot={show(cell.state.ballot)}, active={show(cell.state.active)}"
-        return f"{show(process)}: {', '.join(f'{key}={show(getattr(cell.state, key))}' for key in ('ballot', 'slot_in', 'slot_out') if hasattr(cell.state, key))}"
+        shown = [f"{key}={show(getattr(cell.state, key))}" for key in ("ballot", "slot_in", "slot_out") if hasattr(cell.state, key)]
+        return f"{show(process)}: {', '.join(shown)}"

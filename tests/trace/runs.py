@@ -6,13 +6,14 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from pmmc_check.trace.diagnosis import Rejected
 from pmmc_check.trace.elaborate import Elaborator
 from pmmc_check.trace.errors import TraceError, Unfit
 from pmmc_check.trace.events import ALL, KINDS, NOTHING, Contract, Event, Header, Names, partial
 from pmmc_check.trace.fast_reader import FastReader
 from pmmc_check.trace.inflight import Ambiguous
 from pmmc_check.trace.lark_reader import Line
-from pmmc_check.trace.replay import Rejected, Replay
+from pmmc_check.trace.replay import Replay
 from pmmc_check.trace.search import Budget, Search
 from pmmc_check.trace.simulate import Plan, Walk, complete_logs, thinned
 from pmmc_check.trace.values import Values

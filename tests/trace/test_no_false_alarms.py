@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from pmmc_check.protocol.variants import VARIANTS, protocol_with
-from pmmc_check.trace.process import system_of
 from pmmc_check.trace.events import NOTHING
 from pmmc_check.trace.facts import Facts
+from pmmc_check.trace.process import system_of
+from pmmc_check.trace.simulate import complete_logs
 from pmmc_check.trace.verdict import ACCEPTED, INCONCLUSIVE, REJECTED
-from tests.trace.runs import plan, run, some_contract, verdict
+from tests.trace.runs import plan, run, small_header, some_contract, verdict
 
 
 def judged(seed: int, events: int, thin: bool) -> str:
@@ -62,8 +64,11 @@ def test_a_thousand_thinned_logs() -> None:
 @pytest.mark.parametrize("name", sorted(VARIANTS))
 def test_runs_of_a_faulty_protocol_are_caught(name: str) -> None:
     caught = 0
-    for seed in range(40):
-        walked = run(plan(seed * 7 + 2, 300, protocol=protocol_with([name]), delta_rate=0.0, crash_rate=0.0))
+    for seed in range(20):
+        header = small_header(random.Random(seed), ("duplicating",), sizes=(1, 3))
+        header = replace(header, leaders=("L1", "L2"))
+        header = replace(header, logs=complete_logs(header))
+        walked = run(plan(seed, 400, header=header, protocol=protocol_with([name]), delta_rate=0.0, crash_rate=0.0))
         names, found = walked.read()
         caught += verdict(walked.header, names, found) == REJECTED
     assert caught >= 5

@@ -26,8 +26,46 @@ from tests.trace.runs import Run, plan, run
 HEADER = plan(3).header
 SAMPLE = run(plan(3, 120)).lines + run(plan(3, 120, own_logs=True)).lines
 PIECES = st.sampled_from(
-    [" ", "<", ">", "p2a", "p1b", "b=0.L1", "b=-", "b=?", "s=1", "s=0", "c=C1:1", "c=C1:1:put", "c=?", "to=0.L1", "to=*", "accepted={}", "=", "|"]
-    + ["A1", "L1", "R1", "C1", "0.L1", "0.L1/1", "drop", "crash", "ballot=0.L1", "{", "}", '"', "#", "t=1", "id=x", "accepted=+{0.L1/1/C1:1}", "\t", "é"]
+    [
+        " ",
+        "<",
+        ">",
+        "p2a",
+        "p1b",
+        "b=0.L1",
+        "b=-",
+        "b=?",
+        "s=1",
+        "s=0",
+        "c=C1:1",
+        "c=C1:1:put",
+        "c=?",
+        "to=0.L1",
+        "to=*",
+        "accepted={}",
+        "=",
+        "|",
+    ]
+    + [
+        "A1",
+        "L1",
+        "R1",
+        "C1",
+        "0.L1",
+        "0.L1/1",
+        "drop",
+        "crash",
+        "ballot=0.L1",
+        "{",
+        "}",
+        '"',
+        "#",
+        "t=1",
+        "id=x",
+        "accepted=+{0.L1/1/C1:1}",
+        "\t",
+        "é",
+    ]
 )
 
 

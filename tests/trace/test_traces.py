@@ -37,7 +37,13 @@ def test_a_trace_has_the_verdict_it_says(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "invariant"),
-    [("bad-two-decisions", "Agreement"), ("bad-acceptance-below-promise", "A2"), ("bad-ballot-falls", "A1"), ("bad-pmax-ignored", "C2"), ("bad-window", "R5")],
+    [
+        ("bad-two-decisions", "Agreement"),
+        ("bad-acceptance-below-promise", "A2"),
+        ("bad-ballot-falls", "A1"),
+        ("bad-pmax-ignored", "C2"),
+        ("bad-window", "R5"),
+    ],
 )
 def test_facts_name_the_invariant(name: str, invariant: str) -> None:
     verdict = judge(Source(FOLDER / f"{name}.pmmc"))
