@@ -27,9 +27,11 @@ sys.path.insert(0, str(ROOT))
 
 from pmmc_check.trace.convert import converted  # noqa: E402
 from pmmc_check.trace.events import Event, Header  # noqa: E402
+from pmmc_check.trace.judge import Source, judge  # noqa: E402
 from pmmc_check.trace.reader import open_trace  # noqa: E402
 from pmmc_check.trace.replay import Replay  # noqa: E402
 from pmmc_check.trace.simulate import Plan, Walk, complete_logs  # noqa: E402
+from pmmc_check.trace.verdict import ACCEPTED  # noqa: E402
 from pmmc_check.trace.writer import DslWriter  # noqa: E402
 
 
@@ -70,11 +72,9 @@ def read(path: Path, grammar_only: bool = False) -> int:
 
 
 def replayed(path: Path) -> int:
-    trace = open_trace(path)
-    replay = Replay(trace.header, trace.names)
-    replay.run(trace.events())
-    assert replay.exact
-    return replay.events
+    verdict = judge(Source(path))
+    assert verdict.verdict == ACCEPTED
+    return verdict.events
 
 
 def brute_force(events: int) -> dict[str, float]:

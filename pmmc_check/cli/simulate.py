@@ -141,7 +141,7 @@ def _contract(text: str, logs: dict[str, Contract]) -> None:
     kinds = frozenset(promised.split(","))
     if not equals or not matching or (promised not in ("complete", "none") and not kinds <= set(KINDS)):
         raise UsageError(
-            f"--contract {text}: expected NAMES=complete, NAMES=none or NAMES=kinds, names of {', '.join(logs)}, kinds of {', '.join(KINDS)}"
+            f"--contract {text}: expected NAMES=complete, =none or =kinds, names of {', '.join(logs)}, kinds of {', '.join(KINDS)}"
         )
     for name in matching:
         logs[name] = ALL if promised == "complete" else NOTHING if promised == "none" else partial(kinds)

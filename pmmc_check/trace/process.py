@@ -165,7 +165,8 @@ class Process:
             matching = self._loosely(message, peers)
         if not matching or (peers is not None and len(matching) != len(set(peers))):
             return None
-        self.pending = [send for send in pending if not any(send is each for each in matching)]
+        taken = set(map(id, matching))
+        self.pending = [send for send in pending if id(send) not in taken] if len(matching) < len(pending) else []
         return matching
 
     def _loosely(self, message: Any, peers: tuple[ProcessId, ...] | None) -> list[Send]:

@@ -45,8 +45,6 @@ PIECES = st.sampled_from(
         "accepted={}",
         "=",
         "|",
-    ]
-    + [
         "A1",
         "L1",
         "R1",
@@ -147,7 +145,8 @@ BROKEN = {
     "truncated": b"pmmc-trace 1\nconfig replicas=R1 leaders=L1 acceptors=A1 window=1\nlog A1 complete\nA1 < p1a b=0.",
     "huge number": b"pmmc-trace 1\nconfig replicas=R1 leaders=L1 acceptors=A1 window=" + b"9" * 5000 + b"\n",
     "json list": b"[1]\n",
-    "json event": b'{"pmmc-trace":1,"replicas":["R"],"leaders":["L"],"acceptors":["A"],"window":1,"logs":{"A":"complete"}}\n{"at":"A","do":"recv"}\n',
+    "json event": b'{"pmmc-trace":1,"replicas":["R"],"leaders":["L"],"acceptors":["A"],"window":1,"logs":{"A":"complete"}}\n'
+    b'{"at":"A","do":"recv"}\n',
     "json types": b'{"pmmc-trace":1,"replicas":["R"],"leaders":["L"],"acceptors":[1],"window":1}\n',
     "twice": b"pmmc-trace 1\nconfig replicas=R1 leaders=R1 acceptors=A1 window=1\n",
 }
