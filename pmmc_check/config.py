@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 from pmmc_check.errors import UsageError
-from pmmc_check.protocol.role import System
-from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA, Command, ProcessId
+from pmmc_check.protocol.role import Configuration, Faults, System
+from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA, Command, ProcessId, Reconfigure
 
 PROCESSES_MAX = 120
 """More processes than this are refused: no search could end, and a state would no longer be small."""
+
+COUNTS = ("acceptors", "leaders", "replicas", "slots", "commands", "rounds", "window")
+FAULT_COUNTS = ("crashes", "restarts", "reconfigurations")
+FAULTY_ROLES = (ACCEPTOR, REPLICA, LEADER)
+"""Who may crash. Scouts and commanders go down with their leader; a client keeps no state."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +22,12 @@ class Config:
     """Counts and bounds of one configuration, and its network.
 
     `commands` and `window` default to `slots`. `slots` bounds the slots that replicas propose for, `rounds` the
-    ballots' rounds (0 .. rounds - 1).
+    ballots' rounds (0 .. rounds - 1). `crashes` and `restarts` bound how many such steps a run may have, of processes of
+    the roles in `faulty` (all three when it is empty). With `reconfigurations` there are that many further sets of
+    `leaders` leaders and `acceptors` acceptors, and for each set one more command, which changes to it.
 
     Raises:
-        UsageError: a count is below 1, or the configuration is larger than the engines can hold.
+        UsageError: a count is too low, options contradict each other, or the configuration is larger than the engines can hold.
     """
 
     acceptors: int = 3
@@ -31,31 +38,61 @@ class Config:
     rounds: int = 1
     window: int = 0
     network: str = "duplicating"
+    crashes: int = 0
+    restarts: int = 0
+    faulty: tuple[str, ...] = ()
+    reconfigurations: int = 0
 
     def __post_init__(self) -> None:
         for name in ("commands", "window"):
             if getattr(self, name) == 0:
                 object.__setattr__(self, name, self.slots)
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, int) and value < 1:
-                raise UsageError(f"--{field.name} {value}: must be at least 1")
+        for name in COUNTS:
+            if getattr(self, name) < 1:
+                raise UsageError(f"--{name} {getattr(self, name)}: must be at least 1")
+        for name in FAULT_COUNTS:
+            if getattr(self, name) < 0:
+                raise UsageError(f"--{name} {getattr(self, name)}: must be at least 0")
+        self._check_faults()
+        if self.reconfigurations and self.window >= self.slots:
+            raise UsageError(
+                f"--reconfigurations {self.reconfigurations}: takes effect WINDOW = {self.window} slots later, "
+                f"and there are only {self.slots} slots; give a --window smaller than --slots"
+            )
         if self.process_count > PROCESSES_MAX:
             raise UsageError(
                 f"this configuration has {self.process_count} processes, and the engines hold at most {PROCESSES_MAX}; "
                 f"{self.commander_count} of them are commanders (leaders × rounds × slots): lower --{self.largest_factor}"
             )
 
+    def _check_faults(self) -> None:
+        for role in self.faulty:
+            if role not in FAULTY_ROLES:
+                down = " (scouts and commanders go down with their leader)" if role in ("scout", "commander") else ""
+                raise UsageError(f"--faulty {role}: a {role} cannot crash and restart{down}; choose from {', '.join(FAULTY_ROLES)}")
+        if self.restarts and not self.crashes:
+            raise UsageError(f"--restarts {self.restarts}: only a process that has crashed can restart; add --crashes {self.restarts}")
+        if self.faulty and not self.crashes:
+            raise UsageError(f"--faulty {','.join(self.faulty)}: no crash is allowed; add --crashes 1, or leave --faulty out")
+        if self.crashes and not self.faulty:
+            object.__setattr__(self, "faulty", FAULTY_ROLES)
+
+    @property
+    def sets(self) -> int:
+        """How many sets of leaders and acceptors there are."""
+        return 1 + self.reconfigurations
+
     @property
     def commander_count(self) -> int:
         """One commander for each ballot and slot."""
-        return self.leaders * self.rounds * self.slots
+        return self.sets * self.leaders * self.rounds * self.slots
 
     @property
     def process_count(self) -> int:
         """All processes that can exist in a run."""
-        scouts = self.leaders * self.rounds
-        return self.commands + self.replicas + self.leaders + self.acceptors + scouts + self.commander_count
+        in_sets = self.sets * (self.leaders + self.acceptors + self.leaders * self.rounds)
+        clients = self.commands + self.reconfigurations
+        return clients + self.replicas + in_sets + self.commander_count + bool(self.crashes)
 
     @property
     def largest_factor(self) -> str:
@@ -63,23 +100,34 @@ class Config:
         return max(("acceptors", "leaders", "replicas", "slots", "commands", "rounds"), key=lambda n: int(getattr(self, n)))
 
     def system(self) -> System:
-        """The same as the roles see it: one client for each command."""
-        clients = _processes(CLIENT, self.commands)
+        """The same as the roles see it: one client for each command, those of the reconfigurations last."""
+        clients = _processes(CLIENT, self.commands + self.reconfigurations)
+        configurations = self._configurations()
+        changes = [Reconfigure(each.leaders) for each in configurations[1:]]
+        ordinary = tuple(Command(client, 1, f"op{client.number}") for client in clients[: self.commands])
         return System(
             clients=clients,
             replicas=_processes(REPLICA, self.replicas),
-            leaders=_processes(LEADER, self.leaders),
-            acceptors=_processes(ACCEPTOR, self.acceptors),
-            commands=tuple(Command(client, 1, f"op{client.number}") for client in clients),
+            leaders=tuple(leader for each in configurations for leader in each.leaders),
+            acceptors=tuple(acceptor for each in configurations for acceptor in each.acceptors),
+            commands=ordinary + tuple(Command(client, 1, change) for client, change in zip(clients[self.commands :], changes, strict=True)),
             window=self.window,
             slots=self.slots,
             rounds=self.rounds,
+            configurations=configurations,
+            faults=Faults(self.crashes, self.restarts, frozenset(self.faulty)),
         )
 
-    def as_dict(self) -> dict[str, int | str]:
+    def as_dict(self) -> dict[str, int | str | list[str]]:
         """For JSON."""
-        return asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    def _configurations(self) -> tuple[Configuration, ...]:
+        return tuple(
+            Configuration(_processes(LEADER, self.leaders, k * self.leaders), _processes(ACCEPTOR, self.acceptors, k * self.acceptors))
+            for k in range(self.sets)
+        )
 
 
-def _processes(role: str, count: int) -> tuple[ProcessId, ...]:
-    return tuple(ProcessId(role, number) for number in range(1, count + 1))
+def _processes(role: str, count: int, after: int = 0) -> tuple[ProcessId, ...]:
+    return tuple(ProcessId(role, number) for number in range(after + 1, after + count + 1))

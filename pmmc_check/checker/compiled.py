@@ -11,9 +11,8 @@ out."""
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -22,7 +21,8 @@ from numpy.typing import NDArray
 
 from pmmc_check.checker import kernel
 from pmmc_check.checker.compilation import announce_compilation
-from pmmc_check.checker.counterexample import Suspect, rebuild
+from pmmc_check.checker.counterexample import Suspect, fingerprint_of, rebuild, rebuild_endless, steps_from
+from pmmc_check.checker.cycles import TooManyStates, find_cycle
 from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local import Locals
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
@@ -40,6 +40,7 @@ from pmmc_check.properties.invariants import Invariant
 _OUTPUT_STATES = 1 << 14
 _REPORT_SECONDS = 0.25
 _NOT_BROKEN = 255
+_CYCLE_STATES_MAX = 300_000
 
 
 class CompiledSearch:
@@ -66,6 +67,7 @@ class CompiledSearch:
         self.store = Store()
         self.levels: dict[int, list[Vectors]] = defaultdict(list)
         self.stale: dict[int, int] = defaultdict(int)
+        self._steps_not_deeper = 0
         self._free: list[Worker] = []
         self.suspects: list[Suspect] = []
         self.distinct_states = 0
@@ -82,16 +84,12 @@ class CompiledSearch:
         kernel.state_fingerprints(initial, self.tables.fingerprints.data, fingerprint)
         self.store.add_first(int(fingerprint[0]))
         self.levels[1].append(initial)
-        gc_was_enabled = gc.isenabled()
-        gc.disable()  # tables only grow, and hold no cycles: collecting them again and again cost a tenth of the time
-        try:
-            with ThreadPoolExecutor(self.threads) as pool:
-                self._map: Callable[..., Iterable[Any]] = pool.map if self.threads > 1 else map
-                limit = self._explore()
-        finally:
-            if gc_was_enabled:
-                gc.enable()
+        with ThreadPoolExecutor(self.threads) as pool:
+            self._map: Callable[..., Iterable[Any]] = pool.map if self.threads > 1 else map
+            limit = self._explore()
         violation = rebuild(min(self.suspects), self.tables, self.store, self.checks) if self.suspects else None
+        if violation is None and limit is None and self.checks.progress and self._steps_not_deeper:
+            violation, limit = self._endless_run(initial[0].tolist())
         return self._result(violation, limit)
 
     def _explore(self) -> str | None:
@@ -108,7 +106,10 @@ class CompiledSearch:
                 if limit := self._limit_reached(level):
                     return limit
                 self.depth = level
-                self._explore_batch(vectors[: self._states_left()], level)
+                states_left = self._states_left()
+                self._explore_batch(vectors[:states_left], level)
+                if states_left is not None and states_left < len(vectors):
+                    return self._limit_reached(level)
             del self.levels[level]
         return None
 
@@ -144,8 +145,9 @@ class CompiledSearch:
         added: list[NewStates] = []
         for new, stale in self._map(self._insert_partition, tasks):
             added.extend(new)
-            for later in np.flatnonzero(stale).tolist():
+            for later in (1 + np.flatnonzero(stale[1:])).tolist():
                 self.stale[level + later] += int(stale[later])
+            self._steps_not_deeper += int(stale[0])
         for at, block in by_level(added):
             self.levels[at].append(block)
         self.distinct_states += len(vectors)
@@ -168,6 +170,7 @@ class CompiledSearch:
             batch.misses[chunk],
             batch.unknown[chunk],
             counters,
+            self.checks.progress is not None,
         )
         if not counters[kernel.MISS_COUNT] and not counters[kernel.OVERFLOW]:
             worker.widen(len(tables.step_view.data))
@@ -203,8 +206,26 @@ class CompiledSearch:
         """Evaluates the invariants on combinations of facts that are met for the first time."""
         for chunk in range(chunks):
             for state, slot in self.batch.unknown[chunk, : self.batch.counters[chunk, kernel.UNKNOWN_COUNT]].tolist():
-                if broken := self.known.evaluate(vectors[state].tolist(), slot):
+                vector = vectors[state].tolist()
+                if broken := self.known.evaluate(vector, slot) if slot >= 0 else self._end(vector):
                     self.suspects.append(Suspect(level, self._order(broken), int(self.batch.parents[state])))
+
+    def _end(self, vector: list[int]) -> Violated | None:
+        """What is broken by a run that ends in `vector`."""
+        return self.checks.of_end(self.tables.local_states(vector), self.tables.all_facts(vector))
+
+    def _endless_run(self, initial: list[int]) -> tuple[Violation | None, str | None]:
+        """A run that never ends and decides no more, or the limit that kept from looking for one."""
+
+        def open_steps(vector: list[int]) -> Iterator[list[int]]:
+            if self.checks.left(self.tables.local_states(vector), self.tables.all_facts(vector)) is not None:
+                yield from (after for _, after in steps_from(vector, self.tables))
+
+        try:
+            cycle = find_cycle(initial, open_steps, lambda vector: fingerprint_of(vector, self.tables), _CYCLE_STATES_MAX)
+        except TooManyStates as error:
+            return None, f"{error.states:,} states were searched for runs that never end, and there are more; take a smaller configuration"
+        return (rebuild_endless(cycle, self.tables, self.store, self.checks), None) if cycle else (None, None)
 
     def _note_broken(self, vectors: Vectors, level: int, chunks: int) -> None:
         """Notes the states from which a process by itself breaks an invariant: the first such state of each chunk is enough."""
@@ -308,6 +329,6 @@ class CompiledSearch:
             taken[: len(counted)] += counted
         for step in np.flatnonzero(taken).tolist():
             process = self.model.processes[self.tables.owner.data[self.tables.step_view.data[step]]]
-            for message, _ in self.tables.paths[step].deliveries:
-                coverage[Action(process.role, self.locals.messages[message].kind)] += int(taken[step])
+            for delivery in self.tables.paths[step].deliveries:
+                coverage[Action(process.role, self.locals.messages[delivery.message].kind)] += int(taken[step])
         return dict(coverage)

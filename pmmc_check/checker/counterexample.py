@@ -16,9 +16,10 @@ import numpy as np
 from pmmc_check.checker import kernel
 from pmmc_check.checker.result import TraceStep, Violation
 from pmmc_check.checker.store import Store
-from pmmc_check.checker.tables import NOT_FILLED, Path, Tables
+from pmmc_check.checker.tables import NOT_FILLED, REFUSED, Path, PathDelivery, Tables
+from pmmc_check.model.faults import Drop
 from pmmc_check.model.model import Model, State, Step
-from pmmc_check.properties.checks import Checks
+from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.values import ProcessId
 
@@ -44,15 +45,41 @@ class Move(NamedTuple):
 
 def rebuild(suspect: Suspect, tables: Tables, store: Store, checks: Checks) -> Violation:
     """The counterexample that ends in `suspect`."""
-    vector = tables.state_of(tables.model.initial())
-    moves: list[Move] = []
-    for fingerprint in _chain(suspect.fingerprint, store):
-        move, vector = _step_to(vector, fingerprint, tables)
-        moves.append(move)
+    moves, vector = _along(_chain(suspect.fingerprint, store), tables)
     if suspect.process >= 0:
         breaker = _breaker(vector, suspect, tables)
         moves.append(Move(breaker, tables.broken_by[vector[breaker]].path))
-    return _executed(moves, tables, checks)
+    return executed(moves, tables, checks)
+
+
+def executed(moves: list[Move], tables: Tables, checks: Checks) -> Violation:
+    """The counterexample that consists of `moves`, as single deliveries of the model."""
+    state, trace, broken = _deliveries_of(moves, tables, checks)
+    if broken is None and checks.progress is not None:
+        state, trace = _to_the_end(state, trace, tables.model)
+        broken = checks.of_global_end(state)
+    assert broken is not None, "the counterexample does not break an invariant when it is executed again"
+    return Violation(broken.invariant, broken.how, tables.model.initial(), tuple(trace))
+
+
+def rebuild_endless(cycle: list[list[int]], tables: Tables, store: Store, checks: Checks) -> Violation:
+    """The run to the first state of `cycle`, and once around."""
+    fingerprints = [fingerprint_of(vector, tables) for vector in cycle]
+    moves, vector = _along([*_chain(fingerprints[0], store), *fingerprints[1:], fingerprints[0]], tables)
+    _, trace, broken = _deliveries_of(moves, tables, checks)
+    assert broken is None, "a broken invariant would have ended the search before"
+    how = checks.of_cycle(tables.local_states(vector), tables.all_facts(vector), len(cycle))
+    return Violation(how.invariant, how.how, tables.model.initial(), tuple(trace))
+
+
+def _along(fingerprints: list[int], tables: Tables) -> tuple[list[Move], list[int]]:
+    """The moves from the initial state through states with these fingerprints, and the last state."""
+    vector = tables.state_of(tables.model.initial())
+    moves: list[Move] = []
+    for fingerprint in fingerprints:
+        move, vector = _step_to(vector, fingerprint, tables)
+        moves.append(move)
+    return moves, vector
 
 
 def _chain(fingerprint: int, store: Store) -> list[int]:
@@ -68,13 +95,14 @@ def _chain(fingerprint: int, store: Store) -> list[int]:
 
 def _step_to(vector: list[int], fingerprint: int, tables: Tables) -> tuple[Move, list[int]]:
     """The first step from `vector` to a state with `fingerprint`, and that state."""
-    for move, after in _steps(vector, tables):
-        if _fingerprint(after, tables) == fingerprint:
+    for move, after in steps_from(vector, tables):
+        if fingerprint_of(after, tables) == fingerprint:
             return move, after
     raise AssertionError("no step leads to the next fingerprint of the chain")
 
 
-def _steps(vector: list[int], tables: Tables) -> Iterator[tuple[Move, list[int]]]:
+def steps_from(vector: list[int], tables: Tables) -> Iterator[tuple[Move, list[int]]]:
+    """Every step from a state, and the state after."""
     for process, view in enumerate(vector):
         tables.fill_view(view)
         first, last = tables.step_range.data[view].tolist()
@@ -85,10 +113,12 @@ def _steps(vector: list[int], tables: Tables) -> Iterator[tuple[Move, list[int]]
             for item in range(items_first, items_last):
                 to = int(tables.item_process.data[item])
                 after[to] = tables.receive(vector[to], int(tables.item_bundle.data[item]))
-            yield Move(process, tables.paths[step]), after
+            if REFUSED not in after:
+                yield Move(process, tables.paths[step]), after
 
 
-def _fingerprint(vector: list[int], tables: Tables) -> int:
+def fingerprint_of(vector: list[int], tables: Tables) -> int:
+    """The canonical fingerprint of a state."""
     out = np.zeros(1, np.uint64)
     kernel.state_fingerprints(np.array([vector], np.int32), tables.fingerprints.data, out)
     return int(out[0])
@@ -107,30 +137,52 @@ def _breaker(vector: list[int], suspect: Suspect, tables: Tables) -> int:
     return min(lengths, key=lengths.__getitem__)
 
 
-def _executed(moves: list[Move], tables: Tables, checks: Checks) -> Violation:
+def _deliveries_of(moves: list[Move], tables: Tables, checks: Checks) -> tuple[State, list[TraceStep], Violated | None]:
     """Executes the deliveries by the model, up to the first state or step that breaks an invariant."""
     model, messages = tables.model, tables.locals.messages
-    state = initial = model.initial()
+    state = model.initial()
     trace: list[TraceStep] = []
     broken = checks.of_state(state)
     for move in moves:
         process = model.processes[move.process]
-        for message, choice in move.path.deliveries:
-            if broken:
-                break
-            step, after = _delivered(model, state, process, messages[message], choice)
-            broken = checks.of_step(state, step) or checks.of_state(after)
-            trace.append(TraceStep(step, after))
-            state = after
-    assert broken is not None, "the counterexample does not break an invariant when it is executed again"
-    return Violation(broken.invariant, broken.how, initial, tuple(trace))
+        for delivery in move.path.deliveries:
+            for step, after in _delivered(model, state, process, messages[delivery.message], delivery):
+                if not broken:
+                    broken = checks.of_step(state, step) or checks.of_state(after)
+                    trace.append(TraceStep(step, after))
+                    state = after
+    return state, trace, broken
 
 
-def _delivered(model: Model, state: State, process: ProcessId, message: Message, choice: int) -> tuple[Step, State]:
-    """One delivery with the given choice among its outcomes."""
+def _to_the_end(state: State, trace: list[TraceStep], model: Model) -> tuple[State, list[TraceStep]]:
+    """Delivers what the reductions had let go, until nothing is left: only then has the run ended."""
+    ended = list(trace)
+    while (following := next(model.steps(state), None)) is not None:
+        ended.append(TraceStep(*following))
+        state = following[1]
+    return state, ended
+
+
+def _delivered(model: Model, state: State, process: ProcessId, message: Message, chosen: PathDelivery) -> Iterator[tuple[Step, State]]:
+    """One delivery with the given choice among its outcomes.
+
+    On a network that keeps an order, messages without effect that the reductions had let go are delivered before it.
+    """
     index = model.index[process]
-    outcome = model.outcomes(process, state[index].state, message)[choice]
+    carried = message.message if isinstance(message, Drop) else message
+    if chosen.sender is not None:
+        for inert in model.network.ahead_of(state[index].inbox, carried, chosen.sender):
+            step, state = _taken(model, state, process, inert, chosen._replace(choice=0))
+            yield step, state
+    yield _taken(model, state, process, message, chosen)
+
+
+def _taken(model: Model, state: State, process: ProcessId, message: Message, chosen: PathDelivery) -> tuple[Step, State]:
+    index = model.index[process]
+    outcome = model.outcomes(process, state[index].state, message)[chosen.choice]
     for delivery in model.deliveries(process, state[index]):
-        if delivery.message == message and delivery.outcome == outcome:
-            return Step(process, message, outcome), model.taken(state, index, delivery)
+        if (delivery.message, delivery.outcome, delivery.sender) == (message, outcome, chosen.sender):
+            after = model.taken(state, index, delivery)
+            assert after is not None, "the fault budget is the same with and without reductions"
+            return Step(process, message, outcome), after
     raise AssertionError(f"{message} cannot be delivered to {process} in the unreduced model")

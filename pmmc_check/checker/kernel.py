@@ -63,6 +63,9 @@ class Partition(NamedTuple):
     used_max: Any
 
 
+MISSING, REFUSED = -1, -2
+"""In the place of a view that has received something: there is no entry yet; the recipient refuses, so there is no such step."""
+
 DONE, TABLE_FULL, OUTPUT_FULL = 0, 1, 2
 _AHEAD = 12
 
@@ -89,7 +92,7 @@ def canonical(images: Any) -> Any:
 
 @kernel
 def received(keys: Any, views: Any, view: Any, bundle: Any) -> Any:
-    """The view after `bundle` has reached `view`, or -1 when the table has no entry."""
+    """The view after `bundle` has reached `view`, or `MISSING`, or `REFUSED`."""
     key = ((uint64(view) << uint64(32)) | uint64(bundle)) + uint64(1)
     mask = uint64(keys.shape[0] - 1)
     slot = ((uint64(view) * uint64(0x9E3779B1) + uint64(bundle) * uint64(0x85EBCA77)) >> uint64(7)) & mask
@@ -97,7 +100,7 @@ def received(keys: Any, views: Any, view: Any, bundle: Any) -> Any:
         if keys[slot] == key:
             return views[slot]
         if keys[slot] == uint64(0):
-            return np.int32(-1)
+            return np.int32(MISSING)
         slot = (slot + uint64(1)) & mask
 
 
@@ -125,11 +128,13 @@ def expand(
     misses: Any,
     unknown: Any,
     counters: Any,
+    watch_ends: Any,
 ) -> None:
     """Takes every step of the states `first` to `last` of `vectors`.
 
     Writes each state's own fingerprint to `parents`, each changed state to `found*`, missing table entries to
-    `misses`, unevaluated combinations of facts to `unknown`, and the first state with a broken view to `counters`.
+    `misses`, unevaluated combinations of facts to `unknown`, and the first state with a broken view to `counters`. With
+    `watch_ends`, a state without steps goes to `unknown`, too, with -1 for its slot.
     """
     (
         fingerprints,
@@ -186,6 +191,7 @@ def expand(
                 unknown[n_unknown, 0] = i
                 unknown[n_unknown, 1] = slot
                 n_unknown += 1
+        steps_before = n_steps
         for p in range(processes):
             view = vector[p]
             if step_range[view, 0] < 0:
@@ -205,7 +211,9 @@ def expand(
                 for item in range(step_items[step, 0], step_items[step, 1]):
                     old = vector[item_process[item]]
                     new = received(receive_keys, receive_views, old, item_bundle[item])
-                    if new < 0:
+                    if new == REFUSED:
+                        complete = False
+                    elif new == MISSING:
                         if n_misses < misses.shape[0]:
                             misses[n_misses, 0] = old
                             misses[n_misses, 1] = item_bundle[item]
@@ -230,6 +238,10 @@ def expand(
                     n_found += 1
                 else:
                     counters[OVERFLOW] = 1
+        if watch_ends and n_steps == steps_before:
+            unknown[n_unknown, 0] = i
+            unknown[n_unknown, 1] = -1
+            n_unknown += 1
     counters[STEP_COUNT] = n_steps
     counters[CANDIDATE_COUNT] = n_found
     counters[MISS_COUNT] = n_misses
@@ -305,7 +317,9 @@ def insert(
     """Inserts the candidates of partition `which`; writes the vectors of those that are new, or reached at a
     lower level than before.
 
-    Returns DONE, or why it stopped; `progress` is (chunk, position, used entries, new states): from where to go on."""
+    `stale` counts by level, from `level` on, the entries that a lower level has replaced; its first place counts the
+    steps that led to no deeper level. Returns DONE, or why it stopped; `progress` is (chunk, position, used entries, new
+    states): from where to go on."""
     step_weight, step_items, item_process, receive_keys, receive_views, item_bundle, owner, step_view = (
         tables.step_weight,
         tables.step_items,
@@ -352,6 +366,8 @@ def insert(
             elif (origins[slot] & low) > at:
                 stale[(origins[slot] & low) - uint64(level)] += 1
             else:
+                if (origins[slot] & low) < at:
+                    stale[0] += 1
                 position += 1
                 continue
             keys[slot] = fingerprint

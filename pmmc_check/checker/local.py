@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from pmmc_check.checker.reductions import Reductions
+from pmmc_check.checker.reductions import Reductions, starts_once
 from pmmc_check.errors import ProtocolError
 from pmmc_check.model.content import Digest, Digests
 from pmmc_check.model.model import Item, Model
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.observe import Fact
-from pmmc_check.protocol.messages import Message, Start
-from pmmc_check.protocol.role import Lifecycle, Outcome, Send, states_claim
-from pmmc_check.protocol.values import REPLICA, ProcessId
+from pmmc_check.protocol.messages import Instant, Message, Start
+from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Send, states_claim
+from pmmc_check.protocol.values import COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
 
 StateId = int
 MessageId = int
@@ -69,6 +69,7 @@ class Locals:
         self._claims = {
             (role.role, claim): states_claim(role, claim) for role in model.protocol.values() for claim in ("ignores", "only_halts")
         }
+        self._stays_exited = starts_once(model)
         self._first_state = {process: view.state for process, view in zip(model.processes, model.initial(), strict=True)}
 
     def state_id(self, process: int, state: Any) -> StateId:
@@ -87,6 +88,10 @@ class Locals:
             number = self._message_ids[message] = len(self.messages)
             self.messages.append(message)
         return number
+
+    def history(self, messages: Iterable[Message]) -> History:
+        """Messages as numbers; new ones are numbered in an order that depends on content only."""
+        return frozenset(map(self.message_id, sorted(messages, key=self.model.content.order)))
 
     def bundle_id(self, items: tuple[LocalItem, ...]) -> BundleId:
         """The number of a group of items that reach one process in one step."""
@@ -127,13 +132,19 @@ class Locals:
         """Whether this is the state of a process that has exited."""
         return self.states[state][1] is Lifecycle.EXITED
 
-    def started(self, process: int, start: MessageId) -> tuple[StateId, History]:
-        """The state of a scout or commander on its creation, and what it has sent."""
-        message = self.messages[start]
-        assert isinstance(message, Start)
-        outcome = self.model.started(self.model.processes[process], message)
-        recorded = self.model.recorded(outcome.sends)
-        return self.state_id(process, outcome.state), frozenset(map(self.message_id, recorded))
+    def happened(self, process: int, state: StateId, event: MessageId) -> tuple[StateId, History] | None:
+        """The state of a process after an instant message, and what it has sent on it; None when it refuses."""
+        message = self.messages[event]
+        assert isinstance(message, Instant)
+        if isinstance(message, Start) and self._stays_exited and self.states[state][1] is not Lifecycle.NOT_STARTED:
+            raise ProtocolError(
+                f"{self.model.protocol[LEADER].__name__} claims starts_once, but creates {self.model.processes[process]} a second time; "
+                f"leave the claim out"
+            )
+        outcome = self.model.happened(self.model.processes[process], self.states[state][1], message)
+        if outcome is None:
+            return None
+        return self.state_id(process, outcome.state), self.history(self.model.recorded(outcome.sends))
 
     def facts(self, state: StateId, inbox: Iterable[MessageId], history: History) -> frozenset[Fact]:
         """What the invariants observe of a view."""
@@ -165,13 +176,13 @@ class Locals:
             choice,
             self.state_id(process, outcome.state),
             tuple((to, self.bundle_id(tuple(items))) for to, items in sorted(grouped.items())),
-            frozenset(map(self.message_id, self.model.recorded(outcome.sends))),
+            self.history(self.model.recorded(outcome.sends)),
             self.checks.of_local_step(identity, before, self.messages[message], outcome),
         )
 
     def _reaches(self, item: Item) -> bool:
         """Whether an item can matter to its recipient in any state that this may have by now."""
-        if isinstance(item.message, Start):
+        if isinstance(item.message, Instant):
             return True
         first = self._first_state[item.to]
         reaches = not self._harmless(item.to, None, item.message, item.sender) and (
@@ -183,12 +194,18 @@ class Locals:
 
     def _matters(self, process: ProcessId, state: Any, message: Message) -> bool:
         if state is Lifecycle.EXITED:
-            return not self.reductions.inert
+            return not (self.reductions.inert and self._stays_exited)
+        if isinstance(state, Crashed):
+            if not self.model.system.faults.may_restart(process.role):
+                return not self.reductions.inert
+            state = state.state  # what the role claims is about all futures of that state, a restart included
         if state is Lifecycle.NOT_STARTED:
             return True
         return not self._ignores(process, state, message) and not self._harmless(process, state, message, None)
 
     def _ignores(self, process: ProcessId, state: Any, message: Message) -> bool:
+        if process.role in (SCOUT, COMMANDER) and not self._stays_exited:
+            return False  # what the state ignores, the fresh state of a second creation need not ignore
         stated = self.reductions.inert and self._claims[process.role, "ignores"]
         return stated and bool(self._claimed(process, "ignores", state, message))
 

@@ -7,18 +7,23 @@ its entry says so.
 inert
     A message that can have no effect in any future of its recipient leaves the recipient's view. Delivering it is no
     transition, now or later, so runs with and without it are the same but for that message. The roles state it
-    (`Role.ignores`); an exited process ignores everything. Sound for progress, too.
+    (`Role.ignores`); an exited process ignores everything, for good where the leader claims `starts_once` (checked
+    whenever something is created). On a fifo network such a message may stand before others; it can always be delivered first,
+    to no effect, and a counterexample shows these deliveries: there it may be longer than the shortest by as many. Sound
+    for progress, too.
 
 halting
     A delivery whose only effect is that some process stops need not happen: no network forces a delivery, and in the
     run where it does not happen the process merely does nothing further. All that is observed is the same, and the
     run is shorter. It cascades: a message that can only lead to such deliveries (a p2b with a higher ballot in the
     last round leads to a preemption that can only retire a leader) leaves the view, too (`Role.only_halts`). Not
-    sound for progress, nor on a network where an undelivered message holds up others.
+    sound for progress, nor on a network where an undelivered message holds up others. Losing a message, and a crash
+    without a restart, show nothing that withholding messages does not show: these steps are left out, too.
 
 deferral
     A step that sends nothing and changes nothing that an invariant observes commutes with every step of every other
-    process: it reads and writes only its own process's view, and others only add to that view. So it can be put off
+    process: it reads and writes only its own process's view, and others only add to that view, or end or begin the process
+    whatever its state was. (A crash or restart is the process's own step: all internal steps before it are tried.) So it can be put off
     until just before the next visible step of the same process; where none follows, it can be left out. A step of the
     reduced search is "some internal steps, then one visible step", and its weight is the number of deliveries. Levels
     are counted in deliveries, which keeps shortest counterexamples shortest. Invariants of one process are checked on
@@ -37,7 +42,10 @@ from dataclasses import dataclass
 
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
+from pmmc_check.properties.invariants import Invariant
+from pmmc_check.properties.progress import Progress
 from pmmc_check.protocol.role import states_claim
+from pmmc_check.protocol.values import LEADER
 
 NAMES = ("inert", "deferral", "halting", "symmetry")
 
@@ -70,13 +78,13 @@ def reductions_named(text: str) -> Reductions:
     return Reductions(**dict.fromkeys(names, True))
 
 
-def applicable(wanted: Reductions, model: Model) -> tuple[Reductions, list[str]]:
-    """Those of `wanted` that are sound for `model`, and a sentence for each that is not.
+def applicable(wanted: Reductions, model: Model, invariants: Iterable[Invariant] = ()) -> tuple[Reductions, list[str]]:
+    """Those of `wanted` that are sound for `model` and `invariants`, and a sentence for each that is not.
 
     A role handed in by the user that states no claims costs no more than the reductions that need them.
     """
     notes = []
-    symmetry, halting = wanted.symmetry, wanted.halting
+    symmetry, halting, deferral = wanted.symmetry, wanted.halting, wanted.deferral
     unclaimed = [each.__name__ for each in model.protocol.values() if not states_claim(each, "symmetric")]
     if symmetry and unclaimed:
         symmetry = False
@@ -84,4 +92,19 @@ def applicable(wanted: Reductions, model: Model) -> tuple[Reductions, list[str]]
     if halting and not model.network.may_withhold:
         halting = False
         notes.append(f"halting is off: on the {model.network.name} network an undelivered message holds up others")
-    return Reductions(wanted.inert, wanted.deferral, halting, symmetry), notes
+    if (halting or deferral) and any(isinstance(each, Progress) for each in invariants):
+        halting = deferral = False
+        notes.append("halting and deferral are off: Progress asks for runs to their very end, and these reductions leave steps out")
+    if deferral and not model.network.may_withhold and not starts_once(model):
+        deferral = False
+        notes.append(
+            f"deferral is off: {model.protocol[LEADER].__name__} may create a process twice, and on the {model.network.name} network "
+            f"it matters what the first one had received"
+        )
+    return Reductions(wanted.inert, deferral, halting, symmetry), notes
+
+
+def starts_once(model: Model) -> bool:
+    """Whether the leader claims that a process which has exited stays so."""
+    leader = model.protocol[LEADER]
+    return states_claim(leader, "starts_once") and leader.starts_once

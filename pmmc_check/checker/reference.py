@@ -6,8 +6,9 @@ its first counterexample is a shortest one."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from pmmc_check.checker.cycles import find_cycle
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, VIOLATED, Action, Control, Progress, Result, TraceStep, Violation
 from pmmc_check.model.model import Model, State, Step
@@ -49,12 +50,16 @@ class ReferenceSearch:
                 return self.result(INCONCLUSIVE, limit=f"depth {self.depth} (--max-depth) was reached; deeper states exist")
             self.depth += bool(following)
             frontier = following
+        if self.checks.progress and (violation := self.endless_run(initial)):
+            return self.result(VIOLATED, violation=violation)
         return self.result(HOLDS)
 
     def expand(self, state: State, following: list[State]) -> Violation | None:
         """Takes every step from `state`; new states go to `following`."""
         self.expanded_states += 1
+        ended = True
         for step, after in self.model.steps(state):
+            ended = False
             self.generated_states += 1
             self.coverage[Action(step.process.role, step.message.kind)] += 1
             broken = self.checks.of_step(state, step)
@@ -63,16 +68,37 @@ class ReferenceSearch:
                 following.append(after)
                 broken = broken or self.checks.of_state(after)
             if broken:
-                return self.violation(broken, state, step, after)
+                return self.violation(broken, state, TraceStep(step, after))
+        if ended and (broken := self.checks.of_global_end(state)):
+            return self.violation(broken, state)
         return None
 
-    def violation(self, broken: Violated, state: State, step: Step, after: State) -> Violation:
-        """The path to `state`, and the step that breaks the invariant."""
-        trace = [TraceStep(step, after)]
+    def endless_run(self, initial: State) -> Violation | None:
+        """A run that comes back to a state while something is left to decide."""
+
+        def open_steps(state: State) -> Iterator[State]:
+            return (after for _, after in self.model.steps(state)) if self.checks.left_in(state) else iter(())
+
+        cycle = find_cycle(initial, open_steps, lambda state: state, len(self.came_from) + 1)
+        if cycle is None:
+            return None
+        around = [
+            TraceStep(next(step for step, reached in self.model.steps(state) if reached == after), after)
+            for state, after in zip(cycle, [*cycle[1:], cycle[0]], strict=True)
+        ]
+        return Violation(*self.checks.of_global_cycle(cycle[0], len(cycle)), initial, (*self.path_to(cycle[0]), *around))
+
+    def violation(self, broken: Violated, state: State, *last: TraceStep) -> Violation:
+        """The path to `state`, and the last step, which breaks the invariant."""
+        return Violation(*broken, self.model.initial(), (*self.path_to(state), *last))
+
+    def path_to(self, state: State) -> tuple[TraceStep, ...]:
+        """A shortest path."""
+        trace = []
         while (origin := self.came_from[state]) is not None:
             trace.append(TraceStep(origin[0], state))
             state = origin[1]
-        return Violation(*broken, state, tuple(reversed(trace)))
+        return tuple(reversed(trace))
 
     def limit_reached(self, frontier_states: int) -> str | None:
         """Looks at the limits, and reports progress now and then."""

@@ -90,6 +90,16 @@ class Action:
 
 
 @dataclass(frozen=True)
+class Walks:
+    """How a random search walked: how many walks, of at most `steps_max` steps, and how many states they had on average."""
+
+    count: int
+    seed: int
+    steps_max: int
+    mean_depth: float
+
+
+@dataclass(frozen=True)
 class Result:
     """The outcome of a search.
 
@@ -115,6 +125,9 @@ class Result:
     limit: str | None = None
     bytes_per_state: float = 0.0
     symmetry_order: int = 1
+    walks: Walks | None = None
+    smaller_completed: int | None = None
+    """By an iterative search: how many smaller configurations were checked to the end before this one."""
 
     def invariant_verdict(self, name: str) -> str:
         """What this search says of one invariant."""

@@ -27,7 +27,7 @@ def renamings(system: System) -> list[Renaming]:
     """The group's elements, the identity first."""
     ordinary = [command for command in system.commands if not isinstance(command.operation, Reconfigure)]
     kinds: list[list[tuple[Hashable, ...]]] = [
-        [(acceptor,) for acceptor in system.acceptors],
+        *_interchangeable(system),
         [(replica,) for replica in system.replicas],
         [(command, command.client) for command in ordinary],
     ]
@@ -38,6 +38,12 @@ def renamings(system: System) -> list[Renaming]:
             order *= factorial(len(kind))
             factors.append(_permuted(kind))
     return [{atom: image for part in chosen for atom, image in part.items()} for chosen in product(*factors)]
+
+
+def _interchangeable(system: System) -> list[list[tuple[Hashable, ...]]]:
+    """The acceptors of each configuration: one may take the place of another that the same leaders use."""
+    groups = [each.acceptors for each in system.configurations] or [system.acceptors]
+    return [[(acceptor,) for acceptor in acceptors] for acceptors in groups]
 
 
 def _permuted(members: Sequence[tuple[Hashable, ...]]) -> list[Renaming]:

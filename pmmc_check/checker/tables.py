@@ -20,6 +20,7 @@ least), and its steps are the visible steps of all of them. Why that loses nothi
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,14 +30,18 @@ from pmmc_check.checker import kernel
 from pmmc_check.checker.local import BundleId, History, LocalOutcome, Locals, MessageId, StateId
 from pmmc_check.checker.reductions import Reductions
 from pmmc_check.model.content import Digest, mix, text_digest
+from pmmc_check.model.faults import Drop, only_stops
 from pmmc_check.model.model import State
-from pmmc_check.model.network import Inbox
+from pmmc_check.model.network import Deliverable, Inbox
 from pmmc_check.properties.checks import Violated
 from pmmc_check.properties.observe import Fact
-from pmmc_check.protocol.messages import Start
+from pmmc_check.protocol.messages import Instant
+from pmmc_check.protocol.values import ProcessId
 
 ViewId = int
 NOT_FILLED = -1
+REFUSED = kernel.REFUSED
+"""In the place of a view: the recipient refuses, so the step cannot be taken."""
 EMPTY_KEY = np.uint64(0)
 RECEIVE_FILL_MAX = 0.5
 
@@ -53,14 +58,22 @@ class LocalView(NamedTuple):
     history: History
 
 
+class PathDelivery(NamedTuple):
+    """A message, the choice among its outcomes, and its sender where the network tells senders apart."""
+
+    message: MessageId
+    choice: int
+    sender: ProcessId | None
+
+
 class Path(NamedTuple):
-    """The deliveries that a step stands for, each a message with the choice among its outcomes."""
+    """The deliveries that a step stands for."""
 
-    deliveries: tuple[tuple[MessageId, int], ...]
+    deliveries: tuple[PathDelivery, ...]
 
-    def then(self, message: MessageId, choice: int) -> Path:
+    def then(self, message: MessageId, choice: int, sender: ProcessId | None) -> Path:
         """One more."""
-        return Path((*self.deliveries, (message, choice)))
+        return Path((*self.deliveries, PathDelivery(message, choice, sender)))
 
 
 class StepKey(NamedTuple):
@@ -134,12 +147,9 @@ class Tables:
         """The vector of a global state of the model."""
         network, vector = self.model.network, []
         for process, view in enumerate(state):
-            inbox = network.empty
-            for message, place in network.contents(view.inbox):
-                for _ in range(place if isinstance(place, int) else 1):
-                    inbox = network.put(inbox, self.model.processes[0], self.locals.message_id(message))
-            history = frozenset(map(self.locals.message_id, view.history))
-            vector.append(self.view_id(self.locals.state_id(process, view.state), inbox, history))
+            self.locals.history({message for message, _ in network.contents(view.inbox)})  # numbers them in the order of their content
+            inbox = network.mapped(view.inbox, self.locals.message_id)
+            vector.append(self.view_id(self.locals.state_id(process, view.state), inbox, self.locals.history(view.history)))
         return vector
 
     def view_id(self, state: StateId, inbox: Inbox, history: History) -> ViewId:
@@ -157,15 +167,19 @@ class Tables:
         return number
 
     def receive(self, view: ViewId, bundle: BundleId) -> ViewId:
-        """The view after a bundle of items has reached it."""
+        """The view after a bundle of items has reached it; `REFUSED` when it refuses one of them."""
         key = (view, bundle)
         known = self._received.get(key)
         if known is None:
             state, inbox, history = self.views[view]
             process = self.locals.states[state][0]
             for sender, message in self.locals.bundles[bundle]:
-                if isinstance(self.locals.messages[message], Start):
-                    state, sent = self.locals.started(process, message)
+                if isinstance(self.locals.messages[message], Instant):
+                    happened = self.locals.happened(process, state, message)
+                    if happened is None:
+                        self._received[key] = REFUSED
+                        return REFUSED
+                    state, sent = happened
                     history |= sent
                 elif self.locals.keeps(state, message):
                     inbox = self.model.network.put(inbox, self.model.processes[sender], message)
@@ -176,6 +190,15 @@ class Tables:
         """What the invariants observe of a view."""
         state, inbox, history = self.views[view]
         return self.locals.facts(state, self._messages(inbox), history)
+
+    def all_facts(self, vector: Iterable[ViewId]) -> frozenset[Fact]:
+        """What the invariants observe of all processes together."""
+        return frozenset().union(*map(self.facts, vector))
+
+    def local_states(self, vector: Iterable[ViewId]) -> dict[ProcessId, Any]:
+        """Each process's local state."""
+        states = (self.locals.states[self.views[view].state] for view in vector)
+        return {self.model.processes[process]: state for process, state in states}
 
     def fill_receive(self, view: ViewId, bundle: BundleId) -> None:
         """Makes the table entry for `receive(view, bundle)`."""
@@ -221,8 +244,8 @@ class Tables:
                 path = reached[view]
                 if violated := self.locals.violated(view.state):
                     violations.append(LocalViolation(path, violated))
-                for message, outcome, after in self._deliveries(view):
-                    onward = path.then(message, outcome.choice)
+                for message, sender, outcome, after in self._deliveries(view):
+                    onward = path.then(message, outcome.choice, sender)
                     if outcome.violated:
                         violations.append(LocalViolation(onward, outcome.violated))
                     if after == view and not outcome.bundles:
@@ -242,21 +265,33 @@ class Tables:
             pending = following
         return steps, min(violations, key=lambda each: len(each.path.deliveries), default=None)
 
-    def _deliveries(self, view: LocalView) -> list[tuple[MessageId, LocalOutcome, LocalView]]:
+    def _enabled(self, view: LocalView) -> Iterator[Deliverable]:
+        """What may happen to a view: the same as `Model.deliveries`, without what the halting reduction leaves out."""
+        process, state = self.locals.states[view.state]
+        identity, messages = self.model.processes[process], self.locals.messages
+        yield from self.model.deliverable(state, view.inbox)
+        if not self.reductions.halting:
+            for lost, rest, sender in self.model.network.losses(view.inbox):
+                yield Deliverable(self.locals.message_id(Drop(messages[lost])), rest, sender)
+        for fault in self.model.fault_steps(identity, state):
+            if not (self.reductions.halting and only_stops(self.model.system, identity, fault)):
+                yield Deliverable(self.locals.message_id(fault), view.inbox)
+
+    def _deliveries(self, view: LocalView) -> list[tuple[MessageId, ProcessId | None, LocalOutcome, LocalView]]:
         """Every delivery to a view; items that a process sends to itself are in the view after."""
         deliveries = []
         process = self.locals.states[view.state][0]
-        for message, rest in self.model.network.deliverable(view.inbox):
+        for message, rest, sender in self._enabled(view):
             for outcome in self.locals.outcomes(view.state, message):
                 inbox, others = rest, []
                 for to, bundle in outcome.bundles:
                     if to != process:
                         others.append((to, bundle))
                         continue
-                    for sender, sent in self.locals.bundles[bundle]:
-                        inbox = self.model.network.put(inbox, self.model.processes[sender], sent)
+                    for origin, sent in self.locals.bundles[bundle]:
+                        inbox = self.model.network.put(inbox, self.model.processes[origin], sent)
                 after = LocalView(outcome.state, self._useful(outcome.state, inbox), view.history | outcome.recorded)
-                deliveries.append((message, outcome._replace(bundles=tuple(others)), after))
+                deliveries.append((message, sender, outcome._replace(bundles=tuple(others)), after))
         return deliveries
 
     def _useful(self, state: StateId, inbox: Inbox) -> Inbox:

@@ -38,7 +38,7 @@ class Batch(NamedTuple):
             offsets=np.zeros((BATCH_CHUNKS, kernel.PARTITIONS + 1), np.int64),
             counters=np.zeros((BATCH_CHUNKS, 8), np.int64),
             misses=np.empty((BATCH_CHUNKS, _MISSES_MAX, 2), np.int32),
-            unknown=np.empty((BATCH_CHUNKS, CHUNK_STATES * slots, 2), np.int32),
+            unknown=np.empty((BATCH_CHUNKS, CHUNK_STATES * (slots + 1), 2), np.int32),
         )
 
     def take_over(self, narrow: Batch) -> None:

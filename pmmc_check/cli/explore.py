@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pmmc_check.checker.result import Control, Progress, Result
     from pmmc_check.model.model import Model
 
+_THREADS_MAX = 256
+
 _EPILOG = """\
 examples:
   pmmc-check explore
@@ -51,21 +53,40 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("window", "as many as slots", "the paper's WINDOW: slots that may be open at once"),
     ):
         size.add_argument(f"--{name}", type=_count, metavar="N", help=f"{text} (default: {default})")
-    size.add_argument("--network", metavar="NAME", default="duplicating", help="duplicating (default) or reliable")
+    size.add_argument("--network", metavar="NAME", default="duplicating", help="duplicating (default), reliable, lossy or fifo")
+    size.add_argument(
+        "--reconfigurations", type=_count, metavar="N", help="N more commands, each to change to a further set of leaders and acceptors"
+    )
+    faults = parser.add_argument_group("faults; each kind bounded for a whole run")
+    faults.add_argument("--crashes", type=_count, metavar="N", help="at most N crashes (default: none)")
+    faults.add_argument("--restarts", type=_count, metavar="N", help="at most N restarts of crashed processes (default: none)")
+    faults.add_argument("--faulty", type=_names, metavar="ROLE,...", help="who may crash: acceptor,replica,leader (default: all three)")
     what = parser.add_argument_group("what is checked")
     what.add_argument(
-        "--invariant", metavar="NAME", action="append", default=[], help="check only this one; may be repeated (default: all)"
+        "--invariant", metavar="NAME", action="append", default=[], help="check only this one; may be repeated (default: all, but Progress)"
     )
     what.add_argument(
-        "--variant", metavar="NAME", action="append", default=[], help="a built-in variant of the protocol, such as a seeded fault"
+        "--variant",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a built-in variant, such as a seeded fault; may be repeated (pmmc-check variants lists them)",
     )
     what.add_argument("--protocol", metavar="MODULE:OBJECT", action="append", default=[], help="a role of your own in place of the paper's")
     how = parser.add_argument_group("how")
     how.add_argument(
         "--engine", choices=("compiled", "reference"), default="compiled", help="compiled (default), or the plain reference search"
     )
+    how.add_argument(
+        "--strategy",
+        choices=("exhaustive", "random", "iterative"),
+        default="exhaustive",
+        help="exhaustive (default); random walks, which find but never prove; or iterative: all smaller configurations first",
+    )
+    how.add_argument("--seed", type=_count, metavar="N", help="which random walks to take (default: 1)")
+    how.add_argument("--walk-steps", type=_count, metavar="N", help="a random walk ends after so many steps (default: 200)")
     how.add_argument("--reduce", metavar="LIST", help="all (default), none, or some of inert,deferral,halting,symmetry")
-    how.add_argument("--threads", type=_count, metavar="N", help="threads (default: as many as there are cores); the result is the same")
+    how.add_argument("--threads", type=_threads, metavar="N", help="threads (default: as many as there are cores); the result is the same")
     limits = parser.add_argument_group("limits; when one stops the search the verdict is inconclusive")
     limits.add_argument("--max-states", type=_count, metavar="N", help="distinct states")
     limits.add_argument("--max-depth", type=_count, metavar="N", help="states on a path, the initial one included")
@@ -84,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     model = Model(_config(arguments), _protocol(arguments))
     trace_out = _writable(arguments.trace_out)
-    result, notes = _search(model, arguments)
+    result, model, notes = _search(model, arguments)
     model.check_still_pure()
     _print(result, model, notes, arguments.format)
     if trace_out is not None:
@@ -93,12 +114,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> Any:
+    from dataclasses import fields
+
     from pmmc_check.config import Config
     from pmmc_check.model.network import network_named
+    from pmmc_check.protocol.variants import check_needs, variants_named
 
     network_named(arguments.network)
-    names = ("acceptors", "leaders", "replicas", "slots", "commands", "rounds", "window", "network")
-    return Config(**{name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None})
+    names = [field.name for field in fields(Config)]
+    config = Config(**{name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None})
+    check_needs(variants_named(arguments.variant), vars(config))
+    return config
 
 
 def _protocol(arguments: argparse.Namespace) -> Any:
@@ -111,32 +137,63 @@ def _protocol(arguments: argparse.Namespace) -> Any:
     return protocol
 
 
-def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, list[str]]:
-    """Runs the engine that was asked for; also returns notes about reductions that are off."""
+def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model, list[str]]:
+    """Runs the search that was asked for; also returns the model that its result is about, and notes about what is off."""
+    from pmmc_check.checker.iterative import grow
     from pmmc_check.checker.memory import affordable_bytes
     from pmmc_check.checker.reductions import applicable, reductions_named
-    from pmmc_check.checker.reference import ReferenceSearch
     from pmmc_check.checker.result import Control, Limits
     from pmmc_check.properties.invariants import invariants_named
+    from pmmc_check.protocol.variants import variants_named
 
-    invariants = invariants_named(arguments.invariant)
+    waivers = [each for each in variants_named(arguments.variant) if each.waives and not arguments.invariant]
+    invariants = invariants_named(arguments.invariant, [name for each in waivers for name in each.waives])
+    waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers]
     memory_bytes_max = arguments.max_memory * 2**20 if arguments.max_memory else affordable_bytes()
     limits = Limits(arguments.max_states, arguments.max_depth, arguments.time_limit, memory_bytes_max)
     if arguments.engine == "reference" and arguments.reduce not in (None, "none"):
         raise UsageError(
             f"--reduce {arguments.reduce}: the reference engine has no reductions; leave --reduce out or use --engine compiled"
         )
-    wanted = reductions_named(arguments.reduce or "all")
+    _check_strategy(arguments)
+    reductions, notes = applicable(reductions_named(arguments.reduce or "all"), model, invariants)
     with _progress(quiet=arguments.quiet) as report:
         control = Control(limits, report)
         with _interruptible(control):
-            if arguments.engine == "reference":
-                return ReferenceSearch(model, invariants, control).run(), []
-            from pmmc_check.checker.compiled import CompiledSearch
+            search = _engine(arguments, invariants, control, reductions)
+            if arguments.strategy == "iterative":
+                return *grow(model.config, model.protocol, search), notes + waived
+            return search(model), model, (waived if arguments.engine == "reference" else notes + waived)
 
-            reductions, notes = applicable(wanted, model)
-            threads = arguments.threads or len(os.sched_getaffinity(0))
-            return CompiledSearch(model, invariants, control, reductions, threads).run(), notes
+
+def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, reductions: Any) -> Callable[[Model], Result]:
+    """What searches one model."""
+    if arguments.engine == "reference":
+        from pmmc_check.checker.reference import ReferenceSearch
+
+        return lambda model: ReferenceSearch(model, invariants, control).run()
+    if arguments.strategy == "random":
+        from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
+
+        seed, steps_max = arguments.seed or 1, arguments.walk_steps or STEPS_MAX
+        return lambda model: RandomWalks(model, invariants, control, reductions, seed=seed, steps_max=steps_max).run()
+    from pmmc_check.checker.compiled import CompiledSearch
+
+    threads = arguments.threads or len(os.sched_getaffinity(0))
+    return lambda model: CompiledSearch(model, invariants, control, reductions, threads).run()
+
+
+def _check_strategy(arguments: argparse.Namespace) -> None:
+    if arguments.strategy == "random":
+        if arguments.engine == "reference":
+            raise UsageError("--strategy random: walks need the tables of the compiled engine; leave --engine reference out")
+        if arguments.time_limit is None and arguments.max_states is None:
+            raise UsageError("--strategy random: walks never end by themselves; give --time-limit SECONDS or --max-states N")
+        if arguments.max_depth is not None:
+            raise UsageError(f"--max-depth {arguments.max_depth}: random walks are bounded by --walk-steps; give that instead")
+    elif arguments.seed is not None or arguments.walk_steps is not None:
+        option = "--seed" if arguments.seed is not None else "--walk-steps"
+        raise UsageError(f"{option}: only random walks take it; add --strategy random")
 
 
 def _print(result: Result, model: Model, notes: list[str], form: str) -> None:
@@ -210,6 +267,11 @@ def _interruptible(control: Control) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+def _names(text: str) -> tuple[str, ...]:
+    """Names separated by commas."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+
+
 def _count(text: str) -> int:
     """A whole number from 1."""
     try:
@@ -219,6 +281,14 @@ def _count(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {count}")
     return count
+
+
+def _threads(text: str) -> int:
+    """A whole number from 1 to 256."""
+    threads = _count(text)
+    if threads > _THREADS_MAX:
+        raise argparse.ArgumentTypeError(f"must be at most {_THREADS_MAX}, got {threads}; more threads than cores do not help")
+    return threads
 
 
 def _seconds(text: str) -> float:

@@ -19,6 +19,7 @@ EXIT_HOLDS, EXIT_VIOLATED, EXIT_USAGE, EXIT_INCONCLUSIVE = 0, 1, 2, 3
 
 VERBS = {
     "explore": "check every interleaving of a configuration",
+    "variants": "list the seeded faults, fixes and optimisations that explore --variant takes",
     "validate": "check recorded traces against the protocol",
     "simulate": "write traces of random runs",
     "convert": "convert traces between the DSL and JSON Lines",
@@ -84,7 +85,7 @@ def _run(parser: Parser, parsed: argparse.Namespace) -> int:
         sys.stdout.flush()
         return code
     except PmmcError as error:
-        print(f"pmmc-check {parsed.verb}: {error}", file=sys.stderr)
+        print(f"pmmc-check {parsed.verb}: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_USAGE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,8 +8,8 @@ composed from its parts, so an image is never built:
     tuple, state a random-odd-weighted sum of the parts' digests, seeded by the type's name, then mixed
     frozenset    the sum of the parts' mixed digests, so the order of iteration does not matter
 
-Python's own `hash` is never used. The mixer is the finaliser of SplitMix64 (Steele, Lea, Flood 2014), a bijection.
-"""
+Values that are equal count as the same, whatever their types: `(1,)` and `(True,)`. Python's own `hash` is never
+used. The mixer is the finaliser of SplitMix64 (Steele, Lea, Flood 2014), a bijection."""
 
 from __future__ import annotations
 

@@ -11,13 +11,14 @@ from collections.abc import Hashable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pmmc_check.config import Config
-from pmmc_check.errors import ProtocolError
+from pmmc_check.errors import ProtocolError, UsageError
 from pmmc_check.model.content import Digest
-from pmmc_check.model.network import Inbox, Network, network_named
+from pmmc_check.model.faults import FAULTS_ID, Drop, FaultBudget, FaultStep, Restart, Spend, fault_outcome, fault_steps, spent
+from pmmc_check.model.network import Deliverable, Inbox, Lossy, Network, network_named
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.messages import Message, P2a, Start
-from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System
-from pmmc_check.protocol.values import ROLES, Ballot, ProcessId, commander_id, scout_id
+from pmmc_check.protocol.messages import Decision, Instant, Message, P2a, Start, Stop, show
+from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Role, Send, System
+from pmmc_check.protocol.values import COMMANDER, FAULTS, ROLES, SCOUT, Ballot, ProcessId, commander_id, scout_id
 
 
 class View(NamedTuple):
@@ -46,19 +47,26 @@ class Delivery(NamedTuple):
     message: Message
     outcome: Outcome
     view: View
+    sender: ProcessId | None = None
 
 
 class Step(NamedTuple):
-    """What happened: `message` was delivered to `process`, with this outcome."""
+    """What happened: `message` was delivered to `process`, with this outcome; or a fault step befell it."""
 
     process: ProcessId
     message: Message
     outcome: Outcome
 
 
-RECORDED: tuple[type[Message], ...] = (P2a,)
-"""Kept in the sender's history: C1 and C2 speak of every p2a *ever sent*, and neither an exited commander nor a network
-that forgets still shows it."""
+def recorded_kinds(config: Config) -> tuple[type[Message], ...]:
+    """What is kept in the sender's history.
+
+    C1 and C2 speak of every p2a *ever sent*, and neither an exited commander nor a network that forgets still shows it. Agreement
+    speaks of every decision ever sent: where nothing is lost it is in a replica's inbox or among its
+    decisions, but a lossy network, or a replica that forgets, takes it out of sight.
+    """
+    loses = config.network == Lossy.name or config.crashes > 0
+    return (P2a, Decision) if loses else (P2a,)
 
 
 class Model:
@@ -66,63 +74,88 @@ class Model:
 
     def __init__(self, config: Config, protocol: Protocol = PMMC) -> None:
         self.config = config
-        self.protocol = protocol
+        self.protocol: Protocol = {**protocol, FAULTS: FaultBudget} if config.crashes else protocol
         self.system = config.system()
         self.network: Network = network_named(config.network)
         self.processes = _processes(config, self.system)
         self.index = {process: i for i, process in enumerate(self.processes)}
-        self.roles = {process: _made(protocol[process.role], process, self.system) for process in self.processes}
+        self.roles = {process: _made(self.protocol[process.role], process, self.system) for process in self.processes}
+        self._recorded_kinds = recorded_kinds(config)
         self.content = Digest()
         self._started: dict[tuple[ProcessId, Start], Outcome] = {}
         self._outcomes: dict[tuple[ProcessId, Hashable, Message], tuple[Outcome, ...]] = {}
+        self._check_restarts()
 
     def initial(self) -> State:
         """Every leader has its round-0 scout, every request is in flight (convention 2)."""
         views = [View(Lifecycle.NOT_STARTED, self.network.empty) for _ in self.processes]
-        spawned = (scout_id(Ballot(0, 1)).role, commander_id(Ballot(0, 1), 1).role)
         sent: list[Item] = []
         for process in self.processes:
-            if process.role not in spawned:
+            if process.role not in (SCOUT, COMMANDER):
                 outcome = self.started(process, Start())
                 views[self.index[process]] = View(outcome.state, self.network.empty)
                 sent.extend(self.items(process, outcome.sends))
-        return self.apply(tuple(views), sent)
+        state = self.apply(tuple(views), sent)
+        assert state is not None, "no fault step is taken to reach the initial state"
+        return state
 
     def steps(self, state: State) -> Iterator[tuple[Step, State]]:
         """Every transition from `state`; a delivery that changes nothing is none."""
         for index, process in enumerate(self.processes):
             for delivery in self.deliveries(process, state[index]):
                 after = self.taken(state, index, delivery)
-                if after != state:
+                if after is not None and after != state:
                     yield Step(process, delivery.message, delivery.outcome), after
 
     def deliveries(self, process: ProcessId, view: View) -> Iterator[Delivery]:
-        """Each deliverable message with each of its outcomes, in an order that depends on content only."""
-        deliverable = sorted(self.network.deliverable(view.inbox), key=lambda each: self.content.order(each[0]))
-        for message, inbox in deliverable:
+        """Each deliverable message, and each fault step, with each of its outcomes, in an order that depends on content only."""
+        lost = ((Drop(each.message), each.rest, each.sender) for each in self.network.losses(view.inbox))
+        faults = ((each, view.inbox, None) for each in self.fault_steps(process, view.state))
+        found = [*self.deliverable(view.state, view.inbox), *lost, *faults]
+        for message, inbox, sender in sorted(found, key=lambda each: self.content.order(each[0])):
             for outcome in self.outcomes(process, view.state, message):
                 history = view.history | self.recorded(outcome.sends)
-                yield Delivery(message, outcome, View(outcome.state, inbox, history))
+                yield Delivery(message, outcome, View(outcome.state, inbox, history), sender)
 
-    def taken(self, state: State, index: int, delivery: Delivery) -> State:
-        """The global state after the process number `index` has taken `delivery`."""
+    def deliverable(self, state: Any, inbox: Inbox) -> Iterator[Deliverable]:
+        """What the network may deliver to a process in `state`: nothing while it is down."""
+        return iter(()) if isinstance(state, Crashed) else self.network.deliverable(inbox)
+
+    def fault_steps(self, process: ProcessId, state: Any) -> tuple[FaultStep, ...]:
+        """What may befall a process in `state`, as far as the budget goes."""
+        return fault_steps(self.system, process, state)
+
+    def taken(self, state: State, index: int, delivery: Delivery) -> State | None:
+        """The global state after the process number `index` has taken `delivery`; None when the fault budget refuses it."""
         views = (*state[:index], delivery.view, *state[index + 1 :])
         return self.apply(views, self.items(self.processes[index], delivery.outcome.sends))
 
-    def apply(self, state: State, items: Iterable[Item]) -> State:
-        """The state after all `items` have reached their processes."""
+    def apply(self, state: State, items: Iterable[Item]) -> State | None:
+        """The state after all `items` have reached their processes; None when the fault budget refuses one."""
         views = list(state)
         for item in items:
             index = self.index[item.to]
-            views[index] = self.receive(views[index], item)
+            view = self.receive(views[index], item)
+            if view is None:
+                return None
+            views[index] = view
         return tuple(views)
 
-    def receive(self, view: View, item: Item) -> View:
-        """What an item does to the view of the process that it reaches."""
-        if isinstance(item.message, Start):
-            outcome = self.started(item.to, item.message)
-            return View(outcome.state, view.inbox, view.history | self.recorded(outcome.sends))
-        return view._replace(inbox=self.network.put(view.inbox, item.sender, item.message))
+    def receive(self, view: View, item: Item) -> View | None:
+        """What an item does to the view of the process that it reaches; None when that refuses it."""
+        if not isinstance(item.message, Instant):
+            return view._replace(inbox=self.network.put(view.inbox, item.sender, item.message))
+        outcome = self.happened(item.to, view.state, item.message)
+        return None if outcome is None else View(outcome.state, view.inbox, view.history | self.recorded(outcome.sends))
+
+    def happened(self, process: ProcessId, state: Any, event: Instant) -> Outcome | None:
+        """What an instant message does to a process in `state`; None when it refuses, and with it the whole step."""
+        if isinstance(event, Start):
+            return self.started(process, event)
+        if isinstance(event, Stop):
+            return Outcome(state if isinstance(state, Lifecycle) else Lifecycle.EXITED)
+        budget = spent(state, event) if isinstance(event, Spend) else state
+        return None if budget is None else Outcome(budget)
 
     def items(self, sender: ProcessId, sends: Iterable[Send]) -> tuple[Item, ...]:
         """All that `sends` make reach other processes: what a created process sends at once is part of it."""
@@ -146,6 +179,9 @@ class Model:
         Raises:
             ProtocolError: the step raised, answered twice differently, or returned what is no outcome.
         """
+        if isinstance(message, FaultStep):
+            restarted = self._asked_twice(process, "restart", (state.state,))[0] if isinstance(message, Restart) else None
+            return (fault_outcome(self.roles[process], state, message, self.processes, restarted),)
         if isinstance(state, Lifecycle):
             return (Outcome(state),)
         key = (process, state, message)
@@ -155,8 +191,8 @@ class Model:
         return known
 
     def check_still_pure(self) -> None:
-        """Asks once more for every step of a role that is not the paper's: a step that keeps variables of its own may have
-        answered alike twice and differently later.
+        """Asks once more for every step of a role that is not the paper's: a step that keeps variables of its own may
+        have answered alike twice and differently later.
 
         Raises:
             ProtocolError: some answer is now another.
@@ -180,7 +216,16 @@ class Model:
 
     def recorded(self, sends: Iterable[Send]) -> frozenset[Message]:
         """Those of `sends` that history keeps."""
-        return frozenset(message for _, message in sends if isinstance(message, RECORDED))
+        return frozenset(message for _, message in sends if isinstance(message, self._recorded_kinds))
+
+    def _check_restarts(self) -> None:
+        for role in sorted(self.system.faults.roles):
+            if self.system.faults.may_restart(role) and self.protocol[role].restart is Role.restart:
+                name = self.protocol[role].__name__
+                raise UsageError(
+                    f"--restarts: {name} does not say what a {role} keeps over a restart; "
+                    f"define its restart(state), or take {role} out of --faulty"
+                )
 
 
 def _processes(config: Config, system: System) -> tuple[ProcessId, ...]:
@@ -189,7 +234,8 @@ def _processes(config: Config, system: System) -> tuple[ProcessId, ...]:
     scouts = [scout_id(ballot) for ballot in ballots]
     commanders = [commander_id(ballot, slot) for ballot in ballots for slot in range(1, config.slots + 1)]
     everyone = [*system.clients, *system.replicas, *system.leaders, *system.acceptors, *scouts, *commanders]
-    return tuple(sorted(everyone, key=lambda process: (ROLES.index(process.role), process[1:])))
+    budget = (FAULTS_ID,) if config.crashes else ()
+    return (*sorted(everyone, key=lambda process: (ROLES.index(process.role), process[1:])), *budget)
 
 
 def _made(role: type[Role], process: ProcessId, system: System) -> Role:
@@ -204,7 +250,7 @@ def _called(role: Role, method: str, arguments: tuple[Any, ...], known: dict[Pro
     name = f"{type(role).__name__}.{method} of {role.me}"
     try:
         answer = getattr(role, method)(*arguments)
-        outcomes = (answer,) if method == "start" else tuple(answer)
+        outcomes = (answer,) if method in ("start", "restart") else tuple(answer)
     except Exception as error:
         raise ProtocolError(f"{name} raised {type(error).__name__}: {error} (called with {_shown(arguments)})") from error
     if not outcomes:
@@ -233,4 +279,4 @@ def _check_outcome(name: str, outcome: Any, known: dict[ProcessId, int]) -> None
 
 
 def _shown(arguments: tuple[Any, ...]) -> str:
-    return ", ".join(map(str, arguments))
+    return "; ".join(map(show, arguments))

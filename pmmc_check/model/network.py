@@ -6,13 +6,21 @@ here: the model puts `Message` objects in, the compiled search small integers.""
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.values import ProcessId
 
 Inbox = Any
 """Immutable and hashable; its form is the network's own affair."""
+
+
+class Deliverable(NamedTuple):
+    """A message that may be delivered now, and the inbox that remains; `sender` where the network tells senders apart."""
+
+    message: Any
+    rest: Inbox
+    sender: ProcessId | None = None
 
 
 class Network:
@@ -22,6 +30,8 @@ class Network:
     explanation: str
     may_withhold: bool
     """Whether a message may stay undelivered for ever without holding up others (what the halting reduction needs)."""
+    may_lose: bool = False
+    """Whether a step may lose a message."""
     keeps_delivered: bool
     """Whether an inbox still shows a message after its delivery."""
 
@@ -31,8 +41,20 @@ class Network:
         """The inbox after `message` from `sender` was sent to its owner."""
         raise NotImplementedError
 
-    def deliverable(self, inbox: Inbox) -> Iterator[tuple[Any, Inbox]]:
-        """Each message that may be delivered now, with the inbox that remains."""
+    def deliverable(self, inbox: Inbox) -> Iterator[Deliverable]:
+        """Each message that may be delivered now."""
+        raise NotImplementedError
+
+    def losses(self, inbox: Inbox) -> Iterator[Deliverable]:
+        """Each message that the network may lose now, in a step of its own; none on most networks."""
+        return iter(())
+
+    def ahead_of(self, inbox: Inbox, message: Any, sender: ProcessId | None) -> list[Any]:
+        """The messages that must be delivered before `message` from `sender` can be."""
+        return []
+
+    def mapped(self, inbox: Inbox, change: Callable[[Any], Any]) -> Inbox:
+        """The inbox with `change(message)` in the place of each message; `change` is one to one."""
         raise NotImplementedError
 
     def contents(self, inbox: Inbox) -> Iterator[tuple[Any, Hashable]]:
@@ -57,9 +79,13 @@ class Duplicating(Network):
         """Adds to the set."""
         return inbox if message in inbox else inbox | {message}
 
-    def deliverable(self, inbox: frozenset[Any]) -> Iterator[tuple[Any, Inbox]]:
+    def deliverable(self, inbox: frozenset[Any]) -> Iterator[Deliverable]:
         """Every message, which stays."""
-        return ((message, inbox) for message in inbox)
+        return (Deliverable(message, inbox) for message in inbox)
+
+    def mapped(self, inbox: frozenset[Any], change: Callable[[Any], Any]) -> Inbox:
+        """Element by element."""
+        return frozenset(map(change, inbox))
 
     def contents(self, inbox: frozenset[Any]) -> Iterator[tuple[Any, Hashable]]:
         """A set has no places."""
@@ -87,11 +113,15 @@ class Reliable(Network):
                 return (inbox - {entry}) | {(message, entry[1] + 1)}
         return inbox | {(message, 1)}
 
-    def deliverable(self, inbox: frozenset[tuple[Any, int]]) -> Iterator[tuple[Any, Inbox]]:
+    def deliverable(self, inbox: frozenset[tuple[Any, int]]) -> Iterator[Deliverable]:
         """Every message; one of it is taken out."""
         for message, count in inbox:
             rest = inbox - {(message, count)}
-            yield message, rest | {(message, count - 1)} if count > 1 else rest
+            yield Deliverable(message, rest | {(message, count - 1)} if count > 1 else rest)
+
+    def mapped(self, inbox: frozenset[tuple[Any, int]], change: Callable[[Any], Any]) -> Inbox:
+        """The counts stay."""
+        return frozenset((change(message), count) for message, count in inbox)
 
     def contents(self, inbox: frozenset[tuple[Any, int]]) -> Iterator[tuple[Any, Hashable]]:
         """Each message with its count."""
@@ -103,7 +133,60 @@ class Reliable(Network):
         return inbox - dropped if dropped else inbox
 
 
-NETWORKS: dict[str, Network] = {network.name: network for network in (Duplicating(), Reliable())}
+class Lossy(Reliable):
+    """A multiset that may also lose one message in a step."""
+
+    name = "lossy"
+    may_lose = True
+    explanation = "every message is delivered at most once, in any order, and may be lost"
+
+    def losses(self, inbox: frozenset[tuple[Any, int]]) -> Iterator[Deliverable]:
+        """Any message."""
+        return self.deliverable(inbox)
+
+
+class Fifo(Network):
+    """A queue for each sender, as a set of (sender, messages); only the first of a queue can be delivered."""
+
+    name = "fifo"
+    explanation = "every message is delivered at most once, none is lost, in the order in which one process sent them to another"
+    may_withhold = False
+    keeps_delivered = False
+    empty: Inbox = frozenset()
+
+    def put(self, inbox: frozenset[tuple[ProcessId, tuple[Any, ...]]], sender: ProcessId, message: Any) -> Inbox:
+        """Behind what `sender` sent before."""
+        for entry in inbox:
+            if entry[0] == sender:
+                return (inbox - {entry}) | {(sender, (*entry[1], message))}
+        return inbox | {(sender, (message,))}
+
+    def deliverable(self, inbox: frozenset[tuple[ProcessId, tuple[Any, ...]]]) -> Iterator[Deliverable]:
+        """The first of each queue, sender by sender."""
+        for sender, queue in sorted(inbox, key=lambda entry: entry[0]):
+            rest = inbox - {(sender, queue)}
+            yield Deliverable(queue[0], rest | {(sender, queue[1:])} if len(queue) > 1 else rest, sender)
+
+    def ahead_of(self, inbox: frozenset[tuple[ProcessId, tuple[Any, ...]]], message: Any, sender: ProcessId | None) -> list[Any]:
+        """What is before it in its queue."""
+        queue = dict(inbox)[sender]  # type: ignore[index]
+        return list(queue[: queue.index(message)])
+
+    def contents(self, inbox: frozenset[tuple[ProcessId, tuple[Any, ...]]]) -> Iterator[tuple[Any, Hashable]]:
+        """Each message with its sender and its position in the queue."""
+        return ((message, (sender, position)) for sender, queue in inbox for position, message in enumerate(queue))
+
+    def mapped(self, inbox: frozenset[tuple[ProcessId, tuple[Any, ...]]], change: Callable[[Any], Any]) -> Inbox:
+        """The order stays."""
+        return frozenset((sender, tuple(map(change, queue))) for sender, queue in inbox)
+
+    def without(self, inbox: frozenset[tuple[ProcessId, tuple[Any, ...]]], useless: Callable[[Any], bool]) -> Inbox:
+        """Also from the middle of a queue: delivering a message without effect can hold up others, but never for good."""
+        kept = ((sender, tuple(message for message in queue if not useless(message))) for sender, queue in inbox)
+        return frozenset(entry for entry in kept if entry[1])
+
+
+NETWORKS: dict[str, Network] = {network.name: network for network in (Duplicating(), Reliable(), Lossy(), Fifo())}
 
 
 def network_named(name: str) -> Network:

@@ -9,8 +9,9 @@ from pmmc_check.errors import ProtocolError
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.invariants import Invariant, RelationInvariant, StateInvariant, StepInvariant
 from pmmc_check.properties.observe import Fact, Observed, by_slot, observe
+from pmmc_check.properties.progress import Left, LocalStates, Progress, check_possible, endless, left_to_decide, stuck
 from pmmc_check.protocol.messages import Message
-from pmmc_check.protocol.role import Lifecycle, Outcome
+from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome
 from pmmc_check.protocol.values import ProcessId
 
 
@@ -30,11 +31,16 @@ class Checks:
         self._state = [each for each in invariants if isinstance(each, StateInvariant)]
         self._step = [each for each in invariants if isinstance(each, StepInvariant)]
         self._relation = [each for each in invariants if isinstance(each, RelationInvariant)]
-        self.observed_kinds: frozenset[str] = frozenset().union(*(each.observes for each in self._relation))
+        self.progress = next((each for each in invariants if isinstance(each, Progress)), None)
+        observing = [each.observes for each in self._relation] + [each.observes for each in (self.progress,) if each]
+        self.observed_kinds: frozenset[str] = frozenset().union(*observing)
+        if self.progress:
+            network = model.network
+            check_possible(network.name, network.keeps_delivered, network.may_lose, model.config.crashes)
 
     def of_local_state(self, process: ProcessId, state: Any) -> Violated | None:
-        """Checks one local state."""
-        if isinstance(state, Lifecycle):
+        """Checks one local state; that of a process which is down was checked before it crashed."""
+        if isinstance(state, Lifecycle | Crashed):
             return None
         for each in self._state:
             if process.role in each.roles and (how := self._guarded(each, process, each.check, process, state)):
@@ -42,9 +48,11 @@ class Checks:
         return None
 
     def of_local_step(self, process: ProcessId, before: Any, message: Message, outcome: Outcome) -> Violated | None:
-        """Checks one local step."""
-        if isinstance(before, Lifecycle):
+        """Checks one local step; a restart is a step from the state before the crash."""
+        if isinstance(before, Lifecycle) or isinstance(outcome.state, Crashed):
             return None
+        if isinstance(before, Crashed):
+            before = before.state
         for each in self._step:
             if process.role in each.roles and (how := self._guarded(each, process, each.check, process, before, message, outcome)):
                 return Violated(each.name, how)
@@ -77,6 +85,42 @@ class Checks:
             if violated := self.of_facts(observed):
                 return violated
         return None
+
+    def left(self, states: LocalStates, facts: Iterable[Fact]) -> Left | None:
+        """What Progress still asks to be decided."""
+        return left_to_decide(self.model.system, states, facts)
+
+    def of_end(self, states: LocalStates, facts: Iterable[Fact]) -> Violated | None:
+        """Checks a state in which nothing can move."""
+        left = self.left(states, facts) if self.progress else None
+        return Violated("Progress", stuck(self.model.system, states, left)) if left else None
+
+    def of_global_end(self, state: State) -> Violated | None:
+        """The same, of a global state."""
+        return self.of_end(*self._seen(state))
+
+    def of_cycle(self, states: LocalStates, facts: Iterable[Fact], steps: int) -> Violated:
+        """Says of a cycle that something is left to decide on it."""
+        left = self.left(states, facts)
+        assert left is not None, "only states in which something is left are searched for a cycle"
+        return Violated("Progress", endless(left, steps))
+
+    def left_in(self, state: State) -> Left | None:
+        """What Progress still asks to be decided in a global state."""
+        return self.left(*self._seen(state))
+
+    def of_global_cycle(self, state: State, steps: int) -> Violated:
+        """As `of_cycle`, of a global state."""
+        return self.of_cycle(*self._seen(state), steps)
+
+    def _seen(self, state: State) -> tuple[dict[ProcessId, Any], frozenset[Fact]]:
+        states: dict[ProcessId, Any] = {}
+        facts: set[Fact] = set()
+        for process, view in zip(self.model.processes, state, strict=True):
+            states[process] = view.state
+            inbox = (message for message, _ in self.model.network.contents(view.inbox))
+            facts |= self.facts(process, view.state, inbox, view.history)
+        return states, frozenset(facts)
 
     def of_step(self, before: State, step: Step) -> Violated | None:
         """Checks a global step: it is one process's own."""

@@ -17,6 +17,7 @@ from typing import Any
 
 from pmmc_check.errors import UsageError
 from pmmc_check.properties.observe import ACCEPTED, DECIDED, PROPOSED, Fact, Observed
+from pmmc_check.properties.progress import Progress
 from pmmc_check.protocol.messages import Message, Propose
 from pmmc_check.protocol.role import Lifecycle, Outcome, System
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, Command, ProcessId, Reconfigure, is_majority
@@ -55,7 +56,7 @@ class RelationInvariant:
     check: Callable[[System, Observed], Broken]
 
 
-Invariant = StateInvariant | StepInvariant | RelationInvariant
+Invariant = StateInvariant | StepInvariant | RelationInvariant | Progress
 
 
 def agreement(system: System, observed: Observed) -> Broken:
@@ -175,7 +176,7 @@ def _chosen_stays(system: System, observed: Observed, kind: str, verb: str) -> B
     accepted = list(_all(observed, ACCEPTED))
     later = sorted(_all(observed, kind), reverse=True)
     for chosen in sorted(set(accepted)):
-        if not is_majority(accepted.count(chosen), len(system.acceptors)):
+        if not is_majority(accepted.count(chosen), len(system.acceptors_of(chosen.ballot.leader))):
             continue
         for fact in later:
             if fact.ballot > chosen.ballot and fact.command != chosen.command:
@@ -233,15 +234,21 @@ INVARIANTS: dict[str, Invariant] = {
 """All invariants, in the order in which reports list them and in which a tie between violations is broken."""
 
 
-def invariants_named(names: Collection[str]) -> Sequence[Invariant]:
-    """The named invariants in the standard order; all of them when `names` is empty.
+PROPERTIES: dict[str, Invariant] = {**INVARIANTS, "Progress": Progress()}
+"""What can be asked for by name. Progress is checked only when it is: it needs a network without loss, and costs reductions."""
+
+
+def invariants_named(names: Collection[str], without: Collection[str] = ()) -> Sequence[Invariant]:
+    """The named invariants in the standard order; when `names` is empty, all but Progress and those in `without`.
 
     Raises:
         UsageError: a name is unknown.
     """
-    known = {name.lower() for name in INVARIANTS}
+    known = {name.lower() for name in PROPERTIES}
     wanted = {name.lower() for name in names}
     for name in names:
         if name.lower() not in known:
-            raise UsageError(f"--invariant {name}: no such invariant; choose from {', '.join(INVARIANTS)}")
-    return [each for each in INVARIANTS.values() if not wanted or each.name.lower() in wanted]
+            raise UsageError(f"--invariant {name}: no such invariant; choose from {', '.join(PROPERTIES)}")
+    if not wanted:
+        return [each for each in INVARIANTS.values() if each.name not in without]
+    return [each for each in PROPERTIES.values() if each.name.lower() in wanted]

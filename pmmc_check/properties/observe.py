@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from pmmc_check.protocol.messages import Decision, Message, P2a
-from pmmc_check.protocol.role import Lifecycle
+from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, REPLICA, Ballot, Command, ProcessId
 
 ACCEPTED, PROPOSED, DECIDED = "accepted", "p2a sent", "decided"
@@ -29,13 +29,19 @@ Observed = dict[ProcessId, frozenset[Fact]]
 
 
 def observe(process: ProcessId, state: Any, inbox: Iterable[Message], history: Iterable[Message]) -> frozenset[Fact]:
-    """All facts that a view shows. Only a replica's inbox is looked at: a decision counts from the moment it is sent."""
+    """All facts that a view shows, also of a process that is down.
+
+    Only a replica's inbox is looked at: a decision counts from the moment it is sent."""
+    if isinstance(state, Crashed):
+        state = state.state
     facts = {Fact(PROPOSED, each.slot, each.ballot, each.command) for each in history if isinstance(each, P2a)}
+    facts.update(Fact(DECIDED, each.slot, BOTTOM, each.command) for each in history if isinstance(each, Decision))
     if process.role == REPLICA:
         facts.update(Fact(DECIDED, each.slot, BOTTOM, each.command) for each in inbox if isinstance(each, Decision))
     if not isinstance(state, Lifecycle):
         if process.role == ACCEPTOR:
-            facts.update(Fact(ACCEPTED, slot, ballot, command) for ballot, slot, command in state.accepted)
+            ever = getattr(state, "ever", state.accepted)  # the ghost variable of acceptors that forget on purpose
+            facts.update(Fact(ACCEPTED, slot, ballot, command) for ballot, slot, command in ever)
         if process.role == REPLICA:
             facts.update(Fact(DECIDED, slot, BOTTOM, command) for slot, command in state.decisions)
     return frozenset(facts)

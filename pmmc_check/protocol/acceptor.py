@@ -48,6 +48,10 @@ class Acceptor(Role):
             after = replace(state, accepted=state.accepted | {PValue(message.ballot, message.slot, message.command)})
         return Outcome(after, (self.p2b(after, message),))
 
+    def restart(self, state: AcceptorState) -> Outcome:
+        """Ballot and accepted are durable: a promise or an acceptance was written before it was answered."""
+        return Outcome(state)
+
     def p1b(self, state: AcceptorState, asked: Ballot) -> Send:
         """The answer to the scout of ballot `asked`."""
         return Send(scout_id(asked), P1b(self.me, state.ballot, state.accepted))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pmmc_check.protocol.messages import Decision, Message, P2a, P2b, Preempted
-from pmmc_check.protocol.role import Lifecycle, Outcome, Outcomes, Role, Send, broadcast
+from pmmc_check.protocol.role import Lifecycle, Outcome, Outcomes, Role, Send, System, broadcast
 from pmmc_check.protocol.values import COMMANDER, Ballot, Command, ProcessId, is_majority, leader_id
 
 
@@ -24,33 +24,47 @@ class Commander(Role):
     role = COMMANDER
     symmetric = True
 
+    def __init__(self, me: ProcessId, system: System) -> None:
+        super().__init__(me, system)
+        self.acceptors = system.acceptors_of(me.number)
+        self.ballot = me.ballot
+        self.leader = leader_id(me.ballot)
+
     def start(self, command: Command | None = None) -> Outcome:
         """Asks every acceptor to accept `(b, s, command)`."""
         assert command is not None, "a commander is created with a command"
-        proposal = P2a(self.me.ballot, self.me.slot, command)
-        return Outcome(CommanderState(command, frozenset(self.system.acceptors)), broadcast(self.system.acceptors, proposal))
+        proposal = P2a(self.ballot, self.me.slot, command)
+        return Outcome(CommanderState(command, frozenset(self.acceptors)), broadcast(self.acceptors, proposal))
 
     def step(self, state: CommanderState, message: Message) -> Outcomes:
         """`p2b(a, b')`: counts an acceptance of its own ballot, exits on any other."""
         if not isinstance(message, P2b):
             return [Outcome(state)]
-        if message.ballot != self.me.ballot:
+        if message.ballot != self.ballot:
             return [Outcome(Lifecycle.EXITED, self.preempted(message.ballot))]
         waitfor = state.waitfor - {message.acceptor}
-        if is_majority(len(self.system.acceptors) - len(waitfor), len(self.system.acceptors)):
-            return [Outcome(Lifecycle.EXITED, broadcast(self.system.replicas, Decision(self.me.slot, state.command)))]
+        if self.enough(len(self.acceptors) - len(waitfor)):
+            return [Outcome(Lifecycle.EXITED, self.decide(state.command))]
         return [Outcome(replace(state, waitfor=waitfor))]
+
+    def decide(self, command: Command) -> tuple[Send, ...]:
+        """Tells every replica."""
+        return broadcast(self.system.replicas, Decision(self.me.slot, command))
+
+    def enough(self, answers: int) -> bool:
+        """Whether so many acceptors are a majority."""
+        return is_majority(answers, len(self.acceptors))
 
     def preempted(self, ballot: Ballot) -> tuple[Send, ...]:
         """Tells the leader of the ballot that was met, even when it is lower: the paper's "stuck slot"."""
-        return (Send(leader_id(self.me.ballot), Preempted(ballot)),)
+        return (Send(self.leader, Preempted(ballot)),)
 
     def ignores(self, state: CommanderState, message: Message) -> bool:
         """A second acceptance of one acceptor: waitfor only shrinks."""
-        return isinstance(message, P2b) and message.ballot == self.me.ballot and message.acceptor not in state.waitfor
+        return isinstance(message, P2b) and message.ballot == self.ballot and message.acceptor not in state.waitfor
 
     def only_halts(self, state: CommanderState | None, message: Message, sender: ProcessId | None) -> Sequence[Send] | None:
         """An answer with another ballot ends the commander, whatever its state."""
-        if isinstance(message, P2b) and message.ballot != self.me.ballot:
+        if isinstance(message, P2b) and message.ballot != self.ballot:
             return self.preempted(message.ballot)
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pmmc_check.protocol.messages import Adopted, Message, Preempted, Propose, Start
@@ -13,6 +13,7 @@ from pmmc_check.protocol.values import (
     Command,
     ProcessId,
     Proposals,
+    PValue,
     SlotCommand,
     commander_id,
     pmax,
@@ -39,10 +40,11 @@ class Leader(Role):
 
     role = LEADER
     symmetric = True
+    starts_once = True
 
     def start(self, command: Command | None = None) -> Outcome:
         """Tries round 0."""
-        ballot = Ballot(0, self.me.number)
+        ballot = self.own_ballot(0)
         return Outcome(LeaderState(ballot), self.spawn_scout(ballot))
 
     def step(self, state: LeaderState, message: Message) -> Outcomes:
@@ -67,11 +69,14 @@ class Leader(Role):
         """`adopted(b, pvals)`: its own proposals give way to what may already be decided."""
         if message.ballot != state.ballot or state.active:
             return [Outcome(state)]
-        merged = [update(state.proposals, highest) for highest in pmax(message.pvalues)]
         return [
             Outcome(replace(state, active=True, proposals=proposals), self.spawn_commanders(state.ballot, proposals))
-            for proposals in merged
+            for proposals in self.merge(state.proposals, message.pvalues)
         ]
+
+    def merge(self, proposals: Proposals, pvalues: frozenset[PValue]) -> Iterable[Proposals]:
+        """`proposals ◁ pmax(pvalues)`; one result, unless a faulty role has made pmax ambiguous."""
+        return [update(proposals, highest) for highest in pmax(pvalues)]
 
     def preempted(self, state: LeaderState, message: Preempted) -> Outcome:
         """`preempted(b')`: moves above b', or retires where the model's bound has no round left."""
@@ -79,8 +84,22 @@ class Leader(Role):
             return Outcome(state)
         if not self.system.round_exists(message.ballot.round + 1):
             return Outcome(Lifecycle.EXITED)
-        ballot = Ballot(message.ballot.round + 1, self.me.number)
+        ballot = self.own_ballot(message.ballot.round + 1)
         return Outcome(replace(state, active=False, ballot=ballot), self.spawn_scout(ballot))
+
+    def restart(self, state: LeaderState) -> Outcome:
+        """Only the round is durable: it goes on with one that it never used, or retires where the bound leaves none.
+
+        Its proposals, its scouts and its commanders are gone.
+        """
+        if not self.system.round_exists(state.ballot.round + 1):
+            return Outcome(Lifecycle.EXITED)
+        ballot = self.own_ballot(state.ballot.round + 1)
+        return Outcome(replace(self.start().state, ballot=ballot), self.spawn_scout(ballot))
+
+    def own_ballot(self, round_number: int) -> Ballot:
+        """Its ballot of a round, which no other leader has."""
+        return Ballot(round_number, self.me.number)
 
     def spawn_scout(self, ballot: Ballot) -> tuple[Send, ...]:
         """Creates Scout(ballot)."""
@@ -91,9 +110,9 @@ class Leader(Role):
         return tuple(Send(commander_id(ballot, slot), Start(command)) for slot, command in sorted(proposals))
 
     def ignores(self, state: LeaderState, message: Message) -> bool:
-        """Its ballot only grows, and a slot that has a proposal keeps one."""
+        """Its ballot only grows, and a slot that has a proposal keeps one, unless a restart can lose it."""
         if isinstance(message, Propose):
-            return state.proposes_for(message.slot)
+            return state.proposes_for(message.slot) and not self.system.faults.may_restart(self.role)
         if isinstance(message, Adopted):
             return message.ballot < state.ballot or (message.ballot == state.ballot and state.active)
         return isinstance(message, Preempted) and message.ballot <= state.ballot

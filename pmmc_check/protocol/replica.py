@@ -40,7 +40,7 @@ class Replica(Role):
 
     def start(self, command: Command | None = None) -> Outcome:
         """Nothing proposed, nothing decided; the leaders of the initial configuration."""
-        return Outcome(ReplicaState(self.system.leaders, self.system.application.initial()))
+        return Outcome(ReplicaState(self.system.initial_leaders, self.system.application.initial()))
 
     def step(self, state: ReplicaState, message: Message) -> Outcomes:
         """`request(c)` or `decision(s, c)`, then `propose()`."""
@@ -52,6 +52,16 @@ class Replica(Role):
                 proposed for performed in self.perform_decided(decided, ()) for proposed in self.propose(performed.state, performed.sends)
             )
         return [Outcome(state)]
+
+    def restart(self, state: ReplicaState) -> Outcome:
+        """Decisions are durable; all else is computed from them: what was performed, and hence slot_out.
+
+        Requests and proposals are gone. slot_in begins again at 1, so that `propose()` passes over the decided slots and takes
+        their reconfigurations over once more; for an undecided slot it may propose another command than before the
+        crash, as another replica might. Responses are not sent a second time.
+        """
+        fresh = replace(self.start().state, decisions=state.decisions)
+        return Outcome(next(self.perform_decided(fresh, ())).state)
 
     def perform_decided(self, state: ReplicaState, sends: tuple[Send, ...]) -> Iterator[Outcome]:
         """While some `(slot_out, c')` is decided: take back a losing proposal for slot_out and perform c'."""
@@ -71,10 +81,14 @@ class Replica(Role):
     def perform(self, state: ReplicaState, command: Command) -> Outcome:
         """Applies `command` unless it was performed before or is a reconfiguration; always advances slot_out."""
         advanced = replace(state, slot_out=state.slot_out + 1)
-        if state.performed(command) or isinstance(command.operation, Reconfigure):
+        if self.repeated(state, command) or isinstance(command.operation, Reconfigure):
             return Outcome(advanced)
         application, result = self.system.application.apply(state.application, command)
         return Outcome(replace(advanced, application=application), (Send(command.client, Response(command.cid, result)),))
+
+    def repeated(self, state: ReplicaState, command: Command) -> bool:
+        """Whether `command` was already decided in some slot below slot_out."""
+        return state.performed(command)
 
     def propose(self, state: ReplicaState, sends: tuple[Send, ...]) -> Iterator[Outcome]:
         """Moves requests to proposals while the window is open; **any** request may be picked, so one outcome for each."""

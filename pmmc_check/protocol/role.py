@@ -31,9 +31,37 @@ class Lifecycle(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Crashed:
+    """The state of a process that is down: what it was in. What of it a restart brings back is said by `Role.restart`."""
+
+    state: Any
+
+
+class Configuration(NamedTuple):
+    """The leaders that decide a range of slots, and the acceptors that these leaders use."""
+
+    leaders: tuple[ProcessId, ...]
+    acceptors: tuple[ProcessId, ...]
+
+
+class Faults(NamedTuple):
+    """How many crashes and restarts a run may have, and of which roles."""
+
+    crashes: int = 0
+    restarts: int = 0
+    roles: frozenset[str] = frozenset()
+
+    def may_restart(self, role: str) -> bool:
+        """Whether a process of `role` may lose its state and go on."""
+        return self.crashes > 0 and self.restarts > 0 and role in self.roles
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """Who takes part, and the bounds; the same for every process.
 
+    `configurations` are those that reconfiguration commands lead through, the initial one first; empty stands for a
+    single one of all leaders and acceptors.
     `slots` and `rounds` bound `propose()` and the ballots for model checking (conventions 3 of the protocol page);
     None means unbounded. `window` is the paper's WINDOW.
     """
@@ -47,6 +75,20 @@ class System:
     slots: int | None = None
     rounds: int | None = None
     application: Application = field(default_factory=CommandLog)
+    configurations: tuple[Configuration, ...] = ()
+    faults: Faults = field(default_factory=Faults)
+
+    @property
+    def initial_leaders(self) -> tuple[ProcessId, ...]:
+        """The leaders that replicas begin with."""
+        return self.configurations[0].leaders if self.configurations else self.leaders
+
+    def acceptors_of(self, leader: int) -> tuple[ProcessId, ...]:
+        """The acceptors that leader number `leader`, with its scouts and commanders, uses."""
+        for configuration in self.configurations:
+            if any(each.number == leader for each in configuration.leaders):
+                return configuration.acceptors
+        return self.configurations[0].acceptors if self.configurations else self.acceptors
 
     def round_exists(self, round_number: int) -> bool:
         """Whether ballots of this round are within the bound."""
@@ -88,6 +130,9 @@ class Role:
     symmetric: bool = False
     """Claim: the step treats acceptors, replicas and commands alike, never by number."""
 
+    starts_once: bool = False
+    """Claim: what this process creates has never been created before, so that a process which has exited stays so."""
+
     def __init__(self, me: ProcessId, system: System) -> None:
         self.me = me
         self.system = system
@@ -99,6 +144,13 @@ class Role:
     def step(self, state: Any, message: Message) -> Outcomes:
         """All outcomes of delivering `message` in `state`: one, but for the choices that the paper leaves open."""
         raise NotImplementedError(f"{type(self).__name__} does not define step()")
+
+    def restart(self, state: Any) -> Outcome | None:
+        """What the process is and sends when it comes back after a crash in `state`.
+
+        This is the one place that says what a role keeps over a restart. None: a process of this role cannot restart.
+        """
+        return None
 
     def ignores(self, state: Any, message: Message) -> bool:
         """Claim: in `state`, and in every state that can follow it, delivering `message` changes and sends nothing."""
@@ -115,7 +167,7 @@ class Role:
         return None
 
 
-CLAIMS = ("ignores", "only_halts", "symmetric")
+CLAIMS = ("ignores", "only_halts", "symmetric", "starts_once")
 
 
 def states_claim(role_class: type[Role], claim: str) -> bool:

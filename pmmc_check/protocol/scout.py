@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pmmc_check.protocol.messages import Adopted, Message, P1a, P1b, Preempted
-from pmmc_check.protocol.role import Lifecycle, Outcome, Outcomes, Role, Send, broadcast
+from pmmc_check.protocol.role import Lifecycle, Outcome, Outcomes, Role, Send, System, broadcast
 from pmmc_check.protocol.values import SCOUT, Ballot, Command, ProcessId, PValue, is_majority, leader_id
 
 
@@ -24,37 +24,51 @@ class Scout(Role):
     role = SCOUT
     symmetric = True
 
+    def __init__(self, me: ProcessId, system: System) -> None:
+        super().__init__(me, system)
+        self.acceptors = system.acceptors_of(me.number)
+        self.ballot = me.ballot
+        self.leader = leader_id(me.ballot)
+
     def start(self, command: Command | None = None) -> Outcome:
         """Asks every acceptor to promise its ballot."""
-        return Outcome(ScoutState(frozenset(self.system.acceptors)), broadcast(self.system.acceptors, P1a(self.me.ballot)))
+        return Outcome(ScoutState(frozenset(self.acceptors)), broadcast(self.acceptors, P1a(self.ballot)))
 
     def step(self, state: ScoutState, message: Message) -> Outcomes:
         """`p1b(a, b', r)`: counts a promise of its own ballot, exits on any other."""
         if not isinstance(message, P1b):
             return [Outcome(state)]
-        if message.ballot != self.me.ballot:
+        if message.ballot != self.ballot:
             return [Outcome(Lifecycle.EXITED, self.preempted(message.ballot))]
-        pvalues = state.pvalues | message.accepted
+        pvalues = self.collect(state, message)
         waitfor = state.waitfor - {message.acceptor}
-        if is_majority(len(self.system.acceptors) - len(waitfor), len(self.system.acceptors)):
-            return [Outcome(Lifecycle.EXITED, (Send(leader_id(self.me.ballot), Adopted(self.me.ballot, pvalues)),))]
+        if self.enough(len(self.acceptors) - len(waitfor)):
+            return [Outcome(Lifecycle.EXITED, (Send(self.leader, Adopted(self.ballot, pvalues)),))]
         return [Outcome(ScoutState(waitfor, pvalues))]
+
+    def collect(self, state: ScoutState, message: P1b) -> frozenset[PValue]:
+        """All pvalues that the answers so far have brought."""
+        return state.pvalues | message.accepted
+
+    def enough(self, answers: int) -> bool:
+        """Whether so many acceptors are a majority."""
+        return is_majority(answers, len(self.acceptors))
 
     def preempted(self, ballot: Ballot) -> tuple[Send, ...]:
         """Tells the leader of the ballot that was met."""
-        return (Send(leader_id(self.me.ballot), Preempted(ballot)),)
+        return (Send(self.leader, Preempted(ballot)),)
 
     def ignores(self, state: ScoutState, message: Message) -> bool:
         """A second answer of one acceptor that brings nothing new: pvalues only grow, waitfor only shrinks."""
         return (
             isinstance(message, P1b)
-            and message.ballot == self.me.ballot
+            and message.ballot == self.ballot
             and message.acceptor not in state.waitfor
             and message.accepted <= state.pvalues
         )
 
     def only_halts(self, state: ScoutState | None, message: Message, sender: ProcessId | None) -> Sequence[Send] | None:
         """An answer with another ballot ends the scout, whatever its state."""
-        if isinstance(message, P1b) and message.ballot != self.me.ballot:
+        if isinstance(message, P1b) and message.ballot != self.ballot:
             return self.preempted(message.ballot)
         return None

@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 CLIENT, REPLICA, LEADER, ACCEPTOR, SCOUT, COMMANDER = "client", "replica", "leader", "acceptor", "scout", "commander"
+FAULTS = "faults"
+"""No role of the protocol: the model's own process, which holds the budget of crashes and restarts."""
 ROLES = (CLIENT, REPLICA, LEADER, SCOUT, COMMANDER, ACCEPTOR)
 """The six roles, in the order in which reports list them."""
 
-_LETTER = {CLIENT: "C", REPLICA: "R", LEADER: "L", ACCEPTOR: "A"}
+_LETTER = {CLIENT: "C", REPLICA: "R", LEADER: "L", ACCEPTOR: "A", FAULTS: "F"}
 
 
 class Ballot(NamedTuple):
@@ -71,7 +73,10 @@ def leader_id(ballot: Ballot) -> ProcessId:
 
 
 class Reconfigure(NamedTuple):
-    """The operation of a command that replaces the leaders, WINDOW slots later (section 2.1 of the paper)."""
+    """The operation of a command that replaces the leaders, WINDOW slots later (section 2.1 of the paper).
+
+    Each leader belongs to one set of acceptors, so the acceptors change with the leaders.
+    """
 
     leaders: tuple[ProcessId, ...]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from pmmc_check.checker.result import Result, Violation
@@ -13,7 +14,7 @@ from pmmc_check.report.coverage import coverage
 
 def as_json(result: Result, model: Model) -> dict[str, Any]:
     """`result` as plain dictionaries and lists."""
-    return {
+    answer = {
         "verdict": result.verdict,
         "config": result.config.as_dict(),
         "engine": result.engine,
@@ -30,6 +31,11 @@ def as_json(result: Result, model: Model) -> dict[str, Any]:
         "violation": violation_as_json(result.violation, model) if result.violation else None,
         "limit": result.limit,
     }
+    if result.walks is not None:
+        answer["walks"] = asdict(result.walks)
+    if result.smaller_completed is not None:
+        answer["smaller_completed"] = result.smaller_completed
+    return answer
 
 
 def violation_as_json(violation: Violation, model: Model) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from pmmc_check.checker.result import HOLDS, VIOLATED, Action, Result, TraceStep, Violation
+from pmmc_check.config import Config
 from pmmc_check.model.model import Model, State
 from pmmc_check.model.network import network_named
-from pmmc_check.protocol.messages import Start
+from pmmc_check.protocol.messages import Instant
 from pmmc_check.protocol.role import Send
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, REPLICA, SCOUT
 from pmmc_check.report.changes import changes
@@ -23,7 +24,7 @@ def as_text(result: Result, model: Model, notes: Sequence[str] = (), width: int 
     """The whole report; `notes` are sentences about reductions that were switched off."""
     lines = [_headline(result), ""]
     if result.violation:
-        lines += [*counterexample(result.violation, model, width), ""]
+        lines += [*counterexample(result.violation, model, width, walked=result.walks is not None), ""]
     lines += [_field(label, text, width) for label, text in _facts(result, notes)]
     return "\n".join(lines) + "\n"
 
@@ -44,13 +45,27 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     )
     rounds = f"ballot rounds 0 to {config.rounds - 1} (a leader that needs a higher round retires)"
     yield "bounds", f"slots 1 to {config.slots}, {rounds}, WINDOW {config.window}; nothing is said of larger configurations"
+    if config.reconfigurations:
+        yield "", _reconfigurations(config)
     yield "network", f"{config.network}: {network_named(config.network).explanation}"
-    yield "faults", "no process crashes"
+    yield "faults", _faults(config)
     symmetry = f" (states that differ by one of {result.symmetry_order} renamings count once)" if "symmetry" in result.reductions else ""
     yield "reductions", (", ".join(result.reductions) or "none") + symmetry
     for note in notes:
         yield "", note
     yield "engine", result.engine
+    if result.walks:
+        walks = result.walks
+        per_second = walks.count / max(result.seconds, 1e-9)
+        yield (
+            "walks",
+            (
+                f"{walks.count:,} random walks of at most {walks.steps_max} moves from seed {walks.seed}, {per_second:,.0f} a second, "
+                f"{walks.mean_depth:.0f} states on average, {result.depth} at most; such walks prove nothing"
+            ),
+        )
+    if result.smaller_completed:
+        yield "before", f"{result.smaller_completed} smaller configurations were checked to the end, and hold"
     yield (
         "states",
         (
@@ -60,12 +75,25 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     )
     rate = result.generated_states / max(result.seconds, 1e-9)
     yield "time", f"{result.seconds:.2f} s, {rate:,.0f} states generated a second, peak memory {result.peak_memory_bytes / 2**20:,.0f} MiB"
-    if result.engine == "compiled":
+    if result.engine == "compiled" and not result.walks:
         yield "collisions", f"a state was missed by a fingerprint collision with probability {result.collision_probability:.1e}"
     yield from _coverage(result)
     yield "invariants", _verdicts(result)
     if result.violation and result.limit:
         yield "limit", f"{result.limit}: there may be a shorter counterexample"
+
+
+def _faults(config: Config) -> str:
+    if not config.crashes:
+        return "no process crashes"
+    restarts = f"{config.restarts} restart{'s' * (config.restarts != 1)}" if config.restarts else "no restart"
+    roles = " or ".join(config.faulty)
+    return f"at most {config.crashes} crash{'es' * (config.crashes != 1)} and {restarts} in a run, of any {roles}"
+
+
+def _reconfigurations(config: Config) -> str:
+    changes = (f"{each} = {each.operation}" for each in config.system().commands[config.commands :])
+    return f"{config.sets} sets of so many leaders and acceptors, and {', '.join(changes)}, to change between them"
 
 
 def _verdicts(result: Result) -> str:
@@ -102,7 +130,7 @@ def _field(label: str, text: str, width: int) -> str:
     return textwrap.fill(text, width, initial_indent=f"{label:<{_LABEL}}", subsequent_indent=indent, break_on_hyphens=False)
 
 
-def counterexample(violation: Violation, model: Model, width: int = WIDTH) -> list[str]:
+def counterexample(violation: Violation, model: Model, width: int = WIDTH, *, walked: bool = False) -> list[str]:
     """A table: one row a step, one column a role, in each cell what changed there."""
     rows = [[str(index), f"{step.step.message} → {step.step.process}", *cells] for index, step, cells in _rows(violation, model)]
     used = [k for k in range(2, 2 + len(_COLUMNS)) if any(row[k] for row in rows)]
@@ -111,7 +139,8 @@ def counterexample(violation: Violation, model: Model, width: int = WIDTH) -> li
     number = max(2, len(str(len(rows))))
     each = max(16, (width - number) // max(1, len(keep) - 1) - 2)
     widths = [number] + [each] * (len(keep) - 1)
-    table = [f"A shortest run that breaks it, of {len(rows)} steps from the initial state:", ""]
+    how_short = "A run that breaks it, from which no step can be left out," if walked else "A shortest run that breaks it,"
+    table = [f"{how_short} of {len(rows)} steps from the initial state:", ""]
     table += _cells([header[k] for k in keep], widths)
     table.append("  ".join("-" * each for each in widths))
     for row in rows:
@@ -139,7 +168,7 @@ def _cell(role: str, model: Model, before: State, step: TraceStep) -> str:
 
 def _sent(sends: Sequence[Send]) -> str:
     """Each message once, however many processes it goes to."""
-    return " ".join(dict.fromkeys(str(message) for _, message in sends if not isinstance(message, Start)))
+    return " ".join(dict.fromkeys(str(message) for _, message in sends if not isinstance(message, Instant)))
 
 
 def _cells(texts: Sequence[str], widths: Sequence[int]) -> list[str]:

@@ -1,6 +1,6 @@
 """Inboxes for the search: what is on its way to one process, as immutable values with their senders.
 
-Unordered networks are those of the model (`model.network`), holding `Packet`s. `Pairwise` keeps the order between each pair of
+They mean what the networks of the model mean, in all combinations: `Unordered` is a set or a multiset, `Pairwise` keeps the order between each pair of
 processes; with loss it skips, with duplication it may repeat the last.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from pmmc_check.model.network import Duplicating, Reliable
 from pmmc_check.protocol.values import ProcessId
 from pmmc_check.trace.events import Header
 
@@ -27,6 +26,32 @@ class Wires(Protocol):
 
     def deliverable(self, inbox: Any) -> Iterator[tuple[Any, Any]]:
         """Each packet that may be delivered, with the inbox that remains."""
+
+
+class Unordered:
+    """An inbox is a set of (packet, copies); with duplication the number does not matter and stays 1."""
+
+    empty: Any = frozenset()
+
+    def __init__(self, duplicates: bool) -> None:
+        self.duplicates = duplicates
+
+    def put(self, inbox: frozenset[Any], sender: ProcessId, message: Any) -> Any:
+        """One more of it."""
+        for entry in inbox:
+            if entry[0] == message:
+                return inbox if self.duplicates else (inbox - {entry}) | {(message, entry[1] + 1)}
+        return inbox | {(message, 1)}
+
+    def deliverable(self, inbox: frozenset[Any]) -> Iterator[tuple[Any, Any]]:
+        """Any of them; a copy is used up unless the network duplicates."""
+        for entry in inbox:
+            packet, copies = entry
+            if self.duplicates:
+                yield packet, inbox
+            else:
+                rest = inbox - {entry}
+                yield packet, rest | {(packet, copies - 1)} if copies > 1 else rest
 
 
 class Pairwise:
@@ -60,4 +85,4 @@ def wires(header: Header) -> Wires:
     """For a trace's network assumptions."""
     if header.ordered:
         return Pairwise(header.loses, header.duplicates)
-    return Duplicating() if header.duplicates else Reliable()
+    return Unordered(header.duplicates)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from pmmc_check.protocol.variants import VARIANTS, protocol_with
+from pmmc_check.protocol.variants import protocol_with
 from pmmc_check.trace.events import NOTHING
 from pmmc_check.trace.facts import Facts
 from pmmc_check.trace.process import system_of
@@ -61,7 +61,7 @@ def test_a_thousand_thinned_logs() -> None:
     assert answers[ACCEPTED] > 850
 
 
-@pytest.mark.parametrize("name", sorted(VARIANTS))
+@pytest.mark.parametrize("name", ["accept-lower-ballot", "ignore-pmax", "scout-half", "commander-any-ballot", "perform-twice"])
 def test_runs_of_a_faulty_protocol_are_caught(name: str) -> None:
     caught = 0
     for seed in range(20):

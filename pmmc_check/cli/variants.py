@@ -1,0 +1,50 @@
+"""`pmmc-check variants`: lists the built-in variants, or checks each and writes the page of the documentation."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from pmmc_check.cli.main import EXIT_HOLDS, EXIT_VIOLATED
+
+_EPILOG = """\
+examples:
+  pmmc-check variants
+      what there is, what each breaks, and a configuration that shows it
+  pmmc-check variants --format json
+      the same, for scripts
+  pmmc-check variants --matrix > docs/variants.md
+      runs all of them, in about a minute; exit code 1 when one does not do what it should
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.epilog = _EPILOG
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or one JSON object")
+    parser.add_argument("--matrix", action="store_true", help="check every variant, and print the documentation's page")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the list, or the page."""
+    if arguments.matrix:
+        return _matrix()
+    from pmmc_check.report.variants import as_json, as_list
+
+    print(json.dumps(as_json(), ensure_ascii=False, indent=1) if arguments.format == "json" else as_list())
+    return EXIT_HOLDS
+
+
+def _matrix() -> int:
+    from pmmc_check.checker.matrix import Row, all_rows, as_published, unmodified
+    from pmmc_check.report.variants import as_page
+
+    def report(row: Row) -> None:
+        print(f"{row.variant.name}: {row.invariant or 'all'} {row.verdict}, {row.seconds:.1f} s", file=sys.stderr)
+
+    rows = all_rows(report)
+    without = unmodified(rows)
+    print(as_page(rows, without), end="")
+    good = all(row.expected for row in rows) and all(as_published(rows, *each) for each in without)
+    return EXIT_HOLDS if good else EXIT_VIOLATED

@@ -1,0 +1,111 @@
+"""Progress: in a network without loss, every maximal run decides every command that it has slots and rounds for.
+
+A maximal run either ends in a state where nothing can move, or never ends. So there are two ways to break it, and a search
+looks for both: an end at which something is left to decide, and a cycle of states in which something is left to decide (for ever).
+
+Something is left to decide when a requested command is decided in no slot, a slot up to the model's bound has no decision,
+and not all leaders have retired for want of a round. Decisions are never taken back, so this does not change along a cycle.
+
+No fairness is assumed: a run that goes on for ever by itself, while messages to others wait, is a run. The paper's protocol has none,
+because each preemption uses up a round, and rounds are bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pmmc_check.errors import UsageError
+from pmmc_check.properties.observe import DECIDED, Fact
+from pmmc_check.protocol.messages import show
+from pmmc_check.protocol.role import Lifecycle, System
+from pmmc_check.protocol.values import COMMANDER, REPLICA, SCOUT, Command, ProcessId
+
+LocalStates = Mapping[ProcessId, Any]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The property, in the form in which searches take invariants."""
+
+    name: str = "Progress"
+    statement: str = "every maximal run decides every command that it has slots and rounds for"
+    observes: frozenset[str] = frozenset({DECIDED})
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is left to decide: slots without a decision, and commands that are decided nowhere."""
+
+    slots: tuple[int, ...]
+    commands: tuple[Command, ...]
+
+
+def left_to_decide(system: System, states: LocalStates, facts: Iterable[Fact]) -> Left | None:
+    """What is left to decide, if slots and rounds are left for it."""
+    decided = [fact for fact in facts if fact.kind == DECIDED]
+    taken, done = {fact.slot for fact in decided}, {fact.command for fact in decided}
+    commands = tuple(command for command in system.commands if command not in done)
+    slots = tuple(slot for slot in range(1, (system.slots or 0) + 1) if slot not in taken)
+    retired = all(states[leader] is Lifecycle.EXITED for leader in system.leaders)
+    return Left(slots, commands) if commands and slots and not retired else None
+
+
+def stuck(system: System, states: LocalStates, left: Left) -> str:
+    """Why nothing can move, in a sentence."""
+    return f"nothing can move any more, but {_what(left)}: {'; '.join(_reasons(system, states, left))}"
+
+
+def endless(left: Left, steps: int) -> str:
+    """That the run need never end, in a sentence; `steps` lead once around."""
+    return f"the last {steps} steps can be repeated for ever, and {_what(left)}"
+
+
+def check_possible(network: str, keeps_delivered: bool, may_lose: bool, crashes: int) -> None:
+    """Whether Progress can be asked for.
+
+    Raises:
+        UsageError: messages may be lost, or processes may crash: then nothing need ever be decided.
+    """
+    if keeps_delivered or may_lose:
+        raise UsageError(
+            f"--invariant Progress: on the {network} network every message may be lost, so nothing need ever be decided; "
+            f"take --network reliable or fifo"
+        )
+    if crashes:
+        raise UsageError("--invariant Progress: a process that has crashed need decide nothing; leave --crashes out")
+
+
+def _what(left: Left) -> str:
+    return f"no command is decided in slot {show(left.slots[0])} and {show(left.commands[0])} is decided nowhere"
+
+
+def _reasons(system: System, states: LocalStates, left: Left) -> Iterator[str]:
+    """What the processes that could decide the first open slot are doing."""
+    slot = left.slots[0]
+    for leader in system.leaders:
+        state = states[leader]
+        if isinstance(state, Lifecycle):
+            yield f"{leader} has retired"
+            continue
+        proposed = [str(command) for each, command in getattr(state, "proposals", ()) if each == slot]
+        proposal = f"proposes {' and '.join(proposed)} for slot {slot}" if proposed else f"has no proposal for slot {slot}"
+        yield f"{leader} {'is active in' if state.active else 'waits for'} ballot {state.ballot} and {proposal}"
+        for process in _own(states, leader, slot, state.active):
+            yield f"{process} {'has exited' if states[process] is Lifecycle.EXITED else 'waits for answers that do not come'}"
+    for replica in (each for each in states if each.role == REPLICA):
+        state = states[replica]
+        waiting = ", ".join(map(str, sorted(state.requests))) or "nothing"
+        yield f"{replica} has slot_in = {state.slot_in}, slot_out = {state.slot_out} and requests {waiting}"
+
+
+def _own(states: LocalStates, leader: ProcessId, slot: int, active: bool) -> list[ProcessId]:
+    """The scout, or the slot's commander, of the leader's ballot."""
+    ballot_round = states[leader].ballot.round
+    return [
+        each
+        for each in states
+        if (each.number, each.round) == (leader.number, ballot_round)
+        and states[each] is not Lifecycle.NOT_STARTED
+        and (each.role == COMMANDER and each.slot == slot if active else each.role == SCOUT)
+    ]

@@ -1,0 +1,103 @@
+"""Seeded faults of the replica: performing, proposing, and changing the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pmmc_check.protocol.messages import Propose
+from pmmc_check.protocol.replica import Replica, ReplicaState
+from pmmc_check.protocol.role import Outcome, Send, broadcast
+from pmmc_check.protocol.values import Command, Reconfigure, SlotCommand
+
+
+class PerformTwice(Replica):
+    """Performs a command again that was decided in two slots."""
+
+    symmetric = True
+    ignores = Replica.ignores
+
+    def repeated(self, state: ReplicaState, command: Command) -> bool:
+        """Never looks."""
+        return False
+
+
+class DropLoser(Replica):
+    """Does not put a command back into requests that has lost its slot to another."""
+
+    symmetric = True
+    ignores = Replica.ignores
+
+    def take_back(self, state: ReplicaState, decided: Command) -> ReplicaState:
+        """Only forgets the proposal."""
+        return replace(state, proposals=frozenset(each for each in state.proposals if each.slot != state.slot_out))
+
+
+class SkipHole(Replica):
+    """Performs the next command that is decided, wherever it is: slot_out jumps over slots that are not decided yet."""
+
+    symmetric = True
+
+    def perform_decided(self, state: ReplicaState, sends: tuple[Send, ...]) -> Iterator[Outcome]:
+        """From the next decided slot on."""
+        later = [slot for slot, _ in state.decisions if slot >= state.slot_out]
+        return super().perform_decided(replace(state, slot_out=min(later)) if later else state, sends)
+
+
+class IgnoreWindow(Replica):
+    """Proposes for slots beyond its window."""
+
+    symmetric = True
+    ignores = Replica.ignores
+
+    def window_open(self, state: ReplicaState) -> bool:
+        """Only the model's bound counts."""
+        return self.system.slots is None or state.slot_in <= self.system.slots
+
+
+class ReconfigureLate(Replica):
+    """Looks for a reconfiguration after `slot_in += 1`: it then looks at a slot that is not decided yet, and misses it."""
+
+    symmetric = True
+
+    def propose(self, state: ReplicaState, sends: tuple[Send, ...]) -> Iterator[Outcome]:
+        """`propose()` with its last two statements exchanged."""
+        if not state.requests or not self.window_open(state):
+            yield Outcome(state, sends)
+            return
+        if state.decided_in(state.slot_in):
+            moved = self.take_over_configuration(replace(state, slot_in=state.slot_in + 1))
+            yield from self.propose(moved, sends)
+            return
+        for command in state.requests:
+            moved = replace(
+                state,
+                slot_in=state.slot_in + 1,
+                requests=state.requests - {command},
+                proposals=state.proposals | {SlotCommand(state.slot_in, command)},
+            )
+            proposed = broadcast(state.leaders, Propose(state.slot_in, command))
+            yield from self.propose(self.take_over_configuration(moved), sends + proposed)
+
+
+class ReconfigureAtOnce(Replica):
+    """A reconfiguration takes effect when it is performed, not WINDOW slots later."""
+
+    symmetric = True
+
+    def perform(self, state: ReplicaState, command: Command) -> Outcome:
+        """Changes the leaders at once."""
+        outcome = super().perform(state, command)
+        if not isinstance(command.operation, Reconfigure):
+            return outcome
+        return outcome._replace(state=replace(outcome.state, leaders=command.operation.leaders))
+
+
+class ForgetDecisions(Replica):
+    """Comes back from a crash with nothing: its slot_out and its state fall back."""
+
+    symmetric = True
+
+    def restart(self, state: ReplicaState) -> Outcome:
+        """As on its first day."""
+        return self.start()

@@ -1,0 +1,116 @@
+"""The variants as a list, as JSON, and as the page of the documentation."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pmmc_check.checker.matrix import Row
+from pmmc_check.checker.result import Result
+from pmmc_check.config import Config
+from pmmc_check.protocol.variants import VARIANTS, Options, Variant
+
+WIDTH = 120
+
+_HEAD = """\
+# Variants
+
+This page is written by `pmmc-check variants --matrix`; do not edit it. Every row is a search that was run to write it, with one
+thread and all reductions that are sound for it. A seeded fault must be *violated*: the row gives the states that took and the
+length of the shortest counterexample, in the smallest configuration that we know. A fix or an optimisation must *hold*, and so
+must the unmodified protocol in every configuration of this page, but for the paper's stuck slot, which the two fixes remove.
+As always, a bounded search proves nothing about larger configurations.
+
+Configurations are written as acceptors, leaders, replicas, slots, commands and ballot rounds: 3a 2l 2r 1s 2c 1b. "all" are all
+invariants but Progress.
+
+"""
+
+_NOTES = """
+## Where this page differs from the protocol page's table
+
+- `drop-loser` needs 3 slots, not 2. With 2 slots and 2 commands each replica that has lost its only command still proposes the
+  other one for the second slot: the slots run out, which Progress allows.
+- `no-ballot-bump` breaks Progress by a run that never ends, from 1 acceptor, 1 round and 1 command on: the leader with the lower
+  ballot tries it again and again. A run that *ends* stuck does not exist: nothing preempts the highest ballot, so its leader
+  decides, if it gets to run.
+- `reconfigure-late` and `reconfigure-at-once` break Agreement but not R5: neither changes how far a replica proposes. 1 acceptor
+  in each configuration and 2 other commands are enough.
+- `collect-silently` breaks C2 in the sense of what a majority *has* accepted: acceptors that forget carry a ghost variable.
+"""
+
+
+def as_list(variants: Iterable[Variant] = VARIANTS.values()) -> str:
+    """What a person reads after `pmmc-check variants`."""
+    lines = []
+    for title, safe in (("Seeded faults, and the invariants they break:", False), ("Fixes and optimisations, which must stay safe:", True)):
+        lines += [title, ""]
+        for each in variants:
+            if each.safe == safe:
+                breaks = f" (breaks {', '.join(each.breaks)})" if each.breaks else ""
+                text = f"{each.summary}{breaks}. Try: pmmc-check explore --variant {each.name} {options_text(each.smallest)}"
+                filled = textwrap.fill(text, WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 4, break_on_hyphens=False)
+                lines += [f"  {each.name}", filled]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def as_json(variants: Iterable[Variant] = VARIANTS.values()) -> dict[str, Any]:
+    """One object."""
+    return {
+        "variants": [
+            {
+                "name": each.name,
+                "summary": each.summary,
+                "roles": list(each.concerns),
+                "safe": each.safe,
+                "breaks": list(each.breaks),
+                "configuration": {name: list(value) if isinstance(value, tuple) else value for name, value in each.smallest.items()},
+                "networks": list(each.networks),
+                "waives": list(each.waives),
+            }
+            for each in variants
+        ]
+    }
+
+
+def options_text(options: Options) -> str:
+    """Options as they are typed."""
+    return " ".join(f"--{name} {','.join(value) if isinstance(value, tuple) else value}" for name, value in options.items())
+
+
+def as_page(rows: Sequence[Row], unmodified: Sequence[tuple[Config, Result]]) -> str:
+    """The page of the documentation, in Markdown."""
+    faults = [row for row in rows if not row.variant.safe]
+    safe = [row for row in rows if row.variant.safe]
+    lines = ["## Seeded faults", "", *_table(faults), "", "## Fixes and optimisations", "", *_table(safe), ""]
+    lines += ["## The unmodified protocol in the same configurations", "", "| configuration | asked | verdict | states | seconds |"]
+    lines += ["|---|---|---|---|---|"]
+    for config, result in unmodified:
+        asked = "all" if len(result.invariants) > 1 else result.invariants[0]
+        lines.append(f"| {_size(config)} | {asked} | {result.verdict} | {result.distinct_states:,} | {result.seconds:.2f} |")
+    return _HEAD + "\n".join(lines) + "\n" + _NOTES
+
+
+def _table(rows: Sequence[Row]) -> list[str]:
+    lines = [
+        "| variant | what it does | invariant | configuration | verdict | states | seconds | steps |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        invariant = row.invariant or ("all" if not row.variant.waives else f"all but {', '.join(row.variant.waives)}")
+        cells = [f"`{row.variant.name}`", row.variant.summary, invariant, _size(row.config), row.verdict]
+        cells += [f"{row.distinct_states:,}", f"{row.seconds:.2f}", "" if row.steps is None else str(row.steps)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _size(config: Config) -> str:
+    """Acceptors, leaders, replicas, slots, commands, rounds; then what is not the default."""
+    counts = (config.acceptors, config.leaders, config.replicas, config.slots, config.commands, config.rounds)
+    text = "{}a {}l {}r {}s {}c {}b".format(*counts)
+    rest = [f"window {config.window}"] * (config.window != config.slots) + [config.network] * (config.network != "duplicating")
+    rest += [f"{config.crashes} crash, {config.restarts} restart of {' or '.join(config.faulty)}"] * bool(config.crashes)
+    rest += [f"{config.reconfigurations} reconfiguration"] * bool(config.reconfigurations)
+    return ", ".join([text, *rest])

@@ -1,0 +1,89 @@
+"""Progress: the paper's stuck slot, its two fixes, and runs that never end."""
+
+from __future__ import annotations
+
+import pytest
+from helpers import reference, small
+
+from pmmc_check.checker.compiled import CompiledSearch
+from pmmc_check.checker.cycles import TooManyStates, find_cycle
+from pmmc_check.checker.matrix import searched
+from pmmc_check.checker.reductions import applicable, reductions_named
+from pmmc_check.checker.result import HOLDS, VIOLATED, Control
+from pmmc_check.errors import UsageError
+from pmmc_check.model.model import Model
+from pmmc_check.properties.invariants import invariants_named
+from pmmc_check.protocol import PMMC
+from pmmc_check.protocol.variants import protocol_with
+
+WITHOUT_LOSS = ("reliable", "fifo")
+
+
+@pytest.mark.parametrize("network", WITHOUT_LOSS)
+@pytest.mark.parametrize("reduce", ["all", "none"])
+def test_the_stuck_slot_of_the_paper_is_found(network: str, reduce: str) -> None:
+    config = small(acceptors=3, network=network)
+    result = searched(config, PMMC, ["Progress"], reduce)
+    assert result.verdict == VIOLATED and result.violation is not None
+    assert "no command is decided in slot 1" in result.violation.how
+    assert "commander(0.L1,1) has exited" in result.violation.how
+    model = Model(config)
+    last = result.violation.trace[-1].after
+    assert next(model.steps(last), None) is None, "nothing can move in the last state"
+    assert len(result.violation.trace) == len(reference(config, invariants=["Progress"]).violation.trace)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("network", WITHOUT_LOSS)
+@pytest.mark.parametrize("fix", ["ignore-lower-p2b", "raise-on-accept"])
+@pytest.mark.parametrize("commands", [1, 2])
+def test_either_fix_removes_it(network: str, fix: str, commands: int) -> None:
+    config = small(acceptors=3, commands=commands, network=network)
+    for reduce in ("all", "none"):
+        assert searched(config, protocol_with([fix]), ["Progress"], reduce).verdict == HOLDS
+
+
+def test_two_acceptors_cannot_get_stuck() -> None:
+    assert searched(small(acceptors=2, leaders=2, replicas=2, network="reliable"), PMMC, ["Progress"]).verdict == HOLDS
+
+
+def test_a_run_that_never_ends_is_found_by_both_engines() -> None:
+    config = small(leaders=2, network="reliable")
+    protocol = protocol_with(["no-ballot-bump"])
+    for result in (searched(config, protocol, ["Progress"]), reference(config, protocol, ["Progress"])):
+        assert result.violation is not None and "repeated for ever" in result.violation.how
+        states = [result.violation.initial, *(each.after for each in result.violation.trace)]
+        assert states[-1] in states[:-1], "the run comes back to where it was"
+
+
+def test_reductions_that_leave_steps_out_switch_themselves_off() -> None:
+    model, progress = Model(small(network="reliable")), invariants_named(["Progress"])
+    left, notes = applicable(reductions_named("all"), model, progress)
+    assert left.names == ("inert", "symmetry")
+    assert any("halting and deferral are off" in note for note in notes)
+
+
+@pytest.mark.parametrize("options", [{"network": "duplicating"}, {"network": "lossy"}, {"network": "reliable", "crashes": 1}])
+def test_progress_is_not_promised_where_messages_or_processes_may_be_lost(options: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="--invariant Progress"):
+        searched(small(**options), PMMC, ["Progress"])
+
+
+def test_progress_is_checked_only_when_asked_for() -> None:
+    assert "Progress" not in [each.name for each in invariants_named([])]
+    assert [each.name for each in invariants_named(["progress", "Agreement"])] == ["Agreement", "Progress"]
+
+
+def test_a_cycle_is_found_where_there_is_one() -> None:
+    edges = {0: [1, 2], 1: [3], 2: [3], 3: [4], 4: [2]}
+    assert find_cycle(0, lambda node: edges.get(node, []), lambda node: node, 10) == [3, 4, 2]
+    assert find_cycle(0, lambda node: [node + 1] if node < 5 else [], lambda node: node, 10) is None
+    with pytest.raises(TooManyStates):
+        find_cycle(0, lambda node: [node + 1], lambda node: node, 10)
+
+
+def test_steps_that_lead_no_deeper_make_the_search_look_for_cycles() -> None:
+    model = Model(small(leaders=2, network="reliable"), protocol_with(["no-ballot-bump"]))
+    invariants = invariants_named(["Progress"])
+    search = CompiledSearch(model, invariants, Control(), applicable(reductions_named("all"), model, invariants)[0])
+    search.run()
+    assert search._steps_not_deeper > 0
