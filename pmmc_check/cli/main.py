@@ -20,6 +20,9 @@ EXIT_HOLDS, EXIT_VIOLATED, EXIT_USAGE, EXIT_INCONCLUSIVE = 0, 1, 2, 3
 VERBS = {
     "explore": "check every interleaving of a configuration",
     "variants": "list the seeded faults, fixes and optimisations that explore --variant takes",
+    "validate": "check recorded traces against the protocol",
+    "simulate": "write traces of random runs",
+    "convert": "convert traces between the DSL and JSON Lines",
 }
 
 _EPILOG = """\
