@@ -20,15 +20,20 @@ EXIT_HOLDS, EXIT_VIOLATED, EXIT_USAGE, EXIT_INCONCLUSIVE = 0, 1, 2, 3
 VERBS = {
     "explore": "check every interleaving of a configuration",
     "variants": "list the seeded faults, fixes and optimisations that explore --variant takes",
+    "validate": "check recorded traces against the protocol",
+    "simulate": "write traces of random runs",
+    "convert": "convert traces between the DSL and JSON Lines",
 }
 
 _EPILOG = """\
 examples:
   pmmc-check explore                                the default configuration, to the end
-  pmmc-check explore --acceptors 3 --slots 2        the same, spelled out
-  pmmc-check explore --help                         all options, with more examples
+  pmmc-check explore --acceptors 1 --slots 1 --commands 2 --variant ignore-pmax
+                                                    a seeded fault, and a shortest run that shows it
+  pmmc-check validate traces/                       all traces in a folder
+  pmmc-check VERB --help                            all options of a verb, with more examples
 
-exit codes: 0 holds, 1 violated, 2 usage or bad input, 3 inconclusive (a limit stopped it)
+exit codes: 0 holds or accepted, 1 violated or rejected, 2 usage or bad input, 3 inconclusive (a limit stopped it)
 """
 
 
@@ -48,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = Parser(
         prog="pmmc-check",
-        description="Model checker for PMMC (Paxos Made Moderately Complex).",
+        description="Model checker and trace validator for PMMC (Paxos Made Moderately Complex).",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -84,6 +89,12 @@ def _run(parser: Parser, parsed: argparse.Namespace) -> int:
     except PmmcError as error:
         print(f"pmmc-check {parsed.verb}: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_USAGE
+    except KeyboardInterrupt:
+        print(f"pmmc-check {parsed.verb}: interrupted before there was a result", file=sys.stderr)
+        return EXIT_INCONCLUSIVE
+    except MemoryError:
+        print(f"pmmc-check {parsed.verb}: out of memory; take a smaller configuration, or set --max-memory lower", file=sys.stderr)
+        return EXIT_INCONCLUSIVE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_USAGE

@@ -16,7 +16,7 @@ from pmmc_check.model.content import Digest
 from pmmc_check.model.faults import FAULTS_ID, Drop, FaultBudget, FaultStep, Restart, Spend, fault_outcome, fault_steps, spent
 from pmmc_check.model.network import Deliverable, Inbox, Lossy, Network, network_named
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.messages import Decision, Instant, Message, P2a, Start, Stop
+from pmmc_check.protocol.messages import Decision, Instant, Message, P2a, Start, Stop, show
 from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Role, Send, System
 from pmmc_check.protocol.values import COMMANDER, FAULTS, ROLES, SCOUT, Ballot, ProcessId, commander_id, scout_id
 
@@ -279,4 +279,4 @@ def _check_outcome(name: str, outcome: Any, known: dict[ProcessId, int]) -> None
 
 
 def _shown(arguments: tuple[Any, ...]) -> str:
-    return ", ".join(map(str, arguments))
+    return "; ".join(map(show, arguments))

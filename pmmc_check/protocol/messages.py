@@ -5,18 +5,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, is_dataclass
 
 from pmmc_check.protocol.values import Ballot, Command, ProcessId, PValue
 
 
 def show(value: object) -> str:
-    """`value` as the paper writes it; sets are sorted so that the text is the same on every run."""
+    """`value` as the paper writes it; sets are sorted so that the text is the same on every run. States print as `field value, ...`."""
     if isinstance(value, frozenset):
-        return "{" + ", ".join(show(item) for item in sorted(value)) + "}"
+        return "{" + ", ".join(sorted_texts(value)) + "}"
     if isinstance(value, tuple) and type(value) is tuple:
         return "⟨" + ", ".join(show(item) for item in value) + "⟩"
+    if is_dataclass(value) and not isinstance(value, Message):
+        return ", ".join(f"{field.name} {show(getattr(value, field.name))}" for field in fields(value))
     return str(value)
+
+
+def sorted_texts(values: Iterable[object]) -> list[str]:
+    """The texts of the members of a set: by value where they can be compared, else by text."""
+    try:
+        return [show(each) for each in sorted(values)]  # type: ignore[type-var]  # the fallback is for what cannot be compared
+    except TypeError:
+        return sorted(map(show, values))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,10 @@ class ReplicaState:
         """The commands decided in `slot`: at most one while Agreement holds."""
         return [command for s, command in self.decisions if s == slot]
 
+    def performed(self, command: Command) -> bool:
+        """Whether `command` was decided in some slot below slot_out."""
+        return any(slot < self.slot_out and each == command for slot, each in self.decisions)
+
 
 class Replica(Role):
     """`request`, `decision`, and the functions `propose` and `perform` of the paper."""
@@ -84,7 +88,7 @@ class Replica(Role):
 
     def repeated(self, state: ReplicaState, command: Command) -> bool:
         """Whether `command` was already decided in some slot below slot_out."""
-        return any(slot < state.slot_out and each == command for slot, each in state.decisions)
+        return state.performed(command)
 
     def propose(self, state: ReplicaState, sends: tuple[Send, ...]) -> Iterator[Outcome]:
         """Moves requests to proposals while the window is open; **any** request may be picked, so one outcome for each."""

@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
 from pmmc_check.model.model import Model, State
-from pmmc_check.protocol.messages import show
+from pmmc_check.protocol.messages import show, sorted_texts
 from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.protocol.values import ProcessId
 
@@ -23,8 +23,8 @@ class Change(NamedTuple):
         if not self.field:
             return str(self.after)
         if isinstance(self.before, frozenset) and isinstance(self.after, frozenset):
-            gained = [f"+{show(each)}" for each in sorted(self.after - self.before)]
-            lost = [f"-{show(each)}" for each in sorted(self.before - self.after)]
+            gained = [f"+{each}" for each in sorted_texts(self.after - self.before)]
+            lost = [f"-{each}" for each in sorted_texts(self.before - self.after)]
             return f"{self.field} {' '.join(gained + lost)}"
         return f"{self.field} {show(self.before)} → {show(self.after)}"
 
@@ -40,28 +40,17 @@ def changes(model: Model, before: State, after: State) -> list[Change]:
 
 def _local_changes(process: ProcessId, before: Any, after: Any) -> list[Change]:
     if isinstance(after, Crashed):
-        return [Change(process, "", _whole(before), "crashes")]
+        return [Change(process, "", show(before), "crashes")]
     if isinstance(before, Crashed) and not isinstance(after, Lifecycle):
-        return [Change(process, "", "crashed", f"restarts with {_values(after)}")]
+        return [Change(process, "", "crashed", f"restarts with {show(after)}")]
     if isinstance(after, Lifecycle):
-        return [Change(process, "", _whole(before), "exits" if after is Lifecycle.EXITED else str(after))]
+        return [Change(process, "", show(before), "exits" if after is Lifecycle.EXITED else str(after))]
     if isinstance(before, Lifecycle):
-        return [Change(process, "", _whole(before), f"starts {_values(after)}")]
+        return [Change(process, "", show(before), f"starts {show(after)}")]
     if not is_dataclass(after):
         return [Change(process, "state", before, after)]
     return [
-        Change(process, field.name, getattr(before, field.name), getattr(after, field.name))
+        Change(process, field.name, getattr(before, field.name, None), getattr(after, field.name))
         for field in fields(after)
         if getattr(before, field.name, None) != getattr(after, field.name)
     ]
-
-
-def _whole(state: Any) -> str:
-    """A state in full, the same on every run."""
-    return "crashed" if isinstance(state, Crashed) else str(state) if isinstance(state, Lifecycle) else _values(state)
-
-
-def _values(state: Any) -> str:
-    if not is_dataclass(state):
-        return show(state)
-    return ", ".join(f"{field.name} {show(getattr(state, field.name))}" for field in fields(state))

@@ -1,0 +1,144 @@
+"""How fast traces are read and replayed, and in how much memory. Prints one JSON object.
+
+    python benchmarks/validate.py [--events 200000] [--memory-events 5000000]
+
+Times are CPU seconds of one process, so that a shared machine disturbs them little.
+`baselines`: reading by the Lark grammar alone, and
+judging by brute force (the tests' oracle). Memory: the peak of a process that replays a trace of N events as it is
+simulated, for several N.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from pmmc_check.trace.convert import converted  # noqa: E402
+from pmmc_check.trace.events import Event, Header  # noqa: E402
+from pmmc_check.trace.judge import Source, judge  # noqa: E402
+from pmmc_check.trace.reader import open_trace  # noqa: E402
+from pmmc_check.trace.replay import Replay  # noqa: E402
+from pmmc_check.trace.simulate import Plan, Walk, complete_logs  # noqa: E402
+from pmmc_check.trace.verdict import ACCEPTED  # noqa: E402
+from pmmc_check.trace.writer import DslWriter  # noqa: E402
+
+
+def plan(events: int) -> Plan:
+    header = Header(
+        replicas=("R1", "R2"),
+        leaders=("L1",),
+        acceptors=("A1", "A2", "A3"),
+        clients=("C1", "C2"),
+        window=5,
+        network=frozenset({"reliable"}),
+    )
+    return Plan(header=replace(header, logs=complete_logs(header)), seed=1, events=events, commands=10**9, post_rate=0.0)
+
+
+def write(path: Path, events: int) -> None:
+    walk = Walk(plan(events))
+    writer = DslWriter(walk.values)
+    with path.open("w") as stream:
+        for line in writer.header(walk.header):
+            print(line, file=stream)
+        for event in walk.events():
+            print(writer.item(event), file=stream)
+
+
+def rate(work: Callable[[], int]) -> float:
+    """Events per CPU second, the best of three."""
+    best = 0.0
+    for _ in range(3):
+        started = time.process_time()
+        count = work()
+        best = max(best, count / (time.process_time() - started))
+    return best
+
+
+def read(path: Path, grammar_only: bool = False) -> int:
+    return sum(1 for stream in open_trace(path, grammar_only=grammar_only).events() for _ in stream)
+
+
+def replayed(path: Path) -> int:
+    verdict = judge(Source(path))
+    assert verdict.verdict == ACCEPTED
+    return verdict.events
+
+
+def brute_force(events: int) -> dict[str, float]:
+    from tests.trace.oracle import Oracle  # noqa: PLC0415
+
+    walk = Walk(plan(events))
+    found = list(walk.events())
+    started = time.process_time()
+    oracle = Oracle(replace(walk.header, application="log"), walk.names, [_without_results(event) for event in found], 10**6)
+    legal = oracle.legal()
+    return {"events": len(found), "seconds": time.process_time() - started, "legal": legal}
+
+
+def _without_results(event: Event) -> Event:
+    result: Any = getattr(event.message, "result", None)
+    return event if result is None else event._replace(message=replace(event.message, result=result.removeprefix("r")))  # type: ignore[type-var]
+
+
+def memory(events: int) -> dict[str, float]:
+    """Peak memory of a fresh process."""
+    answer = subprocess.run([sys.executable, __file__, "--replay-only", str(events)], capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(answer.stdout)
+    return found
+
+
+def replay_only(events: int) -> dict[str, float]:
+    walk = Walk(plan(events))
+    replay = Replay(walk.header, walk.names)
+    started = time.process_time()
+    stream: Iterator[Event] = walk.events()
+    replay.run([stream])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"events": replay.events, "peak_memory_bytes": peak, "cpu_seconds": time.process_time() - started}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--memory-events", type=int, default=5_000_000)
+    parser.add_argument("--replay-only", type=int)
+    arguments = parser.parse_args()
+    if arguments.replay_only:
+        print(json.dumps(replay_only(arguments.replay_only)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        dsl, jsonl, small = Path(folder, "t.pmmc"), Path(folder, "t.jsonl"), Path(folder, "s.pmmc")
+        write(dsl, arguments.events)
+        write(small, 2000)
+        jsonl.write_text("\n".join(converted(open_trace(dsl), "jsonl")) + "\n")
+        result: dict[str, Any] = {
+            "python": sys.version.split()[0],
+            "events": arguments.events,
+            "dsl_end_to_end_events_per_cpu_second": rate(lambda: replayed(dsl)),
+            "dsl_reading_events_per_cpu_second": rate(lambda: read(dsl)),
+            "jsonl_reading_events_per_cpu_second": rate(lambda: read(jsonl)),
+            "jsonl_end_to_end_events_per_cpu_second": rate(lambda: replayed(jsonl)),
+            "baselines": {
+                "lark_reading_events_per_cpu_second": rate(lambda: read(small, grammar_only=True)),
+                "brute_force": [brute_force(n) for n in (10, 14, 18, 22)],
+            },
+        }
+    result["memory"] = [memory(n) for n in (arguments.memory_events // 10, arguments.memory_events)]
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""`pmmc-check simulate`: random runs of the protocol, written as traces."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+from pmmc_check.cli.load import protocol_from
+from pmmc_check.errors import UsageError
+from pmmc_check.protocol import Protocol
+from pmmc_check.protocol.variants import VARIANTS, protocol_with
+from pmmc_check.trace.convert import WRITERS, format_of, opened_for_writing
+from pmmc_check.trace.errors import Unfit
+from pmmc_check.trace.events import ALL, KINDS, NETWORK_FLAGS, NOTHING, Contract, Event, Header, partial
+from pmmc_check.trace.header import HeaderBuilder
+from pmmc_check.trace.simulate import Plan, Walk, complete_logs, thinned
+
+_EPILOG = """\
+examples:
+  pmmc-check simulate --seed 7                               a complete trace on stdout
+  pmmc-check simulate --seed 7 --contract 'L1=p1a,p2a' --contract 'R*=none' --out run.pmmc
+  pmmc-check simulate --network lossy,fifo --crash-rate 0.01 --traces 100 --out runs/
+  pmmc-check simulate --variant ignore-pmax                  a protocol with a fault
+
+The trace's meta.seed= and the same options reproduce it.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.epilog = _EPILOG
+    for name, count in (("acceptors", 3), ("leaders", 2), ("replicas", 2), ("clients", 2), ("commands", 8), ("window", 5)):
+        parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help="(default %(default)s)")
+    parser.add_argument("--events", type=int, default=1000, metavar="N", help="stop after so many events (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the random walk (default %(default)s)")
+    parser.add_argument("--traces", type=int, default=1, metavar="N", help="so many, with seeds from --seed on, into the directory --out")
+    parser.add_argument("--network", default="lossy", metavar="LIST", help=f"some of {','.join(NETWORK_FLAGS)} (default %(default)s)")
+    parser.add_argument(
+        "--contract", action="append", default=[], metavar="NAMES=LOG", help="what is recorded of some processes: complete, none or kinds"
+    )
+    parser.add_argument("--own-logs", action="store_true", help="scouts and commanders have logs of their own, not their leader's")
+    for name, rate in (("loss", 0.1), ("duplication", 0.2), ("crash", 0.0), ("reconfiguration", 0.0)):
+        parser.add_argument(f"--{name}-rate", type=float, default=rate, metavar="P", help="a step (default %(default)s)")
+    parser.add_argument("--variant", action="append", default=[], metavar="NAME", help=f"a seeded fault: {', '.join(VARIANTS)}")
+    parser.add_argument("--protocol", metavar="MODULE:OBJECT", help="roles of your own in place of the paper's")
+    parser.add_argument("--out", metavar="FILE|DIR", default="-", help="(default: stdout)")
+    parser.add_argument("--format", choices=tuple(WRITERS), help="of the trace (default: by the name of --out, else dsl)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes the traces."""
+    header = _header(arguments)
+    for rate in ("loss_rate", "duplication_rate", "crash_rate", "reconfiguration_rate"):
+        if not 0 <= getattr(arguments, rate) <= 1:
+            raise UsageError(f"--{rate.replace('_', '-')}: must be between 0 and 1")
+    for count in ("events", "commands", "traces"):
+        if getattr(arguments, count) < 1:
+            raise UsageError(f"--{count}: must be at least 1")
+    protocol = protocol_with(arguments.variant)
+    if arguments.protocol:
+        protocol = protocol_from(arguments.protocol, protocol)
+    if arguments.traces == 1:
+        _one(arguments, header, protocol, arguments.seed, Path(arguments.out) if arguments.out != "-" else None)
+        return 0
+    directory = Path(arguments.out)
+    if arguments.out == "-":
+        raise UsageError("--traces needs a directory: --out DIR")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {directory}: cannot be made: {error.strerror}") from None
+    for seed in range(arguments.seed, arguments.seed + arguments.traces):
+        suffix = "jsonl" if arguments.format == "jsonl" else "pmmc"
+        _one(arguments, header, protocol, seed, directory / f"seed-{seed}.{suffix}")
+    return 0
+
+
+def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed: int, target: Path | None) -> None:
+    meta = (("seed", str(seed)), *((("variant", "+".join(arguments.variant)),) if arguments.variant else ()))
+    header = replace(header, meta=meta)
+    plan = Plan(
+        header=replace(header, logs=complete_logs(header)),
+        seed=seed,
+        events=arguments.events,
+        commands=arguments.commands,
+        own_logs=arguments.own_logs,
+        loss_rate=arguments.loss_rate,
+        duplication_rate=arguments.duplication_rate,
+        crash_rate=arguments.crash_rate,
+        reconfiguration_rate=arguments.reconfiguration_rate,
+        protocol=protocol,
+    )
+    walk = Walk(plan)
+    events = thinned(walk.events(), header.contract, walk.names)
+    writer = WRITERS[arguments.format or (format_of(target) if target else "dsl")](walk.values)
+    lines = _lines(writer.header(header), events, writer.item)
+    if target is None:
+        _write(lines, sys.stdout)
+        return
+    with opened_for_writing(target) as stream:
+        _write(lines, stream)
+
+
+def _lines(header: Iterator[str], events: Iterator[Event], show: Callable[[Event], str]) -> Iterator[str]:
+    yield from header
+    yield from map(show, events)
+
+
+def _write(lines: Iterator[str], stream: IO[str]) -> None:
+    for line in lines:
+        print(line, file=stream)
+
+
+def _header(arguments: argparse.Namespace) -> Header:
+    builder = HeaderBuilder()
+    try:
+        for setting, letter in (("replicas", "R"), ("leaders", "L"), ("acceptors", "A"), ("clients", "C")):
+            count = getattr(arguments, setting)
+            if not 1 <= count <= 1000:
+                raise UsageError(f"--{setting} {count}: must be between 1 and 1000")
+            builder.set(setting, tuple(f"{letter}{number}" for number in range(1, count + 1)))
+        builder.set("window", arguments.window)
+        builder.set("network", tuple(arguments.network.split(",")))
+        builder.set("application", "log")
+        header = replace(builder.configuration("the run"), logs={})
+        logs = dict(complete_logs(header))
+        for text in arguments.contract:
+            _contract(text, logs)
+        return replace(header, logs=logs)
+    except Unfit as unfit:
+        raise UsageError(unfit.problem) from None
+
+
+def _contract(text: str, logs: dict[str, Contract]) -> None:
+    names, equals, promised = text.partition("=")
+    matching = [name for name in logs for each in names.split(",") if name == each or (each.endswith("*") and name.startswith(each[:-1]))]
+    kinds = frozenset(promised.split(","))
+    if not equals or not matching or (promised not in ("complete", "none") and not kinds <= set(KINDS)):
+        raise UsageError(
+            f"--contract {text}: expected NAMES=complete, =none or =kinds, names of {', '.join(logs)}, kinds of {', '.join(KINDS)}"
+        )
+    for name in matching:
+        logs[name] = ALL if promised == "complete" else NOTHING if promised == "none" else partial(kinds)

@@ -1,0 +1,133 @@
+"""`pmmc-check validate`: are recorded traces legal runs of PMMC?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pmmc_check.errors import UsageError
+from pmmc_check.report.trace_json import as_object
+from pmmc_check.report.trace_junit import as_xml
+from pmmc_check.report.trace_text import explanation, summary
+from pmmc_check.trace.collect import sources
+from pmmc_check.trace.judge import Options, Source, judge
+from pmmc_check.trace.search import Budget
+from pmmc_check.trace.verdict import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED, TraceVerdict, worst
+
+EXITS = {ACCEPTED: 0, REJECTED: 1, BAD_INPUT: 2, INCONCLUSIVE: 3}
+
+_EPILOG = """\
+examples:
+  pmmc-check validate run.pmmc               one trace
+  pmmc-check validate logs/ --junit out.xml  all traces of a directory, for continuous integration
+  pmmc-check validate run.jsonl.gz --format json
+
+exit codes: 0 accepted, 1 rejected, 2 usage or bad input, 3 inconclusive; of several traces the worst counts (2, then 1, then 3)
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.epilog = _EPILOG
+    parser.add_argument(
+        "paths", nargs="+", metavar="FILE|DIR", help="traces in the DSL or JSON Lines, plain or gzip; directories are searched"
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="json prints one object on stdout (default text)")
+    parser.add_argument("--junit", metavar="FILE", help="also write JUnit XML")
+    parser.add_argument("--explain", metavar="FILE", help="also write whole explanations")
+    parser.add_argument("--jobs", type=int, default=0, metavar="N", help="traces judged at the same time (default: one for each core)")
+    parser.add_argument(
+        "--search-states",
+        type=int,
+        default=Budget().states_max,
+        metavar="N",
+        help="give up the search of a partial log here (default %(default)s)",
+    )
+    parser.add_argument(
+        "--search-seconds", type=float, default=Budget().seconds_max, metavar="S", help="or after this time (default %(default)s)"
+    )
+    parser.add_argument(
+        "--search-events",
+        type=int,
+        default=Options().search_events_max,
+        metavar="N",
+        help="longer partial logs are not searched (default %(default)s)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress, and no explanations on stdout")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Judges all traces; the worst verdict is the exit code."""
+    for option, value in (
+        ("--jobs", arguments.jobs + 1),
+        ("--search-states", arguments.search_states),
+        ("--search-events", arguments.search_events),
+    ):
+        if value < 1:
+            raise UsageError(f"{option}: must be at least 1")
+    if not arguments.search_seconds > 0:
+        raise UsageError("--search-seconds: must be more than 0")
+    found = sources(arguments.paths)
+    options = Options(Budget(arguments.search_states, arguments.search_seconds), arguments.search_events)
+    verdicts: dict[Source, TraceVerdict] = {}
+    interrupted = False
+    progress = tqdm(total=len(found), unit="trace", file=sys.stderr, disable=arguments.quiet or len(found) == 1 or not sys.stderr.isatty())
+    with progress:
+        try:
+            for source, verdict in _judged(found, options, arguments.jobs):
+                verdicts[source] = verdict
+                progress.update()
+        except KeyboardInterrupt:
+            interrupted = True
+    listed = [
+        verdicts.get(source) or TraceVerdict(str(source.path), INCONCLUSIVE, reason="interrupted before it was judged") for source in found
+    ]
+    _report(listed, arguments)
+    return max(EXITS[worst(listed)], EXITS[INCONCLUSIVE]) if interrupted else EXITS[worst(listed)]
+
+
+def _judged(found: Sequence[Source], options: Options, jobs: int) -> Iterator[tuple[Source, TraceVerdict]]:
+    jobs = min(jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else jobs or os.cpu_count() or 1, len(found))
+    if jobs == 1:
+        yield from ((source, judge(source, options)) for source in found)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        futures = {pool.submit(judge, source, options): source for source in found}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _report(verdicts: list[TraceVerdict], arguments: argparse.Namespace) -> None:
+    if arguments.junit:
+        _write(arguments.junit, as_xml(verdicts))
+    if arguments.explain:
+        _write(arguments.explain, "".join(f"{line}\n" for each in verdicts for line in (summary(each), *explanation(each, whole=True))))
+    if arguments.format == "json":
+        print(json.dumps(as_object(verdicts)))
+        return
+    for each in verdicts:
+        print(summary(each))
+        if not arguments.quiet or each.verdict == BAD_INPUT:
+            for line in explanation(each):
+                print(line, file=sys.stderr if each.verdict == BAD_INPUT else sys.stdout)
+    if len(verdicts) > 1:
+        counts = [f"{sum(each.verdict == verdict for each in verdicts)} {verdict}" for verdict in EXITS]
+        print(f"{len(verdicts)} traces: {', '.join(counts)}")
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None

@@ -1,0 +1,14 @@
+"""`validate --format json`: one object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pmmc_check.trace.verdict import TraceVerdict, worst
+
+
+def as_object(verdicts: Sequence[TraceVerdict]) -> dict[str, Any]:
+    """`verdict` and `traces`; each trace has `file`, `verdict`, `events`, `violations`, `failure` or null, and more."""
+    return {"verdict": worst(list(verdicts)), "traces": [asdict(each) for each in verdicts]}

@@ -1,0 +1,69 @@
+"""What `validate` prints for people: one line a trace, and an explanation of at most about thirty lines for each that is not accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pmmc_check.trace.verdict import BAD_INPUT, INCONCLUSIVE, Failure, Place, TraceVerdict, Violation
+
+LINES_MAX = 30
+_VIOLATIONS_MAX = 3
+
+
+def summary(verdict: TraceVerdict) -> str:
+    """One line."""
+    if verdict.verdict == BAD_INPUT:
+        return f"{verdict.file}: bad input"
+    broken = f", breaks {', '.join(each.invariant for each in verdict.violations)}" if verdict.violations else ""
+    searched = f", {verdict.states:,} states searched" if verdict.states else ""
+    return f"{verdict.file}: {verdict.verdict} ({verdict.events:,} events{broken}{searched}, {verdict.seconds:.2f} s)"
+
+
+def explanation(verdict: TraceVerdict, whole: bool = False) -> Iterator[str]:
+    """Why: nothing for an accepted trace. Cut to `LINES_MAX` lines unless `whole`."""
+    lines = [*_why(verdict)]
+    if whole or len(lines) <= LINES_MAX:
+        yield from lines
+        return
+    yield from lines[: LINES_MAX - 1]
+    yield f"  ... {len(lines) - LINES_MAX + 1} more lines; --explain FILE writes all of them"
+
+
+def _why(verdict: TraceVerdict) -> Iterator[str]:
+    if verdict.verdict in (BAD_INPUT, INCONCLUSIVE):
+        label = "" if verdict.verdict == BAD_INPUT else "inconclusive: "
+        yield from (f"  {line}" for line in f"{label}{verdict.reason}".splitlines())
+    if verdict.failure is not None:
+        yield from _failure(verdict.failure)
+    for violation in verdict.violations[:_VIOLATIONS_MAX]:
+        yield from _violation(violation)
+    if len(verdict.violations) > _VIOLATIONS_MAX:
+        yield f"  also broken: {', '.join(each.invariant for each in verdict.violations[_VIOLATIONS_MAX:])}"
+
+
+def _failure(failure: Failure) -> Iterator[str]:
+    yield f"  {failure.at.file}:{failure.at.line}: {failure.at.text}"
+    yield f"    rule      {failure.rule}"
+    yield f"    expected  {failure.expected}"
+    yield f"    observed  {failure.observed}"
+    if failure.state:
+        yield f"    state     {failure.state}"
+    yield from _block("nearest sends", failure.nearest)
+    yield from _block("possible instead", failure.enabled)
+    yield from _block("what led here", tuple(map(_place, failure.past)))
+
+
+def _block(title: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield f"    {title}:"
+        yield from (f"      {line}" for line in lines)
+
+
+def _violation(violation: Violation) -> Iterator[str]:
+    yield f"  {violation.invariant} is broken: {violation.statement}"
+    yield f"    {violation.how}"
+    yield from (f"      {_place(place)}" for place in violation.places)
+
+
+def _place(place: Place) -> str:
+    return f"{place.file}:{place.line}: {place.text}"

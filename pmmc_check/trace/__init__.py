@@ -1,0 +1,1 @@
+"""Recorded executions: reading, replaying, searching, judging and simulating them."""

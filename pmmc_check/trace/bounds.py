@@ -1,0 +1,99 @@
+"""What a trace with gaps speaks of: its commands, and how far unrecorded steps may go beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from pmmc_check.protocol.messages import Response
+from pmmc_check.protocol.values import CLIENT, Command, ProcessId
+from pmmc_check.trace.events import CRASH, DROP, END, RESTART, UNKNOWN, Event, Header
+
+
+class Limits(NamedTuple):
+    """Ballots and slots that unrecorded steps may reach: one more than the trace speaks of."""
+
+    rounds: int
+    slots: int
+
+
+class Choices(frozenset[Command]):
+    """Requests whose iteration is led by the log: while it says which are proposed next, only those are."""
+
+    guide: tuple[Command, ...]
+
+    def __new__(cls, items: Iterable[Command] = (), guide: tuple[Command, ...] = ()) -> Choices:
+        """`guide` are the commands that the log shows, by slot."""
+        self = super().__new__(cls, items)
+        self.guide = guide
+        return self
+
+    def __iter__(self) -> Iterator[Command]:
+        if not self.guide:
+            return iter(sorted(frozenset.__iter__(self), key=by_content))
+        return iter([self.guide[0]] if self.guide[0] in self else [])
+
+    def __or__(self, others: Iterable[Any]) -> Choices:
+        return Choices((*frozenset.__iter__(self), *others), self.guide)
+
+    def __sub__(self, others: Iterable[Any]) -> Choices:
+        gone = set(others)
+        return Choices((each for each in frozenset.__iter__(self) if each not in gone), self.guide[1:])
+
+
+def orderly(log: Sequence[Event]) -> int:
+    """How many events of a log come in an order that a log may have: nothing after its end, after a crash only a restart or drops."""
+    crashed = False
+    for position, event in enumerate(log):
+        if (crashed and event.action not in (RESTART, DROP)) or (position and log[position - 1].action == END):
+            return position
+        crashed = event.action == CRASH or (crashed and event.action != RESTART)
+    return len(log)
+
+
+def by_content(command: Command) -> Any:
+    """Sorts commands the same way on every run."""
+    return command.client, command.cid, str(command.operation)
+
+
+def commands_in(events: Sequence[Event]) -> tuple[Command, ...]:
+    """Every command that a trace speaks of; a response stands for the plain command it answers, if no other is known."""
+    known: set[Command] = set()
+    answered: set[tuple[ProcessId, int]] = set()
+    for event in events:
+        message: Any = event.message
+        command = getattr(message, "command", UNKNOWN)
+        if command is not UNKNOWN:
+            known.add(command)
+        for pvalue in (*_pvalues(message, "accepted"), *_pvalues(message, "pvalues"), *_recorded(event)):
+            known.add(pvalue.command)
+        if isinstance(message, Response) and message.cid is not UNKNOWN and event.peers is not None:
+            client = event.process if event.process.role == CLIENT else event.peers[0]
+            answered.add((client, message.cid))
+    named = {(command.client, command.cid) for command in known}
+    known |= {Command(client, cid, "") for client, cid in answered - named}
+    return tuple(sorted(known, key=by_content))
+
+
+def limits_of(events: Sequence[Event], header: Header) -> Limits:
+    """One more than the highest round and slot in the trace, unless the header has bounds."""
+    rounds, slots = [0], [1]
+    for event in events:
+        message: Any = event.message
+        for ballot in (getattr(message, "ballot", UNKNOWN), event.process, *(pvalue.ballot for pvalue in _pvalues(message, "accepted"))):
+            if ballot is not UNKNOWN and ballot is not None:
+                rounds.append(ballot.round)
+        slot = getattr(message, "slot", UNKNOWN)
+        slots += [slot] if slot is not UNKNOWN else []
+        slots += [value - 1 for key, value in event.post or () if key in ("slot_in", "slot_out")]
+    responses = len({(event.log, message.cid) for event in events if isinstance(message := event.message, Response)})
+    return Limits(max(rounds) + 1, max(*slots, responses) + 1)
+
+
+def _pvalues(message: Any, name: str) -> Iterable[Any]:
+    found = getattr(message, name, UNKNOWN)
+    return () if found is UNKNOWN else found
+
+
+def _recorded(event: Event) -> Iterable[Any]:
+    return next((value for key, value in event.post or () if key == "accepted"), ())

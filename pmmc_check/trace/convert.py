@@ -1,0 +1,45 @@
+"""Conversion between the DSL and JSON Lines; comments, notes, ids and times stay."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from pmmc_check.errors import UsageError
+from pmmc_check.trace.reader import DSL, JSONL, Trace
+from pmmc_check.trace.writer import DslWriter, JsonWriter
+
+WRITERS: dict[str, type[DslWriter] | type[JsonWriter]] = {DSL: DslWriter, JSONL: JsonWriter}
+
+
+def converted(trace: Trace, to: str) -> Iterator[str]:
+    """The lines of `trace` in the other format; a trace in parts becomes one file."""
+    writer = WRITERS[to](trace.values)
+    header = list(writer.header(trace.header))
+    comments = [writer.item(comment) for comment in trace.preamble]
+    yield from (header + comments)
+    for stream in trace.streams:
+        for item in stream:
+            yield writer.item(item)
+
+
+def format_of(path: Path) -> str:
+    """The format that a file's name asks for."""
+    name = path.name.removesuffix(".gz")
+    return JSONL if name.endswith((".jsonl", ".json", ".ndjson")) else DSL
+
+
+def opened_for_writing(path: Path) -> IO[str]:
+    """A text file, compressed if its name ends in .gz.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        if path.name.endswith(".gz"):
+            return gzip.open(path, "wt", encoding="utf-8", newline="\n")
+        return path.open("w", encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None

@@ -1,0 +1,35 @@
+"""Errors in a trace: a place, what is wrong, what was expected, and what to do. Rendered late, by `str`."""
+
+from __future__ import annotations
+
+from pmmc_check.errors import PmmcError
+
+_SHOWN_WIDTH = 100
+
+
+class TraceError(PmmcError):
+    """A trace that cannot be read. `column` counts characters from 1; 0 when the line as a whole is meant."""
+
+    def __init__(self, file: str, line: int, column: int, problem: str, text: str = "") -> None:
+        super().__init__(problem)
+        self.file, self.line, self.column, self.problem, self.text = file, line, column, problem, text
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        return f"{place}: {self.problem}{self._context()}"
+
+    def _context(self) -> str:
+        """The line with a caret under the column, cut to a readable width."""
+        if not self.text or not self.column:
+            return ""
+        start = max(0, self.column - 1 - _SHOWN_WIDTH // 2)
+        shown = "".join(each if each.isprintable() else "·" for each in self.text[start : start + _SHOWN_WIDTH])
+        return f"\n    {shown}\n    {' ' * (self.column - 1 - start)}^"
+
+
+class Unfit(Exception):
+    """A value that cannot be what it should be; the reader that knows the place turns it into a `TraceError`."""
+
+    def __init__(self, problem: str, key: str = "") -> None:
+        super().__init__(problem)
+        self.problem, self.key = problem, key

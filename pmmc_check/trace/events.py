@@ -1,0 +1,191 @@
+"""What a trace is made of: the header, the observation contract of each process, and events.
+
+All readers (Lark, the fast reader, JSON Lines) produce these values and all writers take them; everything behind the readers knows nothing
+of files. A value that was not recorded is `UNKNOWN`. Only the order of events within one log counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from pmmc_check.protocol.messages import Message
+from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
+
+VERSION: Final = 1
+"""The format's version; see docs/trace-format.md for what may change within one."""
+
+KINDS: Final = ("request", "propose", "p1a", "p1b", "p2a", "p2b", "adopted", "preempted", "decision", "response")
+"""The message kinds of the protocol's table, in its order."""
+
+RECEIVE, SEND, DROP, CRASH, RESTART, END = "<", ">", "drop", "crash", "restart", "end"
+"""What an event is; the text is the DSL's."""
+
+COMPLETE, PARTIAL, NONE = "complete", "partial", "none"
+
+LOSSY, DUPLICATING, FIFO, RELIABLE = "lossy", "duplicating", "fifo", "reliable"
+NETWORK_FLAGS: Final = (RELIABLE, LOSSY, DUPLICATING, FIFO)
+
+
+class Unknown:
+    """The value of a field that was not recorded (`?`)."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "?"
+
+
+UNKNOWN: Final[Any] = Unknown()
+
+
+class Delta(frozenset[Any]):
+    """The accepted set of a p1b that is recorded as what was added since the acceptor's previous p1b (`+{...}`)."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Delta) and frozenset.__eq__(self, other)
+
+    def __hash__(self) -> int:
+        return hash(("delta", frozenset.__hash__(self)))
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What the log of one process promises to show: all its events, those of some message kinds, or nothing."""
+
+    form: str
+    kinds: frozenset[str]
+
+    def records(self, kind: str) -> bool:
+        """Whether every send and receive of this kind is in the log."""
+        return kind in self.kinds
+
+    def __str__(self) -> str:
+        return self.form if self.form != PARTIAL else "partial " + ",".join(kind for kind in KINDS if kind in self.kinds)
+
+
+ALL = Contract(COMPLETE, frozenset(KINDS))
+NOTHING = Contract(NONE, frozenset())
+
+
+def partial(kinds: frozenset[str]) -> Contract:
+    """The contract of a log that shows the given kinds only."""
+    return Contract(PARTIAL, kinds)
+
+
+@dataclass(frozen=True)
+class Header:
+    """The configuration of a trace. Process names are the user's own; the order of `leaders` orders ballots.
+
+    `clients` is None when the trace does not list them: then any name may be a client's. `slots` and `rounds` bound a run that comes from a
+    bounded model; None is unbounded. `resent` says that clients repeat requests; `application` is `log` when results are the
+    number of commands performed so far, else `opaque`.
+    """
+
+    replicas: tuple[str, ...] = ()
+    leaders: tuple[str, ...] = ()
+    acceptors: tuple[str, ...] = ()
+    clients: tuple[str, ...] | None = None
+    window: int = 0
+    network: frozenset[str] = frozenset()
+    requests: str = "once"
+    application: str = "opaque"
+    slots: int | None = None
+    rounds: int | None = None
+    meta: tuple[tuple[str, str], ...] = ()
+    logs: Mapping[str, Contract] = field(default_factory=dict)
+
+    @property
+    def duplicates(self) -> bool:
+        """Whether the network may deliver a message more often than it was sent."""
+        return DUPLICATING in self.network
+
+    @property
+    def loses(self) -> bool:
+        """Whether the network may drop messages."""
+        return LOSSY in self.network or DUPLICATING in self.network
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the network keeps the order between each pair of processes."""
+        return FIFO in self.network
+
+    def contract(self, log: str) -> Contract:
+        """What the header says of one process; nothing said means nothing recorded."""
+        return self.logs.get(log, NOTHING)
+
+
+class Event(NamedTuple):
+    """One line of a log.
+
+    `log` is the name under which it is logged, `process` the role that takes the event: a scout or commander logged under its leader is
+    told from the message. `peers` are the recipients of a send (None: all that the protocol names), or the sender of a receive (None: not
+    recorded). `post` is the recorded state after the event. `time`, `id` and `note` are the user's and carry no meaning here.
+    """
+
+    log: str
+    process: ProcessId
+    action: str
+    message: Message | None
+    peers: tuple[ProcessId, ...] | None
+    post: tuple[tuple[str, Any], ...] | None
+    id: str | None
+    time: str | None
+    note: str | None
+    file: str
+    line: int
+
+    @property
+    def place(self) -> str:
+        """File and line, as every report cites them."""
+        return f"{self.file}:{self.line}"
+
+
+class Comment(NamedTuple):
+    """A line that says nothing to the validator; kept so that conversion loses nothing."""
+
+    text: str
+
+
+ROLE_FIELDS: Final = ("replicas", "leaders", "acceptors", "clients")
+_ROLE_OF: Final = {"replicas": REPLICA, "leaders": LEADER, "acceptors": ACCEPTOR, "clients": CLIENT}
+
+
+class Names:
+    """The user's names for processes, both ways; clients that the header does not list are numbered as they appear."""
+
+    def __init__(self, header: Header) -> None:
+        self.header = header
+        self.process_of: dict[str, ProcessId] = {}
+        self.name_of: dict[ProcessId, str] = {}
+        self.open_clients = header.clients is None
+        for setting in ROLE_FIELDS:
+            for number, name in enumerate(getattr(header, setting) or (), 1):
+                self._add(name, ProcessId(_ROLE_OF[setting], number))
+        self._clients = len(header.clients or ())
+
+    def _add(self, name: str, process: ProcessId) -> None:
+        self.process_of[name] = process
+        self.name_of[process] = name
+
+    def client(self, name: str) -> ProcessId | None:
+        """The client called `name`; None when there can be none."""
+        process = self.process_of.get(name)
+        if process is None and self.open_clients:
+            self._clients += 1
+            process = ProcessId(CLIENT, self._clients)
+            self._add(name, process)
+        return process if process is not None and process.role == CLIENT else None
+
+    def log_of(self, process: ProcessId) -> str:
+        """The log that shows a process unless it has its own: a scout's and a commander's is their leader's."""
+        if process.role in (SCOUT, COMMANDER):
+            return self.name_of[ProcessId(LEADER, process.number)]
+        return self.name_of[process]
+
+
+Item = Header | Event | Comment
+"""What a reader yields: the header first (comments may precede it), then events."""

@@ -1,0 +1,131 @@
+"""From a mismatch to an explanation: what would have matched, what was possible instead, and the events that led there.
+
+The causal past of the failing event is walked backwards through the replayed events (which are in an order that the protocol allows):
+an event belongs to it if its process is already in it, or if it sends what one of them receives. Of that past only events are kept
+that speak of the same slot or ballot as the failing event, or by which its process last changed what it is willing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pmmc_check.protocol.messages import Message
+from pmmc_check.protocol.values import ProcessId
+from pmmc_check.trace.diagnosis import Mismatch
+from pmmc_check.trace.elaborate import FIELDS
+from pmmc_check.trace.events import DROP, RECEIVE, SEND, Event
+from pmmc_check.trace.facts import FactViolation
+from pmmc_check.trace.replay import Replay
+from pmmc_check.trace.verdict import Failure, Place, Violation
+from pmmc_check.trace.writer import ATTRIBUTE, DslWriter
+
+_NEAREST, _ENABLED, _PAST = 3, 5, 9
+_WIDTH = 160
+
+
+def failure_of(replay: Replay, mismatch: Mismatch) -> Failure:
+    """The explanation of a rejected replay."""
+    event, process = mismatch.event, mismatch.process
+    writer = replay.writer
+    return Failure(
+        at=place_of(event, writer),
+        rule=mismatch.rule,
+        expected=_cut(mismatch.expected),
+        observed=_cut(mismatch.observed),
+        state=f"{replay.show(event.process)}: {process.show_state(replay.show)}" if process is not None else "",
+        nearest=tuple(_nearest(replay, event)) if mismatch.awaited else (),
+        enabled=tuple(_enabled(replay, event)),
+        past=tuple(place_of(each, writer) for each in _past(replay.recent, event)),
+    )
+
+
+def violation_of(found: FactViolation, writer: DslWriter) -> Violation:
+    """The report of a broken invariant."""
+    return Violation(found.invariant, found.statement, found.how, tuple(place_of(event, writer) for event in found.events))
+
+
+def place_of(event: Event, writer: DslWriter) -> Place:
+    """An event with its text, as it is cited."""
+    return Place(event.file, event.line, _cut(writer.item(event._replace(note=None))))
+
+
+def _nearest(replay: Replay, event: Event) -> Iterable[str]:
+    """The messages of the same kind that were sent to the same process, those with fewest differences first."""
+    wanted: Any = event.message
+    candidates: dict[Message, Event | None] = dict(replay.network.to(event.process))
+    for each in replay.recent:
+        if each.action == SEND and type(each.message) is type(wanted) and (each.peers is None or event.process in each.peers):
+            candidates.setdefault(each.message, each)  # type: ignore[arg-type]
+    scored = [
+        (_differences(wanted, message, replay.show), message, at) for message, at in candidates.items() if type(message) is type(wanted)
+    ]
+    scored.sort(key=lambda each: (len(each[0]), str(each[1])))
+    for differences, message, at in scored[:_NEAREST]:
+        where = f" ({at.place})" if at is not None else ""
+        apart = "; ".join(differences) if differences else "the same message: already received, or sent later"
+        yield _cut(f"{replay.show_message(message)}{where}: {apart}")
+
+
+def _differences(wanted: Any, message: Any, show: Callable[[Any], str]) -> list[str]:
+    found = []
+    for key in FIELDS[wanted.kind]:
+        sent, received = getattr(message, ATTRIBUTE[key]), getattr(wanted, ATTRIBUTE[key])
+        if sent != received:
+            found.append(f"{key}={show(sent)} was sent, {key}={show(received)} received")
+    return found
+
+
+def _enabled(replay: Replay, event: Event) -> Iterable[str]:
+    """What the process could have done at this point: finish its step, or receive what is in flight to it."""
+    process = replay.processes.running.get(event.process)
+    if process is not None and process.pending:
+        for send in process.pending[:_ENABLED]:
+            yield _cut(f"send {replay.show_message(send.message)} to {replay.show(send.to)}")
+        return
+    waiting = replay.network.to(event.process)
+    for message, at in waiting[:_ENABLED]:
+        yield _cut(f"receive {replay.show_message(message)}" + (f" (sent at {at.place})" if at is not None else ""))
+    if len(waiting) > _ENABLED:
+        yield f"and {len(waiting) - _ENABLED} more"
+
+
+def _past(recent: Iterable[Event], event: Event) -> list[Event]:
+    """The causal past, cut to what concerns `event`."""
+    processes: set[ProcessId] = {event.process}
+    messages: set[Message] = {event.message} if event.message is not None and event.action in (RECEIVE, DROP) else set()
+    slots, ballots = _subjects(event)
+    kept: list[Event] = []
+    last_own = True
+    for each in reversed(list(recent)):
+        own = each.process in processes
+        if not own and not (each.action == SEND and each.message in messages):
+            continue
+        processes.add(each.process)
+        if each.action == RECEIVE and each.message is not None:
+            messages.add(each.message)
+        about = _subjects(each)
+        concerns = bool(slots & about[0]) if slots and about[0] else bool(ballots & about[1])
+        if concerns or (last_own and each.process == event.process):
+            kept.append(each)
+        if each.process == event.process and each.action == RECEIVE:
+            last_own = False
+        if len(kept) >= _PAST:
+            break
+    return kept[::-1]
+
+
+def _subjects(event: Event) -> tuple[set[int], set[Any]]:
+    """The slots and ballots that an event speaks of."""
+    message: Any = event.message
+    slot, ballot = getattr(message, "slot", None), getattr(message, "ballot", None)
+    slots = {slot} if slot is not None else set()
+    ballots = {ballot} if ballot is not None else set()
+    for process in (event.process, *(event.peers or ())):
+        if process.slot:
+            slots.add(process.slot)
+    return slots, ballots
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "..."

@@ -1,0 +1,114 @@
+"""Collects the settings of a header and checks that they make one: shared by all readers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pmmc_check.trace.errors import Unfit
+from pmmc_check.trace.events import (
+    ALL,
+    COMPLETE,
+    DUPLICATING,
+    KINDS,
+    LOSSY,
+    NETWORK_FLAGS,
+    NONE,
+    NOTHING,
+    RELIABLE,
+    ROLE_FIELDS,
+    Contract,
+    Header,
+    Names,
+    partial,
+)
+from pmmc_check.trace.values import NAME
+
+WORDS = {"requests": ("once", "resent"), "application": ("opaque", "log")}
+RESERVED = ("config", "log", "pmmc-trace")
+COUNTS = ("window", "slots", "rounds")
+PROCESSES_MAX = 10_000
+
+
+class HeaderBuilder:
+    """Settings and contracts as they are read, and the `Header` that they make. All methods raise `Unfit`."""
+
+    def __init__(self) -> None:
+        self.settings: dict[str, Any] = {}
+        self.meta: dict[str, str] = {}
+        self.logs: dict[str, Contract] = {}
+
+    def set(self, key: str, value: Any) -> None:
+        """One setting; lists come as tuples."""
+        if key in self.settings:
+            raise Unfit(f"{key}= is set twice; leave one", key)
+        if key in ROLE_FIELDS:
+            self._check_names(key, value)
+        elif key in COUNTS:
+            if not 1 <= value <= 10**9:
+                raise Unfit(f"{key}={value} must be between 1 and 1000000000", key)
+        elif key == "network":
+            value = self._network(value)
+        elif key not in WORDS or value not in WORDS[key]:
+            known = ", ".join((*ROLE_FIELDS, *COUNTS, "network", *WORDS))
+            raise Unfit(f"{key}={value} is no setting; expected one of {known}, with its value", key)
+        self.settings[key] = value
+
+    def set_meta(self, key: str, value: str) -> None:
+        """A note for people and tools, such as the seed of a simulated run."""
+        if NAME.fullmatch(key) is None or not value.isprintable():
+            raise Unfit(f"meta.{key[:40]!r}: a note has a name (letters, digits, _ and -) and a printable value", f"meta.{key}")
+        if key in self.meta:
+            raise Unfit(f"meta.{key}= is set twice; leave one", f"meta.{key}")
+        self.meta[key] = value
+
+    def _check_names(self, key: str, names: tuple[str, ...]) -> None:
+        taken = {name for other in ROLE_FIELDS for name in self.settings.get(other, ())}
+        for name in names:
+            if NAME.fullmatch(name) is None or name in RESERVED:
+                raise Unfit(
+                    f"{name!r} cannot name a process; a name is a letter or _, then letters, digits, _ or -, and not a keyword", key
+                )
+            if name in taken:
+                raise Unfit(f"two processes are called {name}; each needs a name of its own", key)
+            taken.add(name)
+        if len(taken) > PROCESSES_MAX and key != "clients":
+            raise Unfit(f"{len(taken)} processes are more than {PROCESSES_MAX}", key)
+
+    def _network(self, flags: tuple[str, ...]) -> frozenset[str]:
+        for flag in flags:
+            if flag not in NETWORK_FLAGS:
+                raise Unfit(f"network={flag}: no such assumption; expected some of {', '.join(NETWORK_FLAGS)}", "network")
+        if RELIABLE in flags and {LOSSY, DUPLICATING} & set(flags):
+            raise Unfit("a reliable network neither loses nor duplicates; leave out reliable, or lossy and duplicating", "network")
+        return frozenset(flags)
+
+    def log(self, names: tuple[str, ...], form: str, kinds: tuple[str, ...] = ()) -> None:
+        """The contract of some processes."""
+        header = self.configuration("log")
+        known = Names(header)
+        for kind in kinds:
+            if kind not in KINDS:
+                raise Unfit(f"{kind!r} is no message kind; expected some of {', '.join(KINDS)}", "log")
+        for name in names:
+            process = known.process_of.get(name)
+            if process is None and (header.clients is not None or NAME.fullmatch(name) is None):
+                raise Unfit(f"{name!r} is no process of the header; it has {', '.join(known.process_of)}", "log")
+            if name in self.logs:
+                raise Unfit(f"{name} has two contracts; leave one", "log")
+            self.logs[name] = {COMPLETE: ALL, NONE: NOTHING}.get(form) or partial(frozenset(kinds))
+
+    def configuration(self, what: str) -> Header:
+        """The header so far; `what` is about to need it."""
+        for key in ("replicas", "leaders", "acceptors", "window"):
+            if not self.settings.get(key):
+                example = "window=5" if key == "window" else f"{key}={key[0].upper()}1"
+                raise Unfit(f"the configuration lacks {key}=; add {example} to a config line before {what}")
+        settings = {"network": frozenset((LOSSY, DUPLICATING)), **self.settings}
+        return Header(**settings, meta=tuple(self.meta.items()), logs=dict(self.logs))
+
+    def finish(self) -> Header:
+        """The header, once events begin."""
+        header = self.configuration("the first event")
+        if not self.logs:
+            raise Unfit("no log line says what is recorded; add, for example: log " + ",".join(header.acceptors) + " complete")
+        return header

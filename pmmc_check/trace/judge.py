@@ -1,0 +1,118 @@
+"""Judges one trace: reads it, replays it, searches where replay cannot tell, and collects facts where it is not accepted."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+from pmmc_check.protocol import PMMC, Protocol
+from pmmc_check.trace.diagnosis import Rejected
+from pmmc_check.trace.errors import TraceError
+from pmmc_check.trace.explain import failure_of, violation_of
+from pmmc_check.trace.facts import Facts
+from pmmc_check.trace.inflight import Ambiguous
+from pmmc_check.trace.process import system_of
+from pmmc_check.trace.reader import Trace, open_trace
+from pmmc_check.trace.replay import Replay
+from pmmc_check.trace.search import Budget, Search
+from pmmc_check.trace.verdict import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED, TraceVerdict, Violation
+from pmmc_check.trace.writer import DslWriter
+
+
+@dataclass(frozen=True)
+class Source:
+    """A trace to judge: one file, or all part files of one directory."""
+
+    path: Path
+    parts: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to judge. `search_events_max`: longer traces are not searched; they would have to be held in memory."""
+
+    budget: Budget = field(default_factory=Budget)
+    search_events_max: int = 20_000
+    protocol: Protocol | None = None
+
+
+def judge(source: Source, options: Options | None = None) -> TraceVerdict:
+    """The verdict on one trace; what cannot be read is a verdict too (`BAD_INPUT`), so that other traces still get theirs."""
+    started = time.perf_counter()
+    try:
+        verdict = _Judge(source, options or Options()).verdict()
+    except TraceError as error:
+        verdict = TraceVerdict(str(source.path), BAD_INPUT, reason=str(error))
+    except RecursionError:
+        verdict = TraceVerdict(str(source.path), INCONCLUSIVE, reason="the trace is too deeply entangled for this machine's stack")
+    return replace(verdict, seconds=time.perf_counter() - started)
+
+
+class _Judge:
+    def __init__(self, source: Source, options: Options) -> None:
+        self.source, self.options = source, options
+        self.file = str(source.path)
+        self.protocol = options.protocol or PMMC
+
+    def _open(self) -> Trace:
+        return open_trace(self.source.path, self.source.parts)
+
+    def verdict(self) -> TraceVerdict:
+        """Replay first; then search, if replay could not tell."""
+        trace = self._open()
+        replay = Replay(trace.header, trace.names, self.protocol)
+        ambiguity = None
+        try:
+            replay.run(trace.events())
+        except Rejected as rejected:
+            if not replay.guessed:
+                return self._rejected(replay, rejected)
+            ambiguity = "a delta (+{...}) was received that may stand for several p1bs"
+        except Ambiguous as ambiguous:
+            ambiguity = str(ambiguous)
+        if ambiguity is None and not replay.events:
+            raise TraceError(
+                self.file, 0, 0, "has a header but no events; a trace with nothing in it shows nothing: check what was recorded"
+            )
+        if ambiguity is None and replay.exact:
+            return TraceVerdict(self.file, ACCEPTED, replay.events)
+        return self._by_search(ambiguity)
+
+    def _rejected(self, replay: Replay, rejected: Rejected) -> TraceVerdict:
+        failure = failure_of(replay, rejected.mismatch)
+        count, violations = self._facts()
+        return TraceVerdict(self.file, REJECTED, count, violations, failure)
+
+    def _facts(self) -> tuple[int, tuple[Violation, ...]]:
+        """Reads the trace once more, to its end: how many events, and all violations in the facts."""
+        trace = self._open()
+        facts, count = Facts(trace.header, trace.names, system_of(trace.header, trace.names)), 0
+        for stream in trace.events():
+            for event in stream:
+                facts.add(event)
+                count += 1
+        writer = DslWriter(trace.values)
+        return count, tuple(violation_of(each, writer) for each in facts.violations())
+
+    def _by_search(self, ambiguity: str | None) -> TraceVerdict:
+        trace = self._open()
+        limit = self.options.search_events_max
+        events = list(islice((event for stream in trace.events() for event in stream), limit + 1))
+        if not events:
+            raise TraceError(self.file, 0, 0, "has a header but no events")
+        count, violations = self._facts()
+        if violations:
+            return TraceVerdict(self.file, REJECTED, count, violations, method="facts")
+        if len(events) > limit:
+            reason = f"{count} events are more than the search takes ({limit}, --search-events); record complete logs, or cut the trace"
+            return TraceVerdict(self.file, INCONCLUSIVE, count, reason=reason, method="search")
+        search = Search(trace.header, trace.names, events, self.options.budget, self.protocol)
+        answer = search.run()
+        if answer.verdict == ACCEPTED:
+            return TraceVerdict(self.file, ACCEPTED, count, method="search", states=answer.states)
+        if answer.verdict == REJECTED:
+            return TraceVerdict(self.file, REJECTED, count, failure=answer.failure, method="search", states=answer.states)
+        why = f"{ambiguity}; " if ambiguity else ""
+        return TraceVerdict(self.file, INCONCLUSIVE, count, reason=why + answer.reason, method="search", states=answer.states)

@@ -1,0 +1,294 @@
+"""One role process of a replayed run: its state, what its last step still has to send, and the steps themselves.
+
+The protocol's own `Role.step` makes every step. A step's sends are not on the network until the log shows them: a process may stop at any
+point, also in the middle of a step, but it may not go on before its step is whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from pmmc_check.protocol import PMMC, Protocol
+from pmmc_check.protocol.acceptor import AcceptorState
+from pmmc_check.protocol.leader import LeaderState
+from pmmc_check.protocol.messages import Message, P1b, Propose, Response, Start
+from pmmc_check.protocol.replica import ReplicaState
+from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System
+from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, Command, ProcessId
+from pmmc_check.trace.choice import OpenRequests, chosen, is_chosen
+from pmmc_check.trace.events import UNKNOWN, Delta, Event, Header, Names
+from pmmc_check.trace.growing import GrowingSet, GrowingSlots, IndexedLeaderState, IndexedReplicaState
+from pmmc_check.trace.once import Once
+
+
+class Performed:
+    """The result of an opaque application: known only by its position in the sequence of performed commands."""
+
+    __slots__ = ("position",)
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Performed) and other.position == self.position
+
+    def __hash__(self) -> int:
+        return hash(self.position)
+
+    def __str__(self) -> str:
+        return "?"
+
+
+class Opaque:
+    """Somebody's application: its state is how many commands it has performed, its results are unknown but functions of that."""
+
+    def initial(self) -> int:
+        """Nothing performed."""
+        return 0
+
+    def apply(self, state: int, command: Command) -> tuple[int, Any]:
+        """One command more."""
+        return state + 1, Performed(state + 1)
+
+
+class CountingLog:
+    """The model's application (`CommandLog`) as a trace shows it: the result is how many commands are performed."""
+
+    def initial(self) -> int:
+        """Nothing performed."""
+        return 0
+
+    def apply(self, state: int, command: Command) -> tuple[int, Any]:
+        """One command more."""
+        return state + 1, str(state + 1)
+
+
+def system_of(header: Header, names: Names) -> System:
+    """The configuration as the roles see it: unbounded unless the header says otherwise; commands are whatever clients send."""
+
+    def processes(names_of_role: tuple[str, ...]) -> tuple[ProcessId, ...]:
+        return tuple(names.process_of[name] for name in names_of_role)
+
+    return System(
+        clients=processes(header.clients or ()),
+        replicas=processes(header.replicas),
+        leaders=processes(header.leaders),
+        acceptors=processes(header.acceptors),
+        commands=(),
+        window=header.window,
+        slots=header.slots,
+        rounds=header.rounds,
+        application=CountingLog() if header.application == "log" else Opaque(),
+    )
+
+
+Pick = Callable[[Iterable[Outcome]], Outcome]
+"""Chooses among the outcomes of a step."""
+
+
+def first(outcomes: Iterable[Outcome]) -> Outcome:
+    """The first of them."""
+    return next(iter(outcomes))
+
+
+class Process:
+    """A running scout, commander, leader, acceptor or replica."""
+
+    __slots__ = ("cut_in", "last", "p1b_size", "pending", "role", "state")
+
+    def __init__(self, role: Role, outcome: Outcome) -> None:
+        self.role = role
+        self.state: Any = outcome.state
+        self.pending: list[Send] = []
+        self.last: Event | None = None
+        self.cut_in: str | None = None
+        self.p1b_size = 0
+        if type(role) is not PMMC[role.me.role]:
+            return
+        if isinstance(self.state, ReplicaState):
+            self.state = _indexed_replica(self.state)
+        elif isinstance(self.state, LeaderState):
+            self.state = IndexedLeaderState(self.state.ballot, self.state.active, GrowingSlots(self.state.proposals))  # type: ignore[arg-type]
+        elif isinstance(self.state, AcceptorState):
+            self.state = AcceptorState(self.state.ballot, GrowingSet(self.state.accepted))  # type: ignore[arg-type]
+
+    @property
+    def me(self) -> ProcessId:
+        """Which process this is."""
+        return self.role.me
+
+    @property
+    def exited(self) -> bool:
+        """Whether it has stopped for good."""
+        return isinstance(self.state, Lifecycle)
+
+    def cut(self, log: str) -> None:
+        """A crash recorded in `log`: what is pending is never sent, if this process is logged there.
+
+        Where a scout or commander is logged shows only in its next event, so the cut takes effect then (`resume`).
+        """
+        if self.pending:
+            self.cut_in = log
+
+    def resume(self, log: str) -> None:
+        """The next event of this process is in `log`."""
+        if self.cut_in == log:
+            self.pending = []
+        self.cut_in = None
+
+    def step(self, message: Message, pick: Pick = first) -> tuple[Send, ...]:
+        """Delivers `message`; returns what the step sends. Creations (`Start`) are among it.
+
+        The paper's roles have one outcome here (requests are chosen by the log); for others `pick` chooses.
+        """
+        if self.exited:
+            return ()
+        outcome = pick(self.role.step(self.state, message))
+        state = outcome.state
+        if type(state) is IndexedLeaderState and type(state.proposals) is frozenset:
+            state = replace(state, proposals=GrowingSlots(state.proposals))  # type: ignore[arg-type]
+        self.state = state
+        return outcome.sends
+
+    def sent(self, message: Any, peers: tuple[ProcessId, ...] | None) -> list[Send] | None:
+        """The pending sends that an event of sending `message` to `peers` records, now no longer pending.
+
+        None when they are not pending. Resolves stand-ins for requests, unknown fields, deltas and results.
+        """
+        if self.me.role == REPLICA and type(message) is Propose:
+            self._resolve(message)
+        pending = self.pending
+        matching = [send for send in pending if send.message == message and (peers is None or send.to in peers)]
+        if not matching:
+            matching = self._loosely(message, peers)
+        if not matching or (peers is not None and len(matching) != len(set(peers))):
+            return None
+        taken = set(map(id, matching))
+        self.pending = [send for send in pending if id(send) not in taken] if len(matching) < len(pending) else []
+        return matching
+
+    def _loosely(self, message: Any, peers: tuple[ProcessId, ...] | None) -> list[Send]:
+        """Matches of a message with unknown fields, a delta or an opaque result: those of the first message that fits."""
+        for first in self.pending:
+            if (peers is None or first.to in peers) and self.fits(message, first.message):
+                return [each for each in self.pending if each.message == first.message and (peers is None or each.to in peers)]
+        return []
+
+    def fits(self, pattern: Any, message: Any) -> bool:
+        """Whether a recorded message may be `message`."""
+        if type(pattern) is not type(message):
+            return False
+        if type(message) is P1b and type(pattern.accepted) is Delta:
+            accepted: Any = message.accepted
+            if frozenset(pattern.accepted) != accepted.since(self.p1b_size):
+                return False
+            pattern = replace(pattern, accepted=message.accepted)
+        if type(message) is Response and isinstance(message.result, Performed):
+            return pattern.cid in (UNKNOWN, message.cid)
+        return all((value := getattr(pattern, name)) is UNKNOWN or value == getattr(message, name) for name in message.__dataclass_fields__)
+
+    def _resolve(self, message: Propose) -> None:
+        """Puts the recorded command in the place of the stand-in for its slot."""
+        if message.slot is UNKNOWN or message.command is UNKNOWN:
+            return
+        for send in self.pending:
+            pending: Any = send.message
+            if type(pending) is Propose and pending.slot == message.slot and not is_chosen(pending.command):
+                state = chosen(self.state, message.slot, message.command)
+                if state is not None:
+                    self.state = state
+                    self.pending = [
+                        Send(each.to, message) if type(each.message) is Propose and each.message.slot == message.slot else each
+                        for each in self.pending
+                    ]
+                return
+
+    def settle_choice(self) -> bool:
+        """After a crash in the middle of a step: whether it is clear what the log left open, namely one slot and one request."""
+        requests: Any = getattr(self.state, "requests", None)
+        if not isinstance(requests, OpenRequests) or not requests.taken:
+            return True
+        open_slots = [slot for slot, command in self.state.proposals if not is_chosen(command)]
+        candidates = list(requests.members())
+        if len(open_slots) != 1 or len(candidates) != 1:
+            return False
+        self.state = chosen(self.state, open_slots[0], candidates[0]) or self.state
+        return True
+
+    def show_state(self, show: Callable[[Any], str]) -> str:
+        """The variables that a reader of the paper would ask for."""
+        state = self.state
+        if self.exited:
+            return "exited"
+        if self.me.role == ACCEPTOR:
+            return f"ballot={show(state.ballot)}, {len(state.accepted)} accepted"
+        if self.me.role == LEADER:
+            return f"ballot={show(state.ballot)}, active={show(state.active)}, {len(state.proposals)} proposals"
+        if self.me.role == REPLICA:
+            waiting = len(state.requests)
+            return f"slot_in={state.slot_in}, slot_out={state.slot_out}, {waiting} requests wait, WINDOW={self.role.system.window}"
+        return f"waits for {', '.join(map(show, sorted(state.waitfor)))}"
+
+
+def _indexed_replica(state: ReplicaState) -> IndexedReplicaState:
+    return IndexedReplicaState(
+        leaders=state.leaders,
+        application=state.application,
+        slot_in=state.slot_in,
+        slot_out=state.slot_out,
+        requests=OpenRequests(dict.fromkeys(state.requests)),  # type: ignore[arg-type]
+        proposals=state.proposals,
+        decisions=GrowingSlots(state.decisions),  # type: ignore[arg-type]
+    )
+
+
+class Processes:
+    """All role processes of a run by identity; scouts and commanders appear when their leader creates them."""
+
+    def __init__(self, system: System, protocol: Protocol = PMMC) -> None:
+        self.system, self.protocol = system, protocol
+        self.running: dict[ProcessId, Process] = {}
+        self._exited = Once()
+        for me in (*system.acceptors, *system.replicas, *system.leaders):
+            self.start(me, Start())
+
+    def start(self, me: ProcessId, start: Start) -> Process:
+        """Creates a process; the processes that it creates in turn are created too."""
+        role = self.protocol[me.role](me, self.system)
+        outcome = role.start(start.command)
+        process = self.running[me] = Process(role, outcome)
+        process.pending = self.settle(outcome.sends)
+        return process
+
+    def settle(self, sends: tuple[Send, ...]) -> list[Send]:
+        """Carries out the creations among `sends`; returns the messages."""
+        messages = [send for send in sends if type(send.message) is not Start]
+        if len(messages) != len(sends):
+            for to, message in sends:
+                if type(message) is Start and to not in self.running and not self.has_exited(to):
+                    self.start(to, message)
+        return messages
+
+    def retire(self, process: Process) -> None:
+        """Forgets an exited process but for the fact that it was there."""
+        del self.running[process.me]
+        self._exited.add(*_numbered(process.me))
+
+    def has_exited(self, me: ProcessId) -> bool:
+        """Whether a scout or commander is done."""
+        return self._exited.seen(*_numbered(me))
+
+    def hosted_by(self, log: ProcessId) -> list[Process]:
+        """The process that a log belongs to, and for a leader its running scouts and commanders."""
+        if log.role != LEADER:
+            return [self.running[log]] if log in self.running else []
+        return [each for me, each in self.running.items() if me.number == log.number and me.role in (LEADER, SCOUT, COMMANDER)]
+
+
+def _numbered(me: ProcessId) -> tuple[ProcessId, int]:
+    """A scout or commander as a key and a number that counts up: rounds of a leader, slots of a ballot."""
+    if me.role == COMMANDER:
+        return me._replace(slot=0), me.slot
+    return me._replace(round=0), me.round

@@ -1,0 +1,85 @@
+"""Opening traces: plain or gzip, told by content; lines of decoded text in blocks, so that reading costs little and
+memory stays bounded."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from pmmc_check.trace.errors import TraceError
+
+LINE_BYTES_MAX = 4 * 2**20
+"""A longer line is refused: it would be held in memory several times over."""
+
+_BLOCK_BYTES = 1 << 18
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Each line with its number, without its end.
+
+    Raises:
+        TraceError: the file cannot be read, is not UTF-8, or has a line that is too long.
+    """
+    number = 1
+    for block in _blocks(path):
+        for text in block.split("\n"):
+            yield number, text
+            number += 1
+
+
+def _blocks(path: Path) -> Iterator[str]:
+    """Decoded blocks that end where a line ends (the newline itself removed)."""
+    number, rest = 1, b""
+    try:
+        with _opened(path) as stream:
+            while data := stream.read(_BLOCK_BYTES):
+                head, newline, tail = (rest + data).rpartition(b"\n")
+                if newline:
+                    yield _decoded(path, number, head)
+                    number += head.count(b"\n") + 1
+                rest = tail
+                if len(rest) > LINE_BYTES_MAX:
+                    raise TraceError(
+                        str(path),
+                        number,
+                        0,
+                        f"this line is longer than {LINE_BYTES_MAX // 2**20} MiB; end each event with a newline, "
+                        f"and record a large accepted set as a delta, +{{...}}",
+                    )
+        if rest:
+            yield _decoded(path, number, rest)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise TraceError(
+            str(path), number, 0, f"the gzip file is damaged or cut short ({error}); decompress what is left by hand"
+        ) from None
+    except OSError as error:
+        raise TraceError(str(path), 0, 0, f"cannot be read: {error.strerror or error}; check the path and its permissions") from None
+
+
+def _opened(path: Path) -> IO[bytes]:
+    stream = path.open("rb")
+    if stream.peek(2)[:2] == _GZIP_MAGIC:
+        stream.close()
+        return gzip.open(path, "rb")  # type: ignore[return-value]
+    return stream
+
+
+def _decoded(path: Path, number: int, data: bytes) -> str:
+    if number == 1 and data.startswith(b"\xef\xbb\xbf"):
+        data = data[3:]
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        line = number + data.count(b"\n", 0, error.start)
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        raise TraceError(
+            str(path),
+            line,
+            column,
+            f"byte 0x{data[error.start]:02x} is not UTF-8 text; traces are UTF-8 (or gzip of it): convert the file first",
+        ) from None
+    return text.replace("\r\n", "\n").removesuffix("\r") if "\r" in text else text

@@ -1,0 +1,208 @@
+"""Text to value and back: ballots `0.L1`, commands `C1:7` or `C1:7:operation`, pvalues `0.L1/3/C1:7`, process names.
+
+One `Values` belongs to one trace: it knows the names that the header gave. Conversions are memoised by text (a bounded memo: traces
+repeat themselves locally, and memory must not follow their length).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pmmc_check.protocol.values import (
+    BOTTOM,
+    COMMANDER,
+    LEADER,
+    SCOUT,
+    Ballot,
+    Command,
+    ProcessId,
+    PValue,
+    Reconfigure,
+    commander_id,
+    scout_id,
+)
+from pmmc_check.trace.errors import Unfit
+from pmmc_check.trace.events import UNKNOWN, Delta, Names
+
+MEMO_SIZE = 50_000
+"""Entries after which a memo is emptied."""
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_-]*"
+_OPERATION = (
+    rf'(?::(?P<operation>reconfigure\({_NAME}(?:,{_NAME})*\)|"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{{4}})*"|[A-Za-z0-9_.+-]+))?'
+)
+NAME = re.compile(_NAME)
+WORD = re.compile(r"[A-Za-z0-9_.+-]+")
+STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"')
+_INTEGER = re.compile(r"[0-9]{1,15}")
+_BALLOT = re.compile(rf"([0-9]{{1,15}})\.({_NAME})(?:/([0-9]{{1,15}}))?")
+_COMMAND = re.compile(rf"(?P<client>{_NAME}):(?P<cid>[0-9]{{1,15}}){_OPERATION}")
+_PVALUE = re.compile(rf"(?P<ballot>[0-9]{{1,15}}\.{_NAME})/(?P<slot>[0-9]{{1,15}})/(?P<command>{_NAME}:.*)", re.DOTALL)
+
+
+class Values:
+    """The conversions of one trace.
+
+    Raises (all methods that read):
+        Unfit: the text is no such value, or names a process that the header does not have.
+    """
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self._commands: dict[str, Command] = {}
+        self._ballots: dict[str, Ballot] = {}
+
+    # ---- reading ----
+
+    def ballot(self, text: str) -> Ballot:
+        """`0.L1`, or `-` for ⊥."""
+        known = self._ballots.get(text)
+        if known is None:
+            known = BOTTOM if text == "-" else self._ballot(text)
+            _remember(self._ballots, text, known)
+        return known
+
+    def _ballot(self, text: str) -> Ballot:
+        match = _BALLOT.fullmatch(text)
+        if match is None or match[3] is not None:
+            raise Unfit(f"{_quoted(text)} is no ballot; expected round.leader, such as 0.{self._example(LEADER)}, or - for none")
+        return Ballot(int(match[1]), self._of_role(match[2], LEADER).number)
+
+    def command(self, text: str) -> Command:
+        """`C1:7` or `C1:7:operation`."""
+        known = self._commands.get(text)
+        if known is None:
+            match = _COMMAND.fullmatch(text)
+            if match is None:
+                raise Unfit(f"{_quoted(text)} is no command; expected client:number or client:number:operation, such as C1:7")
+            client = self.names.client(match["client"])
+            if client is None:
+                raise Unfit(
+                    f"{match['client']} is no client; clients={','.join(self.names.header.clients or ()) or '(none but other names)'}"
+                )
+            known = Command(client, int(match["cid"]), self._operation(match["operation"] or ""))
+            _remember(self._commands, text, known)
+        return known
+
+    def _operation(self, text: str) -> str | Reconfigure:
+        if text.startswith("reconfigure("):
+            return Reconfigure(tuple(self._of_role(name, LEADER) for name in text[12:-1].split(",")))
+        return self.word(text) if text else ""
+
+    def pvalue(self, text: str) -> PValue:
+        """`0.L1/3/C1:7`."""
+        match = _PVALUE.fullmatch(text)
+        if match is None:
+            raise Unfit(f"{_quoted(text)} is no pvalue; expected ballot/slot/command, such as 0.{self._example(LEADER)}/3/C1:7")
+        return PValue(self.ballot(match["ballot"]), self.slot(match["slot"]), self.command(match["command"]))
+
+    def slot(self, text: str) -> int:
+        """A slot number; slots count from 1."""
+        slot = self.integer(text)
+        if slot < 1:
+            raise Unfit(f"{text} is no slot; slots count from 1")
+        return slot
+
+    def integer(self, text: str) -> int:
+        """A number of at most 15 digits."""
+        if _INTEGER.fullmatch(text) is None:
+            raise Unfit(f"{_quoted(text)} is no number; expected at most 15 decimal digits")
+        return int(text)
+
+    def word(self, text: str) -> str:
+        """A bare word, or a JSON string."""
+        if STRING.fullmatch(text):
+            return str(json.loads(text))
+        if WORD.fullmatch(text):
+            return text
+        raise Unfit(f"{_quoted(text)} is neither a word (letters, digits, _ . + -) nor a string in double quotes")
+
+    def process(self, text: str) -> ProcessId:
+        """Any process: a name, or the ballot (and slot) that names a scout or commander."""
+        known = self.names.process_of.get(text)
+        if known is not None:
+            return known
+        match = _BALLOT.fullmatch(text)
+        if match is None:
+            raise Unfit(f"{_quoted(text)} is no process of the header; it has {', '.join(self.names.process_of) or 'none'}")
+        ballot = Ballot(int(match[1]), self._of_role(match[2], LEADER).number)
+        return scout_id(ballot) if match[3] is None else commander_id(ballot, self.slot(match[3]))
+
+    def _of_role(self, name: str, role: str) -> ProcessId:
+        process = self.names.process_of.get(name)
+        if process is None or process.role != role:
+            listed = ", ".join(n for n, p in self.names.process_of.items() if p.role == role) or "none"
+            raise Unfit(f"{_quoted(name)} is no {role} of the header; it has {listed}")
+        return process
+
+    def _example(self, role: str) -> str:
+        return next((name for name, process in self.names.process_of.items() if process.role == role), "L1")
+
+    # ---- writing ----
+
+    def show(self, value: Any) -> str:
+        """The text of any value, as the DSL writes it."""
+        if value is UNKNOWN:
+            return "?"
+        if isinstance(value, Ballot):
+            return "-" if value.round < 0 else f"{value.round}.{self.names.name_of[ProcessId(LEADER, value.leader)]}"
+        if isinstance(value, Command):
+            return self._show_command(value)
+        if isinstance(value, PValue):
+            return f"{self.show(value.ballot)}/{value.slot}/{self._show_command(value.command)}"
+        if isinstance(value, ProcessId):
+            return self.show_process(value)
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, frozenset):
+            shown = "{" + ",".join(self.show_set(value)) + "}"
+            return "+" + shown if isinstance(value, Delta) else shown
+        return show_word(value) if isinstance(value, str) else str(value)
+
+    def show_set(self, pvalues: Iterable[PValue]) -> list[str]:
+        """The members of a set, sorted, so that the text is the same on every run."""
+        return [self.show(each) for each in sorted(pvalues, key=_sorting_key)]
+
+    def show_process(self, process: ProcessId) -> str:
+        """Its name; a scout's is its ballot, a commander's its ballot and slot."""
+        if process.role == SCOUT:
+            return self.show(process.ballot)
+        if process.role == COMMANDER:
+            return f"{self.show(process.ballot)}/{process.slot}"
+        return self.names.name_of.get(process) or str(process)
+
+    def _show_command(self, command: Command) -> str:
+        operation = command.operation
+        if isinstance(operation, Reconfigure):
+            shown = ":reconfigure(" + ",".join(map(self.show_process, operation.leaders)) + ")"
+        else:
+            shown = f":{show_word(operation)}" if operation else ""
+        return f"{self.show_process(command.client)}:{command.cid}{shown}"
+
+
+def show_word(text: str) -> str:
+    """`text` bare if it is a word, else as a JSON string."""
+    return text if WORD.fullmatch(text) else json.dumps(text)
+
+
+def plain_word(text: str) -> str:
+    """What a bare word or a JSON string says."""
+    return str(json.loads(text)) if text.startswith('"') else text
+
+
+def _sorting_key(pvalue: PValue) -> Any:
+    ballot, slot, command = pvalue
+    return slot, ballot, command.client, command.cid, str(command.operation)
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def _remember(memo: dict[str, Any], text: str, value: Any) -> None:
+    if len(memo) >= MEMO_SIZE:
+        memo.clear()
+    memo[text] = value

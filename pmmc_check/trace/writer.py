@@ -1,0 +1,164 @@
+"""Writing traces: headers and events as lines of the DSL or of JSON Lines. The inverse of the readers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from pmmc_check.protocol.messages import Message
+from pmmc_check.trace.elaborate import FIELDS
+from pmmc_check.trace.events import (
+    NETWORK_FLAGS,
+    PARTIAL,
+    ROLE_FIELDS,
+    SEND,
+    UNKNOWN,
+    VERSION,
+    Comment,
+    Delta,
+    Event,
+    Header,
+)
+from pmmc_check.trace.json_reader import ACTIONS
+from pmmc_check.trace.values import Values, show_word
+
+ATTRIBUTE = {
+    "c": "command",
+    "s": "slot",
+    "b": "ballot",
+    "a": "acceptor",
+    "accepted": "accepted",
+    "pvalues": "pvalues",
+    "cid": "cid",
+    "result": "result",
+}
+"""The message attribute that each field of a trace stands for."""
+
+_VERBS = {action: verb for verb, action in ACTIONS.items()}
+_IMPLIED_SENDER = frozenset({"request", "p1a", "p1b", "p2a", "p2b", "adopted"})
+_NAMED_SENDER = frozenset({"preempted", "decision"})
+_NAMED_RECIPIENT = frozenset({"p1b", "p2b"})
+
+
+class DslWriter:
+    """Lines of the DSL for one trace."""
+
+    def __init__(self, values: Values) -> None:
+        self.values = values
+
+    def header(self, header: Header) -> Iterator[str]:
+        """The magic line, the configuration, the contracts."""
+        yield f"pmmc-trace {VERSION}"
+        settings = [f"{key}={','.join(names)}" for key in ROLE_FIELDS if (names := getattr(header, key))]
+        settings.append(f"window={header.window}")
+        settings.append("network=" + ",".join(flag for flag in NETWORK_FLAGS if flag in header.network))
+        settings += [f"{key}={getattr(header, key)}" for key in ("slots", "rounds") if getattr(header, key) is not None]
+        settings += [f"{key}={getattr(header, key)}" for key in ("requests", "application")]
+        settings += [f"meta.{key}={show_word(value)}" for key, value in header.meta]
+        yield "config " + " ".join(settings)
+        grouped: dict[str, list[str]] = {}
+        for name, contract in header.logs.items():
+            grouped.setdefault(str(contract), []).append(name)
+        for contract_text, names in grouped.items():
+            yield f"log {','.join(names)} {contract_text}"
+
+    def item(self, item: Event | Comment) -> str:
+        """One line."""
+        if isinstance(item, Comment):
+            return f"# {item.text}".rstrip()
+        words = [item.log, item.action]
+        if item.message is not None:
+            words.append(self.message(item.message, item))
+            words += [f"{key}={value}" for key, value in ends(self.values, item, item.message)]
+        if item.id is not None:
+            words.append(f"id={show_word(item.id)}")
+        if item.time is not None:
+            words.append(f"t={item.time}")
+        if item.post is not None:
+            words += ["|", *(f"{key}={self.values.show(value)}" for key, value in item.post)]
+        if item.note is not None:
+            words.append(f"# {item.note}")
+        return " ".join(words)
+
+    def message(self, message: Message, event: Event | None = None) -> str:
+        """The message with its fields; an acceptor's own name is left out where it sends."""
+        keys = [key for key in FIELDS[message.kind] if not (key == "a" and event is not None and event.action == SEND)]
+        return " ".join([message.kind, *(f"{key}={self.values.show(getattr(message, ATTRIBUTE[key]))}" for key in keys)])
+
+
+class JsonWriter:
+    """Lines of JSON for one trace."""
+
+    def __init__(self, values: Values) -> None:
+        self.values = values
+
+    def header(self, header: Header) -> Iterator[str]:
+        """One object."""
+        fields: dict[str, Any] = {"pmmc-trace": VERSION}
+        fields |= {key: list(getattr(header, key)) for key in ROLE_FIELDS if getattr(header, key)}
+        fields["window"] = header.window
+        fields["network"] = [flag for flag in NETWORK_FLAGS if flag in header.network]
+        fields |= {key: getattr(header, key) for key in ("slots", "rounds") if getattr(header, key) is not None}
+        fields |= {"requests": header.requests, "application": header.application}
+        if header.meta:
+            fields["meta"] = dict(header.meta)
+        fields["logs"] = {
+            name: str(contract).split(" ", 1)[1].split(",") if contract.form == PARTIAL else contract.form
+            for name, contract in header.logs.items()
+        }
+        yield _line(fields)
+
+    def item(self, item: Event | Comment) -> str:
+        """One object."""
+        if isinstance(item, Comment):
+            return _line({"#": item.text})
+        fields: dict[str, Any] = {"at": item.log, "do": _VERBS[item.action]}
+        message = item.message
+        if message is not None:
+            fields["msg"] = message.kind
+            for key in FIELDS[message.kind]:
+                if not (key == "a" and item.action == SEND):
+                    fields[key] = self._value(getattr(message, ATTRIBUTE[key]))
+            for key, text in ends(self.values, item, message):
+                fields[key] = text.split(",") if key == "to" and "," in text else None if text == "?" else text
+        for key, value in (("id", item.id), ("t", item.time), ("note", item.note)):
+            if value is not None:
+                fields[key] = value
+        if item.post is not None:
+            fields["post"] = {key: self._value(value) for key, value in item.post}
+        return _line(fields)
+
+    def _value(self, value: Any) -> Any:
+        if value is UNKNOWN:
+            return None
+        if isinstance(value, frozenset):
+            members = self.values.show_set(value)
+            return {"added": members} if isinstance(value, Delta) else members
+        return value if isinstance(value, bool | int | str) else self.values.show(value)
+
+
+def ends(values: Values, event: Event, message: Message) -> Iterator[tuple[str, str]]:
+    """The `from` and `to` that an event must state because the message does not."""
+    kind, own_log = message.kind, event.log == values.show_process(event.process)
+    if event.action != SEND:
+        if kind in _NAMED_RECIPIENT and not own_log:
+            yield "to", values.show_process(event.process)
+        if (kind not in _IMPLIED_SENDER and event.peers is not None) or (
+            kind in _IMPLIED_SENDER and event.peers is not None and _has_unknown(message)
+        ):
+            yield "from", values.show_process(event.peers[0])
+        return
+    if kind in _NAMED_SENDER and not own_log:
+        yield "from", values.show_process(event.process)
+    if event.peers is not None:
+        yield "to", ",".join(map(values.show_process, event.peers))
+
+
+def _has_unknown(message: Message) -> bool:
+    return any(getattr(message, ATTRIBUTE[key]) is UNKNOWN for key in FIELDS[message.kind])
+
+
+def _line(fields: dict[str, Any]) -> str:
+    return orjson.dumps(fields).decode()

@@ -1,0 +1,123 @@
+"""Random small runs for the tests: configurations, traces as text, and their verdicts without files."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from pmmc_check.trace.diagnosis import Rejected
+from pmmc_check.trace.elaborate import Elaborator
+from pmmc_check.trace.errors import TraceError, Unfit
+from pmmc_check.trace.events import ALL, KINDS, NOTHING, Contract, Event, Header, Names, partial
+from pmmc_check.trace.fast_reader import FastReader
+from pmmc_check.trace.inflight import Ambiguous
+from pmmc_check.trace.lark_reader import Line
+from pmmc_check.trace.replay import Replay
+from pmmc_check.trace.search import Budget, Search
+from pmmc_check.trace.simulate import Plan, Walk, complete_logs, thinned
+from pmmc_check.trace.values import Values
+from pmmc_check.trace.verdict import ACCEPTED, REJECTED
+from pmmc_check.trace.writer import DslWriter
+
+NETWORKS = (
+    ("reliable",),
+    ("lossy",),
+    ("duplicating",),
+    ("fifo",),
+    ("fifo", "lossy"),
+    ("fifo", "duplicating"),
+    ("lossy", "duplicating"),
+)
+
+
+@dataclass
+class Run:
+    """A trace as its lines, with what is needed to read them."""
+
+    header: Header
+    lines: list[str]
+
+    def read(self) -> tuple[Names, list[Event]]:
+        names = Names(self.header)
+        elaborator = Elaborator(Values(names))
+        fast = FastReader(elaborator, "run")
+        events = []
+        for number, text in enumerate(self.lines, 1):
+            event = fast.event(text, number)
+            if event is None:
+                line = Line("run", number, text)
+                try:
+                    event = line.event(elaborator)
+                except Unfit as unfit:
+                    raise line.error(unfit) from None
+            events.append(event)
+        return names, events
+
+
+def small_header(rng: random.Random, network: Iterable[str], sizes: tuple[int, ...] = (1, 2, 3)) -> Header:
+    def some(letter: str, count: int) -> tuple[str, ...]:
+        return tuple(f"{letter}{number}" for number in range(1, count + 1))
+
+    header = Header(
+        replicas=some("R", rng.randint(1, 2)),
+        leaders=some("L", rng.randint(1, 2)),
+        acceptors=some("A", rng.choice(sizes)),
+        clients=some("C", rng.randint(1, 2)),
+        window=rng.randint(1, 3),
+        network=frozenset(network),
+        application="log",
+    )
+    return replace(header, logs=complete_logs(header))
+
+
+def plan(seed: int, events: int = 60, **changes: object) -> Plan:
+    rng = random.Random(seed)
+    return replace(
+        Plan(
+            header=small_header(rng, NETWORKS[seed % len(NETWORKS)]),
+            seed=seed,
+            events=events,
+            commands=rng.randint(1, 4),
+            own_logs=rng.random() < 0.4,
+            crash_rate=rng.choice([0, 0, 0.02]),
+            reconfiguration_rate=rng.choice([0, 0, 0.2]),
+        ),
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+def run(plan: Plan, contract: Callable[[str], Contract] | None = None) -> Run:
+    walk = Walk(plan)
+    writer = DslWriter(walk.values)
+    header = plan.header
+    if contract is not None:
+        header = replace(header, logs={name: contract(name) for name in header.logs})
+    return Run(header, [writer.item(event) for event in thinned(walk.events(), header.contract, walk.names)])
+
+
+def some_contract(rng: random.Random) -> Contract:
+    choice = rng.random()
+    if choice < 0.4:
+        return ALL
+    if choice < 0.6:
+        return NOTHING
+    return partial(frozenset(kind for kind in KINDS if rng.random() < 0.6) or frozenset({"decision"}))
+
+
+def verdict(header: Header, names: Names, events: list[Event], budget: Budget | None = None) -> str:
+    """As `judge`, without files: replay, and search where replay cannot tell."""
+    replay = Replay(header, names)
+    try:
+        replay.run([iter(events)])
+        if replay.exact:
+            return ACCEPTED
+    except Rejected:
+        if not replay.guessed:
+            return REJECTED
+    except Ambiguous:
+        pass
+    return Search(header, names, events, budget or Budget(4000, 5)).run().verdict
+
+
+__all__ = ["NETWORKS", "Run", "TraceError", "plan", "run", "small_header", "some_contract", "verdict"]

@@ -1,0 +1,74 @@
+"""Whatever `simulate` writes from the unmodified protocol is accepted, and faulty protocols are caught."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from pmmc_check.protocol.variants import protocol_with
+from pmmc_check.trace.events import NOTHING
+from pmmc_check.trace.facts import Facts
+from pmmc_check.trace.process import system_of
+from pmmc_check.trace.simulate import complete_logs
+from pmmc_check.trace.verdict import ACCEPTED, INCONCLUSIVE, REJECTED
+from tests.trace.runs import plan, run, small_header, some_contract, verdict
+
+
+def judged(seed: int, events: int, thin: bool) -> str:
+    rng = random.Random(seed)
+    contracts = {}
+
+    def contract(name: str) -> object:
+        return contracts.setdefault(name, some_contract(rng))
+
+    walked = run(plan(seed, events), contract if thin else None)  # type: ignore[arg-type]
+    if not walked.lines or all(each is NOTHING for each in walked.header.logs.values()):
+        return ACCEPTED
+    names, found = walked.read()
+    answer = verdict(walked.header, names, found)
+    assert answer != REJECTED, f"seed {seed}\n" + "\n".join(walked.lines)
+    facts = Facts(walked.header, names, system_of(walked.header, names))
+    facts.add_all(found)
+    assert not facts.violations(), f"seed {seed}: {facts.violations()[0].how}"
+    return answer
+
+
+@pytest.mark.parametrize("first", [0, 100])
+def test_complete_logs_are_accepted(first: int) -> None:
+    answers = Counter(judged(seed, 150, thin=False) for seed in range(first, first + 100))
+    assert answers[INCONCLUSIVE] <= 2
+
+
+def test_thinned_logs_are_never_rejected() -> None:
+    answers = Counter(judged(seed, 40, thin=True) for seed in range(2000, 2060))
+    assert answers[ACCEPTED] >= 50, answers
+
+
+@pytest.mark.slow
+def test_thousands_of_complete_logs() -> None:
+    answers = Counter(judged(seed, 300, thin=False) for seed in range(10_000, 13_000))
+    print(answers)
+    assert answers[ACCEPTED] > 2950
+
+
+@pytest.mark.slow
+def test_a_thousand_thinned_logs() -> None:
+    answers = Counter(judged(seed, 50, thin=True) for seed in range(20_000, 21_000))
+    print(answers)
+    assert answers[ACCEPTED] > 850
+
+
+@pytest.mark.parametrize("name", ["accept-lower-ballot", "ignore-pmax", "scout-half", "commander-any-ballot", "perform-twice"])
+def test_runs_of_a_faulty_protocol_are_caught(name: str) -> None:
+    caught = 0
+    for seed in range(20):
+        header = small_header(random.Random(seed), ("duplicating",), sizes=(1, 3))
+        header = replace(header, leaders=("L1", "L2"))
+        header = replace(header, logs=complete_logs(header))
+        walked = run(plan(seed, 400, header=header, protocol=protocol_with([name]), delta_rate=0.0, crash_rate=0.0))
+        names, found = walked.read()
+        caught += verdict(walked.header, names, found) == REJECTED
+    assert caught >= 2

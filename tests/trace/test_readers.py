@@ -1,0 +1,185 @@
+"""The readers agree with each other and with the writers, and whatever is broken is said to be, with its place."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import pmmc_check.trace
+from pmmc_check.cli.main import main
+from pmmc_check.trace.convert import converted
+from pmmc_check.trace.elaborate import Elaborator
+from pmmc_check.trace.errors import TraceError, Unfit
+from pmmc_check.trace.events import Names
+from pmmc_check.trace.fast_reader import FastReader
+from pmmc_check.trace.lark_reader import EVENT, Line
+from pmmc_check.trace.reader import open_trace
+from pmmc_check.trace.values import Values
+from tests.trace.runs import Run, plan, run
+
+HEADER = plan(3).header
+SAMPLE = run(plan(3, 120)).lines + run(plan(3, 120, own_logs=True)).lines
+PIECES = st.sampled_from(
+    [
+        " ",
+        "<",
+        ">",
+        "p2a",
+        "p1b",
+        "b=0.L1",
+        "b=-",
+        "b=?",
+        "s=1",
+        "s=0",
+        "c=C1:1",
+        "c=C1:1:put",
+        "c=?",
+        "to=0.L1",
+        "to=*",
+        "accepted={}",
+        "=",
+        "|",
+        "A1",
+        "L1",
+        "R1",
+        "C1",
+        "0.L1",
+        "0.L1/1",
+        "drop",
+        "crash",
+        "ballot=0.L1",
+        "{",
+        "}",
+        '"',
+        "#",
+        "t=1",
+        "id=x",
+        "accepted=+{0.L1/1/C1:1}",
+        "\t",
+        "é",
+    ]
+)
+
+
+def by_lark(text: str) -> object:
+    elaborator = Elaborator(Values(Names(HEADER)))
+    try:
+        line = Line("f", 1, text)
+        return line.event(elaborator) if line.form == EVENT else line.form
+    except (TraceError, Unfit):
+        return None
+
+
+def by_fast(text: str) -> object:
+    return FastReader(Elaborator(Values(Names(HEADER))), "f").event(text, 1)
+
+
+def agree(text: str) -> None:
+    fast = by_fast(text)
+    if fast is not None:
+        assert fast == by_lark(text), text
+
+
+@given(st.sampled_from(SAMPLE), st.integers(0, 80), st.integers(0, 4), PIECES)
+@settings(max_examples=400, deadline=None)
+def test_the_fast_reader_agrees_with_the_grammar_on_broken_lines(line: str, at: int, cut: int, piece: str) -> None:
+    agree(line[:at] + piece + line[at + cut :])
+
+
+@given(st.lists(PIECES, max_size=8))
+@settings(max_examples=300, deadline=None)
+def test_the_fast_reader_agrees_with_the_grammar_on_any_words(words: list[str]) -> None:
+    agree(" ".join(words))
+
+
+def test_the_fast_reader_reads_what_simulation_writes() -> None:
+    reader = FastReader(Elaborator(Values(Names(HEADER))), "f")
+    read = sum(reader.event(line, 1) is not None for line in SAMPLE)
+    assert read > 0.9 * len(SAMPLE)
+
+
+def write(path: Path, walked: Run) -> Path:
+    from pmmc_check.trace.writer import DslWriter  # noqa: PLC0415
+
+    header = DslWriter(Values(Names(walked.header))).header(walked.header)
+    path.write_text("\n".join([*header, "# a comment", *walked.lines, 'A1 crash id="x y" t=3 # a note']) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("seed", range(7))
+def test_conversion_loses_nothing(seed: int, tmp_path: Path) -> None:
+    dsl = write(tmp_path / "a.pmmc", run(plan(seed, 80)))
+    assert main(["convert", str(dsl), str(tmp_path / "b.jsonl.gz")]) == 0
+    assert main(["convert", str(tmp_path / "b.jsonl.gz"), str(tmp_path / "c.pmmc")]) == 0
+    assert (tmp_path / "c.pmmc").read_text() == dsl.read_text()
+
+
+def test_json_lines_obey_the_published_schema(tmp_path: Path) -> None:
+    schema = json.loads((Path(pmmc_check.trace.__file__).parent / "trace.schema.json").read_text())
+    validator = jsonschema.Draft202012Validator(schema)
+    for seed in range(4):
+        trace = open_trace(write(tmp_path / "a.pmmc", run(plan(seed, 60))))
+        for line in converted(trace, "jsonl"):
+            validator.validate(json.loads(line))
+
+
+BROKEN = {
+    "empty": b"",
+    "other": b"hello world\n",
+    "version": b"pmmc-trace 99\n",
+    "header only": b"pmmc-trace 1\nconfig replicas=R1 leaders=L1 acceptors=A1 window=1\nlog A1 complete\n",
+    "no config": b"pmmc-trace 1\nA1 < p1a b=0.L1\n",
+    "foreign process": b"pmmc-trace 1\nconfig replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=1\nlog A1 complete\nB9 < p1a b=0.L1\n",
+    "no contract": b"pmmc-trace 1\nconfig replicas=R1 leaders=L1 acceptors=A1 window=1\nlog A1 complete\nL1 > p1a b=0.L1\n",
+    "latin-1": b"pmmc-trace 1\n# caf\xe9\n",
+    "long line": b"pmmc-trace 1\n" + b"A" * (10 * 2**20),
+    "nested": b'{"pmmc-trace": 1, "logs": ' + b"[" * 100 + b"]" * 100 + b"}\n",
+    "cut gzip": gzip.compress(b"pmmc-trace 1\n" * 1000)[:20],
+    "nul": b"pmmc-trace 1\nconfig \x00\n",
+    "truncated": b"pmmc-trace 1\nconfig replicas=R1 leaders=L1 acceptors=A1 window=1\nlog A1 complete\nA1 < p1a b=0.",
+    "huge number": b"pmmc-trace 1\nconfig replicas=R1 leaders=L1 acceptors=A1 window=" + b"9" * 5000 + b"\n",
+    "json list": b"[1]\n",
+    "json event": b'{"pmmc-trace":1,"replicas":["R"],"leaders":["L"],"acceptors":["A"],"window":1,"logs":{"A":"complete"}}\n'
+    b'{"at":"A","do":"recv"}\n',
+    "json types": b'{"pmmc-trace":1,"replicas":["R"],"leaders":["L"],"acceptors":[1],"window":1}\n',
+    "twice": b"pmmc-trace 1\nconfig replicas=R1 leaders=R1 acceptors=A1 window=1\n",
+}
+
+
+@pytest.mark.parametrize("name", sorted(BROKEN))
+def test_broken_files_are_bad_input_with_their_place(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "broken.pmmc"
+    path.write_bytes(BROKEN[name])
+    assert main(["validate", str(path)]) == 2
+    captured = capsys.readouterr()
+    assert str(path) in captured.err
+    assert "Traceback" not in captured.err
+
+
+@given(st.binary(max_size=200), st.integers(0, 300))
+@settings(max_examples=150, deadline=None)
+def test_a_fuzzed_file_never_crashes(tmp_path_factory: pytest.TempPathFactory, noise: bytes, at: int) -> None:
+    path = tmp_path_factory.mktemp("fuzz") / "f.pmmc"
+    text = write(path, run(plan(2, 20))).read_bytes()
+    path.write_bytes(text[:at] + noise + text[at + len(noise) :])
+    assert main(["validate", "--quiet", "--search-states", "50", str(path)]) in (0, 1, 2, 3)
+
+
+def test_a_directory_without_traces_and_a_missing_file_are_bad_input(tmp_path: Path) -> None:
+    assert main(["validate", str(tmp_path)]) == 2
+    assert main(["validate", str(tmp_path / "none.pmmc")]) == 2
+
+
+def test_a_diagnostic_says_what_was_expected() -> None:
+    with pytest.raises(TraceError) as caught:
+        Line("run.pmmc", 7, "A1 < p2a b=0.L1 c=C1:1")
+    text = str(caught.value)
+    assert text.startswith("run.pmmc:7:17: ")
+    assert "expected s=" in text
+    assert text.splitlines()[-1].index("^") == 4 + 16
