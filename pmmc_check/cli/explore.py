@@ -30,7 +30,7 @@ examples:
   pmmc-check explore --acceptors 1 --slots 1 --commands 2 --variant ignore-pmax
       a seeded fault, and a shortest run that shows it
   pmmc-check explore --acceptors 1 --slots 1 --protocol my_variant:MyAcceptor
-      a role of your own (docs/variants.md has a complete example)
+      a role of your own (docs/your-own-role.md has a complete example)
   pmmc-check explore --slots 3 --time-limit 60
       as far as a minute goes: then "inconclusive", exit code 3
 

@@ -28,10 +28,12 @@ VERBS = {
 _EPILOG = """\
 examples:
   pmmc-check explore                                the default configuration, to the end
-  pmmc-check explore --acceptors 3 --slots 2        the same, spelled out
-  pmmc-check explore --help                         all options, with more examples
+  pmmc-check explore --acceptors 1 --slots 1 --commands 2 --variant ignore-pmax
+                                                    a seeded fault, and a shortest run that shows it
+  pmmc-check validate traces/                       all traces in a folder
+  pmmc-check VERB --help                            all options of a verb, with more examples
 
-exit codes: 0 holds, 1 violated, 2 usage or bad input, 3 inconclusive (a limit stopped it)
+exit codes: 0 holds or accepted, 1 violated or rejected, 2 usage or bad input, 3 inconclusive (a limit stopped it)
 """
 
 
@@ -51,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = Parser(
         prog="pmmc-check",
-        description="Model checker for PMMC (Paxos Made Moderately Complex).",
+        description="Model checker and trace validator for PMMC (Paxos Made Moderately Complex).",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
