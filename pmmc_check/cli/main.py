@@ -89,6 +89,12 @@ def _run(parser: Parser, parsed: argparse.Namespace) -> int:
     except PmmcError as error:
         print(f"pmmc-check {parsed.verb}: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_USAGE
+    except KeyboardInterrupt:
+        print(f"pmmc-check {parsed.verb}: interrupted before there was a result", file=sys.stderr)
+        return EXIT_INCONCLUSIVE
+    except MemoryError:
+        print(f"pmmc-check {parsed.verb}: out of memory; take a smaller configuration, or set --max-memory lower", file=sys.stderr)
+        return EXIT_INCONCLUSIVE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_USAGE
