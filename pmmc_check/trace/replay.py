@@ -23,14 +23,15 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.messages import P1b, Request, Response
-from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
-from pmmc_check.trace.diagnosis import Diagnosis, Rejected
-from pmmc_check.trace.elaborate import BROADCASTS, RECIPIENT, SENDERS, undetermined
+from pmmc_check.protocol.messages import P1b, Response
+from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, SCOUT, ProcessId
+from pmmc_check.trace.diagnosis import Rejected
+from pmmc_check.trace.elaborate import SENDERS, undetermined
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.inflight import Ambiguous, in_flight
 from pmmc_check.trace.once import Once
 from pmmc_check.trace.process import Performed, Process, Processes, system_of
+from pmmc_check.trace.unrecorded import Unrecorded
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 
@@ -49,7 +50,7 @@ class Log:
         self.crashed = self.ended = False
 
 
-class Replay(Diagnosis):
+class Replay(Unrecorded):
     """Replays one trace.
 
     After `run` without `Rejected`: every log has been replayed to its end. `exact` says whether that proves the trace to be a legal
@@ -81,18 +82,6 @@ class Replay(Diagnosis):
         self.writer = DslWriter(self.values)
         self.results: dict[int, list[Any]] = {}
         self._keeps = {(process, kind): self._contract(process).records(kind) for process in names.name_of for kind in SENDERS}
-
-    def _logged(self) -> tuple[ProcessId, ...]:
-        return (*self.system.replicas, *self.system.leaders, *self.system.acceptors)
-
-    def _contract(self, process: ProcessId) -> Any:
-        return self.header.contract(self.names.log_of(process))
-
-    def replayed(self, process: ProcessId) -> bool:
-        """Whether this process's log is complete, so that its steps are replayed."""
-        if process.role in (SCOUT, COMMANDER):
-            process = ProcessId(LEADER, process.number)
-        return process in self.full
 
     def run(self, streams: Iterable[Iterator[Event]]) -> None:
         """Replays all events.
@@ -212,41 +201,6 @@ class Replay(Diagnosis):
             return self._p1b_taken(event, message)
         return self.network.take(sender, event.process, message)
 
-    def _is_open_request(self, kind: str, sender: ProcessId | None) -> bool:
-        return kind == "request" and sender is not None and not self._records(sender, kind)
-
-    def _records(self, process: ProcessId, kind: str) -> bool:
-        keeps = self._keeps.get((process, kind))
-        if keeps is None:
-            keeps = bool(self._contract(process).records(kind))
-            if process.role not in (SCOUT, COMMANDER):
-                self._keeps[process, kind] = keeps
-        return keeps
-
-    def _unrecorded(self, sender: ProcessId | None, kind: str, to: ProcessId) -> bool:
-        """Whether the message may have been sent without a trace in any log."""
-        if sender is not None:
-            return not self._records(sender, kind)
-        if to.role == LEADER and kind == "preempted":
-            return not self._records(to, kind)
-        role = SENDERS[kind][0]
-        hosts = {"replica": self.system.replicas, COMMANDER: self.system.leaders}.get(role, ())
-        return any(not self._records(host, kind) for host in hosts)
-
-    def _from_open_client(self, event: Event, message: Request) -> bool:
-        """A client whose log nobody keeps has sent every request that is received, but sends it to a replica once only."""
-        if self.header.duplicates or self.header.requests == "resent":
-            return True
-        command = message.command
-        if not self.requested.add((event.process, command._replace(cid=0)), command.cid):
-            raise self._rejected(
-                event,
-                "a request is received once for each time it was sent",
-                f"{self.show(command)} at most once: clients send a request once, and this network does not duplicate",
-                "a second copy; if your clients repeat requests, say requests=resent in the config line",
-            )
-        return True
-
     def _p1b_taken(self, event: Event, message: P1b) -> bool:
         """As `take`; a delta stands for the p1b that was sent with it."""
         sent = self.p1bs.get((event.process, message.acceptor, message.ballot), [])
@@ -332,46 +286,6 @@ class Replay(Diagnosis):
         if known[1] == len(self.system.replicas):
             del self.results[performed.position]
         return Response(sent.cid, result)
-
-    def _open_send(self, event: Event) -> None:
-        """A send of a process that is not replayed: a client's, or one of a partial log."""
-        message: Any = event.message
-        peers = event.peers if event.peers is not None else self._everyone(event)
-        if any(getattr(message, name) is UNKNOWN for name in message.__dataclass_fields__) or (
-            type(message) is P1b and type(message.accepted) is Delta
-        ):
-            raise Ambiguous(f"{event.place} is of a partial log and does not record the whole message")
-        if type(message) is Request and self.header.requests != "resent":
-            self._client_sends_once(event, message, peers)
-        for to in peers:
-            if type(message) is P1b:
-                self.p1bs.setdefault((to, message.acceptor, message.ballot), []).append((message.accepted, message))
-            self.network.put(event.process, to, message, event)
-            if self.blocked:
-                self._wake((to, message))
-                self._wake((to, None))
-
-    def _client_sends_once(self, event: Event, message: Request, peers: tuple[ProcessId, ...]) -> None:
-        command = message.command
-        for to in peers:
-            if command.client != event.process or not self.requested.add((event.process, to, command._replace(cid=0)), command.cid):
-                raise self._rejected(
-                    event,
-                    "a client sends each of its requests once to every replica",
-                    f"requests of {self.show(event.process)}, each once; if they are repeated, say requests=resent in the config line",
-                    f"{self.show_message(message)} to {self.show(to)} once more"
-                    if command.client == event.process
-                    else f"a request of {self.show(command.client)}",
-                )
-
-    def _everyone(self, event: Event) -> tuple[ProcessId, ...]:
-        kind = event.message.kind if event.message is not None else ""
-        if kind in ("adopted", "preempted"):
-            return (ProcessId(LEADER, event.process.number),)
-        role = RECIPIENT[kind]
-        if kind not in BROADCASTS:
-            raise Ambiguous(f"{event.place} is of a partial log and does not say to whom it sends")
-        return {REPLICA: self.system.replicas, LEADER: self.system.leaders}.get(role, self.system.acceptors)
 
     # ---- faults ----
 

@@ -1,7 +1,7 @@
 """Inboxes for the search: what is on its way to one process, as immutable values with their senders.
 
-They mean what the networks of the model mean, in all combinations: `Unordered` is a set or a multiset, `Pairwise` keeps the order between each pair of
-processes; with loss it skips, with duplication it may repeat the last.
+They mean what the networks of the model mean, in all combinations: `Unordered` is a set or a multiset, `Pairwise`
+keeps the order between each pair of processes; with loss it skips, with duplication it may repeat the last.
 """
 
 from __future__ import annotations
