@@ -123,7 +123,7 @@ def test_each_variant_breaks_first_what_its_description_says() -> None:
     ],
     ids=label,
 )
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", sorted({variant for variant, _, _ in LENGTHS}))
 def test_with_more_acceptors_every_reduction_finds_a_counterexample_of_the_length_that_no_reduction_finds(
     variant: str, counts: dict[str, Any], network: str, reduce: str
 ) -> None:
@@ -150,7 +150,7 @@ def test_the_unmodified_protocol_never_violates(leaders: int, replicas: int, net
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", sorted({variant for variant, _, _ in LENGTHS}))
 def test_the_explanation_of_a_broken_agreement_names_the_slot_and_both_commands(variant: str, network: str) -> None:
     _, result = compiled(_one_acceptor(2, 2, network), protocol_with([variant]), invariants=("Agreement",))
     assert result.violation is not None

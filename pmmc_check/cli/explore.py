@@ -95,7 +95,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     out = parser.add_argument_group("output")
     out.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or one JSON object")
     out.add_argument("--quiet", action="store_true", help="no progress line")
-    out.add_argument("--trace-out", metavar="FILE", help="also write the counterexample to FILE, as JSON")
+    out.add_argument(
+        "--trace-out", metavar="FILE", help="also write the counterexample to FILE: a trace for validate, or JSON if it ends in .json"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -223,14 +225,23 @@ def _writable(name: str | None) -> Path | None:
 
 
 def _write_trace(path: Path, result: Result, model: Model) -> None:
-    """Writes the counterexample, whole or not at all."""
-    from pmmc_check.report.explore_json import as_json
+    """Writes the counterexample, whole or not at all: as JSON if the file's name says so, else as a trace."""
+    from pmmc_check.report.explore_json import violation_as_json
+    from pmmc_check.report.violation_trace import NotWritable, trace_lines
 
     if result.violation is None:
         print(f"pmmc-check explore: no counterexample, so {path} was not written", file=sys.stderr)
         return
+    try:
+        if path.suffix == ".json":
+            text = json.dumps(violation_as_json(result.violation, model), ensure_ascii=False, indent=1) + "\n"
+        else:
+            text = "".join(f"{line.rstrip()}\n" for line in trace_lines(result.violation, model))
+    except NotWritable as error:
+        print(f"pmmc-check explore: {path} was not written: {error}; a file name that ends in .json always works", file=sys.stderr)
+        return
     unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_text(json.dumps(as_json(result, model)["violation"], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(path)
 
 
