@@ -108,3 +108,14 @@ def test_each_reduction_saves_states_somewhere(reduce: str) -> None:
     counts = {"acceptors": 1, "leaders": 2, "replicas": 1, "slots": 1, "commands": 2}
     plain, reduced = _compared((), counts, reduce)
     assert reduced.distinct_states < plain.distinct_states
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_where_deferral_gives_up_nothing_is_lost(network: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config(acceptors=2, leaders=2, replicas=1, slots=2, commands=2, rounds=1, network=network)
+    whole, held = compiled(config)
+    monkeypatch.setattr("pmmc_check.checker.tables.INTERNAL_VIEWS_MAX", 1)
+    partly, also_held = compiled(config)
+    assert held.verdict == also_held.verdict == "holds"
+    assert also_held.distinct_states > held.distinct_states
+    assert _observed(partly, closed=True) == _observed(whole, closed=True)

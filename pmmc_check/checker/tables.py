@@ -21,7 +21,7 @@ least), and its steps are the visible steps of all of them. Why that loses nothi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,9 @@ NOT_FILLED = -1
 REFUSED = kernel.REFUSED
 """In the place of a view: the recipient refuses, so the step cannot be taken."""
 EMPTY_KEY = np.uint64(0)
-RECEIVE_FILL_MAX = 0.5
+INTERNAL_VIEWS_MAX = 1000
+"""How many local views deferral looks through for the steps of one view: with many slots and commands a leader that has
+yet to take in its proposals has exponentially many."""
 
 _STATE_WEIGHT = np.uint64(text_digest("state") | 1)
 _HISTORY_WEIGHT = np.uint64(text_digest("history") | 1)
@@ -90,6 +92,13 @@ class LocalViolation(NamedTuple):
 
     path: Path
     violated: Violated
+
+
+class ViewSteps(NamedTuple):
+    """The steps of a view, each with a shortest path, and a shortest local violation."""
+
+    steps: dict[StepKey, Path]
+    violation: LocalViolation | None
 
 
 class Growing:
@@ -231,14 +240,27 @@ class Tables:
         self.step_halts.append(halts)
         self.paths.append(path)
 
-    def _steps(self, start: LocalView) -> tuple[dict[StepKey, Path], LocalViolation | None]:
-        """The steps of a view, each with a shortest path, and a shortest local violation."""
+    def _steps(self, start: LocalView) -> ViewSteps:
+        """The steps of a view. Where internal steps lead to too many local views, they are steps like any other: putting a
+        step off is allowed, never demanded."""
+        return (self._walked(start, deferral=True) if self.reductions.deferral else None) or self._walked(start, deferral=False)
+
+    @overload
+    def _walked(self, start: LocalView, deferral: Literal[False]) -> ViewSteps: ...
+
+    @overload
+    def _walked(self, start: LocalView, deferral: Literal[True]) -> ViewSteps | None: ...
+
+    def _walked(self, start: LocalView, deferral: bool) -> ViewSteps | None:
+        """The visible steps of all local views that internal steps lead to; None when these are too many."""
         steps: dict[StepKey, Path] = {}
         violations: list[LocalViolation] = []
         facts = self.locals.facts(start.state, self._messages(start.inbox), start.history)
         reached: dict[LocalView, Path] = {start: Path(())}
         pending = [start]
         while pending:
+            if len(reached) > INTERNAL_VIEWS_MAX:
+                return None
             following: list[LocalView] = []
             for view in pending:
                 path = reached[view]
@@ -254,16 +276,16 @@ class Tables:
                     exits = unobserved and self.locals.exits(after.state) and not self.locals.exits(view.state)
                     if exits and self.reductions.halting and not outcome.bundles:
                         continue
-                    if self.reductions.deferral and unobserved and not outcome.bundles:
+                    if deferral and unobserved and not outcome.bundles:
                         if after not in reached:
                             reached[after] = onward
                             following.append(after)
                     else:
                         after_id = self.view_id(*after)
-                        delivered = Path(()) if self.reductions.deferral else onward
+                        delivered = Path(()) if deferral else onward
                         steps.setdefault(StepKey(after_id, outcome.bundles, exits and self.reductions.halting, delivered), onward)
             pending = following
-        return steps, min(violations, key=lambda each: len(each.path.deliveries), default=None)
+        return ViewSteps(steps, min(violations, key=lambda each: len(each.path.deliveries), default=None))
 
     def _enabled(self, view: LocalView) -> Iterator[Deliverable]:
         """What may happen to a view: the same as `Model.deliveries`, without what the halting reduction leaves out."""
