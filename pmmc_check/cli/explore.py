@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pmmc_check.cli.machine import cores
 from pmmc_check.cli.main import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED
 from pmmc_check.errors import UsageError
 
@@ -181,7 +181,7 @@ def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, re
         return lambda model: RandomWalks(model, invariants, control, reductions, seed=seed, steps_max=steps_max).run()
     from pmmc_check.checker.compiled import CompiledSearch
 
-    threads = arguments.threads or len(os.sched_getaffinity(0))
+    threads = arguments.threads or cores()
     return lambda model: CompiledSearch(model, invariants, control, reductions, threads).run()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pmmc_check.cli.machine import cores
 from pmmc_check.errors import UsageError
 from pmmc_check.report.trace_json import as_object
 from pmmc_check.report.trace_junit import as_xml
@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _judged(found: Sequence[Source], options: Options, jobs: int) -> Iterator[tuple[Source, TraceVerdict]]:
-    jobs = min(jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else jobs or os.cpu_count() or 1, len(found))
+    jobs = min(jobs or cores(), len(found))
     if jobs == 1:
         yield from ((source, judge(source, options)) for source in found)
         return
