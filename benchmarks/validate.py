@@ -22,17 +22,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from pmmc_check.trace.convert import converted
+from pmmc_check.trace.events import Event, Header
+from pmmc_check.trace.judge import Source, judge
+from pmmc_check.trace.reader import open_trace
+from pmmc_check.trace.replay import Replay
+from pmmc_check.trace.simulate import Plan, Walk, complete_logs
+from pmmc_check.trace.verdict import ACCEPTED
+from pmmc_check.trace.writer import DslWriter
 
-from pmmc_check.trace.convert import converted  # noqa: E402
-from pmmc_check.trace.events import Event, Header  # noqa: E402
-from pmmc_check.trace.judge import Source, judge  # noqa: E402
-from pmmc_check.trace.reader import open_trace  # noqa: E402
-from pmmc_check.trace.replay import Replay  # noqa: E402
-from pmmc_check.trace.simulate import Plan, Walk, complete_logs  # noqa: E402
-from pmmc_check.trace.verdict import ACCEPTED  # noqa: E402
-from pmmc_check.trace.writer import DslWriter  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def plan(events: int) -> Plan:
@@ -78,7 +77,8 @@ def replayed(path: Path) -> int:
 
 
 def brute_force(events: int) -> dict[str, float]:
-    from tests.trace.oracle import Oracle  # noqa: PLC0415
+    sys.path.insert(0, str(ROOT))  # the oracle belongs to the tests, which are not installed
+    from tests.trace.oracle import Oracle  # noqa: PLC0415  (only now can it be found)
 
     walk = Walk(plan(events))
     found = list(walk.events())
@@ -90,7 +90,7 @@ def brute_force(events: int) -> dict[str, float]:
 
 def _without_results(event: Event) -> Event:
     result: Any = getattr(event.message, "result", None)
-    return event if result is None else event._replace(message=replace(event.message, result=result.removeprefix("r")))  # type: ignore[type-var]
+    return event if result is None else event._replace(message=replace(event.message, result=result.removeprefix("r")))  # type: ignore[type-var]  # a message is a dataclass
 
 
 def memory(events: int) -> dict[str, float]:

@@ -31,9 +31,9 @@ if _folder:
     os.environ["NUMBA_CACHE_DIR"] = _folder
 
 import numba  # noqa: E402  (its cache folder is read on import)
-from llvmlite import ir  # noqa: E402
-from numba.core import event, types  # noqa: E402
-from numba.extending import intrinsic  # noqa: E402
+from llvmlite import ir  # noqa: E402  (follows numba)
+from numba.core import event, types  # noqa: E402  (likewise)
+from numba.extending import intrinsic  # noqa: E402  (likewise)
 
 
 def kernel(function: Callable[..., Any]) -> Any:

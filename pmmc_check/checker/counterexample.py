@@ -16,7 +16,7 @@ import numpy as np
 from pmmc_check.checker import kernel
 from pmmc_check.checker.result import TraceStep, Violation
 from pmmc_check.checker.store import Store
-from pmmc_check.checker.tables import NOT_FILLED, REFUSED, Path, PathDelivery, Tables
+from pmmc_check.checker.tables import Path, PathDelivery, Tables
 from pmmc_check.model.faults import Drop
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.checks import Checks, Violated
@@ -107,13 +107,8 @@ def steps_from(vector: list[int], tables: Tables) -> Iterator[tuple[Move, list[i
         tables.fill_view(view)
         first, last = tables.step_range.data[view].tolist()
         for step in range(first, last):
-            after = list(vector)
-            after[process] = int(tables.step_view.data[step])
-            items_first, items_last = tables.step_items.data[step].tolist()
-            for item in range(items_first, items_last):
-                to = int(tables.item_process.data[item])
-                after[to] = tables.receive(vector[to], int(tables.item_bundle.data[item]))
-            if REFUSED not in after:
+            after = tables.taken(vector, process, step)
+            if after is not None:
                 yield Move(process, tables.paths[step]), after
 
 
@@ -130,8 +125,7 @@ def _breaker(vector: list[int], suspect: Suspect, tables: Tables) -> int:
     lengths: dict[int, int] = {}
     for process in own:
         view = vector[process]
-        if tables.step_range.data[view, 0] == NOT_FILLED:
-            tables.fill_view(view)
+        tables.fill_view(view)
         if view in tables.broken_by:
             lengths.setdefault(process, len(tables.broken_by[view].path.deliveries))
     return min(lengths, key=lengths.__getitem__)

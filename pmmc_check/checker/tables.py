@@ -20,7 +20,7 @@ least), and its steps are the visible steps of all of them. Why that loses nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
@@ -208,6 +208,16 @@ class Tables:
         """Each process's local state."""
         states = (self.locals.states[self.views[view].state] for view in vector)
         return {self.model.processes[process]: state for process, state in states}
+
+    def taken(self, vector: Sequence[ViewId], process: int, step: int) -> list[ViewId] | None:
+        """The state after `process` has taken its step number `step`; None when somebody refuses it."""
+        after = list(vector)
+        after[process] = int(self.step_view.data[step])
+        first, last = self.step_items.data[step].tolist()
+        for item in range(first, last):
+            to = int(self.item_process.data[item])
+            after[to] = self.receive(vector[to], int(self.item_bundle.data[item]))
+        return None if REFUSED in after else after
 
     def fill_receive(self, view: ViewId, bundle: BundleId) -> None:
         """Makes the table entry for `receive(view, bundle)`."""

@@ -19,7 +19,7 @@ from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
 from pmmc_check.checker.result import INCONCLUSIVE, VIOLATED, Action, Control, Progress, Result, Violation, Walks
 from pmmc_check.checker.shorten import shortened
-from pmmc_check.checker.tables import REFUSED, Tables
+from pmmc_check.checker.tables import Tables
 from pmmc_check.model.content import Digest
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks
@@ -110,18 +110,11 @@ class RandomWalks:
 
     def _after(self, vector: Vector, process: int, step: int) -> Vector | None:
         """The state after a step; None when it is refused, or changes nothing."""
-        tables = self.tables
-        after = list(vector)
-        after[process] = int(tables.step_view.data[step])
-        items_first, items_last = tables.step_items.data[step].tolist()
-        moved = False
-        for item in range(items_first, items_last):
-            to = int(tables.item_process.data[item])
-            after[to] = tables.receive(vector[to], int(tables.item_bundle.data[item]))
-            if after[to] == REFUSED:
-                return None
-            moved = moved or after[to] != vector[to]
-        unchanged = after[process] == vector[process] or bool(tables.step_halts.data[step])
+        after = self.tables.taken(vector, process, step)
+        if after is None:
+            return None
+        moved = any(after[to] != vector[to] for to in range(len(vector)) if to != process)
+        unchanged = after[process] == vector[process] or bool(self.tables.step_halts.data[step])
         return None if unchanged and not moved else after
 
     def _breaks(self, vector: Vector, moves: list[Move]) -> bool:
