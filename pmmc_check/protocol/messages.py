@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
+from typing import ClassVar
 
 from pmmc_check.protocol.values import Ballot, Command, ProcessId, PValue
 
@@ -34,10 +35,11 @@ def sorted_texts(values: Iterable[object]) -> list[str]:
 class Message:
     """Base of all messages: prints as `name(field, ...)`."""
 
-    @property
-    def kind(self) -> str:
-        """The message's name in the protocol's table, in lower case."""
-        return type(self).__name__.lower()
+    kind: ClassVar[str]
+    """The message's name in the protocol's table, in lower case."""
+
+    def __init_subclass__(cls) -> None:
+        cls.kind = vars(cls).get("kind", cls.__name__.lower())
 
     def __str__(self) -> str:
         return f"{self.kind}({', '.join(show(getattr(self, field.name)) for field in fields(self))})"

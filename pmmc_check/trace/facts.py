@@ -18,7 +18,7 @@ from pmmc_check.properties.observe import ACCEPTED, DECIDED, PROPOSED, Fact
 from pmmc_check.protocol.role import System
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, COMMANDER, REPLICA, Ballot, Command, ProcessId
 from pmmc_check.trace.events import RECEIVE, SEND, UNKNOWN, Delta, Event, Header, Names
-from pmmc_check.trace.once import Once
+from pmmc_check.trace.ledger import Once
 from pmmc_check.trace.values import Values
 
 _RELATIONS = [each for each in INVARIANTS.values() if isinstance(each, RelationInvariant)]

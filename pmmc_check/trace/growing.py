@@ -1,10 +1,9 @@
 """Sets that only grow, for replaying long logs through the roles' own step functions.
 
-The roles write `state.decisions | {entry}` on immutable sets: a copy each time, quadratic over a log of many slots.
-The sets here share one table between versions: `|` appends to it and gives a new version, an older version ignores
-what came later, and joining to a version that is no longer the newest copies. So they behave as immutable sets, and a
-chain of steps costs what it adds. The two states below answer the roles' questions ("what is decided in this slot?")
-from an index instead of by a scan; the roles' code runs unchanged.
+The roles write `state.decisions | {entry}` on immutable sets: a copy each time, quadratic over a log of many slots. The sets here add in
+place and return themselves, so a step costs what it adds. That is sound because only the newest state of a process is ever
+looked at again: a replay never goes back. What has been there for long moves to an `Archive`, a bit an entry. The two states below answer
+the roles' questions ("what is decided in this slot?") from an index instead of by a scan; the roles' code runs unchanged.
 """
 
 from __future__ import annotations
@@ -16,96 +15,123 @@ from typing import Any
 
 from pmmc_check.protocol.leader import LeaderState
 from pmmc_check.protocol.replica import ReplicaState
-from pmmc_check.protocol.values import Command
+from pmmc_check.protocol.values import Command, PValue, SlotCommand
+from pmmc_check.trace.ledger import Archive, Bits, Ledger
+
+RECENT = 1024
+"""Twice so many entries are kept as they are; then the older half is archived."""
+
+Mark = tuple[dict[Any, Bits], dict[Any, int]]
+"""What an acceptor's set had at some time."""
 
 
-class GrowingSet:
-    """A set of items in order of arrival; see the module's docstring."""
+class GrowingPValues:
+    """The pvalues that an acceptor has accepted."""
 
-    __slots__ = ("_size", "_table")
+    __slots__ = ("_archive", "_recent")
 
-    def __init__(self, items: Iterable[Any] = ()) -> None:
-        self._table: dict[Any, int] = {}
-        for item in items:
-            self._table.setdefault(item, len(self._table))
-        self._size = len(self._table)
+    def __init__(self, ledger: Ledger, items: Iterable[PValue] = ()) -> None:
+        self._archive = Archive(ledger)
+        self._recent: dict[PValue, None] = dict.fromkeys(items)
 
-    def __or__(self, others: Iterable[Any]) -> GrowingSet:
-        base = self if self._size == len(self._table) else type(self)(self)
-        grown = object.__new__(type(self))
-        grown._share(base)
+    def __or__(self, others: Iterable[PValue]) -> GrowingPValues:
         for item in others:
-            if item not in grown._table:
-                grown._append(item)
-        grown._size = len(grown._table)
-        return grown
+            if item not in self:
+                self._recent[item] = None
+        if len(self._recent) > 2 * RECENT:
+            self._file(RECENT)
+        return self
 
-    __ror__ = __or__
-
-    def _share(self, base: GrowingSet) -> None:
-        self._table = base._table
-
-    def _append(self, item: Any) -> None:
-        self._table[item] = len(self._table)
+    def _file(self, count: int) -> None:
+        for item in list(islice(self._recent, count)):
+            del self._recent[item]
+            self._archive.add(*item)
 
     def __contains__(self, item: object) -> bool:
-        return self._table.get(item, self._size) < self._size
+        return item in self._recent or (isinstance(item, PValue) and self._archive.has(*item))
 
-    def __iter__(self) -> Iterator[Any]:
-        return islice(self._table, self._size)
+    def __iter__(self) -> Iterator[PValue]:
+        for ballot, slot, command in self._archive:
+            yield PValue(ballot, slot, command)  # type: ignore[arg-type]  # the families are the ballots
+        yield from self._recent
 
     def __len__(self) -> int:
-        return self._size
+        return len(self._archive) + len(self._recent)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, GrowingSet | frozenset):
+        if not isinstance(other, GrowingPValues | frozenset):
             return NotImplemented
-        return len(self) == len(other) and all(item in other for item in self)
+        return len(self) == len(other) and all(item in self for item in other)
 
     def __hash__(self) -> int:
         return hash(frozenset(self))
 
-    def since(self, size: int) -> frozenset[Any]:
-        """What was added after the set had `size` items."""
-        return frozenset(islice(self._table, size, self._size))
+    def mark(self) -> Mark:
+        """Remembers what is there now, for `since`."""
+        self._file(len(self._recent))
+        return self._archive.mark()
+
+    def since(self, mark: Mark | None) -> frozenset[PValue]:
+        """What was added after `mark`, or at all."""
+        if mark is None:
+            return frozenset(self)
+        added = (PValue(*item) for item in self._archive.since(mark))  # type: ignore[arg-type]  # as above
+        return frozenset((*added, *self._recent))
 
 
-class GrowingSlots(GrowingSet):
-    """A growing set of `SlotCommand`s with indexes by slot and by command."""
+class GrowingSlots:
+    """Commands by slot: what a replica has learned, or what a leader proposes."""
 
-    __slots__ = ("_by_slot", "_first_slot")
+    __slots__ = ("_archive", "_cids", "_first_slot", "_recent")
 
-    def __init__(self, items: Iterable[Any] = ()) -> None:
-        self._table = {}
-        self._by_slot: dict[int, list[Command]] = {}
+    def __init__(self, ledger: Ledger, items: Iterable[SlotCommand] = ()) -> None:
+        self._archive = Archive(ledger)
+        self._recent: dict[int, list[Command]] = {}
         self._first_slot: dict[Command, int] = {}
-        for item in items:
-            if item not in self._table:
-                self._append(item)
-        self._size = len(self._table)
+        self._cids: dict[int, Bits] = {}
+        """The cids of archived commands by client: most commands that are asked for were never there."""
+        self |= items
 
-    def _share(self, base: GrowingSet) -> None:
-        assert isinstance(base, GrowingSlots), "versions of one set share a table"
-        self._table, self._by_slot, self._first_slot = base._table, base._by_slot, base._first_slot
+    def __or__(self, others: Iterable[SlotCommand]) -> GrowingSlots:
+        for slot, command in others:
+            if command not in self.in_slot(slot):
+                self._recent.setdefault(slot, []).append(command)
+                self._first_slot[command] = min(slot, self._first_slot.get(command, slot))
+        if len(self._recent) > 2 * RECENT:
+            self._file()
+        return self
 
-    def _append(self, item: Any) -> None:
-        slot, command = item
-        self._table[item] = len(self._table)
-        self._by_slot.setdefault(slot, []).append(command)
-        self._first_slot[command] = min(slot, self._first_slot.get(command, slot))
+    def _file(self) -> None:
+        for slot in list(islice(self._recent, RECENT)):
+            for command in self._recent.pop(slot):
+                self._archive.add(None, slot, command)
+                self._cids.setdefault(command.client.number, Bits()).add(command.cid)
+                if self._first_slot.get(command) == slot:
+                    del self._first_slot[command]
+
+    def __iter__(self) -> Iterator[SlotCommand]:
+        for _, slot, command in self._archive:
+            yield SlotCommand(slot, command)
+        for slot, commands in self._recent.items():
+            for command in commands:
+                yield SlotCommand(slot, command)
+
+    def __len__(self) -> int:
+        return len(self._archive) + sum(map(len, self._recent.values()))
 
     def in_slot(self, slot: int) -> list[Command]:
         """The commands in one slot."""
-        commands = self._by_slot.get(slot, [])
-        if self._size == len(self._table):
-            return list(commands)
-        return [command for command in commands if (slot, command) in self]
+        recent = self._recent.get(slot)
+        archived = self._archive.commands(None, slot) if len(self._archive) else []
+        return archived + recent if recent and archived else recent or archived
 
-    def first_slot(self, command: Command) -> int | None:
-        """The lowest slot that has `command`."""
-        if self._size == len(self._table):
-            return self._first_slot.get(command)
-        return min((slot for slot, each in self if each == command), default=None)
+    def has_below(self, command: Command, slot: int) -> bool:
+        """Whether a slot below `slot` has `command`."""
+        first = self._first_slot.get(command)
+        if first is not None and first < slot:
+            return True
+        cids = self._cids.get(command.client.number)
+        return cids is not None and command.cid in cids and any(each < slot for each in self._archive.slots_of(None, command))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +145,8 @@ class IndexedReplicaState(ReplicaState):
 
     def performed(self, command: Command) -> bool:
         """From the index."""
-        first = self.decisions.first_slot(command)  # type: ignore[attr-defined]
-        return first is not None and first < self.slot_out
+        found: bool = self.decisions.has_below(command, self.slot_out)  # type: ignore[attr-defined]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,41 @@ class Ambiguous(Exception):
 class Copies:
     """What is in flight of one message to one process."""
 
-    __slots__ = ("left", "named", "senders", "sent_at", "unnamed")
+    __slots__ = ("left", "named", "sender", "senders", "sent_at", "unnamed")
 
-    def __init__(self) -> None:
-        self.left = 0
-        self.senders: dict[ProcessId, int] = {}
+    def __init__(self, sender: ProcessId, event: Event) -> None:
+        self.left = 1
+        self.sender = sender
+        self.senders: dict[ProcessId, int] | None = None
+        """Copies by sender, once there is more than one; else all are of `sender`."""
         self.named = self.unnamed = False
-        self.sent_at: Event | None = None
+        self.sent_at = event
+
+    def add(self, sender: ProcessId) -> None:
+        """One copy more."""
+        if self.senders is None and sender != self.sender:
+            self.senders = {self.sender: self.left}
+        if self.senders is not None:
+            self.senders[sender] = self.senders.get(sender, 0) + 1
+        self.left += 1
+
+    def of(self, sender: ProcessId) -> int:
+        """How many are left that `sender` sent."""
+        if self.senders is None:
+            return self.left if sender == self.sender else 0
+        return self.senders.get(sender, 0)
+
+    def take(self, sender: ProcessId | None) -> None:
+        """One copy less."""
+        if sender is None:
+            self.unnamed = True
+        else:
+            self.named = True
+            if self.senders is not None:
+                self.senders[sender] -= 1
+        if self.named and self.unnamed and self.senders is not None:
+            raise Ambiguous("some receives of one message name their sender and others do not")
+        self.left -= 1
 
 
 class Unordered:
@@ -45,27 +73,23 @@ class Unordered:
         key = (to, message)
         copies = self.copies.get(key)
         if copies is None:
-            copies = self.copies[key] = Copies()
-        copies.left += 1
-        copies.senders[sender] = copies.senders.get(sender, 0) + 1
-        copies.sent_at = event
+            self.copies[key] = Copies(sender, event)
+        else:
+            copies.add(sender)
+            copies.sent_at = event
 
     def take(self, sender: ProcessId | None, to: ProcessId, message: Message) -> bool:
         """Receives one copy if there is one, of `sender` if named."""
         key = (to, message)
         copies = self.copies.get(key)
-        if copies is None or (sender is not None and not copies.senders.get(sender)):
+        if copies is None or (sender is not None and not copies.of(sender)):
             return False
         if self.duplicates:
             return True
-        if sender is not None:
-            copies.named = True
-            copies.senders[sender] -= 1
-        else:
-            copies.unnamed = True
-        if copies.named and copies.unnamed and len(copies.senders) > 1:
-            raise Ambiguous("some receives of one message name their sender and others do not")
-        copies.left -= 1
+        if copies.left == 1 and copies.senders is None:
+            del self.copies[key]
+            return True
+        copies.take(sender)
         if copies.left == 0:
             del self.copies[key]
         return True

@@ -19,8 +19,8 @@ from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, Command, ProcessId
 from pmmc_check.trace.choice import OpenRequests, chosen, is_chosen
 from pmmc_check.trace.events import UNKNOWN, Delta, Event, Header, Names
-from pmmc_check.trace.growing import GrowingSet, GrowingSlots, IndexedLeaderState, IndexedReplicaState
-from pmmc_check.trace.once import Once
+from pmmc_check.trace.growing import GrowingPValues, GrowingSlots, IndexedLeaderState, IndexedReplicaState, Mark
+from pmmc_check.trace.ledger import Ledger, Once
 
 
 class Performed:
@@ -96,28 +96,29 @@ def first(outcomes: Iterable[Outcome]) -> Outcome:
 class Process:
     """A running scout, commander, leader, acceptor or replica."""
 
-    __slots__ = ("cut_in", "last", "p1b_size", "pending", "role", "state")
+    __slots__ = ("creates", "cut_in", "last", "ledger", "me", "p1b_mark", "pending", "role", "state")
 
-    def __init__(self, role: Role, outcome: Outcome) -> None:
+    def __init__(self, role: Role, outcome: Outcome, ledger: Ledger) -> None:
         self.role = role
+        self.me = role.me
+        """Which process this is."""
+        self.creates = role.me.role == LEADER or type(role) is not PMMC[role.me.role]
+        """Whether its steps may create processes."""
         self.state: Any = outcome.state
         self.pending: list[Send] = []
         self.last: Event | None = None
         self.cut_in: str | None = None
-        self.p1b_size = 0
+        self.p1b_mark: Mark | None = None
+        """What the acceptor's last p1b had."""
+        self.ledger = ledger
         if type(role) is not PMMC[role.me.role]:
             return
         if isinstance(self.state, ReplicaState):
-            self.state = _indexed_replica(self.state)
+            self.state = _indexed_replica(self.state, ledger)
         elif isinstance(self.state, LeaderState):
-            self.state = IndexedLeaderState(self.state.ballot, self.state.active, GrowingSlots(self.state.proposals))  # type: ignore[arg-type]
+            self.state = IndexedLeaderState(self.state.ballot, self.state.active, GrowingSlots(ledger, self.state.proposals))  # type: ignore[arg-type]
         elif isinstance(self.state, AcceptorState):
-            self.state = AcceptorState(self.state.ballot, GrowingSet(self.state.accepted))  # type: ignore[arg-type]
-
-    @property
-    def me(self) -> ProcessId:
-        """Which process this is."""
-        return self.role.me
+            self.state = AcceptorState(self.state.ballot, GrowingPValues(ledger, self.state.accepted))  # type: ignore[arg-type]
 
     @property
     def exited(self) -> bool:
@@ -143,14 +144,13 @@ class Process:
 
         The paper's roles have one outcome here (requests are chosen by the log); for others `pick` chooses.
         """
-        if self.exited:
+        if type(self.state) is Lifecycle:
             return ()
-        outcome = pick(self.role.step(self.state, message))
-        state = outcome.state
+        state, sends = pick(self.role.step(self.state, message))
         if type(state) is IndexedLeaderState and type(state.proposals) is frozenset:
-            state = replace(state, proposals=GrowingSlots(state.proposals))  # type: ignore[arg-type]
+            state = replace(state, proposals=GrowingSlots(self.ledger, state.proposals))  # type: ignore[arg-type]
         self.state = state
-        return outcome.sends
+        return sends
 
     def sent(self, message: Any, peers: tuple[ProcessId, ...] | None) -> list[Send] | None:
         """The pending sends that an event of sending `message` to `peers` records, now no longer pending.
@@ -160,6 +160,9 @@ class Process:
         if self.me.role == REPLICA and type(message) is Propose:
             self._resolve(message)
         pending = self.pending
+        if len(pending) == 1 and pending[0].message == message and (peers is None or peers == (pending[0].to,)):
+            self.pending = []
+            return pending
         matching = [send for send in pending if send.message == message and (peers is None or send.to in peers)]
         if not matching:
             matching = self._loosely(message, peers)
@@ -182,7 +185,7 @@ class Process:
             return False
         if type(message) is P1b and type(pattern.accepted) is Delta:
             accepted: Any = message.accepted
-            if frozenset(pattern.accepted) != accepted.since(self.p1b_size):
+            if frozenset(pattern.accepted) != accepted.since(self.p1b_mark):
                 return False
             pattern = replace(pattern, accepted=message.accepted)
         if type(message) is Response and isinstance(message.result, Performed):
@@ -232,7 +235,7 @@ class Process:
         return f"waits for {', '.join(map(show, sorted(state.waitfor)))}"
 
 
-def _indexed_replica(state: ReplicaState) -> IndexedReplicaState:
+def _indexed_replica(state: ReplicaState, ledger: Ledger) -> IndexedReplicaState:
     return IndexedReplicaState(
         leaders=state.leaders,
         application=state.application,
@@ -240,7 +243,7 @@ def _indexed_replica(state: ReplicaState) -> IndexedReplicaState:
         slot_out=state.slot_out,
         requests=OpenRequests(dict.fromkeys(state.requests)),  # type: ignore[arg-type]
         proposals=state.proposals,
-        decisions=GrowingSlots(state.decisions),  # type: ignore[arg-type]
+        decisions=GrowingSlots(ledger, state.decisions),  # type: ignore[arg-type]
     )
 
 
@@ -250,6 +253,7 @@ class Processes:
     def __init__(self, system: System, protocol: Protocol = PMMC) -> None:
         self.system, self.protocol = system, protocol
         self.running: dict[ProcessId, Process] = {}
+        self.ledger = Ledger()
         self._exited = Once()
         for me in (*system.acceptors, *system.replicas, *system.leaders):
             self.start(me, Start())
@@ -258,7 +262,7 @@ class Processes:
         """Creates a process; the processes that it creates in turn are created too."""
         role = self.protocol[me.role](me, self.system)
         outcome = role.start(start.command)
-        process = self.running[me] = Process(role, outcome)
+        process = self.running[me] = Process(role, outcome, self.ledger)
         process.pending = self.settle(outcome.sends)
         return process
 
@@ -289,6 +293,5 @@ class Processes:
 
 def _numbered(me: ProcessId) -> tuple[ProcessId, int]:
     """A scout or commander as a key and a number that counts up: rounds of a leader, slots of a ballot."""
-    if me.role == COMMANDER:
-        return me._replace(slot=0), me.slot
-    return me._replace(round=0), me.round
+    role, number, round_number, slot = me
+    return (ProcessId(role, number, round_number), slot) if role == COMMANDER else (ProcessId(role, number), round_number)

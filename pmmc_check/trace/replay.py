@@ -24,12 +24,13 @@ from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.messages import P1b, Response
+from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, SCOUT, ProcessId
 from pmmc_check.trace.diagnosis import Rejected
-from pmmc_check.trace.elaborate import SENDERS, undetermined
+from pmmc_check.trace.elaborate import RECIPIENT, SENDERS, undetermined
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.inflight import Ambiguous, in_flight
-from pmmc_check.trace.once import Once
+from pmmc_check.trace.ledger import Once
 from pmmc_check.trace.process import Performed, Process, Processes, system_of
 from pmmc_check.trace.unrecorded import Unrecorded
 from pmmc_check.trace.values import Values
@@ -48,6 +49,10 @@ class Log:
         self.name = name
         self.queue: deque[Event] = deque()
         self.crashed = self.ended = False
+
+    def allows(self, action: str) -> bool:
+        """Whether such an event may come now: after a crash a restart, or messages lost meanwhile; after the end nothing."""
+        return not self.ended and (not self.crashed or action in (RESTART, DROP))
 
 
 class Replay(Unrecorded):
@@ -82,6 +87,9 @@ class Replay(Unrecorded):
         self.writer = DslWriter(self.values)
         self.results: dict[int, list[Any]] = {}
         self._keeps = {(process, kind): self._contract(process).records(kind) for process in names.name_of for kind in SENDERS}
+        self._thin = len(self.full) < len(self._logged())
+        self._open_kinds = self._unrecorded_kinds(SENDERS)
+        self._unheard_kinds = self._unrecorded_kinds({kind: (role,) for kind, role in RECIPIENT.items()})
 
     def run(self, streams: Iterable[Iterator[Event]]) -> None:
         """Replays all events.
@@ -120,7 +128,7 @@ class Replay(Unrecorded):
     def _advance(self, log: Log, event: Event) -> bool:
         """Carries the event out, or registers what it waits for."""
         action = event.action
-        if log.ended or (log.crashed and action not in (RESTART, DROP)):
+        if (log.crashed or log.ended) and not log.allows(action):
             raise self._rejected(
                 event, "log order", "nothing, or a restart after a crash", "an event after the log said that the process had stopped"
             )
@@ -151,33 +159,39 @@ class Replay(Unrecorded):
 
     def _receive(self, log: Log, event: Event) -> bool:
         me, message = event.process, event.message
-        if not self.replayed(me):
-            return undetermined(RECEIVE, message) or self._taken(event) or self._wait(self._key(event), log)
         process = self.processes.running.get(me)
-        if process is None and not self.processes.has_exited(me):
-            return self._wait(me, log)
-        if process is not None and process.pending:
+        if process is None or (self._thin and not self.replayed(me)):
+            return self._received_by_none(log, event)
+        if process.pending:
             process.resume(event.log)
             if process.pending:
                 raise self._unfinished(event, process)
-        if undetermined(RECEIVE, message):
-            raise Ambiguous(f"{event.place} receives a message of which a field was not recorded (?)")
         if not self._taken(event):
             return self._wait(self._key(event), log)
-        if process is None:
-            self._no_post(event, "it has exited")
-            return True
         process.last = event
-        sends = process.step(self._full_message(event))
+        sends = process.step(self.delivered if type(message) is P1b else message)  # type: ignore[arg-type]  # `_taken` has set it
         if sends:
-            process.pending = self.processes.settle(sends)
+            process.pending = self.processes.settle(sends) if process.creates else list(sends)
         if event.post is not None:
             self._check_post(event, process)
-        if process.exited and not process.pending:
-            self._retire(process)
-        elif self.blocked and me.role == LEADER:
+        if type(process.state) is Lifecycle:
+            if not process.pending:
+                self._retire(process)
+        elif self.waiting and me.role == LEADER:
             for send in sends:
                 self._wake(send.to)
+        return True
+
+    def _received_by_none(self, log: Log, event: Event) -> bool:
+        """A receive of a process that does not run: a client, one that is not replayed, one not yet created, or exited."""
+        me = event.process
+        if not self.replayed(me):
+            return undetermined(RECEIVE, event.message) or self._taken(event) or self._wait(self._key(event), log)
+        if not self.processes.has_exited(me):
+            return self._wait(me, log)
+        if not self._taken(event):
+            return self._wait(self._key(event), log)
+        self._no_post(event, "it has exited")
         return True
 
     def _retire(self, process: Process) -> None:
@@ -185,10 +199,26 @@ class Replay(Unrecorded):
             self.processes.retire(process)
 
     def _taken(self, event: Event) -> bool:
-        """Takes the received message out of the network, if it is there or need not be."""
+        """Takes the received message out of the network, if it is there or need not be.
+
+        Raises:
+            Ambiguous: a field of it was not recorded, so that it may be one of several.
+        """
         message: Any = event.message
-        kind = message.kind
         sender = event.peers[0] if event.peers else None
+        if message.kind not in self._open_kinds and type(message) is not P1b:
+            taken = self.network.take(sender, event.process, message)
+        else:
+            taken = self._taken_openly(event, sender, message)
+        if not taken and undetermined(RECEIVE, message):
+            raise Ambiguous(f"{event.place} receives a message of which a field was not recorded (?)")
+        return taken
+
+    def _taken_openly(self, event: Event, sender: ProcessId | None, message: Any) -> bool:
+        """As `_taken`, where the send need not be recorded, or is recorded as a delta."""
+        kind = message.kind
+        if undetermined(RECEIVE, message):
+            return False
         if self._is_open_request(kind, sender):
             return self._from_open_client(event, message)
         if self._unrecorded(sender, kind, event.process):
@@ -215,23 +245,13 @@ class Replay(Unrecorded):
                 return True
         return False
 
-    def _full_message(self, event: Event) -> Any:
-        return self.delivered if type(event.message) is P1b else event.message
-
     # ---- sends ----
 
     def _send(self, log: Log, event: Event) -> bool:
         me, message = event.process, event.message
-        if not self.replayed(me):
-            self._open_send(event)
-            return True
         process = self.processes.running.get(me)
-        if process is None:
-            if self.processes.has_exited(me):
-                raise self._rejected(
-                    event, "an exited process sends nothing", f"nothing from {self.show(me)}, which has exited", self.show_message(message)
-                )
-            return self._wait(me, log)
+        if process is None or (self._thin and not self.replayed(me)):
+            return self._sent_by_none(log, event)
         if process.cut_in is not None:
             process.resume(event.log)
         sends = process.sent(message, event.peers)
@@ -241,29 +261,46 @@ class Replay(Unrecorded):
             self._put(event, to, sent, process)
         if event.post is not None:
             self._check_post(event, process)
-        if process.exited and not process.pending:
+        if not process.pending and type(process.state) is Lifecycle:
             self._retire(process)
         return True
+
+    def _sent_by_none(self, log: Log, event: Event) -> bool:
+        """A send of a process that does not run, as above."""
+        me = event.process
+        if not self.replayed(me):
+            self._open_send(event)
+            return True
+        if not self.processes.has_exited(me):
+            return self._wait(me, log)
+        shown = self.show_message(event.message)
+        raise self._rejected(event, "an exited process sends nothing", f"nothing from {self.show(me)}, which has exited", shown)
 
     def _put(self, event: Event, to: ProcessId, sent: Any, process: Process) -> None:
         """A replayed send reaches the network, and whoever waits for it."""
         if type(sent) is Response and type(sent.result) is Performed:
             sent = self._result(event, sent)
-        kind = sent.kind
-        host = to if to.role not in (SCOUT, COMMANDER) else ProcessId(LEADER, to.number)
-        if type(sent) is P1b:
-            accepted: Any = sent.accepted
-            delta = Delta(accepted.since(process.p1b_size))
-            process.p1b_size = len(accepted)
-            sent = P1b(sent.acceptor, sent.ballot, frozenset(accepted))
-            if self._records(host, kind):
-                self.p1bs.setdefault((to, sent.acceptor, sent.ballot), []).append((delta, sent))
-        if not self._records(host, kind):
+        elif type(sent) is P1b:
+            sent = self._p1b(to, sent, process)
+        if sent.kind in self._unheard_kinds and not self._hears(to, sent.kind):
             return
         self.network.put(event.process, to, sent, event)
-        if self.blocked:
+        if self.waiting:
             self._wake((to, sent))
             self._wake((to, None))
+
+    def _hears(self, to: ProcessId, kind: str) -> bool:
+        return self._records(to if to.role not in (SCOUT, COMMANDER) else ProcessId(LEADER, to.number), kind)
+
+    def _p1b(self, to: ProcessId, sent: P1b, process: Process) -> P1b:
+        """The p1b as it travels; a delta that is received will stand for it."""
+        accepted: Any = sent.accepted
+        delta = Delta(accepted.since(process.p1b_mark))
+        process.p1b_mark = accepted.mark()
+        whole = P1b(sent.acceptor, sent.ballot, frozenset(accepted))
+        if self._hears(to, sent.kind):
+            self.p1bs.setdefault((to, sent.acceptor, sent.ballot), []).append((delta, whole))
+        return whole
 
     def _result(self, event: Event, sent: Response) -> Response:
         """An opaque result is a function of its position: replicas may not differ."""

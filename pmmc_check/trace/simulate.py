@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.messages import Message, P1b, Propose, Request, Response
@@ -249,8 +249,8 @@ class Walk:
         accepted: Any = message.accepted
         if not hasattr(accepted, "since"):
             return message
-        delta = Delta(accepted.since(process.p1b_size))
-        process.p1b_size = len(accepted)
+        delta = Delta(accepted.since(process.p1b_mark))
+        process.p1b_mark = accepted.mark()
         whole = P1b(message.acceptor, message.ballot, frozenset(accepted))
         self.wire = whole
         if self.rng.random() >= self.plan.delta_rate:
@@ -283,17 +283,12 @@ class DeltaP1b(P1b):
     """A p1b that travels with what its log shows of it."""
 
     __slots__ = ("delta",)
+    kind: ClassVar[str] = "p1b"
+    delta: Delta
 
     def __init__(self, acceptor: ProcessId, ballot: Any, accepted: frozenset[Any], delta: Delta) -> None:
         super().__init__(acceptor, ballot, accepted)
         object.__setattr__(self, "delta", delta)
-
-    delta: Delta
-
-    @property
-    def kind(self) -> str:
-        """It is a p1b like any other."""
-        return "p1b"
 
 
 def thinned(events: Iterable[Event], contract: Callable[[str], Contract], names: Names) -> Iterator[Event]:

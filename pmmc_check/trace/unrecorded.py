@@ -7,17 +7,17 @@ protocol says of clients.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pmmc_check.protocol.messages import P1b, Request
 from pmmc_check.protocol.role import System
-from pmmc_check.protocol.values import COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
+from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
 from pmmc_check.trace.diagnosis import Diagnosis
 from pmmc_check.trace.elaborate import BROADCASTS, RECIPIENT, SENDERS
 from pmmc_check.trace.events import UNKNOWN, Delta, Event, Names
 from pmmc_check.trace.inflight import Ambiguous, InFlight
-from pmmc_check.trace.once import Once
+from pmmc_check.trace.ledger import Once
 
 
 class Unrecorded(Diagnosis):
@@ -47,6 +47,16 @@ class Unrecorded(Diagnosis):
 
     def _is_open_request(self, kind: str, sender: ProcessId | None) -> bool:
         return kind == "request" and sender is not None and not self._records(sender, kind)
+
+    def _unrecorded_kinds(self, ends: Mapping[str, Sequence[str]]) -> frozenset[str]:
+        """The kinds of which some log that shows one of `ends`, the roles that send or receive them, may leave messages out."""
+        return frozenset(kind for kind, roles in ends.items() if any(not self._all_record(role, kind) for role in roles))
+
+    def _all_record(self, role: str, kind: str) -> bool:
+        if role == CLIENT and self.names.open_clients:
+            return False
+        host = LEADER if role in (SCOUT, COMMANDER) else role
+        return all(self._records(process, kind) for process in self.names.name_of if process.role == host)
 
     def _records(self, process: ProcessId, kind: str) -> bool:
         keeps = self._keeps.get((process, kind))

@@ -27,7 +27,7 @@ from pmmc_check.protocol.values import (
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import UNKNOWN, Delta, Names
 
-MEMO_SIZE = 50_000
+MEMO_SIZE = 4_096
 """Entries after which a memo is emptied."""
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_-]*"

@@ -6,6 +6,7 @@ what is compared, and recorded, has lost the leader."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from pmmc_check.protocol.acceptor import Acceptor, AcceptorState
 from pmmc_check.protocol.commander import Commander, CommanderState
@@ -22,24 +23,16 @@ NO_LEADER = 0
 class P1aOf(P1a):
     """A p1a that says whose scout sent it."""
 
+    kind: ClassVar[str] = "p1a"
     leader: int
-
-    @property
-    def kind(self) -> str:
-        """Still a p1a."""
-        return "p1a"
 
 
 @dataclass(frozen=True, slots=True)
 class P2aOf(P2a):
     """A p2a that says whose commander sent it."""
 
+    kind: ClassVar[str] = "p2a"
     leader: int
-
-    @property
-    def kind(self) -> str:
-        """Still a p2a."""
-        return "p2a"
 
 
 def asking(message: P1a | P2a) -> int:

@@ -1,0 +1,177 @@
+"""Compact memory for long logs: what a process of the protocol never forgets, in a bit where others say the same.
+
+Acceptors keep every pvalue, replicas every decision, leaders every proposal; and where messages may be doubled, each that was ever sent may
+arrive again. As Python values that is hundreds of bytes an event. But once a slot is decided, nearly all of them name the
+same command for it. So one `Ledger` a replay says which command a slot has, in 16 bytes, and an `Archive` is a set of
+(family, slot, command) that keeps a bit where the ledger says the same, and the whole of it where not. Nothing is lost and
+nothing is approximate.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Hashable, Iterator
+
+from pmmc_check.protocol.values import Command, ProcessId, Reconfigure
+
+_WORD = 256
+_PAGE = 1024
+
+
+class Bits:
+    """A set of numbers. Memory follows their range where they are dense, their count where they are not."""
+
+    __slots__ = ("_words",)
+
+    def __init__(self) -> None:
+        self._words: dict[int, int] = {}
+
+    def __contains__(self, number: int) -> bool:
+        return bool(self._words.get(number // _WORD, 0) >> number % _WORD & 1)
+
+    def add(self, number: int) -> bool:
+        """Adds `number`; False if it was there."""
+        index, bit = number // _WORD, 1 << number % _WORD
+        word = self._words.get(index, 0)
+        if word & bit:
+            return False
+        self._words[index] = word | bit
+        return True
+
+    def __iter__(self) -> Iterator[int]:
+        for index, word in self._words.items():
+            for offset in range(_WORD):
+                if word >> offset & 1:
+                    yield index * _WORD + offset
+
+    def copy(self) -> Bits:
+        """As it is now."""
+        other = Bits()
+        other._words = dict(self._words)
+        return other
+
+
+class Once:
+    """Remembers which numbers were seen under which keys."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Hashable, Bits] = {}
+
+    def seen(self, key: Hashable, number: int) -> bool:
+        """Whether `add` was called with these."""
+        return number in self._seen.get(key, ())
+
+    def add(self, key: Hashable, number: int) -> bool:
+        """Remembers; False if it was known."""
+        bits = self._seen.get(key)
+        if bits is None:
+            bits = self._seen[key] = Bits()
+        return bits.add(number)
+
+
+class Ledger:
+    """One command for each slot: the first that was filed."""
+
+    def __init__(self) -> None:
+        self._clients: dict[int, array[int]] = {}
+        self._cids: dict[int, array[int]] = {}
+        self._operations: dict[int, str | Reconfigure] = {}
+        self._ids: dict[tuple[ProcessId, int], int] = {}
+
+    def file(self, slot: int, command: Command) -> bool:
+        """Whether the slot has this command now."""
+        page, offset = divmod(slot, _PAGE)
+        clients = self._clients.get(page)
+        if clients is None:
+            clients = self._clients[page] = array("q", [-1]) * _PAGE
+            self._cids[page] = array("q", [0]) * _PAGE
+        if clients[offset] >= 0:
+            return self.command(slot) == command
+        clients[offset] = command.client.number
+        self._cids[page][offset] = command.cid
+        if command.operation != "":
+            self._operations[slot] = command.operation
+        return True
+
+    def command(self, slot: int) -> Command | None:
+        """The command of a slot, if one was filed."""
+        page, offset = divmod(slot, _PAGE)
+        clients = self._clients.get(page)
+        if clients is None or clients[offset] < 0:
+            return None
+        return Command(ProcessId("client", clients[offset]), self._cids[page][offset], self._operations.get(slot, ""))
+
+    def slots_of(self, command: Command) -> Iterator[int]:
+        """All slots that have this command; scans."""
+        for page, cids in self._cids.items():
+            if command.cid in cids:
+                yield from (slot for slot in range(page * _PAGE, (page + 1) * _PAGE) if self.command(slot) == command)
+
+
+class Archive:
+    """A set of (family, slot, command); see the module's docstring."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._filed: dict[Hashable, Bits] = {}
+        self._odd: dict[tuple[Hashable, int], list[Command]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, family: Hashable, slot: int, command: Command) -> None:
+        """Adds one."""
+        if self.has(family, slot, command):
+            return
+        self._count += 1
+        if self.ledger.file(slot, command):
+            bits = self._filed.get(family)
+            if bits is None:
+                bits = self._filed[family] = Bits()
+            bits.add(slot)
+        else:
+            self._odd.setdefault((family, slot), []).append(command)
+
+    def has(self, family: Hashable, slot: int, command: Command) -> bool:
+        """Whether it is there."""
+        filed = self._filed.get(family)
+        if filed is not None and slot in filed and self.ledger.command(slot) == command:
+            return True
+        return command in self._odd.get((family, slot), ())
+
+    def commands(self, family: Hashable, slot: int) -> list[Command]:
+        """All commands of one slot."""
+        filed = self._filed.get(family)
+        found = [self.ledger.command(slot)] if filed is not None and slot in filed else []
+        return [command for command in (*found, *self._odd.get((family, slot), ())) if command is not None]
+
+    def slots_of(self, family: Hashable, command: Command) -> Iterator[int]:
+        """The slots of one family that have `command`; scans."""
+        filed = self._filed.get(family, ())
+        yield from (slot for slot in self.ledger.slots_of(command) if slot in filed)
+        yield from (slot for (each, slot), commands in self._odd.items() if each == family and command in commands)
+
+    def mark(self) -> tuple[dict[Hashable, Bits], dict[tuple[Hashable, int], int]]:
+        """Remembers what is there now."""
+        filed = {family: bits.copy() for family, bits in self._filed.items()}
+        return filed, {key: len(commands) for key, commands in self._odd.items()}
+
+    def since(self, mark: tuple[dict[Hashable, Bits], dict[tuple[Hashable, int], int]]) -> Iterator[tuple[Hashable, int, Command]]:
+        """What was added after `mark`."""
+        filed, odd = mark
+        for family, slot, command in self:
+            commands = self._odd.get((family, slot), [])
+            old = slot in filed.get(family, ()) if command not in commands else commands.index(command) < odd.get((family, slot), 0)
+            if not old:
+                yield family, slot, command
+
+    def __iter__(self) -> Iterator[tuple[Hashable, int, Command]]:
+        for family, bits in self._filed.items():
+            for slot in bits:
+                command = self.ledger.command(slot)
+                assert command is not None, "a bit stands for what the ledger says"
+                yield family, slot, command
+        for (family, slot), commands in self._odd.items():
+            for command in commands:
+                yield family, slot, command
