@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pmmc_check.protocol.messages import Message, P1a, P1b, P2a, P2b
-from pmmc_check.protocol.role import Outcome, Outcomes, Role, Send
+from pmmc_check.protocol.role import Outcome, Outcomes, Role, Send, replace
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, Ballot, Command, ProcessId, PValue, commander_id, scout_id
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pmmc_check.protocol.messages import Decision, Message, P2a, P2b, Preempted
-from pmmc_check.protocol.role import Lifecycle, Outcome, Outcomes, Role, Send, System, broadcast
+from pmmc_check.protocol.role import Lifecycle, Outcome, Outcomes, Role, Send, System, broadcast, replace
 from pmmc_check.protocol.values import COMMANDER, Ballot, Command, ProcessId, is_majority, leader_id
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pmmc_check.protocol.messages import Adopted, Message, Preempted, Propose, Start
-from pmmc_check.protocol.role import Lifecycle, Outcome, Outcomes, Role, Send
+from pmmc_check.protocol.role import Lifecycle, Outcome, Outcomes, Role, Send, replace
 from pmmc_check.protocol.values import (
     LEADER,
     Ballot,

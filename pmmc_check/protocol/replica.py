@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pmmc_check.protocol.messages import Decision, Message, Propose, Request, Response
-from pmmc_check.protocol.role import Outcome, Outcomes, Role, Send, broadcast
+from pmmc_check.protocol.role import Outcome, Outcomes, Role, Send, broadcast, replace
 from pmmc_check.protocol.values import REPLICA, Command, ProcessId, Reconfigure, SlotCommand
 
 
@@ -74,17 +74,19 @@ class Replica(Role):
 
     def take_back(self, state: ReplicaState, decided: Command) -> ReplicaState:
         """Drops the proposal for slot_out; when it lost, its command goes back into requests."""
-        mine = frozenset(entry for entry in state.proposals if entry.slot == state.slot_out)
+        mine = [entry for entry in state.proposals if entry.slot == state.slot_out]
+        if not mine:
+            return state
         lost = {command for _, command in mine if command != decided}
-        return replace(state, proposals=state.proposals - mine, requests=state.requests | lost)
+        return replace(state, proposals=state.proposals.difference(mine), requests=state.requests | lost)
 
     def perform(self, state: ReplicaState, command: Command) -> Outcome:
         """Applies `command` unless it was performed before or is a reconfiguration; always advances slot_out."""
-        advanced = replace(state, slot_out=state.slot_out + 1)
+        slot_out = state.slot_out + 1
         if self.repeated(state, command) or isinstance(command.operation, Reconfigure):
-            return Outcome(advanced)
+            return Outcome(replace(state, slot_out=slot_out))
         application, result = self.system.application.apply(state.application, command)
-        return Outcome(replace(advanced, application=application), (Send(command.client, Response(command.cid, result)),))
+        return Outcome(replace(state, slot_out=slot_out, application=application), (Send(command.client, Response(command.cid, result)),))
 
     def repeated(self, state: ReplicaState, command: Command) -> bool:
         """Whether `command` was already decided in some slot below slot_out."""

@@ -11,9 +11,10 @@ that has exited is `Lifecycle.EXITED`; it keeps no state, and `step` is not call
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
 
 from pmmc_check.protocol.application import Application, CommandLog
 from pmmc_check.protocol.messages import Message
@@ -114,7 +115,27 @@ Outcomes = Iterable[Outcome]
 
 def broadcast(to: Iterable[ProcessId], message: Message) -> tuple[Send, ...]:
     """`message` to each of `to`."""
-    return tuple(Send(process, message) for process in to)
+    return tuple([Send(process, message) for process in to])
+
+
+State = TypeVar("State")
+_create, _assign = object.__new__, object.__setattr__
+
+
+def replace(state: State, **changes: Any) -> State:
+    """`state` with some of its fields changed.
+
+    As `dataclasses.replace`, in half the time: nothing is initialised a second time. Steps are taken by the million.
+    """
+    changed = _create(type(state))
+    for name in _field_names(type(state)):
+        _assign(changed, name, changes[name] if name in changes else getattr(state, name))
+    return changed
+
+
+@cache
+def _field_names(state_class: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(state_class))
 
 
 class Role:

@@ -8,10 +8,10 @@ log's propose events say afterwards what each stand-in is: no branching, however
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from pmmc_check.protocol.replica import ReplicaState
+from pmmc_check.protocol.role import replace
 from pmmc_check.protocol.values import CLIENT, Command, ProcessId, SlotCommand
 
 _NOBODY = ProcessId(CLIENT, 0)

@@ -11,18 +11,28 @@ the role, because what they mean does not depend on who receives.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, REPLICA, ProcessId
 from pmmc_check.trace.elaborate import FIELDS, Elaborator
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import RECEIVE, SEND, Event
-from pmmc_check.trace.quick import Meaning, Quick
+from pmmc_check.trace.quick import SHAPES, Compose, Quick
 from pmmc_check.trace.values import MEMO_SIZE, WORD
 
 _OPTIONS = {RECEIVE: ("to", "from"), SEND: ("from", "to")}
 _SHARED = {(ACCEPTOR, RECEIVE), (REPLICA, RECEIVE), (REPLICA, SEND), (CLIENT, SEND)}
 _UNUSUAL = '"#(\t\r'
+
+
+class Meaning(NamedTuple):
+    """What the words of an event mean, who logs it aside."""
+
+    process: ProcessId | None
+    """The scout or commander that takes it; None when it is the log's owner."""
+    message: Any
+    peers: tuple[ProcessId, ...] | None
+    post: tuple[tuple[str, Any], ...] | None
 
 
 class FastReader:
@@ -31,33 +41,30 @@ class FastReader:
     def __init__(self, elaborator: Elaborator, file: str) -> None:
         self.elaborator = elaborator
         self.file = file
-        self._quick = Quick(elaborator)
+        self._quick = Quick(elaborator, file, _text_of)
+        self._composers: dict[tuple[str, str, str], Compose] = {}
         self._tables: dict[tuple[str, str], tuple[ProcessId, dict[str, Meaning]]] = {}
         self._shared: dict[tuple[str, str, str], dict[str, Meaning]] = {}
 
     def event(self, text: str, number: int) -> Event | None:
         """The event of a line, or None when only the grammar can tell."""
         try:
-            log, action, rest = text.split(" ", 2)
-            owner, table = self._tables[log, action]
-        except (ValueError, KeyError):
-            return self._first(text, number)
-        meaning = table.get(rest)
-        if meaning is not None:
-            process, message, peers, post = meaning
-            return Event(log, process or owner, action, message, peers, post, None, None, None, self.file, number)
-        return self._event(log, action, rest, number, owner, table)
+            log, action, kind, *words = text.split(" ")
+            return self._composers[log, action, kind](words, number, None)
+        except (KeyError, ValueError, Unfit):
+            return self._event(text, number)
 
-    def _event(self, log: str, action: str, rest: str, number: int, owner: ProcessId, table: dict[str, Meaning]) -> Event | None:
-        """As `event`, for words not met before, or with a time or id of their own."""
-        if "|" not in rest and " t=" not in rest and " id=" not in rest:
-            meaning = self._composed(rest, owner, action)
-            if meaning is not None:
-                if len(table) >= MEMO_SIZE:
-                    table.clear()
-                table[rest] = meaning
-                process, message, peers, _ = meaning
-                return Event(log, process or owner, action, message, peers, None, None, None, None, self.file, number)
+    def _event(self, text: str, number: int) -> Event | None:
+        """As `event`, for words not met before, and for events with a time, an id or a recorded state."""
+        parts = text.split(" ", 2)
+        if len(parts) < 3 or parts[1] not in (RECEIVE, SEND):
+            return None
+        log, action, rest = parts
+        known = self._tables.get((log, action)) or self._first(log, action)
+        if known is None:
+            return None
+        owner, table = known
+        self._learn(log, owner, action, rest.partition(" ")[0])
         words, bar, post = rest.partition(" | ")
         words, _, time = words.partition(" t=")
         words, _, name = words.partition(" id=")
@@ -75,32 +82,15 @@ class FastReader:
         process, message, peers, state = meaning
         return Event(log, process or owner, action, message, peers, state, name or None, time or None, None, self.file, number)
 
-    def _composed(self, rest: str, owner: ProcessId, action: str) -> Meaning | None:
-        """A frequent event from the values of its words."""
-        kind, *fields = rest.split(" ")
-        keys, texts = [kind], []
-        for field in fields:
-            key, _, text = field.partition("=")
-            keys.append(key)
-            texts.append(text)
-        compose = self._quick.shapes.get((owner.role, action, " ".join(keys)))
-        if compose is None or not self._whole_record(owner, kind):
-            return None
-        try:
-            return compose(owner, texts)
-        except (KeyError, Unfit):
-            return None
-
-    def _whole_record(self, owner: ProcessId, kind: str) -> bool:
+    def _learn(self, log: str, owner: ProcessId, action: str, kind: str) -> None:
+        """The next event of this log, action and kind may be one that is quickly put together."""
         names = self.elaborator.values.names
-        return names.header.contract(names.name_of[owner]).records(kind)
+        frequent = kind in FIELDS and (owner.role, action, kind) in SHAPES and (log, action, kind) not in self._composers
+        if frequent and log in names.process_of and names.header.contract(names.name_of[owner]).records(kind):
+            self._composers[log, action, kind] = self._quick.composer(log, owner, action, kind)
 
-    def _first(self, text: str, number: int) -> Event | None:
+    def _first(self, log: str, action: str) -> tuple[ProcessId, dict[str, Meaning]] | None:
         """The first event of a log and verb: checks the owner, makes its table."""
-        parts = text.split(" ", 2)
-        if len(parts) < 3 or parts[1] not in (RECEIVE, SEND):
-            return None
-        log, action, rest = parts
         elaborator = self.elaborator
         names = elaborator.values.names
         try:
@@ -115,7 +105,7 @@ class FastReader:
             table = self._shared.setdefault((owner.role, action, str(contract)), table)
         if "." not in log:
             self._tables[log, action] = owner, table
-        return self._event(log, action, rest, number, owner, table)
+        return owner, table
 
     def _meaning(self, words: str, post: str | None, owner: ProcessId, action: str) -> Meaning | None:
         if any(each in words for each in _UNUSUAL) or (post and any(each in post for each in _UNUSUAL)):
@@ -135,6 +125,14 @@ class FastReader:
 
     def _name(self, owner: ProcessId) -> str:
         return self.elaborator.values.show_process(owner)
+
+
+def _text_of(key: str, word: str) -> str:
+    """What follows `key=`. Raises KeyError."""
+    name, _, text = word.partition("=")
+    if name != key or not text or any(each in text for each in _UNUSUAL):
+        raise KeyError(word)
+    return text
 
 
 def _fields(kind: str, words: list[str], action: str) -> dict[str, Any] | None:

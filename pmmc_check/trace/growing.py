@@ -36,7 +36,7 @@ class GrowingPValues:
 
     def __or__(self, others: Iterable[PValue]) -> GrowingPValues:
         for item in others:
-            if item not in self:
+            if item.slot > self._archive.highest or item not in self:
                 self._recent[item] = None
         if len(self._recent) > 2 * RECENT:
             self._file(RECENT)
@@ -121,9 +121,8 @@ class GrowingSlots:
 
     def in_slot(self, slot: int) -> list[Command]:
         """The commands in one slot."""
-        recent = self._recent.get(slot)
-        archived = self._archive.commands(None, slot) if len(self._archive) else []
-        return archived + recent if recent and archived else recent or archived
+        recent = self._recent.get(slot, [])
+        return recent if slot > self._archive.highest else self._archive.commands(None, slot) + recent
 
     def has_below(self, command: Command, slot: int) -> bool:
         """Whether a slot below `slot` has `command`."""

@@ -70,25 +70,26 @@ class Unordered:
 
     def put(self, sender: ProcessId, to: ProcessId, message: Message, event: Event) -> None:
         """One copy more."""
-        key = (to, message)
-        copies = self.copies.get(key)
-        if copies is None:
-            self.copies[key] = Copies(sender, event)
-        else:
+        new = Copies(sender, event)
+        copies = self.copies.setdefault((to, message), new)
+        if copies is not new:
             copies.add(sender)
             copies.sent_at = event
 
     def take(self, sender: ProcessId | None, to: ProcessId, message: Message) -> bool:
         """Receives one copy if there is one, of `sender` if named."""
-        key = (to, message)
-        copies = self.copies.get(key)
-        if copies is None or (sender is not None and not copies.of(sender)):
-            return False
         if self.duplicates:
+            copies = self.copies.get((to, message))
+            return copies is not None and (sender is None or copies.of(sender) > 0)
+        key = (to, message)
+        copies = self.copies.pop(key, None)
+        if copies is None:
+            return False
+        if copies.left == 1 and copies.senders is None and (sender is None or sender == copies.sender):
             return True
-        if copies.left == 1 and copies.senders is None:
-            del self.copies[key]
-            return True
+        self.copies[key] = copies
+        if sender is not None and not copies.of(sender):
+            return False
         copies.take(sender)
         if copies.left == 0:
             del self.copies[key]

@@ -6,17 +6,17 @@ texts; null is a value that was not recorded.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, NoReturn
 
 import orjson
 
-from pmmc_check.protocol.values import ProcessId
 from pmmc_check.trace.elaborate import FIELDS, Elaborator
 from pmmc_check.trace.errors import TraceError, Unfit
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, NONE, PARTIAL, RECEIVE, RESTART, ROLE_FIELDS, SEND, Comment, Event
 from pmmc_check.trace.header import COUNTS, WORDS, HeaderBuilder
-from pmmc_check.trace.quick import Meaning, Quick, Texts
+from pmmc_check.trace.quick import SHAPES, Compose, Quick
 from pmmc_check.trace.values import MEMO_SIZE, WORD, show_word
 
 ACTIONS = {"recv": RECEIVE, "send": SEND, "drop": DROP, "crash": CRASH, "restart": RESTART, "end": END}
@@ -61,19 +61,22 @@ class JsonReader:
     def __init__(self, elaborator: Elaborator, file: str) -> None:
         self.elaborator = elaborator
         self.file = file
-        self._quick = Quick(elaborator)
-        self._shapes: dict[Any, tuple[ProcessId, str, Callable[[ProcessId, Texts], Meaning | None], tuple[str, ...]]] = {}
+        self._quick = Quick(elaborator, file, _plain)
+        self._shapes: dict[Any, tuple[Compose, Callable[[dict[str, Any]], Any], str | None]] = {}
+        """By process, verb, kind and number of keys: how to compose the event, from which words, which of them is a number.
+
+        No two shapes of a kind have equally many fields; and where all of a shape's are there, there are no others.
+        """
 
     def item(self, text: str, number: int) -> Event | Comment:
         """The event, or comment, of a line. Raises `TraceError`."""
         try:
             fields = orjson.loads(text)
             time = fields.pop("t", None)
-            owner, action, compose, keys = self._shapes[tuple(fields), fields["at"], fields["do"], fields["msg"]]
-            process, message, peers, post = compose(owner, [_plain(key, fields[key]) for key in keys])  # type: ignore[misc]
-            if time is None or (type(time) is str and WORD.fullmatch(time)):
-                return Event(fields["at"], process or owner, action, message, peers, post, None, time, None, self.file, number)
-        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, Unfit):
+            compose, words, numeric = self._shapes[fields["at"], fields["do"], fields["msg"], len(fields)]
+            if (numeric is None or type(fields[numeric]) is int) and (time is None or (type(time) is str and WORD.fullmatch(time))):
+                return compose(words(fields), number, time)
+        except (ValueError, KeyError, TypeError, AttributeError, Unfit):
             pass
         return self._slow(text, number)
 
@@ -95,14 +98,13 @@ class JsonReader:
         fields.pop("t", None)
         if event.message is None or "." in event.log or event.id is not None or event.note is not None or event.post is not None:
             return
-        keys = tuple(fields)
-        ordered = tuple(key for key in (*FIELDS[event.message.kind], "to", "from") if key in fields)
-        if event.action == SEND and "from" in fields and "to" in fields:
-            ordered = (*ordered[:-2], "from", "to")
-        owner = self.elaborator.owner(event.log)
-        compose = self._quick.shapes.get((owner.role, event.action, " ".join((event.message.kind, *ordered))))
-        if compose is not None and len(self._shapes) < MEMO_SIZE:
-            self._shapes[keys, event.log, fields["do"], event.message.kind] = owner, event.action, compose, ordered
+        kind, owner = event.message.kind, self.elaborator.owner(event.log)
+        for shape in SHAPES.get((owner.role, event.action, kind), ()):
+            keys = shape.split()
+            if set(fields) == {"at", "do", "msg", *keys} and len(self._shapes) < MEMO_SIZE:
+                compose = self._quick.composer(event.log, owner, event.action, kind)
+                numeric = next((key for key in keys if key in _NUMBERS), None)
+                self._shapes[event.log, fields["do"], kind, len(fields)] = compose, _getter(keys), numeric
 
     def _event(self, fields: dict[str, Any], number: int) -> Event:
         log, verb = fields.get("at"), fields.get("do")
@@ -191,13 +193,20 @@ def _post(value: Any) -> dict[str, Any]:
 
 
 def _plain(key: str, value: Any) -> str:
-    """A field's text, if it is of the type that it should have."""
+    """A field's text, if it is of the type that it should have. Raises KeyError."""
     if key in _NUMBERS:
         if type(value) is int and value >= 0:
             return str(value)
     elif type(value) is str:
         return value
-    raise TypeError("the long way")
+    raise KeyError(value)
+
+
+def _getter(keys: Sequence[str]) -> Callable[[dict[str, Any]], Any]:
+    """The values of some keys, as a tuple."""
+    if len(keys) == 1:
+        return lambda fields: (fields[keys[0]],)
+    return itemgetter(*keys)
 
 
 def _note(note: Any) -> str | None:

@@ -56,7 +56,7 @@ def judge(source: Source, options: Options | None = None) -> TraceVerdict:
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Lets Python look for cyclic garbage rarely: events and states are trees of tuples, and looking through them costs a fifth of the time."""
+    """Lets Python look for cyclic garbage rarely: a replay makes none, and the search costs a fifth of its time."""
     before = gc.get_threshold()
     gc.set_threshold(200_000, 10, 10)
     try:

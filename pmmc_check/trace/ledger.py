@@ -116,6 +116,8 @@ class Archive:
         self._filed: dict[Hashable, Bits] = {}
         self._odd: dict[tuple[Hashable, int], list[Command]] = {}
         self._count = 0
+        self.highest = 0
+        """The highest slot that is there: most questions are about later ones."""
 
     def __len__(self) -> int:
         return self._count
@@ -125,6 +127,7 @@ class Archive:
         if self.has(family, slot, command):
             return
         self._count += 1
+        self.highest = max(self.highest, slot)
         if self.ledger.file(slot, command):
             bits = self._filed.get(family)
             if bits is None:

@@ -7,7 +7,6 @@ point, also in the middle of a step, but it may not go on before its step is who
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
@@ -15,7 +14,7 @@ from pmmc_check.protocol.acceptor import AcceptorState
 from pmmc_check.protocol.leader import LeaderState
 from pmmc_check.protocol.messages import Message, P1b, Propose, Response, Start
 from pmmc_check.protocol.replica import ReplicaState
-from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System
+from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System, replace
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, Command, ProcessId
 from pmmc_check.trace.choice import OpenRequests, chosen, is_chosen
 from pmmc_check.trace.events import UNKNOWN, Delta, Event, Header, Names
@@ -88,11 +87,6 @@ Pick = Callable[[Iterable[Outcome]], Outcome]
 """Chooses among the outcomes of a step."""
 
 
-def first(outcomes: Iterable[Outcome]) -> Outcome:
-    """The first of them."""
-    return next(iter(outcomes))
-
-
 class Process:
     """A running scout, commander, leader, acceptor or replica."""
 
@@ -139,14 +133,15 @@ class Process:
             self.pending = []
         self.cut_in = None
 
-    def step(self, message: Message, pick: Pick = first) -> tuple[Send, ...]:
+    def step(self, message: Message, pick: Pick | None = None) -> tuple[Send, ...]:
         """Delivers `message`; returns what the step sends. Creations (`Start`) are among it.
 
         The paper's roles have one outcome here (requests are chosen by the log); for others `pick` chooses.
         """
         if type(self.state) is Lifecycle:
             return ()
-        state, sends = pick(self.role.step(self.state, message))
+        outcomes = self.role.step(self.state, message)
+        state, sends = next(iter(outcomes)) if pick is None else pick(outcomes)
         if type(state) is IndexedLeaderState and type(state.proposals) is frozenset:
             state = replace(state, proposals=GrowingSlots(self.ledger, state.proposals))  # type: ignore[arg-type]
         self.state = state

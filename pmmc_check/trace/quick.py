@@ -1,137 +1,241 @@
-"""Meanings of the most frequent events, put together from words whose values are known.
+"""The frequent events of long traces, put together from words whose meaning is known.
 
-The readers hand over the values of a message's fields as text, in the grammar's order. Each text is looked up in a
-memo that only ever holds texts the elaborator has accepted in that field; anything unknown, unusual or wrong gives
-None, and the reader goes the long way (which fills the memos). So this can only repeat what the elaborator would say,
-faster.
+A reader hands over the words of a message's fields in the grammar's order. Each is looked up in a memo that only ever holds words which the
+elaborator has accepted in that place; anything unknown, unusual or wrong raises, and the reader goes the long way. So this can only repeat
+what the elaborator would say, several times faster.
+
+There is one function for each process, action and kind (`Quick.composer`); it makes the event and nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from pmmc_check.protocol.messages import Decision, P2a, P2b, Propose, Request, Response
-from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, ProcessId, commander_id
+from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, REPLICA, ProcessId, commander_id
 from pmmc_check.trace.elaborate import Elaborator
-from pmmc_check.trace.events import RECEIVE, SEND
+from pmmc_check.trace.events import RECEIVE, SEND, Event
 from pmmc_check.trace.values import MEMO_SIZE
 
+Words = Sequence[Any]
+Compose = Callable[[Words, int, str | None], Event]
+"""The event of some words, a line number and a time. Raises KeyError, ValueError or `Unfit`: take the long way."""
 
-class Meaning(NamedTuple):
-    """What the words of an event mean, who logs it aside."""
+SHAPES = {
+    (ACCEPTOR, RECEIVE, "p2a"): ("b s c",),
+    (ACCEPTOR, SEND, "p2b"): ("b to",),
+    (LEADER, RECEIVE, "p2b"): ("a b to",),
+    (LEADER, SEND, "p2a"): ("b s c", "b s c to"),
+    (LEADER, SEND, "decision"): ("s c from", "s c from to"),
+    (LEADER, RECEIVE, "propose"): ("s c", "s c from"),
+    (REPLICA, RECEIVE, "request"): ("c",),
+    (REPLICA, RECEIVE, "decision"): ("s c", "s c from"),
+    (REPLICA, SEND, "propose"): ("s c", "s c to"),
+    (REPLICA, SEND, "response"): ("cid result to",),
+    (CLIENT, SEND, "request"): ("c", "c to"),
+    (CLIENT, RECEIVE, "response"): ("cid result", "cid result from"),
+}
+"""Which events are frequent: role of the log's owner, action, kind, and the fields in the words' order."""
 
-    process: ProcessId | None
-    """The scout or commander that takes it; None when it is the log's owner."""
-    message: Any
-    peers: tuple[ProcessId, ...] | None
-    post: tuple[tuple[str, Any], ...] | None
 
+class Known(dict[Any, Any]):
+    """Meanings by word (or words); what is not there is read, and kept for a while."""
 
-Texts = Sequence[str]
-Shape = tuple[str, str, str]
-"""Role of the log's owner, action, and the fields present, such as `p2a b s c`."""
+    def __init__(self, read: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.read = read
+
+    def __missing__(self, word: Any) -> Any:
+        value = self.read(word)
+        if len(self) >= MEMO_SIZE:
+            self.clear()
+        self[word] = value
+        return value
 
 
 class Quick:
-    """Composes meanings for one trace."""
+    """Composes the events of one file.
 
-    def __init__(self, elaborator: Elaborator) -> None:
-        self._elaborator = elaborator
-        self._known: dict[str, dict[str, Any]] = {key: {} for key in ("b", "s", "c", "end")}
-        self.shapes: dict[Shape, Callable[[ProcessId, Texts], Meaning | None]] = {
-            (ACCEPTOR, RECEIVE, "p2a b s c"): self._p2a_received,
-            (ACCEPTOR, SEND, "p2b b to"): self._p2b_sent,
-            (LEADER, RECEIVE, "p2b a b to"): self._p2b_received,
-            (LEADER, SEND, "p2a b s c"): self._p2a_sent,
-            (LEADER, SEND, "p2a b s c to"): self._p2a_sent,
-            (LEADER, SEND, "decision s c from"): self._decision_sent,
-            (LEADER, SEND, "decision s c from to"): self._decision_sent,
-            (LEADER, RECEIVE, "propose s c"): self._propose_received,
-            (LEADER, RECEIVE, "propose s c from"): self._propose_received,
-            (REPLICA, RECEIVE, "request c"): self._request_received,
-            (REPLICA, RECEIVE, "decision s c"): self._decision_received,
-            (REPLICA, RECEIVE, "decision s c from"): self._decision_received,
-            (REPLICA, SEND, "propose s c"): self._propose_sent,
-            (REPLICA, SEND, "propose s c to"): self._propose_sent,
-            (REPLICA, SEND, "response cid result to"): self._response_sent,
-        }
+    `text_of` gives the text of a field from a reader's word, or raises KeyError; `lone` leaves out what cannot be one value.
+    """
 
-    def _value(self, key: str, text: str) -> Any:
-        known = self._known[key]
-        value = known.get(text)
-        if value is None:
-            value = self._read(key, text)
-            if len(known) >= MEMO_SIZE:
-                known.clear()
-            known[text] = value
-        return value
+    def __init__(self, elaborator: Elaborator, file: str, text_of: Callable[[str, Any], str]) -> None:
+        self.elaborator, self.file, self.text_of = elaborator, file, text_of
+        self.ballots = Known(lambda word: elaborator.field("b", self._lone("b", word)))
+        self.slots = Known(lambda word: elaborator.field("s", self._lone("s", word)))
+        self.commands = Known(lambda word: elaborator.field("c", self._lone("c", word)))
+        self.cids = Known(lambda word: elaborator.field("cid", self._lone("cid", word)))
+        self.processes = Known(elaborator.values.process)
+        self.acceptors = self._ends("a", ACCEPTOR)
+        self.p2as = Known(self._p2a)
+        self.p2bs = Known(lambda words: P2b(self.acceptors[words[0]][0], self.ballots[words[1]]))
+        self.decisions = Known(lambda words: Decision(*self._slot_command(words)))
+        self.proposes = Known(lambda words: Propose(*self._slot_command(words)))
+        self.responses = Known(self._response)
 
-    def _read(self, key: str, text: str) -> Any:
-        """Raises `Unfit`; an unknown value (?) is for the long way."""
-        if text == "?" or "," in text or text == "*":
-            raise KeyError(text)
-        return self._elaborator.values.process(text) if key == "end" else self._elaborator.field(key, text)
+    def composer(self, log: str, owner: ProcessId, action: str, kind: str) -> Compose:
+        """Makes the events of one kind in the log of `owner`. Raises KeyError if these are not among the frequent ones."""
+        _ = SHAPES[owner.role, action, kind]
+        make: Callable[[str, ProcessId], Compose] = getattr(self, f"_{kind}_{'received' if action == RECEIVE else 'sent'}")
+        return make(log, owner)
 
-    def _end(self, text: str, role: str) -> ProcessId:
-        process: ProcessId = self._value("end", text)
-        if process.role != role:
-            raise KeyError(text)
-        return process
+    def _lone(self, key: str, word: Any) -> str:
+        text = self.text_of(key, word)
+        if text in ("?", "*") or (key in ("to", "from") and "," in text):
+            raise KeyError(word)
+        return text
 
-    def _hosted(self, owner: ProcessId, process: ProcessId) -> ProcessId:
-        if process.number != owner.number or process.role != COMMANDER:
-            raise KeyError(process)
-        return process
+    def _ends(self, key: str, role: str, owner: ProcessId | None = None) -> Known:
+        """Processes of a role by name, each as a tuple of its own; scouts and commanders of one leader only if that is `owner`."""
 
-    def _p2a(self, texts: Texts) -> P2a:
-        ballot = self._value("b", texts[0])
+        def read(word: Any) -> tuple[ProcessId]:
+            process = self.processes[self._lone(key, word)]
+            if process.role != role or (owner is not None and process.number != owner.number):
+                raise KeyError(word)
+            return (process,)
+
+        return Known(read)
+
+    def _p2a(self, words: Words) -> tuple[P2a, tuple[ProcessId]]:
+        ballot_word, slot_word, command_word = words
+        ballot, slot = self.ballots[ballot_word], self.slots[slot_word]
         if ballot.round < 0:
-            raise KeyError(texts[0])
-        return P2a(ballot, self._value("s", texts[1]), self._value("c", texts[2]))
+            raise KeyError(ballot_word)
+        return P2a(ballot, slot, self.commands[command_word]), (commander_id(ballot, slot),)
 
-    def _p2a_received(self, owner: ProcessId, texts: Texts) -> Meaning:
-        message = self._p2a(texts)
-        return Meaning(None, message, (commander_id(message.ballot, message.slot),), None)
+    def _slot_command(self, words: Words) -> tuple[int, Any]:
+        slot_word, command_word = words
+        return self.slots[slot_word], self.commands[command_word]
 
-    def _p2a_sent(self, owner: ProcessId, texts: Texts) -> Meaning:
-        message = self._p2a(texts)
-        peers = (self._end(texts[3], ACCEPTOR),) if len(texts) > 3 else None
-        return Meaning(self._hosted(owner, commander_id(message.ballot, message.slot)), message, peers, None)
+    # ---- one function for each process, action and kind ----
 
-    def _p2b_sent(self, owner: ProcessId, texts: Texts) -> Meaning:
-        return Meaning(None, P2b(owner, self._value("b", texts[0])), (self._end(texts[1], COMMANDER),), None)
+    def _p2a_received(self, log: str, owner: ProcessId) -> Compose:
+        known, file = self.p2as, self.file
 
-    def _p2b_received(self, owner: ProcessId, texts: Texts) -> Meaning:
-        acceptor = self._end(texts[0], ACCEPTOR)
-        process = self._hosted(owner, self._value("end", texts[2]))
-        return Meaning(process, P2b(acceptor, self._value("b", texts[1])), (acceptor,), None)
+        def compose(words: Words, line: int, time: str | None) -> Event:
+            message, commander = known[tuple(words)]
+            return Event(log, owner, RECEIVE, message, commander, None, None, time, None, file, line)
 
-    def _decision_sent(self, owner: ProcessId, texts: Texts) -> Meaning:
-        process = self._hosted(owner, self._value("end", texts[2]))
-        peers = (self._end(texts[3], REPLICA),) if len(texts) > 3 else None
-        return Meaning(process, Decision(self._value("s", texts[0]), self._value("c", texts[1])), peers, None)
+        return compose
 
-    def _decision_received(self, owner: ProcessId, texts: Texts) -> Meaning:
-        peers = (self._end(texts[2], COMMANDER),) if len(texts) > 2 else None
-        return Meaning(None, Decision(self._value("s", texts[0]), self._value("c", texts[1])), peers, None)
+    def _p2a_sent(self, log: str, owner: ProcessId) -> Compose:
+        known, ends, file, number = self.p2as, self._ends("to", ACCEPTOR), self.file, owner.number
 
-    def _propose_received(self, owner: ProcessId, texts: Texts) -> Meaning:
-        peers = (self._end(texts[2], REPLICA),) if len(texts) > 2 else None
-        return Meaning(None, Propose(self._value("s", texts[0]), self._value("c", texts[1])), peers, None)
+        def compose(words: Words, line: int, time: str | None) -> Event:
+            ballot, slot, command, *to = words
+            message, (commander,) = known[ballot, slot, command]
+            if commander.number != number:
+                raise KeyError(log)
+            return Event(log, commander, SEND, message, _option(ends, to), None, None, time, None, file, line)
 
-    def _propose_sent(self, owner: ProcessId, texts: Texts) -> Meaning:
-        peers = (self._end(texts[2], LEADER),) if len(texts) > 2 else None
-        return Meaning(None, Propose(self._value("s", texts[0]), self._value("c", texts[1])), peers, None)
+        return compose
 
-    def _request_received(self, owner: ProcessId, texts: Texts) -> Meaning:
-        command = self._value("c", texts[0])
-        return Meaning(None, Request(command), (command.client,), None)
+    def _p2b_sent(self, log: str, owner: ProcessId) -> Compose:
+        file, ends = self.file, self._ends("to", COMMANDER)
+        known = Known(lambda word: P2b(owner, self.ballots[word]))
 
-    def _response_sent(self, owner: ProcessId, texts: Texts) -> Meaning:
-        client = self._elaborator.values.names.process_of[texts[2]]
-        if client.role != "client" or not texts[1].isalnum() or not texts[0].isdigit() or len(texts[0]) > 15 or not texts[0].isascii():
-            raise KeyError(texts[2])
-        if not texts[1].isascii():
-            raise KeyError(texts[1])
-        return Meaning(None, Response(int(texts[0]), texts[1]), (client,), None)
+        def compose(words: Words, line: int, time: str | None) -> Event:
+            ballot, to = words
+            return Event(log, owner, SEND, known[ballot], ends[to], None, None, time, None, file, line)
+
+        return compose
+
+    def _p2b_received(self, log: str, owner: ProcessId) -> Compose:
+        known, acceptors, ends, file = self.p2bs, self.acceptors, self._ends("to", COMMANDER, owner), self.file
+
+        def compose(words: Words, line: int, time: str | None) -> Event:
+            acceptor, ballot, to = words
+            return Event(log, ends[to][0], RECEIVE, known[acceptor, ballot], acceptors[acceptor], None, None, time, None, file, line)
+
+        return compose
+
+    def _decision_sent(self, log: str, owner: ProcessId) -> Compose:
+        known, mine, ends, file = self.decisions, self._ends("from", COMMANDER, owner), self._ends("to", REPLICA), self.file
+
+        def compose(words: Words, line: int, time: str | None) -> Event:
+            slot, command, sender, *to = words
+            return Event(log, mine[sender][0], SEND, known[slot, command], _option(ends, to), None, None, time, None, file, line)
+
+        return compose
+
+    def _decision_received(self, log: str, owner: ProcessId) -> Compose:
+        return self._received(log, owner, self.decisions, COMMANDER)
+
+    def _propose_received(self, log: str, owner: ProcessId) -> Compose:
+        return self._received(log, owner, self.proposes, REPLICA)
+
+    def _received(self, log: str, owner: ProcessId, known: Known, sender: str) -> Compose:
+        ends, file = self._ends("from", sender), self.file
+
+        def compose(words: Words, line: int, time: str | None) -> Event:
+            slot, command, *source = words
+            return Event(log, owner, RECEIVE, known[slot, command], _option(ends, source), None, None, time, None, file, line)
+
+        return compose
+
+    def _propose_sent(self, log: str, owner: ProcessId) -> Compose:
+        known, ends, file = self.proposes, self._ends("to", LEADER), self.file
+
+        def compose(words: Words, line: int, time: str | None) -> Event:
+            slot, command, *to = words
+            return Event(log, owner, SEND, known[slot, command], _option(ends, to), None, None, time, None, file, line)
+
+        return compose
+
+    def _request_received(self, log: str, owner: ProcessId) -> Compose:
+        known, file = Known(self._request), self.file
+
+        def compose(words: Words, line: int, time: str | None) -> Event:
+            (command,) = words
+            message, client = known[command]
+            return Event(log, owner, RECEIVE, message, client, None, None, time, None, file, line)
+
+        return compose
+
+    def _request_sent(self, log: str, owner: ProcessId) -> Compose:
+        known, ends, file = Known(self._request), self._ends("to", REPLICA), self.file
+
+        def compose(words: Words, line: int, time: str | None) -> Event:
+            command, *to = words
+            return Event(log, owner, SEND, known[command][0], _option(ends, to), None, None, time, None, file, line)
+
+        return compose
+
+    def _request(self, word: Any) -> tuple[Request, tuple[ProcessId]]:
+        command = self.commands[word]
+        return Request(command), (command.client,)
+
+    def _response_sent(self, log: str, owner: ProcessId) -> Compose:
+        known, clients, file = self.responses, self._ends("to", CLIENT), self.file
+
+        def compose(words: Words, line: int, time: str | None) -> Event:
+            cid, result, to = words
+            return Event(log, owner, SEND, known[cid, result], clients[to], None, None, time, None, file, line)
+
+        return compose
+
+    def _response_received(self, log: str, owner: ProcessId) -> Compose:
+        known, replicas, file = self.responses, self._ends("from", REPLICA), self.file
+
+        def compose(words: Words, line: int, time: str | None) -> Event:
+            cid, result, *source = words
+            return Event(log, owner, RECEIVE, known[cid, result], _option(replicas, source), None, None, time, None, file, line)
+
+        return compose
+
+    def _response(self, words: Words) -> Response:
+        cid, result = words
+        text = self.text_of("result", result)
+        if not (text.isascii() and text.isalnum()):
+            raise KeyError(result)
+        return Response(self.cids[cid], text)
+
+
+def _option(ends: Known, words: Words) -> tuple[ProcessId, ...] | None:
+    """The other end, if there is a word for it."""
+    if not words:
+        return None
+    (word,) = words
+    end: tuple[ProcessId, ...] = ends[word]
+    return end

@@ -106,24 +106,24 @@ class Replay(Unrecorded):
         self._finish()
 
     def _pull(self, stream: Iterator[Event], alone: bool) -> bool:
-        """Feeds one stream until it blocks; False at its end. So logs in files of their own are not read far ahead."""
+        """Takes the events of one stream, each now or when its turn comes; False at the stream's end.
+
+        Of several streams one is left when it blocks, so that none is read far ahead of the others.
+        """
+        logs, advance = self.logs, self._advance
         for event in stream:
-            self.feed(event)
+            self.events += 1
+            log = logs.get(event.log)
+            if log is None:
+                log = logs[event.log] = Log(event.log)
+            if log.queue:
+                log.queue.append(event)
+            elif not advance(log, event):
+                log.queue.append(event)
+                self.blocked += 1
             if self.blocked and not alone:
                 return True
         return False
-
-    def feed(self, event: Event) -> None:
-        """Takes the next event of its log, now or when its turn comes."""
-        self.events += 1
-        log = self.logs.get(event.log)
-        if log is None:
-            log = self.logs[event.log] = Log(event.log)
-        if log.queue:
-            log.queue.append(event)
-        elif not self._advance(log, event):
-            log.queue.append(event)
-            self.blocked += 1
 
     def _advance(self, log: Log, event: Event) -> bool:
         """Carries the event out, or registers what it waits for."""
