@@ -43,10 +43,9 @@ class Acceptor(Role):
 
     def accept(self, state: AcceptorState, message: P2a) -> Outcome:
         """`p2a(b, s, c)`: accepts only while b is its ballot."""
-        after = state
         if message.ballot == state.ballot:
-            after = replace(state, accepted=state.accepted | {PValue(message.ballot, message.slot, message.command)})
-        return Outcome(after, (self.p2b(after, message),))
+            state = replace(state, accepted=state.accepted | {PValue(message.ballot, message.slot, message.command)})
+        return Outcome(state, (self.p2b(state, message),))
 
     def restart(self, state: AcceptorState) -> Outcome:
         """Ballot and accepted are durable: a promise or an acceptance was written before it was answered."""

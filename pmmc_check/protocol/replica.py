@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,12 +45,10 @@ class Replica(Role):
     def step(self, state: ReplicaState, message: Message) -> Outcomes:
         """`request(c)` or `decision(s, c)`, then `propose()`."""
         if isinstance(message, Request):
-            return self.propose(replace(state, requests=state.requests | {message.command}), ())
+            return self.propose(replace(state, requests=state.requests | {message.command}))
         if isinstance(message, Decision):
             decided = replace(state, decisions=state.decisions | {SlotCommand(message.slot, message.command)})
-            return (
-                proposed for performed in self.perform_decided(decided, ()) for proposed in self.propose(performed.state, performed.sends)
-            )
+            return [proposed for performed in self.perform_decided(decided) for proposed in self.propose(*performed)]
         return [Outcome(state)]
 
     def restart(self, state: ReplicaState) -> Outcome:
@@ -61,16 +59,19 @@ class Replica(Role):
         crash, as another replica might. Responses are not sent a second time.
         """
         fresh = replace(self.start().state, decisions=state.decisions)
-        return Outcome(next(self.perform_decided(fresh, ())).state)
+        return Outcome(self.perform_decided(fresh)[0].state)
 
-    def perform_decided(self, state: ReplicaState, sends: tuple[Send, ...]) -> Iterator[Outcome]:
-        """While some `(slot_out, c')` is decided: take back a losing proposal for slot_out and perform c'."""
-        decided = state.decided_in(state.slot_out)
-        if not decided:
-            yield Outcome(state, sends)
-        for command in decided:
-            performed = self.perform(self.take_back(state, command), command)
-            yield from self.perform_decided(performed.state, sends + performed.sends)
+    def perform_decided(self, state: ReplicaState, sends: tuple[Send, ...] = ()) -> Sequence[Outcome]:
+        """While some `(slot_out, c')` is decided: take back a losing proposal for slot_out and perform c'.
+
+        More than one outcome only where Agreement is broken.
+        """
+        while decided := state.decided_in(state.slot_out):
+            performed = [self.perform(self.take_back(state, command), command) for command in decided]
+            if len(performed) > 1:
+                return [outcome for after, sent in performed for outcome in self.perform_decided(after, sends + sent)]
+            state, sends = performed[0].state, sends + performed[0].sends
+        return [Outcome(state, sends)]
 
     def take_back(self, state: ReplicaState, decided: Command) -> ReplicaState:
         """Drops the proposal for slot_out; when it lost, its command goes back into requests."""
@@ -92,23 +93,21 @@ class Replica(Role):
         """Whether `command` was already decided in some slot below slot_out."""
         return state.performed(command)
 
-    def propose(self, state: ReplicaState, sends: tuple[Send, ...]) -> Iterator[Outcome]:
+    def propose(self, state: ReplicaState, sends: tuple[Send, ...] = ()) -> Sequence[Outcome]:
         """Moves requests to proposals while the window is open; **any** request may be picked, so one outcome for each."""
-        if not state.requests or not self.window_open(state):
-            yield Outcome(state, sends)
-            return
-        state = self.take_over_configuration(state)
-        if state.decided_in(state.slot_in):
-            yield from self.propose(replace(state, slot_in=state.slot_in + 1), sends)
-            return
-        for command in state.requests:
-            moved = replace(
-                state,
-                slot_in=state.slot_in + 1,
-                requests=state.requests - {command},
-                proposals=state.proposals | {SlotCommand(state.slot_in, command)},
-            )
-            yield from self.propose(moved, sends + broadcast(state.leaders, Propose(state.slot_in, command)))
+        while state.requests and self.window_open(state):
+            state = self.take_over_configuration(state)
+            if not state.decided_in(state.slot_in):
+                return [outcome for command in state.requests for outcome in self.propose(*self.assign(state, command, sends))]
+            state = replace(state, slot_in=state.slot_in + 1)
+        return [Outcome(state, sends)]
+
+    def assign(self, state: ReplicaState, command: Command, sends: tuple[Send, ...]) -> Outcome:
+        """Proposes `command` for slot_in."""
+        slot = state.slot_in
+        proposals = state.proposals | {SlotCommand(slot, command)}
+        after = replace(state, slot_in=slot + 1, requests=state.requests - {command}, proposals=proposals)
+        return Outcome(after, sends + broadcast(state.leaders, Propose(slot, command)))
 
     def window_open(self, state: ReplicaState) -> bool:
         """`slot_in < slot_out + WINDOW`, and slot_in within the model's bound."""

@@ -64,10 +64,10 @@ class OpenRequests:
         return self._table.keys()
 
 
-def chosen(state: ReplicaState, slot: int, command: Command) -> ReplicaState | None:
-    """The state once the log says that the stand-in for `slot` is `command`; None if that was no request."""
+def chosen(state: ReplicaState, proposal: SlotCommand, command: Command) -> ReplicaState | None:
+    """The state once the log says that the stand-in in `proposal` is `command`; None if that was no request."""
     requests: Any = state.requests
     if command not in requests:
         return None
-    entries = frozenset(entry for entry in state.proposals if entry.slot != slot)
-    return replace(state, requests=requests.without(command), proposals=entries | {SlotCommand(slot, command)})
+    proposals = state.proposals - {proposal} | {SlotCommand(proposal.slot, command)}
+    return replace(state, requests=requests.without(command), proposals=proposals)

@@ -86,7 +86,8 @@ class Ledger:
             clients = self._clients[page] = array("q", [-1]) * _PAGE
             self._cids[page] = array("q", [0]) * _PAGE
         if clients[offset] >= 0:
-            return self.command(slot) == command
+            same = clients[offset] == command.client.number and self._cids[page][offset] == command.cid
+            return same and self._operations.get(slot, "") == command.operation
         clients[offset] = command.client.number
         self._cids[page][offset] = command.cid
         if command.operation != "":
@@ -124,17 +125,15 @@ class Archive:
 
     def add(self, family: Hashable, slot: int, command: Command) -> None:
         """Adds one."""
-        if self.has(family, slot, command):
-            return
-        self._count += 1
-        self.highest = max(self.highest, slot)
         if self.ledger.file(slot, command):
             bits = self._filed.get(family)
             if bits is None:
                 bits = self._filed[family] = Bits()
-            bits.add(slot)
-        else:
-            self._odd.setdefault((family, slot), []).append(command)
+            self._count += bits.add(slot)
+        elif command not in (odd := self._odd.setdefault((family, slot), [])):
+            odd.append(command)
+            self._count += 1
+        self.highest = max(self.highest, slot)
 
     def has(self, family: Hashable, slot: int, command: Command) -> bool:
         """Whether it is there."""

@@ -15,7 +15,7 @@ from pmmc_check.protocol.leader import LeaderState
 from pmmc_check.protocol.messages import Message, P1b, Propose, Response, Start
 from pmmc_check.protocol.replica import ReplicaState
 from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System, replace
-from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, Command, ProcessId
+from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, Command, ProcessId, SlotCommand
 from pmmc_check.trace.choice import OpenRequests, chosen, is_chosen
 from pmmc_check.trace.events import UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.growing import GrowingPValues, GrowingSlots, IndexedLeaderState, IndexedReplicaState, Mark
@@ -143,7 +143,7 @@ class Process:
         outcomes = self.role.step(self.state, message)
         state, sends = next(iter(outcomes)) if pick is None else pick(outcomes)
         if type(state) is IndexedLeaderState and type(state.proposals) is frozenset:
-            state = replace(state, proposals=GrowingSlots(self.ledger, state.proposals))  # type: ignore[arg-type]
+            state = replace(state, proposals=GrowingSlots(self.ledger, state.proposals))
         self.state = state
         return sends
 
@@ -194,7 +194,7 @@ class Process:
         for send in self.pending:
             pending: Any = send.message
             if type(pending) is Propose and pending.slot == message.slot and not is_chosen(pending.command):
-                state = chosen(self.state, message.slot, message.command)
+                state = chosen(self.state, SlotCommand(pending.slot, pending.command), message.command)
                 if state is not None:
                     self.state = state
                     self.pending = [
@@ -208,11 +208,11 @@ class Process:
         requests: Any = getattr(self.state, "requests", None)
         if not isinstance(requests, OpenRequests) or not requests.taken:
             return True
-        open_slots = [slot for slot, command in self.state.proposals if not is_chosen(command)]
+        open_proposals = [entry for entry in self.state.proposals if not is_chosen(entry.command)]
         candidates = list(requests.members())
-        if len(open_slots) != 1 or len(candidates) != 1:
+        if len(open_proposals) != 1 or len(candidates) != 1:
             return False
-        self.state = chosen(self.state, open_slots[0], candidates[0]) or self.state
+        self.state = chosen(self.state, open_proposals[0], candidates[0]) or self.state
         return True
 
     def show_state(self, show: Callable[[Any], str]) -> str:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.messages import Message, P1b, Propose, Request, Response
 from pmmc_check.protocol.role import Outcome, Send
-from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA, Command, ProcessId, Reconfigure
+from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA, Command, ProcessId, Reconfigure, SlotCommand
 from pmmc_check.trace.choice import chosen, is_chosen
 from pmmc_check.trace.elaborate import BROADCASTS
 from pmmc_check.trace.events import ALL, CRASH, DROP, LOSSY, NOTHING, RECEIVE, RESTART, SEND, Contract, Delta, Event, Header, Names
@@ -205,7 +205,7 @@ class Walk:
             if type(message) is Propose and not is_chosen(message.command):
                 taken = [entry.command for entry in process.state.proposals if entry.slot == message.slot and is_chosen(entry.command)]
                 command = taken[0] if taken else self.rng.choice(list(islice(process.state.requests.members(), _CHOICES_MAX)))
-                process.state = chosen(process.state, message.slot, command) if not taken else process.state
+                process.state = chosen(process.state, SlotCommand(message.slot, message.command), command) if not taken else process.state
                 message = replace(message, command=command)
             settled.append(Send(send.to, message))
         return settled

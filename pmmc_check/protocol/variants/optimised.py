@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from pmmc_check.protocol.acceptor import Acceptor, AcceptorState
 from pmmc_check.protocol.commander import Commander, CommanderState
@@ -92,24 +93,16 @@ class Performed(Message):
 class P1bCollected(P1b):
     """A p1b that also says up to which slot pvalues have been collected."""
 
+    kind: ClassVar[str] = "p1b"
     collected: int
-
-    @property
-    def kind(self) -> str:
-        """Still a p1b."""
-        return "p1b"
 
 
 @dataclass(frozen=True, slots=True)
 class AdoptedCollected(Adopted):
     """An adopted with the highest collected slot among its p1bs."""
 
+    kind: ClassVar[str] = "adopted"
     collected: int
-
-    @property
-    def kind(self) -> str:
-        """Still an adopted."""
-        return "adopted"
 
 
 class ReportingReplica(Replica):

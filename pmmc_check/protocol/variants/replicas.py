@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 
-from pmmc_check.protocol.messages import Propose
 from pmmc_check.protocol.replica import Replica, ReplicaState
-from pmmc_check.protocol.role import Outcome, Send, broadcast
-from pmmc_check.protocol.values import Command, Reconfigure, SlotCommand
+from pmmc_check.protocol.role import Outcome, Send
+from pmmc_check.protocol.values import Command, Reconfigure
 
 
 class PerformTwice(Replica):
@@ -38,10 +37,13 @@ class SkipHole(Replica):
 
     symmetric = True
 
-    def perform_decided(self, state: ReplicaState, sends: tuple[Send, ...]) -> Iterator[Outcome]:
-        """From the next decided slot on."""
+    def perform_decided(self, state: ReplicaState, sends: tuple[Send, ...] = ()) -> Sequence[Outcome]:
+        """From the next decided slot on, as often as there is one."""
         later = [slot for slot, _ in state.decisions if slot >= state.slot_out]
-        return super().perform_decided(replace(state, slot_out=min(later)) if later else state, sends)
+        if not later:
+            return [Outcome(state, sends)]
+        performed = super().perform_decided(replace(state, slot_out=min(later)), sends)
+        return [outcome for each in performed for outcome in self.perform_decided(*each)]
 
 
 class IgnoreWindow(Replica):
@@ -60,24 +62,18 @@ class ReconfigureLate(Replica):
 
     symmetric = True
 
-    def propose(self, state: ReplicaState, sends: tuple[Send, ...]) -> Iterator[Outcome]:
+    def propose(self, state: ReplicaState, sends: tuple[Send, ...] = ()) -> Sequence[Outcome]:
         """`propose()` with its last two statements exchanged."""
-        if not state.requests or not self.window_open(state):
-            yield Outcome(state, sends)
-            return
-        if state.decided_in(state.slot_in):
-            moved = self.take_over_configuration(replace(state, slot_in=state.slot_in + 1))
-            yield from self.propose(moved, sends)
-            return
-        for command in state.requests:
-            moved = replace(
-                state,
-                slot_in=state.slot_in + 1,
-                requests=state.requests - {command},
-                proposals=state.proposals | {SlotCommand(state.slot_in, command)},
-            )
-            proposed = broadcast(state.leaders, Propose(state.slot_in, command))
-            yield from self.propose(self.take_over_configuration(moved), sends + proposed)
+        while state.requests and self.window_open(state):
+            if not state.decided_in(state.slot_in):
+                return [outcome for command in state.requests for outcome in self.propose(*self.assign(state, command, sends))]
+            state = self.take_over_configuration(replace(state, slot_in=state.slot_in + 1))
+        return [Outcome(state, sends)]
+
+    def assign(self, state: ReplicaState, command: Command, sends: tuple[Send, ...]) -> Outcome:
+        """Takes over once slot_in has moved on."""
+        after, sent = super().assign(state, command, sends)
+        return Outcome(self.take_over_configuration(after), sent)
 
 
 class ReconfigureAtOnce(Replica):
