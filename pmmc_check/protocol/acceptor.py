@@ -10,7 +10,7 @@ from pmmc_check.protocol.role import Outcome, Outcomes, Role, Send, replace
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, Ballot, Command, ProcessId, PValue, commander_id, scout_id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AcceptorState:
     """The promised ballot, and all pvalues ever accepted."""
 

@@ -22,7 +22,7 @@ from pmmc_check.protocol.values import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LeaderState:
     """The ballot it uses or tries to use, whether that is adopted, and one command for each slot proposed to it."""
 

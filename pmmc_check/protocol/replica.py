@@ -11,7 +11,7 @@ from pmmc_check.protocol.role import Outcome, Outcomes, Role, Send, broadcast, r
 from pmmc_check.protocol.values import REPLICA, Command, ProcessId, Reconfigure, SlotCommand
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReplicaState:
     """The paper's variables; `application` is the paper's `state`, `leaders` the current configuration."""
 

@@ -10,10 +10,10 @@ that has exited is `Lifecycle.EXITED`; it keeps no state, and `step` is not call
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import Enum
-from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from pmmc_check.protocol.application import Application, CommandLog
@@ -125,17 +125,14 @@ _create, _assign = object.__new__, object.__setattr__
 def replace(state: State, **changes: Any) -> State:
     """`state` with some of its fields changed.
 
-    As `dataclasses.replace`, in half the time: nothing is initialised a second time. Steps are taken by the million.
+    As `dataclasses.replace`, in a third of the time: steps are taken by the million, and nothing is initialised a second time. That
+    is why states have no `__slots__`; one that has (a user's) takes the long way.
     """
+    if hasattr(type(state), "__slots__"):
+        return dataclasses.replace(state, **changes)  # type: ignore[type-var]  # states are dataclasses
     changed = _create(type(state))
-    for name in _field_names(type(state)):  # type: ignore[arg-type]  # a class is hashable
-        _assign(changed, name, changes[name] if name in changes else getattr(state, name))
+    _assign(changed, "__dict__", state.__dict__ | changes)
     return changed
-
-
-@cache
-def _field_names(state_class: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(state_class))
 
 
 class Role:

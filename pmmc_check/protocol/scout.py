@@ -10,7 +10,7 @@ from pmmc_check.protocol.role import Lifecycle, Outcome, Outcomes, Role, Send, S
 from pmmc_check.protocol.values import SCOUT, Ballot, Command, ProcessId, PValue, is_majority, leader_id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ScoutState:
     """Who has not answered yet, and the pvalues of those who have."""
 
@@ -28,7 +28,11 @@ class Scout(Role):
         super().__init__(me, system)
         self.acceptors = system.acceptors_of(me.number)
         self.ballot = me.ballot
-        self.leader = leader_id(me.ballot)
+
+    @property
+    def leader(self) -> ProcessId:
+        """Who created it."""
+        return leader_id(self.ballot)
 
     def start(self, command: Command | None = None) -> Outcome:
         """Asks every acceptor to promise its ballot."""

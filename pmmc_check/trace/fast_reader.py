@@ -22,7 +22,7 @@ from pmmc_check.trace.values import MEMO_SIZE, WORD
 
 _OPTIONS = {RECEIVE: ("to", "from"), SEND: ("from", "to")}
 _SHARED = {(ACCEPTOR, RECEIVE), (REPLICA, RECEIVE), (REPLICA, SEND), (CLIENT, SEND)}
-_UNUSUAL = '"#(\t\r'
+_UNUSUAL = frozenset('"#(\t\r')
 
 
 class Meaning(NamedTuple):
@@ -108,7 +108,7 @@ class FastReader:
         return owner, table
 
     def _meaning(self, words: str, post: str | None, owner: ProcessId, action: str) -> Meaning | None:
-        if any(each in words for each in _UNUSUAL) or (post and any(each in post for each in _UNUSUAL)):
+        if not _UNUSUAL.isdisjoint(words) or not _UNUSUAL.isdisjoint(post or ""):
             return None
         kind, *fields = words.split(" ")
         raw = _fields(kind, fields, action)
@@ -130,7 +130,7 @@ class FastReader:
 def _text_of(key: str, word: str) -> str:
     """What follows `key=`. Raises KeyError."""
     name, _, text = word.partition("=")
-    if name != key or not text or any(each in text for each in _UNUSUAL):
+    if name != key or not text or not _UNUSUAL.isdisjoint(text):
         raise KeyError(word)
     return text
 

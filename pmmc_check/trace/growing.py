@@ -133,7 +133,7 @@ class GrowingSlots:
         return cids is not None and command.cid in cids and any(each < slot for each in self._archive.slots_of(None, command))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IndexedReplicaState(ReplicaState):
     """A replica's state whose decisions are `GrowingSlots`."""
 
@@ -148,7 +148,7 @@ class IndexedReplicaState(ReplicaState):
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IndexedLeaderState(LeaderState):
     """A leader's state whose proposals are `GrowingSlots`."""
 

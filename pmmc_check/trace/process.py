@@ -6,7 +6,7 @@ point, also in the middle of a step, but it may not go on before its step is who
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
@@ -99,7 +99,7 @@ class Process:
         self.creates = role.me.role == LEADER or type(role) is not PMMC[role.me.role]
         """Whether its steps may create processes."""
         self.state: Any = outcome.state
-        self.pending: list[Send] = []
+        self.pending: Sequence[Send] = ()
         self.last: Event | None = None
         self.cut_in: str | None = None
         self.p1b_mark: Mark | None = None
@@ -130,7 +130,7 @@ class Process:
     def resume(self, log: str) -> None:
         """The next event of this process is in `log`."""
         if self.cut_in == log:
-            self.pending = []
+            self.pending = ()
         self.cut_in = None
 
     def step(self, message: Message, pick: Pick | None = None) -> tuple[Send, ...]:
@@ -147,16 +147,16 @@ class Process:
         self.state = state
         return sends
 
-    def sent(self, message: Any, peers: tuple[ProcessId, ...] | None) -> list[Send] | None:
+    def sent(self, message: Any, peers: tuple[ProcessId, ...] | None) -> Sequence[Send] | None:
         """The pending sends that an event of sending `message` to `peers` records, now no longer pending.
 
         None when they are not pending. Resolves stand-ins for requests, unknown fields, deltas and results.
         """
-        if self.me.role == REPLICA and type(message) is Propose:
+        if type(message) is Propose:
             self._resolve(message)
         pending = self.pending
         if len(pending) == 1 and pending[0].message == message and (peers is None or peers == (pending[0].to,)):
-            self.pending = []
+            self.pending = ()
             return pending
         matching = [send for send in pending if send.message == message and (peers is None or send.to in peers)]
         if not matching:
@@ -164,7 +164,7 @@ class Process:
         if not matching or (peers is not None and len(matching) != len(set(peers))):
             return None
         taken = set(map(id, matching))
-        self.pending = [send for send in pending if id(send) not in taken] if len(matching) < len(pending) else []
+        self.pending = [send for send in pending if id(send) not in taken] if len(matching) < len(pending) else ()
         return matching
 
     def _loosely(self, message: Any, peers: tuple[ProcessId, ...] | None) -> list[Send]:

@@ -89,7 +89,8 @@ class Replay(Unrecorded):
         self._keeps = {(process, kind): self._contract(process).records(kind) for process in names.name_of for kind in SENDERS}
         self._thin = len(self.full) < len(self._logged())
         self._open_kinds = self._unrecorded_kinds(SENDERS)
-        self._unheard_kinds = self._unrecorded_kinds({kind: (role,) for kind, role in RECIPIENT.items()})
+        self._special_kinds = self._unrecorded_kinds({kind: (role,) for kind, role in RECIPIENT.items()}) | {"p1b", "response"}
+        """Kinds that need not be recorded where they arrive, and those that do not travel as the step gives them."""
 
     def run(self, streams: Iterable[Iterator[Event]]) -> None:
         """Replays all events.
@@ -171,7 +172,7 @@ class Replay(Unrecorded):
         process.last = event
         sends = process.step(self.delivered if type(message) is P1b else message)  # type: ignore[arg-type]  # `_taken` has set it
         if sends:
-            process.pending = self.processes.settle(sends) if process.creates else list(sends)
+            process.pending = self.processes.settle(sends) if process.creates else sends
         if event.post is not None:
             self._check_post(event, process)
         if type(process.state) is Lifecycle:
@@ -278,12 +279,13 @@ class Replay(Unrecorded):
 
     def _put(self, event: Event, to: ProcessId, sent: Any, process: Process) -> None:
         """A replayed send reaches the network, and whoever waits for it."""
-        if type(sent) is Response and type(sent.result) is Performed:
-            sent = self._result(event, sent)
-        elif type(sent) is P1b:
-            sent = self._p1b(to, sent, process)
-        if sent.kind in self._unheard_kinds and not self._hears(to, sent.kind):
-            return
+        if sent.kind in self._special_kinds:
+            if type(sent) is Response and type(sent.result) is Performed:
+                sent = self._result(event, sent)
+            elif type(sent) is P1b:
+                sent = self._p1b(to, sent, process)
+            if not self._hears(to, sent.kind):
+                return
         self.network.put(event.process, to, sent, event)
         if self.waiting:
             self._wake((to, sent))

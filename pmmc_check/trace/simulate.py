@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, ClassVar
@@ -210,7 +210,7 @@ class Walk:
             settled.append(Send(send.to, message))
         return settled
 
-    def _send_all(self, me: ProcessId, messages: list[Send], process: Process | None) -> None:
+    def _send_all(self, me: ProcessId, messages: Sequence[Send], process: Process | None) -> None:
         """Sends as broadcasts or one by one; in any order, unless the network shows the order."""
         groups: dict[Any, list[ProcessId]] = {}
         for to, message in messages:
@@ -232,7 +232,7 @@ class Walk:
             for to in recipients:
                 self.pool.put(me, to, self.wire)
         if process is not None:
-            process.pending = []
+            process.pending = ()
 
     def _audience(self, kind: str) -> int:
         if kind == "propose":

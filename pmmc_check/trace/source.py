@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -24,11 +25,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises:
         TraceError: the file cannot be read, is not UTF-8, or has a line that is too long.
     """
-    number = 1
-    for block in _blocks(path):
-        for text in block.split("\n"):
-            yield number, text
-            number += 1
+    return enumerate(chain.from_iterable(block.split("\n") for block in _blocks(path)), 1)
 
 
 def _blocks(path: Path) -> Iterator[str]:

@@ -52,7 +52,7 @@ class RaiseOnAccept(Acceptor):
         return super().accept(replace(state, ballot=max(state.ballot, message.ballot)), message)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ForgettingState(AcceptorState):
     """`ever`: a ghost, all pvalues ever accepted. `performed`: how far each replica has performed; `collected`: how far all have."""
 
@@ -163,7 +163,7 @@ class CollectingAcceptorSilent(CollectingAcceptor):
         return Send(scout_id(asked), P1b(self.me, state.ballot, state.accepted))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CollectedScoutState(ScoutState):
     """Also the highest collected slot so far."""
 
@@ -188,7 +188,7 @@ class CollectedScout(Scout):
             yield Outcome(CollectedScoutState(after.waitfor, after.pvalues, collected) if keeps else after, adopted)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CollectedLeaderState(LeaderState):
     """Also the highest collected slot that it knows of."""
 
@@ -233,7 +233,7 @@ class TellingCommander(Commander):
         return super().decide(command) + broadcast(self.system.leaders, Decision(self.me.slot, command))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class InformedLeaderState(LeaderState):
     """Also the decisions that it knows."""
 

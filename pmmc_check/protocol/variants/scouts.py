@@ -23,7 +23,7 @@ class ScoutHalf(Scout):
         return answers >= len(self.acceptors) // 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CountingScoutState(ScoutState):
     """Also how many answers came, whoever sent them."""
 
@@ -83,7 +83,7 @@ class CommanderHalf(Commander):
         return answers >= len(self.acceptors) // 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CountingCommanderState(CommanderState):
     """Also how many answers came, whoever sent them."""
 
