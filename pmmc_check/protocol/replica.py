@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,7 @@ class Replica(Role):
             return self.propose(replace(state, requests=state.requests | {message.command}))
         if isinstance(message, Decision):
             decided = replace(state, decisions=state.decisions | {SlotCommand(message.slot, message.command)})
-            return [proposed for performed in self.perform_decided(decided) for proposed in self.propose(*performed)]
+            return (proposed for performed in self.perform_decided(decided) for proposed in self.propose(*performed))
         return [Outcome(state)]
 
     def restart(self, state: ReplicaState) -> Outcome:
@@ -93,14 +93,22 @@ class Replica(Role):
         """Whether `command` was already decided in some slot below slot_out."""
         return state.performed(command)
 
-    def propose(self, state: ReplicaState, sends: tuple[Send, ...] = ()) -> Sequence[Outcome]:
-        """Moves requests to proposals while the window is open; **any** request may be picked, so one outcome for each."""
+    def propose(self, state: ReplicaState, sends: tuple[Send, ...] = ()) -> Outcomes:
+        """Moves requests to proposals while the window is open; **any** request may be picked, so one outcome for each.
+
+        They may be very many: whoever wants only some need not have all made.
+        """
         while state.requests and self.window_open(state):
             state = self.take_over_configuration(state)
             if not state.decided_in(state.slot_in):
-                return [outcome for command in state.requests for outcome in self.propose(*self.assign(state, command, sends))]
+                return self.choices(state, sends)
             state = replace(state, slot_in=state.slot_in + 1)
         return [Outcome(state, sends)]
+
+    def choices(self, state: ReplicaState, sends: tuple[Send, ...]) -> Iterator[Outcome]:
+        """Every request in turn for slot_in, and what `propose()` then does."""
+        for command in state.requests:
+            yield from self.propose(*self.assign(state, command, sends))
 
     def assign(self, state: ReplicaState, command: Command, sends: tuple[Send, ...]) -> Outcome:
         """Proposes `command` for slot_in."""

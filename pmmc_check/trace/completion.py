@@ -280,12 +280,27 @@ class Completion:
         for me in owing:
             cells[me] = cells[me]._replace(owed=())
         cut = node.cut | {event.log} if event.action == CRASH and owing else node.cut
-        if event.action == RESTART:
-            cut = node.cut - {event.log}
-            cell = cells.get(event.process)
-            if cell is not None and not self._post_holds(event, cell.state):
+        node = node._replace(cells=frozenset(cells.items()), cut=cut)
+        return self._restarted(node, event, hosted) if event.action == RESTART else [node]
+
+    def _restarted(self, node: Node, event: Event, hosted: Sequence[ProcessId]) -> list[Node]:
+        """The process is what its role brings back; a leader's scouts and commanders are gone."""
+        cells, inboxes = dict(node.cells), dict(node.inboxes)
+        for me in hosted:
+            if me != event.process:
+                cells[me] = Cell(Lifecycle.EXITED)
+        me = event.process
+        cell = cells.get(me)
+        if cell is not None and not isinstance(cell.state, Lifecycle):
+            outcome = self.role(me).restart(cell.state)
+            if outcome is None:
                 return []
-        return [node._replace(cells=frozenset(cells.items()), cut=cut)]
+            cells[me] = cell._replace(state=outcome.state)
+            owed = self._sent(me, outcome.sends, cells, inboxes)
+            cells[me] = cells[me]._replace(owed=owed)
+        if cell is not None and not self._post_holds(event, cells[me].state):
+            return []
+        return [node._replace(cells=frozenset(cells.items()), inboxes=frozenset(inboxes.items()), cut=node.cut - {event.log})]
 
     def _logged_in(self, process: ProcessId) -> str:
         """The log that shows a process: a scout's or commander's own if there is one, else its leader's."""

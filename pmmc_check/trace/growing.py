@@ -2,8 +2,9 @@
 
 The roles write `state.decisions | {entry}` on immutable sets: a copy each time, quadratic over a log of many slots. The sets here add in
 place and return themselves, so a step costs what it adds. That is sound because only the newest state of a process is ever
-looked at again: a replay never goes back. What has been there for long moves to an `Archive`, a bit an entry. The two states below answer
-the roles' questions ("what is decided in this slot?") from an index instead of by a scan; the roles' code runs unchanged.
+looked at again: a replay never goes back. What has been there for long moves to an `Archive`, a bit an entry. The states below answer
+the roles' questions ("what is decided in this slot?") from an index instead of by a scan. The roles' code runs unchanged: the classes below
+only say how their states are kept.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from pmmc_check.protocol.leader import LeaderState
-from pmmc_check.protocol.replica import ReplicaState
-from pmmc_check.protocol.values import Command, PValue, SlotCommand
+from pmmc_check.protocol.acceptor import Acceptor
+from pmmc_check.protocol.leader import Leader, LeaderState
+from pmmc_check.protocol.replica import Replica, ReplicaState
+from pmmc_check.protocol.role import Outcome, Role, System, replace
+from pmmc_check.protocol.values import Command, ProcessId, Proposals, PValue, SlotCommand
+from pmmc_check.trace.choice import OpenRequests
 from pmmc_check.trace.ledger import Archive, Bits, Ledger
 
 RECENT = 1024
@@ -155,3 +159,51 @@ class IndexedLeaderState(LeaderState):
     def proposes_for(self, slot: int) -> bool:
         """From the index."""
         return bool(self.proposals.in_slot(slot))  # type: ignore[attr-defined]
+
+
+class Growing(Role):
+    """What the classes below have in common."""
+
+    def __init__(self, me: ProcessId, system: System, ledger: Ledger) -> None:
+        super().__init__(me, system)
+        self.ledger = ledger
+
+
+class GrowingAcceptor(Growing, Acceptor):
+    """The acceptor with growing sets."""
+
+    def start(self, command: Command | None = None) -> Outcome:
+        """As the acceptor's."""
+        state, sends = super().start(command)
+        return Outcome(replace(state, accepted=GrowingPValues(self.ledger)), sends)
+
+
+class GrowingReplica(Growing, Replica):
+    """The replica with growing sets; which requests it proposes is left to the log (`choice.py`)."""
+
+    def start(self, command: Command | None = None) -> Outcome:
+        """As the replica's."""
+        state, sends = super().start(command)
+        decisions: Any = GrowingSlots(self.ledger)
+        requests: Any = OpenRequests({})
+        indexed = IndexedReplicaState(leaders=state.leaders, application=state.application, requests=requests, decisions=decisions)
+        return Outcome(indexed, sends)
+
+
+class GrowingLeader(Growing, Leader):
+    """The leader with growing sets."""
+
+    def start(self, command: Command | None = None) -> Outcome:
+        """As the leader's."""
+        state, sends = super().start(command)
+        proposals: Any = GrowingSlots(self.ledger)
+        return Outcome(IndexedLeaderState(state.ballot, state.active, proposals), sends)
+
+    def merge(self, proposals: Proposals, pvalues: frozenset[PValue]) -> Iterable[Proposals]:
+        """As the leader's."""
+        merged: Any = [GrowingSlots(self.ledger, each) for each in super().merge(proposals, pvalues)]
+        return merged  # type: ignore[no-any-return]  # they stand in for frozen sets
+
+
+GROWING: dict[type[Role], type[Growing]] = {Acceptor: GrowingAcceptor, Replica: GrowingReplica, Leader: GrowingLeader}
+"""By the class that each stands in for. A variant's classes run as they are: they may do with their states what they like."""

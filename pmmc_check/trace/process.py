@@ -10,15 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.acceptor import AcceptorState
-from pmmc_check.protocol.leader import LeaderState
 from pmmc_check.protocol.messages import Message, P1b, Propose, Response, Start
-from pmmc_check.protocol.replica import ReplicaState
 from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System, replace
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, Command, ProcessId, SlotCommand
-from pmmc_check.trace.choice import OpenRequests, chosen, is_chosen
+from pmmc_check.trace.choice import chosen, is_chosen
 from pmmc_check.trace.events import UNKNOWN, Delta, Event, Header, Names
-from pmmc_check.trace.growing import GrowingPValues, GrowingSlots, IndexedLeaderState, IndexedReplicaState, Mark
+from pmmc_check.trace.growing import GROWING, Mark
 from pmmc_check.trace.ledger import Ledger, Once
 
 
@@ -90,48 +87,52 @@ Pick = Callable[[Iterable[Outcome]], Outcome]
 class Process:
     """A running scout, commander, leader, acceptor or replica."""
 
-    __slots__ = ("creates", "cut_in", "last", "ledger", "me", "p1b_mark", "pending", "role", "state")
+    __slots__ = ("creates", "cut_in", "dies", "last", "me", "p1b_mark", "pending", "role", "state")
 
-    def __init__(self, role: Role, outcome: Outcome, ledger: Ledger) -> None:
+    def __init__(self, role: Role, outcome: Outcome) -> None:
         self.role = role
         self.me = role.me
         """Which process this is."""
-        self.creates = role.me.role == LEADER or type(role) is not PMMC[role.me.role]
+        self.creates = role.me.role not in (ACCEPTOR, REPLICA)
         """Whether its steps may create processes."""
         self.state: Any = outcome.state
         self.pending: Sequence[Send] = ()
         self.last: Event | None = None
         self.cut_in: str | None = None
+        self.dies = False
         self.p1b_mark: Mark | None = None
         """What the acceptor's last p1b had."""
-        self.ledger = ledger
-        if type(role) is not PMMC[role.me.role]:
-            return
-        if isinstance(self.state, ReplicaState):
-            self.state = _indexed_replica(self.state, ledger)
-        elif isinstance(self.state, LeaderState):
-            self.state = IndexedLeaderState(self.state.ballot, self.state.active, GrowingSlots(ledger, self.state.proposals))  # type: ignore[arg-type]
-        elif isinstance(self.state, AcceptorState):
-            self.state = AcceptorState(self.state.ballot, GrowingPValues(ledger, self.state.accepted))  # type: ignore[arg-type]
 
     @property
     def exited(self) -> bool:
         """Whether it has stopped for good."""
         return isinstance(self.state, Lifecycle)
 
-    def cut(self, log: str) -> None:
-        """A crash recorded in `log`: what is pending is never sent, if this process is logged there.
+    def cut(self, log: str, dies: bool = False) -> None:
+        """A crash recorded in `log`: what is pending is never sent, and the process is gone if it `dies`, if it is logged there.
 
         Where a scout or commander is logged shows only in its next event, so the cut takes effect then (`resume`).
         """
-        if self.pending:
-            self.cut_in = log
+        if self.pending or dies:
+            self.cut_in, self.dies = log, self.dies or dies
 
     def resume(self, log: str) -> None:
         """The next event of this process is in `log`."""
         if self.cut_in == log:
             self.pending = ()
-        self.cut_in = None
+            if self.dies:
+                self.state = Lifecycle.EXITED
+        self.cut_in, self.dies = None, False
+
+    def restart(self) -> tuple[Send, ...] | None:
+        """Comes back from a crash as its role says; returns what it sends. None if a process of this role cannot."""
+        if self.exited:
+            return ()
+        outcome = self.role.restart(self.state)
+        if outcome is None:
+            return None
+        self.state = outcome.state
+        return outcome.sends
 
     def step(self, message: Message, pick: Pick | None = None) -> tuple[Send, ...]:
         """Delivers `message`; returns what the step sends. Creations (`Start`) are among it.
@@ -142,8 +143,6 @@ class Process:
             return ()
         outcomes = self.role.step(self.state, message)
         state, sends = next(iter(outcomes)) if pick is None else pick(outcomes)
-        if type(state) is IndexedLeaderState and type(state.proposals) is frozenset:
-            state = replace(state, proposals=GrowingSlots(self.ledger, state.proposals))
         self.state = state
         return sends
 
@@ -203,18 +202,6 @@ class Process:
                     ]
                 return
 
-    def settle_choice(self) -> bool:
-        """After a crash in the middle of a step: whether it is clear what the log left open, namely one slot and one request."""
-        requests: Any = getattr(self.state, "requests", None)
-        if not isinstance(requests, OpenRequests) or not requests.taken:
-            return True
-        open_proposals = [entry for entry in self.state.proposals if not is_chosen(entry.command)]
-        candidates = list(requests.members())
-        if len(open_proposals) != 1 or len(candidates) != 1:
-            return False
-        self.state = chosen(self.state, open_proposals[0], candidates[0]) or self.state
-        return True
-
     def show_state(self, show: Callable[[Any], str]) -> str:
         """The variables that a reader of the paper would ask for."""
         state = self.state
@@ -230,18 +217,6 @@ class Process:
         return f"waits for {', '.join(map(show, sorted(state.waitfor)))}"
 
 
-def _indexed_replica(state: ReplicaState, ledger: Ledger) -> IndexedReplicaState:
-    return IndexedReplicaState(
-        leaders=state.leaders,
-        application=state.application,
-        slot_in=state.slot_in,
-        slot_out=state.slot_out,
-        requests=OpenRequests(dict.fromkeys(state.requests)),  # type: ignore[arg-type]
-        proposals=state.proposals,
-        decisions=GrowingSlots(ledger, state.decisions),  # type: ignore[arg-type]
-    )
-
-
 class Processes:
     """All role processes of a run by identity; scouts and commanders appear when their leader creates them."""
 
@@ -255,9 +230,11 @@ class Processes:
 
     def start(self, me: ProcessId, start: Start) -> Process:
         """Creates a process; the processes that it creates in turn are created too."""
-        role = self.protocol[me.role](me, self.system)
+        role_class = self.protocol[me.role]
+        growing = GROWING.get(role_class)
+        role = role_class(me, self.system) if growing is None else growing(me, self.system, self.ledger)
         outcome = role.start(start.command)
-        process = self.running[me] = Process(role, outcome, self.ledger)
+        process = self.running[me] = Process(role, outcome)
         process.pending = self.settle(outcome.sends)
         return process
 

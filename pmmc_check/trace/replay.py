@@ -12,8 +12,7 @@ acceptance is not, and is left to the search (`search.py`). Clients without a lo
 any request once (again where the header says `requests=resent`), which is all the protocol says of them, so nothing is relaxed.
 
 Scouts and commanders are processes of their own wherever they are logged. Crash: a step may be cut short if the
-process logs nothing more, or a `crash` or `restart` next. A restart keeps the state: PMMC's processes have stable
-storage, or stop for good.
+process logs nothing more, or a `crash` or `restart` next. What a restart brings back is said by the role (`Role.restart`).
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, SCOUT, Process
 from pmmc_check.trace.diagnosis import Rejected
 from pmmc_check.trace.elaborate import RECIPIENT, SENDERS, undetermined
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
+from pmmc_check.trace.greedy import Greedy, Log
 from pmmc_check.trace.inflight import Ambiguous, in_flight
 from pmmc_check.trace.ledger import Once
 from pmmc_check.trace.process import Performed, Process, Processes, system_of
@@ -40,22 +40,7 @@ RECENT = 400
 """Events kept for explanations."""
 
 
-class Log:
-    """The not yet replayed events of one log."""
-
-    __slots__ = ("crashed", "ended", "name", "queue")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.queue: deque[Event] = deque()
-        self.crashed = self.ended = False
-
-    def allows(self, action: str) -> bool:
-        """Whether such an event may come now: after a crash a restart, or messages lost meanwhile; after the end nothing."""
-        return not self.ended and (not self.crashed or action in (RESTART, DROP))
-
-
-class Replay(Unrecorded):
+class Replay(Unrecorded, Greedy):
     """Replays one trace.
 
     After `run` without `Rejected`: every log has been replayed to its end. `exact` says whether that proves the trace to be a legal
@@ -63,15 +48,12 @@ class Replay(Unrecorded):
     """
 
     def __init__(self, header: Header, names: Names, protocol: Protocol = PMMC) -> None:
+        super().__init__()
         self.header, self.names = header, names
         self.system = system_of(header, names)
         self.processes = Processes(self.system, protocol)
         self.network = in_flight(header.duplicates, header.loses, header.ordered)
-        self.logs: dict[str, Log] = {}
-        self.waiting: dict[Any, list[Log]] = {}
         self.recent: deque[Event] = deque(maxlen=RECENT)
-        self.events = 0
-        self.blocked = 0
         self.full = frozenset(process for process in self._logged() if self._contract(process).form == COMPLETE)
         self.closed_clients = frozenset(
             process for name, process in names.process_of.items() if process.role == CLIENT and header.contract(name).form == COMPLETE
@@ -99,32 +81,8 @@ class Replay(Unrecorded):
             Rejected: they are no legal run.
             Ambiguous: replay without search cannot tell.
         """
-        active = [iter(stream) for stream in streams]
-        while active:
-            for stream in list(active):
-                if not self._pull(stream, alone=len(active) == 1):
-                    active.remove(stream)
+        self.take_all(streams)
         self._finish()
-
-    def _pull(self, stream: Iterator[Event], alone: bool) -> bool:
-        """Takes the events of one stream, each now or when its turn comes; False at the stream's end.
-
-        Of several streams one is left when it blocks, so that none is read far ahead of the others.
-        """
-        logs, advance = self.logs, self._advance
-        for event in stream:
-            self.events += 1
-            log = logs.get(event.log)
-            if log is None:
-                log = logs[event.log] = Log(event.log)
-            if log.queue:
-                log.queue.append(event)
-            elif not advance(log, event):
-                log.queue.append(event)
-                self.blocked += 1
-            if self.blocked and not alone:
-                return True
-        return False
 
     def _advance(self, log: Log, event: Event) -> bool:
         """Carries the event out, or registers what it waits for."""
@@ -142,19 +100,6 @@ class Replay(Unrecorded):
         if done:
             self.recent.append(event)
         return done
-
-    def _wait(self, key: Any, log: Log) -> bool:
-        self.waiting.setdefault(key, []).append(log)
-        return False
-
-    def _wake(self, key: Any) -> None:
-        for log in self.waiting.pop(key, ()):
-            if log.queue and self._advance(log, log.queue[0]):
-                self.blocked -= 1
-                log.queue.popleft()
-                while log.queue and self._advance(log, log.queue[0]):
-                    log.queue.popleft()
-                self.blocked += bool(log.queue)
 
     # ---- receives ----
 
@@ -255,6 +200,9 @@ class Replay(Unrecorded):
             return self._sent_by_none(log, event)
         if process.cut_in is not None:
             process.resume(event.log)
+            if process.exited and not process.pending:
+                self._retire(process)
+                return self._sent_by_none(log, event)
         sends = process.sent(message, event.peers)
         if sends is None:
             raise self._not_enabled(event, process)
@@ -331,22 +279,30 @@ class Replay(Unrecorded):
     def _fault(self, log: Log, event: Event) -> bool:
         if event.action == DROP:
             return self._drop(log, event)
-        hosted = self.processes.hosted_by(event.process) if self.replayed(event.process) else []
         if event.action == END:
             self.endings.append(event)
             log.ended = True
             return True
-        for process in hosted:
-            process.cut(log.name)
-            if event.action == RESTART and process.me == event.process:
-                process.resume(log.name)
-                if not process.settle_choice():
-                    raise Ambiguous(f"{event.place}: the crash before it hides which request {self.show(process.me)} proposed")
+        own = self.processes.running.get(event.process) if self.replayed(event.process) else None
+        if own is not None:
+            for process in self.processes.hosted_by(event.process):
+                process.cut(log.name, dies=event.action == RESTART and process is not own)
+            if event.action == RESTART:
+                self._restart(log, event, own)
+            if event.post is not None:
+                self._check_post(event, own)
         log.crashed = event.action == CRASH
-        own = next((each for each in hosted if each.me == event.process), None)
-        if event.post is not None and own is not None:
-            self._check_post(event, own)
         return True
+
+    def _restart(self, log: Log, event: Event, process: Process) -> None:
+        """The process is what its role brings back; a leader's scouts and commanders are gone."""
+        process.resume(log.name)
+        sends = process.restart()
+        if sends is None:
+            raise self._rejected(event, "a process restarts only if its role says how", "no restart", f"{self.show(process.me)} restarts")
+        process.pending = self.processes.settle(sends)
+        for send in sends:
+            self._wake(send.to)
 
     def _drop(self, log: Log, event: Event) -> bool:
         if not self.header.loses:

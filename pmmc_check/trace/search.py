@@ -2,8 +2,8 @@
 
 The moves are those of `completion.py`. Two things keep the search small:
 
-- **Forced steps**: a send that a log shows next, a fault, and the receive of a process all of whose receives are
-recorded (when it can happen in one way only)
+- **Forced steps**: a send that a log shows next, a crash, the receive of a process all of whose receives are
+recorded (when it can happen in one way only), and its restart,
   are taken at once and never undone. Sound because they commute with every move of every other process: a send only
   adds to what is in flight, a receive takes a copy that nobody else can take, and the process itself has no other move.
 - **Order**: otherwise moves are tried depth first, logged events before unrecorded steps, and unrecorded steps by
@@ -24,7 +24,7 @@ from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.role import Lifecycle
-from pmmc_check.protocol.values import LEADER, ProcessId
+from pmmc_check.protocol.values import COMMANDER, LEADER, SCOUT, ProcessId
 from pmmc_check.trace.completion import Completion, Node
 from pmmc_check.trace.events import CRASH, END, RESTART, SEND, Event, Header, Names
 from pmmc_check.trace.explain import place_of
@@ -34,6 +34,7 @@ from pmmc_check.trace.verdict import ACCEPTED, INCONCLUSIVE, REJECTED, Failure
 from pmmc_check.trace.writer import DslWriter
 
 _LOOK_EVERY = 64
+_SPAWNED = (SCOUT, COMMANDER)
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,11 @@ class Search:
         return node
 
     def _may_be_forced(self, event: Event) -> bool:
-        if event.action in (SEND, CRASH, RESTART, END):
+        if event.action in (SEND, CRASH, END):
             return True
-        return self.system.all_recorded(event.process)
+        gone = _SPAWNED if event.action == RESTART and event.process.role == LEADER else ()
+        others = (ProcessId(role, event.process.number) for role in gone)
+        return all(self.system.all_recorded(each) for each in (event.process, *others))
 
     def _moves(self, node: Node) -> Iterator[Node]:
         """Logged events first, then unrecorded steps, the most promising first."""

@@ -15,12 +15,13 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.messages import Message, P1b, Propose, Request, Response
+from pmmc_check.protocol.messages import Message, P1b, Propose, Request, Response, Start
 from pmmc_check.protocol.role import Outcome, Send
 from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA, Command, ProcessId, Reconfigure, SlotCommand
 from pmmc_check.trace.choice import chosen, is_chosen
 from pmmc_check.trace.elaborate import BROADCASTS
 from pmmc_check.trace.events import ALL, CRASH, DROP, LOSSY, NOTHING, RECEIVE, RESTART, SEND, Contract, Delta, Event, Header, Names
+from pmmc_check.trace.growing import GrowingReplica
 from pmmc_check.trace.process import Performed, Process, Processes, system_of
 from pmmc_check.trace.values import Values
 
@@ -171,26 +172,44 @@ class Walk:
         """All that is left may be for crashed processes: start one of them again."""
         log = self.rng.choice(sorted(self.stopped))
         self.stopped.discard(log)
-        self._record(self.values.process(log), RESTART, None, None)
+        me = self.values.process(log)
+        for process in self.processes.hosted_by(me):
+            if process.me != me and self._log(process.me) == log:
+                self.processes.retire(process)
+        own = self.processes.running[me]
+        sends = own.restart() or ()
+        self._record(me, RESTART, None, None)
+        own.pending = self.processes.settle(sends)
+        self._send_all(me, own.pending, own)
+        self._send_first(sends)
+
+    def _may_restart(self, log: str) -> bool:
+        """Whether the process that a log belongs to comes back after a crash."""
+        own = self.processes.running.get(self.values.process(log))
+        return own is not None and not own.exited and own.role.restart(own.state) is not None
 
     def _deliver(self, sender: ProcessId, to: ProcessId, message: Message, log: str) -> None:
         process = self.processes.running.get(to)
         sends = process.step(message, self._pick) if process is not None else ()
         self._record(to, RECEIVE, self._as_received(message), self._sender(message, sender), process)
-        crash = process is not None and self.rng.random() < self.plan.crash_rate
+        crash = process is not None and self.rng.random() < self.plan.crash_rate and self._may_restart(log)
         messages = self.processes.settle(sends)
-        if process is not None and type(process.role) is PMMC[REPLICA]:
+        if process is not None and isinstance(process.role, GrowingReplica):
             messages = self._choose(process, messages)
         if crash:
             messages = messages[: self.rng.randint(0, len(messages))]
         self._send_all(to, messages, process)
-        for created, start in sends:
-            spawned = self.processes.running.get(created) if type(start).__name__ == "Start" else None
-            if spawned is not None and spawned.pending and not (crash and self.rng.random() < 0.5):
-                self._send_all(created, spawned.pending, spawned)
+        self._send_first(sends, skip_rate=0.5 if crash else 0.0)
         if crash:
             self.stopped.add(log)
             self._record(self.values.process(log), CRASH, None, None)
+
+    def _send_first(self, sends: Iterable[Send], skip_rate: float = 0.0) -> None:
+        """What newly created processes send; some of it is not sent if their leader crashes meanwhile."""
+        for created, message in sends:
+            spawned = self.processes.running.get(created) if type(message) is Start else None
+            if spawned is not None and spawned.pending and self.rng.random() >= skip_rate:
+                self._send_all(created, spawned.pending, spawned)
 
     def _pick(self, outcomes: Iterable[Outcome]) -> Outcome:
         """Any outcome, by content."""

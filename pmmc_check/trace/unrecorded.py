@@ -29,7 +29,7 @@ class Unrecorded(Diagnosis):
     full: frozenset[ProcessId]
     requested: Once
     p1bs: dict[tuple[ProcessId, ProcessId, Any], list[tuple[Any, P1b]]]
-    blocked: int
+    waiting: dict[Any, Any]
     _keeps: dict[tuple[ProcessId, str], bool]
     _wake: Callable[[Any], None]
 
@@ -104,7 +104,7 @@ class Unrecorded(Diagnosis):
             if type(message) is P1b:
                 self.p1bs.setdefault((to, message.acceptor, message.ballot), []).append((message.accepted, message))
             self.network.put(event.process, to, message, event)
-            if self.blocked:
+            if self.waiting:
                 self._wake((to, message))
                 self._wake((to, None))
 

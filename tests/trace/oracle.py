@@ -98,11 +98,25 @@ class Oracle:
         elif event.action == END:
             yield processes, network, requested
         else:
-            for me, (local, _, shown) in list(processes.items()):
-                if self.log_of(me) == event.log:
-                    processes[me] = (local, (), shown)
-            if self.holds(event, processes.get(event.process, (None,))[0]):
-                yield processes, network, requested
+            yield from self.fault(event, processes, network, requested)
+
+    def fault(self, event: Event, processes: Any, network: Any, requested: Any) -> Any:
+        for me, (local, _, shown) in list(processes.items()):
+            if self.log_of(me) == event.log:
+                processes[me] = (local, (), shown)
+                if event.action == RESTART:
+                    self.restart(me, processes, own=me == event.process)
+        if self.holds(event, processes.get(event.process, (None,))[0]):
+            yield processes, network, requested
+
+    def restart(self, me: Any, processes: Any, own: bool) -> None:
+        local, _, shown = processes[me]
+        if not own:
+            processes[me] = (Lifecycle.EXITED, (), shown)
+        elif not isinstance(local, Lifecycle):
+            state, sends = PMMC[me.role](me, self.system).restart(local)
+            processes[me] = (state, (), shown)
+            processes[me] = (state, self.settled(sends, processes), shown)
 
     def send(self, event: Event, processes: Any, network: Any, requested: Any) -> Any:
         me, recorded = event.process, event.message

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pmmc_check.protocol.replica import Replica, ReplicaState
-from pmmc_check.protocol.role import Outcome, Send
+from pmmc_check.protocol.role import Outcome, Outcomes, Send
 from pmmc_check.protocol.values import Command, Reconfigure
 
 
@@ -62,11 +62,11 @@ class ReconfigureLate(Replica):
 
     symmetric = True
 
-    def propose(self, state: ReplicaState, sends: tuple[Send, ...] = ()) -> Sequence[Outcome]:
+    def propose(self, state: ReplicaState, sends: tuple[Send, ...] = ()) -> Outcomes:
         """`propose()` with its last two statements exchanged."""
         while state.requests and self.window_open(state):
             if not state.decided_in(state.slot_in):
-                return [outcome for command in state.requests for outcome in self.propose(*self.assign(state, command, sends))]
+                return self.choices(state, sends)
             state = self.take_over_configuration(replace(state, slot_in=state.slot_in + 1))
         return [Outcome(state, sends)]
 
