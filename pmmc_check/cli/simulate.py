@@ -130,7 +130,8 @@ def _header(arguments: argparse.Namespace) -> Header:
         logs = dict(complete_logs(header))
         for text in arguments.contract:
             _contract(text, logs)
-        return replace(header, logs=logs)
+        silent = arguments.crash_rate > 0 and NOTHING in logs.values()
+        return replace(header, logs=logs, restarts="any" if silent else "logged")
     except Unfit as unfit:
         raise UsageError(unfit.problem) from None
 

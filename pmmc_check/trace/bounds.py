@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pmmc_check.protocol.messages import Response
-from pmmc_check.protocol.values import CLIENT, Command, ProcessId
+from pmmc_check.protocol.values import CLIENT, COMMANDER, SCOUT, Ballot, Command, ProcessId
 from pmmc_check.trace.events import CRASH, DROP, END, RESTART, UNKNOWN, Event, Header
 
 
@@ -73,6 +73,16 @@ def commands_in(events: Sequence[Event]) -> tuple[Command, ...]:
     named = {(command.client, command.cid) for command in known}
     known |= {Command(client, cid, "") for client, cid in answered - named}
     return tuple(sorted(known, key=by_content))
+
+
+def ballots_in(events: Sequence[Event]) -> tuple[Ballot, ...]:
+    """Every ballot that a trace speaks of as some message's, or as a scout's or commander's own, in order."""
+    found = {event.process.ballot for event in events if event.process.role in (SCOUT, COMMANDER)}
+    for event in events:
+        ballot = getattr(event.message, "ballot", UNKNOWN)
+        if ballot is not UNKNOWN:
+            found.add(ballot)
+    return tuple(sorted(found))
 
 
 def limits_of(events: Sequence[Event], header: Header) -> Limits:

@@ -17,11 +17,11 @@ from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.messages import Message, P1b, Request, Response, Start
 from pmmc_check.protocol.replica import ReplicaState
 from pmmc_check.protocol.role import Lifecycle, Role, Send
-from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, Command, ProcessId
-from pmmc_check.trace.bounds import Choices, commands_in, limits_of, orderly
+from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, Ballot, Command, ProcessId
+from pmmc_check.trace.bounds import Choices, ballots_in, commands_in, limits_of, orderly
 from pmmc_check.trace.elaborate import RECIPIENT
 from pmmc_check.trace.events import CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
-from pmmc_check.trace.process import Performed, system_of
+from pmmc_check.trace.process import Performed, campaign, system_of
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.wires import Packet, wires
 
@@ -63,6 +63,7 @@ class Completion:
         self.ended = frozenset(name for name, log in by_log.items() if log[-1].action == END)
         self.commands = commands_in(events)
         self.limits = limits_of(events, header)
+        self.ballots = ballots_in(events)
         if fillers:
             self.commands += self._fillers()
         self.bounded: set[str] = set()
@@ -284,23 +285,28 @@ class Completion:
         return self._restarted(node, event, hosted) if event.action == RESTART else [node]
 
     def _restarted(self, node: Node, event: Event, hosted: Sequence[ProcessId]) -> list[Node]:
-        """The process is what its role brings back; a leader's scouts and commanders are gone."""
+        """After a recorded restart."""
+        return [
+            after._replace(cut=node.cut - {event.log})
+            for after in self._comes_back(node, event.process, hosted)
+            if self._post_holds(event, dict(after.cells)[event.process].state)
+        ]
+
+    def _comes_back(self, node: Node, process: ProcessId, hosted: Sequence[ProcessId]) -> list[Node]:
+        """The process is what its role brings back; of `hosted`, a leader's scouts and commanders are gone."""
         cells, inboxes = dict(node.cells), dict(node.inboxes)
         for me in hosted:
-            if me != event.process:
+            if me != process:
                 cells[me] = Cell(Lifecycle.EXITED)
-        me = event.process
-        cell = cells.get(me)
-        if cell is not None and not isinstance(cell.state, Lifecycle):
-            outcome = self.role(me).restart(cell.state)
+        cell = cells[process]
+        if not isinstance(cell.state, Lifecycle):
+            outcome = self.role(process).restart(cell.state)
             if outcome is None:
                 return []
-            cells[me] = cell._replace(state=outcome.state)
-            owed = self._sent(me, outcome.sends, cells, inboxes)
-            cells[me] = cells[me]._replace(owed=owed)
-        if cell is not None and not self._post_holds(event, cells[me].state):
-            return []
-        return [node._replace(cells=frozenset(cells.items()), inboxes=frozenset(inboxes.items()), cut=node.cut - {event.log})]
+            cells[process] = cell._replace(state=outcome.state)
+            owed = self._sent(process, outcome.sends, cells, inboxes)
+            cells[process] = cells[process]._replace(owed=owed)
+        return [node._replace(cells=frozenset(cells.items()), inboxes=frozenset(inboxes.items()))]
 
     def _logged_in(self, process: ProcessId) -> str:
         """The log that shows a process: a scout's or commander's own if there is one, else its leader's."""
@@ -362,6 +368,7 @@ class Completion:
 
         A delivery that is ignored changes something where order is kept: it lets the next message through.
         """
+        yield from self._spontaneous(node)
         for me, cell in sorted(node.cells, key=lambda each: each[0]):
             if isinstance(cell.state, Lifecycle) or cell.owed or self.all_recorded(me):
                 continue
@@ -374,6 +381,34 @@ class Completion:
                     before = node if self.header.ordered else rest
                     if (after.cells, after.inboxes) != (before.cells, before.inboxes) and self._within(me, message, after):
                         yield me, message, after
+
+    def _spontaneous(self, node: Node) -> Iterator[tuple[ProcessId, Any, Node]]:
+        """What the header lets processes do of themselves: restarts that no log shows, ballots that no preemption asked for."""
+        for me, cell in sorted(node.cells, key=lambda each: each[0]):
+            if isinstance(cell.state, Lifecycle) or (node.cut and self._logged_in(me) in node.cut):
+                continue
+            found: list[Node] = []
+            if self.header.restarts == "any" and me.role in (LEADER, REPLICA) and self.host_is_silent(me):
+                found += self._comes_back(node, me, [each for each, _ in node.cells if self.host(each) == me])
+            if self.header.ballots == "any" and me.role == LEADER:
+                found += [self._campaign(node, me, ballot) for ballot in self.ballots if ballot.leader == me.number]
+            for after in found:
+                if (after.cells, after.inboxes) != (node.cells, node.inboxes) and self._within(me, Start(), after):
+                    yield me, Start(), after
+
+    def host_is_silent(self, process: ProcessId) -> bool:
+        """Whether nothing at all is recorded of a process."""
+        return not any(self.records(process, kind) for kind in RECIPIENT)
+
+    def _campaign(self, node: Node, me: ProcessId, ballot: Ballot) -> Node:
+        """The leader begins a ballot that is higher than its own."""
+        cells, inboxes = dict(node.cells), dict(node.inboxes)
+        cell = cells[me]
+        if ballot > cell.state.ballot:
+            state, sends = campaign(cell.state, ballot)
+            cells[me] = cell._replace(state=state)
+            self._sent(me, sends, cells, inboxes)
+        return node._replace(cells=frozenset(cells.items()), inboxes=frozenset(inboxes.items()))
 
     def _within(self, me: ProcessId, message: Message, after: Node) -> bool:
         """Keeps unrecorded steps to the ballots and slots near those that the trace speaks of."""

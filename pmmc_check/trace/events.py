@@ -83,6 +83,8 @@ class Header:
     `clients` is None when the trace does not list them: then any name may be a client's. `slots` and `rounds` bound a run that comes from a
     bounded model; None is unbounded. `resent` says that clients repeat requests; `application` is `log` when results are the
     number of commands performed so far, else `opaque`.
+    `restarts` is `any` when processes without a log may have restarted, `ballots` when a leader may begin any higher ballot of its own
+    at any time.
     """
 
     replicas: tuple[str, ...] = ()
@@ -93,6 +95,8 @@ class Header:
     network: frozenset[str] = frozenset()
     requests: str = "once"
     application: str = "opaque"
+    restarts: str = "logged"
+    ballots: str = "next"
     slots: int | None = None
     rounds: int | None = None
     meta: tuple[tuple[str, str], ...] = ()

@@ -23,7 +23,7 @@ from pmmc_check.trace.events import (
 )
 from pmmc_check.trace.values import NAME
 
-WORDS = {"requests": ("once", "resent"), "application": ("opaque", "log")}
+WORDS = {"requests": ("once", "resent"), "application": ("opaque", "log"), "restarts": ("logged", "any"), "ballots": ("next", "any")}
 RESERVED = ("config", "log", "pmmc-trace")
 COUNTS = ("window", "slots", "rounds")
 PROCESSES_MAX = 10_000

@@ -15,7 +15,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 from pmmc_check.trace.elaborate import Elaborator
 from pmmc_check.trace.errors import TraceError, Unfit
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, NONE, PARTIAL, RECEIVE, RESTART, SEND, Event
-from pmmc_check.trace.header import HeaderBuilder
+from pmmc_check.trace.header import WORDS, HeaderBuilder
 from pmmc_check.trace.values import plain_word
 
 MAGIC, CONFIG, LOG, EVENT, EMPTY = "magic", "config", "log", "event", "empty"
@@ -36,6 +36,8 @@ _SHOWN = {
     "YES_NO": "yes or no",
     "REQUESTS": "once or resent",
     "APPLICATION": "opaque or log",
+    "RESTARTS": "logged or any",
+    "BALLOTS": "next or any",
     "$END": "the end of the line",
     "_NEWLINE": "the end of the line",
     "COMMENT": "a comment",
@@ -119,7 +121,7 @@ class Line:
                 builder.set_meta(name, plain_word(str(words[1])))
             elif key in ("window", "slots", "rounds"):
                 builder.set(key, int(str(words[0])))
-            elif key in ("requests", "application"):
+            elif key in WORDS:
                 builder.set(key, words[0])
             elif key == "network":
                 builder.set(key, tuple(_words(each)[0] for each in setting.children))

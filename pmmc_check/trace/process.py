@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
+from pmmc_check.protocol.leader import LeaderState
 from pmmc_check.protocol.messages import Message, P1b, Propose, Response, Start
 from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System, replace
-from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, Command, ProcessId, SlotCommand
+from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, Ballot, Command, ProcessId, SlotCommand, scout_id
 from pmmc_check.trace.choice import chosen, is_chosen
 from pmmc_check.trace.events import UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.growing import GROWING, Mark
@@ -82,6 +83,11 @@ def system_of(header: Header, names: Names) -> System:
 
 Pick = Callable[[Iterable[Outcome]], Outcome]
 """Chooses among the outcomes of a step."""
+
+
+def campaign(state: LeaderState, ballot: Ballot) -> Outcome:
+    """A leader begins `ballot`, higher than its own, though none preempted it: what a timeout makes real leaders do (`ballots=any`)."""
+    return Outcome(replace(state, ballot=ballot, active=False), (Send(scout_id(ballot), Start()),))
 
 
 class Process:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
@@ -33,7 +34,6 @@ from pmmc_check.trace.values import Values
 from pmmc_check.trace.verdict import ACCEPTED, INCONCLUSIVE, REJECTED, Failure
 from pmmc_check.trace.writer import DslWriter
 
-_LOOK_EVERY = 64
 _SPAWNED = (SCOUT, COMMANDER)
 
 
@@ -98,20 +98,25 @@ class Search:
             if reason := self._exhausted():
                 return Answer(INCONCLUSIVE, len(self.visited), reason)
             stack.append(self._moves(node))
-        return None
+        return self._late()
 
     def _exhausted(self) -> str:
         states = len(self.visited)
         if states >= self.budget.states_max:
             return f"the search stopped after {states:,} states (--search-states)"
-        if states % _LOOK_EVERY == 0 and time.monotonic() > self.stop_at:
+        if time.monotonic() > self.stop_at:
             return f"the search stopped after {self.budget.seconds_max:g} seconds (--search-seconds), at {states:,} states"
         return ""
+
+    def _late(self) -> Answer | None:
+        """When time is up not all moves are made any more: then nothing was refuted."""
+        reason = self._exhausted()
+        return Answer(INCONCLUSIVE, len(self.visited), reason) if reason else None
 
     def _forced(self, node: Node) -> Node:
         """Takes forced steps until there are none."""
         moved = True
-        while moved:
+        while moved and time.monotonic() < self.stop_at:
             moved = False
             for index in range(len(node.positions)):
                 while (event := self.system.next_event(node, index)) is not None and self._may_be_forced(event):
@@ -124,6 +129,8 @@ class Search:
     def _may_be_forced(self, event: Event) -> bool:
         if event.action in (SEND, CRASH, END):
             return True
+        if event.process.role == LEADER and self.system.header.ballots == "any":
+            return False
         gone = _SPAWNED if event.action == RESTART and event.process.role == LEADER else ()
         others = (ProcessId(role, event.process.number) for role in gone)
         return all(self.system.all_recorded(each) for each in (event.process, *others))
@@ -133,7 +140,7 @@ class Search:
         for index in range(len(node.positions)):
             if self.system.next_event(node, index) is not None:
                 yield from self.system.take(node, index)
-        steps = list(self.system.unrecorded(node))
+        steps = list(takewhile(lambda _: time.monotonic() < self.stop_at, self.system.unrecorded(node)))
         steps.sort(key=self.relevance.of(node), reverse=True)
         for _, _, after in steps:
             yield after

@@ -36,6 +36,9 @@ ATTRIBUTE = {
 }
 """The message attribute that each field of a trace stands for."""
 
+_SELDOM = (("restarts", "logged"), ("ballots", "next"))
+"""Settings that are written only where they are not as usual."""
+
 _VERBS = {action: verb for verb, action in ACTIONS.items()}
 _IMPLIED_SENDER = frozenset({"request", "p1a", "p1b", "p2a", "p2b", "adopted"})
 _NAMED_SENDER = frozenset({"preempted", "decision"})
@@ -56,6 +59,7 @@ class DslWriter:
         settings.append("network=" + ",".join(flag for flag in NETWORK_FLAGS if flag in header.network))
         settings += [f"{key}={getattr(header, key)}" for key in ("slots", "rounds") if getattr(header, key) is not None]
         settings += [f"{key}={getattr(header, key)}" for key in ("requests", "application")]
+        settings += [f"{key}={getattr(header, key)}" for key, usual in _SELDOM if getattr(header, key) != usual]
         settings += [f"meta.{key}={show_word(value)}" for key, value in header.meta]
         yield "config " + " ".join(settings)
         grouped: dict[str, list[str]] = {}
@@ -102,6 +106,7 @@ class JsonWriter:
         fields["network"] = [flag for flag in NETWORK_FLAGS if flag in header.network]
         fields |= {key: getattr(header, key) for key in ("slots", "rounds") if getattr(header, key) is not None}
         fields |= {"requests": header.requests, "application": header.application}
+        fields |= {key: getattr(header, key) for key, usual in _SELDOM if getattr(header, key) != usual}
         if header.meta:
             fields["meta"] = dict(header.meta)
         fields["logs"] = {

@@ -93,6 +93,8 @@ def run(plan: Plan, contract: Callable[[str], Contract] | None = None) -> Run:
     header = plan.header
     if contract is not None:
         header = replace(header, logs={name: contract(name) for name in header.logs})
+        if plan.crash_rate and NOTHING in header.logs.values():
+            header = replace(header, restarts="any")
     return Run(header, [writer.item(event) for event in thinned(walk.events(), header.contract, walk.names)])
 
 
