@@ -12,8 +12,9 @@ from typing import Any
 
 from pmmc_check.protocol.messages import Adopted, Decision, P1a, P1b, P2a, P2b, Preempted, Propose, Request
 from pmmc_check.protocol.values import Ballot, Command, ProcessId
-from pmmc_check.trace.completion import Completion, Node
+from pmmc_check.trace.completion import Completion
 from pmmc_check.trace.events import UNKNOWN
+from pmmc_check.trace.steps import Node
 
 _ORDER = ("request", "p1a", "p1b", "propose", "adopted", "p2a", "p2b", "decision", "response")
 """Roughly, the way of a command through the protocol."""

@@ -26,10 +26,11 @@ from typing import Any
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import COMMANDER, LEADER, SCOUT, ProcessId
-from pmmc_check.trace.completion import Completion, Node
+from pmmc_check.trace.completion import Completion
 from pmmc_check.trace.events import CRASH, END, RESTART, SEND, Event, Header, Names
 from pmmc_check.trace.explain import place_of
 from pmmc_check.trace.relevance import Relevance
+from pmmc_check.trace.steps import Node
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.verdict import ACCEPTED, INCONCLUSIVE, REJECTED, Failure
 from pmmc_check.trace.writer import DslWriter
@@ -81,7 +82,7 @@ class Search:
 
     def _search(self) -> Answer | None:
         """None when all points were visited in vain."""
-        stack: list[Iterator[Node]] = [iter((self.system.initial(),))]
+        stack: list[Iterator[Node]] = [iter((self.system.start(),))]
         while stack:
             node = next(stack[-1], None)
             if node is None:

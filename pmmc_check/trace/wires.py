@@ -6,7 +6,7 @@ keeps the order between each pair of processes; with loss it skips, with duplica
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from pmmc_check.protocol.values import ProcessId
@@ -14,6 +14,10 @@ from pmmc_check.trace.events import Header
 
 Packet = tuple[ProcessId, Any, Any]
 """Sender, message, and for a p1b what it adds to the acceptor's previous p1b."""
+
+
+Fits = Callable[[Packet], bool]
+"""Which packets are looked for."""
 
 
 class Wires(Protocol):
@@ -24,8 +28,8 @@ class Wires(Protocol):
     def put(self, inbox: Any, sender: ProcessId, message: Any) -> Any:
         """The inbox after a packet was sent to it."""
 
-    def deliverable(self, inbox: Any) -> Iterator[tuple[Any, Any]]:
-        """Each packet that may be delivered, with the inbox that remains."""
+    def deliverable(self, inbox: Any, fits: Fits) -> Iterator[tuple[Any, Any]]:
+        """Each packet that fits and may be delivered, with the inbox that remains."""
 
 
 class Unordered:
@@ -43,10 +47,12 @@ class Unordered:
                 return inbox if self.duplicates else (inbox - {entry}) | {(message, entry[1] + 1)}
         return inbox | {(message, 1)}
 
-    def deliverable(self, inbox: frozenset[Any]) -> Iterator[tuple[Any, Any]]:
+    def deliverable(self, inbox: frozenset[Any], fits: Fits) -> Iterator[tuple[Any, Any]]:
         """Any of them; a copy is used up unless the network duplicates."""
         for entry in inbox:
             packet, copies = entry
+            if not fits(packet):
+                continue
             if self.duplicates:
                 yield packet, inbox
             else:
@@ -69,14 +75,16 @@ class Pairwise:
                 return (inbox - {entry}) | {(sender, (*entry[1], message), entry[2])}
         return inbox | {(sender, (message,), None)}
 
-    def deliverable(self, inbox: frozenset[Any]) -> Iterator[tuple[Any, Any]]:
+    def deliverable(self, inbox: frozenset[Any], fits: Fits) -> Iterator[tuple[Any, Any]]:
         """The heads of all queues, what is behind them if messages may be lost, and the last again if doubled."""
         for entry in inbox:
             sender, queue, last = entry
             rest = inbox - {entry}
-            if self.duplicates and last is not None:
+            if self.duplicates and last is not None and fits(last):
                 yield last, inbox
             for index in range(len(queue) if self.loses else min(1, len(queue))):
+                if not fits(queue[index]):
+                    continue
                 after = (sender, queue[index + 1 :], queue[index] if self.duplicates else None)
                 yield queue[index], rest | {after} if after[1] or after[2] is not None else rest
 

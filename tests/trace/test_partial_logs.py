@@ -7,10 +7,10 @@ from collections import Counter
 
 import pytest
 
-from pmmc_check.trace.completion import Node
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.events import Contract, Event
 from pmmc_check.trace.search import Budget, Search
+from pmmc_check.trace.steps import Node
 from pmmc_check.trace.verdict import INCONCLUSIVE
 from tests.trace.runs import Run, plan, run, some_contract, verdict
 from tests.trace.test_corruptions import corruptions
