@@ -301,9 +301,16 @@ class Elaborator:
         return self.values.slot(raw)
 
 
-def undetermined(action: str, message: Any) -> bool:
-    """Whether a received message has a field that was not recorded, so that it may be one of several."""
-    return action == RECEIVE and any(getattr(message, name) is UNKNOWN for name in message.__dataclass_fields__)
+def undetermined(message: Any) -> bool:
+    """Whether a message has a field that was not recorded, so that it may be one of several."""
+    return any(getattr(message, name) is UNKNOWN for name in message.__dataclass_fields__)
+
+
+def agrees(pattern: Any, message: Any) -> bool:
+    """Whether a recorded message, perhaps with unrecorded fields, may be `message`."""
+    if type(pattern) is not type(message):
+        return False
+    return all((value := getattr(pattern, name)) is UNKNOWN or value == getattr(message, name) for name in message.__dataclass_fields__)
 
 
 def _known(value: Any, key: str, what: str) -> Any:

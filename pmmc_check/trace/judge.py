@@ -84,7 +84,7 @@ class _Judge:
         except Rejected as rejected:
             if not replay.guessed:
                 return self._rejected(replay, rejected)
-            ambiguity = "a delta (+{...}) was received that may stand for several p1bs"
+            ambiguity = replay.guessed
         except Ambiguous as ambiguous:
             ambiguity = str(ambiguous)
         if ambiguity is None and not replay.events:

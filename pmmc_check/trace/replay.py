@@ -22,17 +22,17 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.messages import P1b, Response
+from pmmc_check.protocol.messages import Message, P1b, Response
 from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, SCOUT, ProcessId
 from pmmc_check.trace.diagnosis import Rejected
-from pmmc_check.trace.elaborate import RECIPIENT, SENDERS, undetermined
-from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
+from pmmc_check.trace.elaborate import RECIPIENT, SENDERS, agrees, undetermined
+from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, PARTIAL, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.greedy import Greedy, Log
 from pmmc_check.trace.inflight import Ambiguous, in_flight
 from pmmc_check.trace.ledger import Once
 from pmmc_check.trace.process import Performed, Process, Processes, system_of
-from pmmc_check.trace.unrecorded import Unrecorded
+from pmmc_check.trace.unrecorded import CALLS, Unrecorded
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 
@@ -54,17 +54,20 @@ class Replay(Unrecorded, Greedy):
         self.processes = Processes(self.system, protocol)
         self.network = in_flight(header.duplicates, header.loses, header.ordered)
         self.recent: deque[Event] = deque(maxlen=RECENT)
-        self.full = frozenset(process for process in self._logged() if self._contract(process).form == COMPLETE)
+        self.full = frozenset(
+            process for process in self._logged() if self._shows_all(process, but=CALLS if process.role == LEADER else ())
+        )
+        self._silent_calls = frozenset(process for process in self.full if not self._shows_all(process))
         self.closed_clients = frozenset(
             process for name, process in names.process_of.items() if process.role == CLIENT and header.contract(name).form == COMPLETE
         )
-        self.exact = len(self.full) == len(self._logged()) and all(contract.form != "partial" for contract in header.logs.values())
+        self.exact = len(self.full) == len(self._logged()) and all(self._contract(client).form != PARTIAL for client in self._clients())
         self.requested = Once()
         self.p1bs: dict[tuple[ProcessId, ProcessId, Any], list[tuple[Any, P1b]]] = {}
-        self.delivered: P1b | None = None
         self.endings: list[Event] = []
-        self.guessed = False
-        """Whether a delta was taken for one of several p1bs: then a rejection may be the fault of that choice."""
+        self.guessed = "adopted or preempted are not recorded" if self._silent_calls or header.ballots == "any" else ""
+        """What this replay may have guessed wrong: then a rejection is not final, but an acceptance is, since the run was made."""
+        self.calls: dict[int, list[Message]] = {}
         self.values = Values(names)
         self.writer = DslWriter(self.values)
         self.results: dict[int, list[Any]] = {}
@@ -104,7 +107,7 @@ class Replay(Unrecorded, Greedy):
     # ---- receives ----
 
     def _receive(self, log: Log, event: Event) -> bool:
-        me, message = event.process, event.message
+        me = event.process
         process = self.processes.running.get(me)
         if process is None or (self._thin and not self.replayed(me)):
             return self._received_by_none(log, event)
@@ -112,12 +115,15 @@ class Replay(Unrecorded, Greedy):
             process.resume(event.log)
             if process.pending:
                 raise self._unfinished(event, process)
-        if not self._taken(event):
+        delivered = self._taken(event)
+        if delivered is None:
             return self._wait(self._key(event), log)
         process.last = event
-        sends = process.step(self.delivered if type(message) is P1b else message)  # type: ignore[arg-type]  # `_taken` has set it
+        sends = process.step(delivered)
         if sends:
             process.pending = self.processes.settle(sends) if process.creates else sends
+            if self._silent_calls:
+                self._keep_calls(process)
         if event.post is not None:
             self._check_post(event, process)
         if type(process.state) is Lifecycle:
@@ -132,10 +138,10 @@ class Replay(Unrecorded, Greedy):
         """A receive of a process that does not run: a client, one that is not replayed, one not yet created, or exited."""
         me = event.process
         if not self.replayed(me):
-            return undetermined(RECEIVE, event.message) or self._taken(event) or self._wait(self._key(event), log)
+            return undetermined(event.message) or self._taken(event) is not None or self._wait(self._key(event), log)
         if not self.processes.has_exited(me):
-            return self._wait(me, log)
-        if not self._taken(event):
+            return self._receive(log, event) if self._created_silently(me) else self._wait(me, log)
+        if self._taken(event) is None:
             return self._wait(self._key(event), log)
         self._no_post(event, "it has exited")
         return True
@@ -144,52 +150,59 @@ class Replay(Unrecorded, Greedy):
         if process.me.role in (SCOUT, COMMANDER):
             self.processes.retire(process)
 
-    def _taken(self, event: Event) -> bool:
-        """Takes the received message out of the network, if it is there or need not be.
-
-        Raises:
-            Ambiguous: a field of it was not recorded, so that it may be one of several.
-        """
+    def _taken(self, event: Event) -> Message | None:
+        """Takes the received message out of the network, if it is there or need not be; returns it as it was sent."""
         message: Any = event.message
         sender = event.peers[0] if event.peers else None
-        if message.kind not in self._open_kinds and type(message) is not P1b:
-            taken = self.network.take(sender, event.process, message)
-        else:
-            taken = self._taken_openly(event, sender, message)
-        if not taken and undetermined(RECEIVE, message):
-            raise Ambiguous(f"{event.place} receives a message of which a field was not recorded (?)")
-        return taken
+        if message.kind in self._open_kinds or type(message) is P1b:
+            return self._taken_openly(event, sender, message)
+        if self.network.take(sender, event.process, message):
+            return message  # type: ignore[no-any-return]  # it is a message
+        return self._one_like(event, sender) if undetermined(message) else None
 
-    def _taken_openly(self, event: Event, sender: ProcessId | None, message: Any) -> bool:
-        """As `_taken`, where the send need not be recorded, or is recorded as a delta."""
+    def _taken_openly(self, event: Event, sender: ProcessId | None, message: Any) -> Message | None:
+        """As `_taken`, where the send need not be recorded, or is recorded as a delta.
+
+        Raises:
+            Ambiguous: nothing says what the message was.
+        """
         kind = message.kind
-        if undetermined(RECEIVE, message):
-            return False
         if self._is_open_request(kind, sender):
             return self._from_open_client(event, message)
         if self._unrecorded(sender, kind, event.process):
-            if type(message) is P1b:
-                if type(message.accepted) is Delta:
-                    raise Ambiguous(f"{event.place} receives a delta of an acceptor whose p1bs are not recorded")
-                self.delivered = message
-            return True
+            if undetermined(message):
+                raise Ambiguous(f"{event.place} receives a message of which a field was not recorded (?), and its send is not recorded")
+            if type(message) is P1b and type(message.accepted) is Delta:
+                raise Ambiguous(f"{event.place} receives a delta of an acceptor whose p1bs are not recorded")
+            return message  # type: ignore[no-any-return]  # it is a message
+        if undetermined(message):
+            return self._one_like(event, sender)
         if type(message) is P1b:
             return self._p1b_taken(event, message)
-        return self.network.take(sender, event.process, message)
+        return message if self.network.take(sender, event.process, message) else None
 
-    def _p1b_taken(self, event: Event, message: P1b) -> bool:
+    def _p1b_taken(self, event: Event, message: P1b) -> P1b | None:
         """As `take`; a delta stands for the p1b that was sent with it."""
-        sent = self.p1bs.get((event.process, message.acceptor, message.ballot), [])
+        key = (event.process, message.acceptor, message.ballot)
+        sent = self.p1bs.get(key, [])
         for index, (delta, whole) in enumerate(sent):
-            if message.accepted in (delta, whole.accepted):
-                if not self.network.take(message.acceptor, event.process, whole):
-                    continue
-                self.delivered = whole
-                self.guessed |= type(message.accepted) is Delta and self.header.duplicates
+            if message.accepted in (delta, whole.accepted) and self.network.take(message.acceptor, event.process, whole):
                 if not self.header.duplicates:
                     del sent[index]
-                return True
-        return False
+                    if not sent:
+                        del self.p1bs[key]
+                elif type(message.accepted) is Delta:
+                    self.guessed = self.guessed or "a delta (+{...}) was received that may stand for several p1bs"
+                return whole
+        return None
+
+    def _one_like(self, event: Event, sender: ProcessId | None) -> Message | None:
+        """Takes a message in flight that a receive with unrecorded fields (?) may be: the first."""
+        for message, _ in self.network.to(event.process):
+            if agrees(event.message, message) and self.network.take(sender, event.process, message):
+                self.guessed = self.guessed or f"{event.place} receives a message of which a field was not recorded (?)"
+                return message
+        return None
 
     # ---- sends ----
 
@@ -221,7 +234,7 @@ class Replay(Unrecorded, Greedy):
             self._open_send(event)
             return True
         if not self.processes.has_exited(me):
-            return self._wait(me, log)
+            return self._send(log, event) if self._created_silently(me) else self._wait(me, log)
         shown = self.show_message(event.message)
         raise self._rejected(event, "an exited process sends nothing", f"nothing from {self.show(me)}, which has exited", shown)
 
@@ -311,10 +324,10 @@ class Replay(Unrecorded, Greedy):
             )
         message: Any = event.message
         sender = event.peers[0] if event.peers else None
-        if undetermined(RECEIVE, message):
+        if undetermined(message):
             raise Ambiguous(f"{event.place} drops a message of which a field was not recorded (?)")
         if self._is_open_request(message.kind, sender):
-            return self._from_open_client(event, message)
+            return self._from_open_client(event, message) is not None
         if self._unrecorded(sender, message.kind, event.process) or self.network.drop(sender, event.process, message):
             return True
         return self._wait(self._key(event), log)
@@ -323,11 +336,12 @@ class Replay(Unrecorded, Greedy):
 
     def _key(self, event: Event) -> Any:
         """What a blocked receive waits for: its message, or in doubt anything that is sent to its process."""
-        if self.header.ordered or type(event.message) is P1b:
+        if self.header.ordered or type(event.message) is P1b or undetermined(event.message):
             return event.process, None
         return event.process, event.message
 
     def _check_post(self, event: Event, process: Process) -> None:
+        self._catch_up(event, process)
         if process.exited:
             self._no_post(event, "it has stopped")
             return

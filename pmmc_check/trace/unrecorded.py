@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pmmc_check.protocol.messages import P1b, Request
+from pmmc_check.protocol.messages import Adopted, Message, P1b, Preempted, Request
 from pmmc_check.protocol.role import System
 from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
 from pmmc_check.trace.diagnosis import Diagnosis
@@ -18,6 +18,10 @@ from pmmc_check.trace.elaborate import BROADCASTS, RECIPIENT, SENDERS
 from pmmc_check.trace.events import UNKNOWN, Delta, Event, Names
 from pmmc_check.trace.inflight import Ambiguous, InFlight
 from pmmc_check.trace.ledger import Once
+from pmmc_check.trace.process import Process, campaign
+
+CALLS = ("adopted", "preempted")
+"""Messages within one machine: a leader's log often leaves them out, because there they are function calls."""
 
 
 class Unrecorded(Diagnosis):
@@ -30,11 +34,16 @@ class Unrecorded(Diagnosis):
     requested: Once
     p1bs: dict[tuple[ProcessId, ProcessId, Any], list[tuple[Any, P1b]]]
     waiting: dict[Any, Any]
+    calls: dict[int, list[Message]]
+    _silent_calls: frozenset[ProcessId]
     _keeps: dict[tuple[ProcessId, str], bool]
     _wake: Callable[[Any], None]
 
     def _logged(self) -> tuple[ProcessId, ...]:
         return (*self.system.replicas, *self.system.leaders, *self.system.acceptors)
+
+    def _clients(self) -> list[ProcessId]:
+        return [process for process in self.names.name_of if process.role == CLIENT]
 
     def _contract(self, process: ProcessId) -> Any:
         return self.header.contract(self.names.log_of(process))
@@ -76,10 +85,53 @@ class Unrecorded(Diagnosis):
         hosts = {"replica": self.system.replicas, COMMANDER: self.system.leaders}.get(role, ())
         return any(not self._records(host, kind) for host in hosts)
 
-    def _from_open_client(self, event: Event, message: Request) -> bool:
+    def _shows_all(self, process: ProcessId, but: tuple[str, ...] = ()) -> bool:
+        """Whether a log shows everything that the process, a leader's scouts and commanders included, sends or receives."""
+        roles = {process.role, SCOUT, COMMANDER} if process.role == LEADER else {process.role}
+        seen = [kind for kind in RECIPIENT if RECIPIENT[kind] in roles or roles & set(SENDERS[kind])]
+        return all(self._contract(process).records(kind) for kind in seen if kind not in but)
+
+    def _keep_calls(self, process: Process) -> None:
+        """Of what a scout or commander must send now, the calls of its leader happen without a trace in the log."""
+        leader = ProcessId(LEADER, process.me.number)
+        if leader not in self._silent_calls or process.me.role not in (SCOUT, COMMANDER):
+            return
+        silent = [send for send in process.pending if send.to == leader and not self._records(leader, send.message.kind)]
+        if silent:
+            process.pending = [send for send in process.pending if send not in silent]
+            self.calls.setdefault(leader.number, []).extend(send.message for send in silent)
+            for key in [key for key in self.waiting if isinstance(key, ProcessId) and key.number == leader.number]:
+                self._wake(key)
+
+    def _created_silently(self, me: ProcessId) -> bool:
+        """Lets the leader of a scout or commander that shows itself take the unrecorded step that creates it, if it can.
+
+        When a leader takes adopted does not matter as long as it has taken it before its commanders act: with `propose` it commutes.
+        """
+        leader = self.processes.running.get(ProcessId(LEADER, me.number))
+        if leader is None or leader.exited:
+            return False
+        calls = self.calls.get(me.number, [])
+        for index, call in enumerate(calls):
+            if _creates(call, me):
+                del calls[index]
+                self.processes.settle(leader.step(call))
+                return me in self.processes.running
+        if me.role == SCOUT and self.header.ballots == "any" and me.ballot > leader.state.ballot:
+            leader.state, sends = campaign(leader.state, me.ballot)
+            self.processes.settle(sends)
+        return me in self.processes.running
+
+    def _catch_up(self, event: Event, process: Process) -> None:
+        """A leader's recorded state may show that it has taken a call meanwhile."""
+        calls = self.calls.get(process.me.number, []) if process.me.role == LEADER else []
+        while calls and not process.exited and any(getattr(process.state, key) != value for key, value in event.post or ()):
+            self.processes.settle(process.step(calls.pop(0)))
+
+    def _from_open_client(self, event: Event, message: Request) -> Request:
         """A client whose log nobody keeps has sent every request that is received, but sends it to a replica once only."""
         if self.header.duplicates or self.header.requests == "resent":
-            return True
+            return message
         command = message.command
         if not self.requested.add((event.process, command._replace(cid=0)), command.cid):
             raise self._rejected(
@@ -88,7 +140,7 @@ class Unrecorded(Diagnosis):
                 f"{self.show(command)} at most once: clients send a request once, and this network does not duplicate",
                 "a second copy; if your clients repeat requests, say requests=resent in the config line",
             )
-        return True
+        return message
 
     def _open_send(self, event: Event) -> None:
         """A send of a process that is not replayed: a client's, or one of a partial log."""
@@ -129,3 +181,10 @@ class Unrecorded(Diagnosis):
         if kind not in BROADCASTS:
             raise Ambiguous(f"{event.place} is of a partial log and does not say to whom it sends")
         return {REPLICA: self.system.replicas, LEADER: self.system.leaders}.get(role, self.system.acceptors)
+
+
+def _creates(call: Message, me: ProcessId) -> bool:
+    """Whether taking this call may create the scout or commander `me`."""
+    if isinstance(call, Adopted):
+        return me.role == COMMANDER and call.ballot == me.ballot
+    return isinstance(call, Preempted) and me.role == SCOUT and call.ballot.round + 1 == me.round
