@@ -27,7 +27,7 @@ from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, SCOUT, ProcessId
 from pmmc_check.trace.diagnosis import Rejected
 from pmmc_check.trace.elaborate import RECIPIENT, SENDERS, agrees, undetermined
-from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, PARTIAL, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
+from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.greedy import Greedy, Log
 from pmmc_check.trace.inflight import Ambiguous, in_flight
 from pmmc_check.trace.ledger import Once
@@ -61,7 +61,7 @@ class Replay(Unrecorded, Greedy):
         self.closed_clients = frozenset(
             process for name, process in names.process_of.items() if process.role == CLIENT and header.contract(name).form == COMPLETE
         )
-        self.exact = len(self.full) == len(self._logged()) and all(self._contract(client).form != PARTIAL for client in self._clients())
+        self.exact = len(self.full) == len(self._logged()) and not any(map(self._half_recorded, self._clients()))
         self.requested = Once()
         self.p1bs: dict[tuple[ProcessId, ProcessId, Any], list[tuple[Any, P1b]]] = {}
         self.endings: list[Event] = []
@@ -198,6 +198,8 @@ class Replay(Unrecorded, Greedy):
 
     def _one_like(self, event: Event, sender: ProcessId | None) -> Message | None:
         """Takes a message in flight that a receive with unrecorded fields (?) may be: the first."""
+        if type(getattr(event.message, "accepted", None)) is Delta:
+            raise Ambiguous(f"{event.place} receives a delta of a p1b of which another field was not recorded (?)")
         for message, _ in self.network.to(event.process):
             if agrees(event.message, message) and self.network.take(sender, event.process, message):
                 self.guessed = self.guessed or f"{event.place} receives a message of which a field was not recorded (?)"

@@ -15,7 +15,7 @@ from pmmc_check.protocol.role import System
 from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
 from pmmc_check.trace.diagnosis import Diagnosis
 from pmmc_check.trace.elaborate import BROADCASTS, RECIPIENT, SENDERS
-from pmmc_check.trace.events import UNKNOWN, Delta, Event, Names
+from pmmc_check.trace.events import PARTIAL, UNKNOWN, Delta, Event, Names
 from pmmc_check.trace.inflight import Ambiguous, InFlight
 from pmmc_check.trace.ledger import Once
 from pmmc_check.trace.process import Process, campaign
@@ -90,6 +90,10 @@ class Unrecorded(Diagnosis):
         roles = {process.role, SCOUT, COMMANDER} if process.role == LEADER else {process.role}
         seen = [kind for kind in RECIPIENT if RECIPIENT[kind] in roles or roles & set(SENDERS[kind])]
         return all(self._contract(process).records(kind) for kind in seen if kind not in but)
+
+    def _half_recorded(self, process: ProcessId) -> bool:
+        """Whether a log shows some of what a process does, but not all."""
+        return self._contract(process).form == PARTIAL and not self._shows_all(process)
 
     def _keep_calls(self, process: Process) -> None:
         """Of what a scout or commander must send now, the calls of its leader happen without a trace in the log."""
