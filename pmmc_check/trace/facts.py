@@ -6,11 +6,14 @@ one log happened in its order. From such facts the relations between processes (
 decided by the invariants of `properties`, slot by slot, and the local ones (A1 to A3, R2 to R5) along each log.
 Nothing here is concluded from the absence of an event, except where the contract says that all events of that kind
 are recorded. So every violation found here is in every run that matches the logs, and a trace with one is rejected.
+
+A long trace is read twice. Whatever breaks a relation between processes names two commands for one slot. So the first reading only notes
+which slots those are (`disputed`), in a few bytes a slot, and judges what lies along one log; the second keeps the facts about these slots.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from pmmc_check.properties.invariants import INVARIANTS, RelationInvariant
@@ -18,7 +21,7 @@ from pmmc_check.properties.observe import ACCEPTED, DECIDED, PROPOSED, Fact
 from pmmc_check.protocol.role import System
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, COMMANDER, REPLICA, Ballot, Command, ProcessId
 from pmmc_check.trace.events import RECEIVE, SEND, UNKNOWN, Delta, Event, Header, Names
-from pmmc_check.trace.ledger import Once
+from pmmc_check.trace.ledger import Ledger, Once
 from pmmc_check.trace.values import Values
 
 _RELATIONS = [each for each in INVARIANTS.values() if isinstance(each, RelationInvariant)]
@@ -34,10 +37,15 @@ class FactViolation(NamedTuple):
 
 
 class Facts:
-    """Collects facts event by event; `violations` judges them. Only the first violation of each invariant is kept."""
+    """Collects facts event by event; `violations` judges them. Only the first violation of each invariant is kept.
 
-    def __init__(self, header: Header, names: Names, system: System) -> None:
-        self.header, self.system = header, system
+    `slots`: those whose facts are kept; None in the first reading, which fills `disputed`.
+    """
+
+    def __init__(self, header: Header, names: Names, system: System, slots: Collection[int] | None = None) -> None:
+        self.header, self.system, self.slots = header, system, slots
+        self.ledger = Ledger()
+        self.disputed: set[int] = set()
         self.show = Values(names).show
         self.records = {process: header.contract(name) for name, process in names.process_of.items()}
         self.found: dict[str, FactViolation] = {}
@@ -49,6 +57,7 @@ class Facts:
         self.decided_at: dict[ProcessId, Once] = {}
         self.decided_below: dict[ProcessId, int] = {}
         self.responses: dict[tuple[ProcessId, int], dict[ProcessId, Event]] = {}
+        self.answered = Once()
 
     def add(self, event: Event) -> None:
         """One recorded event."""
@@ -60,15 +69,15 @@ class Facts:
         for key, value in event.post or ():
             getattr(self, "_post_" + key)(event, value)
 
-    def add_all(self, events: Iterable[Event]) -> None:
-        """Many of them."""
-        for event in events:
-            self.add(event)
-
     # ---- facts about slots ----
 
     def _fact(self, event: Event, owner: ProcessId, fact: Fact) -> None:
-        if fact.slot is not UNKNOWN and fact.command is not UNKNOWN and fact.ballot is not UNKNOWN:
+        if fact.slot is UNKNOWN or fact.command is UNKNOWN or fact.ballot is UNKNOWN:
+            return
+        if self.slots is None:
+            if not self.ledger.file(fact.slot, fact.command):
+                self.disputed.add(fact.slot)
+        elif fact.slot in self.slots:
             self.by_slot.setdefault(fact.slot, {}).setdefault(owner, {}).setdefault(fact, event)
 
     def _decision(self, event: Event, message: Any) -> None:
@@ -95,7 +104,7 @@ class Facts:
         commander = event.process if event.action != SEND else event.peers[0] if event.peers else None
         if message.acceptor is UNKNOWN:
             return
-        if commander is not None and message.ballot == commander.ballot:
+        if commander is not None and message.ballot == commander.ballot and self.slots is not None and commander.slot in self.slots:
             self.acceptances.append((message.acceptor, commander, event))
         if event.action == SEND:
             below = self.ballots.get(event.process)
@@ -177,16 +186,20 @@ class Facts:
         if event.action != SEND or event.peers is None or message.cid is UNKNOWN:
             return
         client = event.peers[0]
+        if not self.answered.add((event.process, client), message.cid):
+            how = f"{self.show(event.process)} performed {self.show(client)}:{message.cid} twice"
+            self._violated("R3", how, event)
+            return
         answered = self.responses.setdefault((client, message.cid), {})
         command = f"{self.show(client)}:{message.cid}"
-        if event.process in answered:
-            self._violated("R3", f"{self.show(event.process)} performed {command} twice", answered[event.process], event)
         for other in answered.values():
             result = getattr(other.message, "result", UNKNOWN)
             if UNKNOWN not in (result, message.result) and result != message.result:
                 how = f"{command} had the result {self.show(result)} at one replica and {self.show(message.result)} at another"
                 self._violated("R3", how, other, event)
         answered[event.process] = event
+        if len(answered) == len(self.system.replicas):
+            del self.responses[client, message.cid]
 
     # ---- judgement ----
 

@@ -20,10 +20,7 @@ from pmmc_check.protocol.replica import Replica, ReplicaState
 from pmmc_check.protocol.role import Outcome, Role, System, replace
 from pmmc_check.protocol.values import Command, ProcessId, Proposals, PValue, SlotCommand
 from pmmc_check.trace.choice import OpenRequests
-from pmmc_check.trace.ledger import Archive, Bits, Ledger
-
-RECENT = 1024
-"""Twice so many entries are kept as they are; then the older half is archived."""
+from pmmc_check.trace.ledger import RECENT, Archive, Bits, Ledger
 
 Mark = tuple[dict[Any, Bits], dict[Any, int]]
 """What an acceptor's set had at some time."""

@@ -1,6 +1,6 @@
 """What is on its way in a replayed run, under the trace's network assumptions.
 
-Without order: the set of messages sent (with duplication), or how many copies are left of each (without). With order: a queue for each
+Without order: all messages ever sent (with duplication), or how many copies are left of each (without). With order: a queue for each
 pair. `take` asks whether a message can be received now; messages appear when their send is replayed, so False means "not yet".
 
 Taking is greedy and never wrong: copies are identical; in a queue the earliest match leaves the most behind it. A receive that does not say
@@ -11,10 +11,12 @@ greed could go wrong: `Ambiguous` is raised and the trace is judged by search.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 
-from pmmc_check.protocol.messages import Message
+from pmmc_check.protocol.messages import Decision, Message, P2a, P2b, Propose, Request, Response
 from pmmc_check.protocol.values import ProcessId
 from pmmc_check.trace.events import Event
+from pmmc_check.trace.ledger import RECENT, Archive, Ledger, Once
 
 
 class Ambiguous(Exception):
@@ -62,10 +64,9 @@ class Copies:
 
 
 class Unordered:
-    """No order is kept between any two messages."""
+    """No order is kept between any two messages, and none is doubled."""
 
-    def __init__(self, duplicates: bool) -> None:
-        self.duplicates = duplicates
+    def __init__(self) -> None:
         self.copies: dict[tuple[ProcessId, Message], Copies] = {}
 
     def put(self, sender: ProcessId, to: ProcessId, message: Message, event: Event) -> None:
@@ -78,9 +79,6 @@ class Unordered:
 
     def take(self, sender: ProcessId | None, to: ProcessId, message: Message) -> bool:
         """Receives one copy if there is one, of `sender` if named."""
-        if self.duplicates:
-            copies = self.copies.get((to, message))
-            return copies is not None and (sender is None or copies.of(sender) > 0)
         key = (to, message)
         copies = self.copies.pop(key, None)
         if copies is None:
@@ -100,6 +98,77 @@ class Unordered:
     def to(self, to: ProcessId) -> list[tuple[Message, Event | None]]:
         """All that is in flight to one process: for explanations only, it scans."""
         return [(message, copies.sent_at) for (end, message), copies in self.copies.items() if end == to]
+
+
+class EverSent:
+    """All that was ever sent: where messages may be doubled, each of them may arrive at any time, any number of times.
+
+    What was sent long ago takes a bit or two (`ledger.py`), filed by recipient, and by recipient and sender.
+    """
+
+    def __init__(self) -> None:
+        self.recent: dict[tuple[ProcessId, Message], dict[ProcessId, Event]] = {}
+        self.rare: dict[tuple[ProcessId, Message], dict[ProcessId, Event]] = {}
+        self.about_slots = Archive(Ledger())
+        self.proposes: dict[ProcessId, Archive] = {}
+        """By sender: replicas propose different commands for one slot."""
+        self.numbered = Once()
+        self.results: dict[tuple[ProcessId, int], object] = {}
+        """Of responses, by client and cid: replicas agree on them."""
+
+    def put(self, sender: ProcessId, to: ProcessId, message: Message, event: Event) -> None:
+        """It may arrive from now on."""
+        self.recent.setdefault((to, message), {})[sender] = event
+        if len(self.recent) > 2 * RECENT:
+            for key in list(islice(self.recent, RECENT)):
+                self._file(*key, self.recent.pop(key))
+
+    def _file(self, to: ProcessId, message: Message, senders: dict[ProcessId, Event]) -> None:
+        for sender in senders:
+            if isinstance(message, Propose):
+                self.proposes.setdefault(sender, Archive(Ledger())).add(to, message.slot, message.command)
+            elif isinstance(message, P2a | Decision):
+                for family in ((message.kind, to), (message.kind, to, _without_slot(sender))):
+                    self.about_slots.add(family, message.slot, message.command)
+            elif isinstance(message, P2b):
+                self.numbered.add((_without_slot(to), message), to.slot)
+            elif isinstance(message, Request):
+                self.numbered.add((to, message.command._replace(cid=0)), message.command.cid)
+            elif isinstance(message, Response) and self.results.setdefault((to, message.cid), message.result) == message.result:
+                self.numbered.add((to, sender), message.cid)
+            else:
+                self.rare.setdefault((to, message), {}).update(senders)
+
+    def take(self, sender: ProcessId | None, to: ProcessId, message: Message) -> bool:
+        """Whether it was sent, by `sender` if named."""
+        for known in (self.recent, self.rare):
+            senders = known.get((to, message))
+            if senders is not None and (sender is None or sender in senders):
+                return True
+        if isinstance(message, Propose):
+            senders_filed = self.proposes if sender is None else (sender,)
+            return any(self.proposes[each].has(to, message.slot, message.command) for each in senders_filed if each in self.proposes)
+        if isinstance(message, P2a | Decision):
+            family = (message.kind, to) if sender is None else (message.kind, to, _without_slot(sender))
+            return self.about_slots.has(family, message.slot, message.command)
+        if isinstance(message, P2b):
+            return self.numbered.seen((_without_slot(to), message), to.slot)
+        if isinstance(message, Response):
+            known_result = (to, message.cid) in self.results and self.results[to, message.cid] == message.result
+            return known_result and (sender is None or self.numbered.seen((to, sender), message.cid))
+        return isinstance(message, Request) and self.numbered.seen((to, message.command._replace(cid=0)), message.command.cid)
+
+    drop = take
+
+    def to(self, to: ProcessId) -> list[tuple[Message, Event | None]]:
+        """What was sent to one process lately: for explanations, and for receives that leave a field out."""
+        known = (*self.recent.items(), *self.rare.items())
+        return [(message, next(iter(senders.values()))) for (end, message), senders in known if end == to]
+
+
+def _without_slot(process: ProcessId) -> ProcessId:
+    """The commanders of one ballot are filed together: their messages say the slot."""
+    return process._replace(slot=0)
 
 
 class Ordered:
@@ -150,9 +219,11 @@ class Ordered:
         return [(message, event) for (_, end), queue in self.queues.items() if end == to for message, event in queue]
 
 
-InFlight = Unordered | Ordered
+InFlight = Unordered | EverSent | Ordered
 
 
 def in_flight(duplicates: bool, loses: bool, ordered: bool) -> InFlight:
     """For a trace's network assumptions."""
-    return Ordered(duplicates, loses) if ordered else Unordered(duplicates)
+    if ordered:
+        return Ordered(duplicates, loses)
+    return EverSent() if duplicates else Unordered()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -101,15 +101,20 @@ class _Judge:
         return TraceVerdict(self.file, REJECTED, count, violations, failure)
 
     def _facts(self) -> tuple[int, tuple[Violation, ...]]:
-        """Reads the trace once more, to its end: how many events, and all violations in the facts."""
+        """Reads the trace again, to its end: how many events, and all violations in the facts."""
+        facts, count, writer = self._collected(None)
+        if facts.disputed:
+            facts, count, writer = self._collected(facts.disputed)
+        return count, tuple(violation_of(each, writer) for each in facts.violations())
+
+    def _collected(self, slots: Collection[int] | None) -> tuple[Facts, int, DslWriter]:
         trace = self._open()
-        facts, count = Facts(trace.header, trace.names, system_of(trace.header, trace.names)), 0
+        facts, count = Facts(trace.header, trace.names, system_of(trace.header, trace.names), slots), 0
         for stream in trace.events():
             for event in stream:
                 facts.add(event)
                 count += 1
-        writer = DslWriter(trace.values)
-        return count, tuple(violation_of(each, writer) for each in facts.violations())
+        return facts, count, DslWriter(trace.values)
 
     def _by_search(self, ambiguity: str | None) -> TraceVerdict:
         trace = self._open()
