@@ -67,37 +67,46 @@ class Unordered:
     """No order is kept between any two messages, and none is doubled."""
 
     def __init__(self) -> None:
-        self.copies: dict[tuple[ProcessId, Message], Copies] = {}
+        self.copies: dict[tuple[ProcessId, Message], tuple[ProcessId, Event] | Copies] = {}
+        """A message's sender and send, or more than one of them."""
 
     def put(self, sender: ProcessId, to: ProcessId, message: Message, event: Event) -> None:
         """One copy more."""
-        new = Copies(sender, event)
-        copies = self.copies.setdefault((to, message), new)
-        if copies is not new:
+        alone = (sender, event)
+        found = self.copies.setdefault((to, message), alone)
+        if found is not alone:
+            self.copies[to, message] = copies = found if isinstance(found, Copies) else Copies(*found)
             copies.add(sender)
             copies.sent_at = event
 
     def take(self, sender: ProcessId | None, to: ProcessId, message: Message) -> bool:
         """Receives one copy if there is one, of `sender` if named."""
         key = (to, message)
-        copies = self.copies.pop(key, None)
-        if copies is None:
+        found = self.copies.pop(key, None)
+        if found is None:
             return False
-        if copies.left == 1 and copies.senders is None and (sender is None or sender == copies.sender):
-            return True
-        self.copies[key] = copies
-        if sender is not None and not copies.of(sender):
+        if not isinstance(found, Copies):
+            if sender is None or sender == found[0]:
+                return True
+            self.copies[key] = found
             return False
-        copies.take(sender)
-        if copies.left == 0:
+        self.copies[key] = found
+        if sender is not None and not found.of(sender):
+            return False
+        found.take(sender)
+        if found.left == 0:
             del self.copies[key]
         return True
 
     drop = take
 
     def to(self, to: ProcessId) -> list[tuple[Message, Event | None]]:
-        """All that is in flight to one process: for explanations only, it scans."""
-        return [(message, copies.sent_at) for (end, message), copies in self.copies.items() if end == to]
+        """All that is in flight to one process: for explanations, and for receives that leave a field out; it scans."""
+        return [
+            (message, found.sent_at if isinstance(found, Copies) else found[1])
+            for (end, message), found in self.copies.items()
+            if end == to
+        ]
 
 
 class EverSent:

@@ -160,9 +160,11 @@ class Process:
         if type(message) is Propose:
             self._resolve(message)
         pending = self.pending
-        if len(pending) == 1 and pending[0].message == message and (peers is None or peers == (pending[0].to,)):
-            self.pending = ()
-            return pending
+        if peers is not None and len(peers) == 1:
+            for index, send in enumerate(pending):
+                if send.to == peers[0] and send.message == message:
+                    self.pending = (*pending[:index], *pending[index + 1 :])
+                    return (send,)
         matching = [send for send in pending if send.message == message and (peers is None or send.to in peers)]
         if not matching:
             matching = self._loosely(message, peers)

@@ -52,6 +52,7 @@ class Replay(Unrecorded, Greedy):
         self.header, self.names = header, names
         self.system = system_of(header, names)
         self.processes = Processes(self.system, protocol)
+        self._running = self.processes.running
         self.network = in_flight(header.duplicates, header.loses, header.ordered)
         self.recent: deque[Event] = deque(maxlen=RECENT)
         self.full = frozenset(
@@ -108,7 +109,7 @@ class Replay(Unrecorded, Greedy):
 
     def _receive(self, log: Log, event: Event) -> bool:
         me = event.process
-        process = self.processes.running.get(me)
+        process = self._running.get(me)
         if process is None or (self._thin and not self.replayed(me)):
             return self._received_by_none(log, event)
         if process.pending:
@@ -210,7 +211,7 @@ class Replay(Unrecorded, Greedy):
 
     def _send(self, log: Log, event: Event) -> bool:
         me, message = event.process, event.message
-        process = self.processes.running.get(me)
+        process = self._running.get(me)
         if process is None or (self._thin and not self.replayed(me)):
             return self._sent_by_none(log, event)
         if process.cut_in is not None:
