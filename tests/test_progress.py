@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from helpers import reference, small
+from helpers import C1, C2, L1, R1, R2, reference, small, system
 
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.cycles import TooManyStates, find_cycle
 from pmmc_check.checker.matrix import searched
 from pmmc_check.checker.reductions import applicable, reductions_named
 from pmmc_check.checker.result import HOLDS, VIOLATED, Control
+from pmmc_check.config import Config
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import invariants_named
-from pmmc_check.protocol import PMMC
-from pmmc_check.protocol.variants import protocol_with
+from pmmc_check.properties.observe import DECIDED, HELD, Fact, held
+from pmmc_check.properties.progress import Left, left_to_decide
+from pmmc_check.protocol import PMMC, Ballot, LeaderState, Lifecycle, Propose, ReplicaState, Request, SlotCommand
+from pmmc_check.protocol.values import BOTTOM
+from pmmc_check.protocol.variants import VARIANTS, protocol_with
 
 WITHOUT_LOSS = ("reliable", "fifo")
 
@@ -44,6 +50,70 @@ def test_either_fix_removes_it(network: str, fix: str, commands: int) -> None:
 
 def test_two_acceptors_cannot_get_stuck() -> None:
     assert searched(small(acceptors=2, leaders=2, replicas=2, network="reliable"), PMMC, ["Progress"]).verdict == HOLDS
+
+
+SAFE = [[], *([each.name] for each in VARIANTS.values() if each.safe)]
+NOT_STUCK = [
+    Config(1, 1, 2, 2, 2, 1),
+    Config(1, 1, 2, 2, 2, 1, window=1),
+    Config(1, 2, 2, 1, 2, 1),
+    Config(1, 1, 2, 2, 1, 1, window=1, reconfigurations=1),
+    Config(1, 1, 1, 3, 1, 1, window=1, reconfigurations=2),
+]
+"""With one acceptor a set there is no stuck slot."""
+
+
+@pytest.mark.parametrize("network", WITHOUT_LOSS)
+@pytest.mark.parametrize("config", NOT_STUCK, ids=str)
+@pytest.mark.parametrize("names", SAFE, ids=str)
+def test_neither_the_protocol_nor_what_is_safe_loses_a_command(config: Config, names: list[str], network: str) -> None:
+    assert searched(replace(config, network=network), protocol_with(names), ["Progress"]).verdict == HOLDS
+
+
+@pytest.mark.parametrize("reduce", ["all", "none"])
+def test_a_command_that_nobody_holds_any_more_is_lost_though_no_slot_is_left(reduce: str) -> None:
+    config = Config(1, 1, 2, 2, 2, 1, network="reliable")
+    found = searched(config, protocol_with(["drop-loser"]), ["Progress"], reduce)
+    assert found.violation is not None and "is decided nowhere, and no replica holds it any more" in found.violation.how
+    assert "requests nothing" in found.violation.how
+    waits = replace(config, replicas=1)
+    assert searched(waits, protocol_with(["drop-loser"]), ["Progress"], reduce).verdict == HOLDS, "with one replica nothing loses its slot"
+
+
+def decided(slot: int) -> Fact:
+    return Fact(DECIDED, slot, BOTTOM, C1)
+
+
+def holds(*commands: object) -> set[Fact]:
+    return {Fact(HELD, 0, BOTTOM, command) for command in commands}  # type: ignore[arg-type]
+
+
+BUSY, RETIRED = LeaderState(Ballot(0, 1)), Lifecycle.EXITED
+
+
+@pytest.mark.parametrize(
+    ("facts", "leader", "left"),
+    [
+        (holds(C1, C2), BUSY, Left((1, 2), (C1, C2))),
+        ({decided(1)}, BUSY, Left((2,), (C2,))),
+        ({decided(1), *holds(C2)}, BUSY, Left((2,), (C2,))),
+        ({decided(1), decided(2)}, BUSY, Left((), (C2,))),
+        ({decided(1), decided(2), *holds(C1)}, BUSY, Left((), (C2,))),
+        ({decided(1), decided(2), *holds(C2)}, BUSY, None),
+        ({decided(1), decided(2)}, RETIRED, None),
+        (holds(C1, C2), RETIRED, None),
+    ],
+)
+def test_what_is_left_is_a_command_with_a_slot_or_a_command_that_is_lost(facts: set[Fact], leader: object, left: Left | None) -> None:
+    assert left_to_decide(system(leaders=1), {L1: leader}, facts) == left
+
+
+def test_a_replica_holds_what_it_has_requested_or_proposed_and_what_is_on_its_way_to_it() -> None:
+    state = ReplicaState((L1,), (), requests=frozenset({C1}))
+    assert held(R1, state, []) == holds(C1)
+    assert held(R1, replace(state, requests=frozenset(), proposals=frozenset({SlotCommand(1, C2)})), []) == holds(C2)
+    assert held(R2, state, [Request(C2), Propose(1, C2)]) == holds(C1, C2)
+    assert held(L1, BUSY, [Propose(1, C2)]) == frozenset()
 
 
 def test_a_run_that_never_ends_is_found_by_both_engines() -> None:

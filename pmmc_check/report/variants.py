@@ -30,8 +30,6 @@ invariants but Progress.
 _NOTES = """
 ## Where this page differs from the protocol page's table
 
-- `drop-loser` needs 3 slots, not 2. With 2 slots and 2 commands each replica that has lost its only command still proposes the
-  other one for the second slot: the slots run out, which Progress allows.
 - `no-ballot-bump` breaks Progress by a run that never ends, from 1 acceptor, 1 round and 1 command on: the leader with the lower
   ballot tries it again and again. A run that *ends* stuck does not exist: nothing preempts the highest ballot, so its leader
   decides, if it gets to run.

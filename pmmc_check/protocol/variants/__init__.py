@@ -144,7 +144,7 @@ _FAULTS = (
         "a command that lost its slot is not put back into requests",
         (replicas.DropLoser,),
         ("Progress",),
-        _size(1, 1, 1, slots=3, window=1, network="reliable"),
+        _size(1, 1, 1, slots=2, network="reliable"),
         networks=_WITHOUT_LOSS,
     ),
     Variant(
