@@ -14,12 +14,13 @@ from pmmc_check.checker.result import HOLDS, Control
 from pmmc_check.config import Config
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
-from pmmc_check.properties.invariants import invariants_named
+from pmmc_check.properties.invariants import INVARIANTS, invariants_named
 from pmmc_check.properties.observe import DECIDED, Fact
 from pmmc_check.protocol import Lifecycle, ProcessId
 from pmmc_check.protocol.messages import Propose
 from pmmc_check.protocol.role import Crashed
 from pmmc_check.protocol.values import ACCEPTOR, FAULTS, LEADER, REPLICA
+from pmmc_check.protocol.variants import VARIANTS, Variant, combined
 
 CONFIRMED: list[dict[str, Any]] = json.loads((ROOT / "specs" / "golden-faults.json").read_text())
 """Networks and faults: counts that TLC found for specs/PMMC.tla."""
@@ -144,6 +145,30 @@ def test_a_restarted_replica_has_performed_what_it_knows_decided() -> None:
     config = small(acceptors=1, replicas=1, slots=2, commands=2, crashes=1, restarts=1, faulty=("replica",))
     assert compiled(config)[1].verdict == HOLDS
     assert compiled(config, reduce="none")[1].verdict == HOLDS
+
+
+RECONFIGURED = [
+    Config(1, 1, 2, 2, 1, 1, window=1, reconfigurations=1),
+    Config(1, 1, 2, 3, 1, 1, window=2, reconfigurations=1),
+    Config(1, 2, 1, 2, 1, 1, window=1, reconfigurations=1),
+    Config(1, 1, 1, 3, 1, 1, window=1, reconfigurations=2),
+    Config(1, 1, 1, 3, 1, 1, window=1, reconfigurations=1, crashes=1, restarts=1, faulty=("replica",)),
+]
+
+
+def _paper_and_safe() -> list[Any]:
+    """No variant, and each that is safe; what collects garbage sends many messages more."""
+    slow = [pytest.mark.slow]
+    safe = [pytest.param(each, id=each.name, marks=slow * (each.name == "garbage-collection")) for each in VARIANTS.values() if each.safe]
+    return [pytest.param(None, id="paper"), *safe]
+
+
+@pytest.mark.parametrize("config", RECONFIGURED, ids=str)
+@pytest.mark.parametrize("variant", _paper_and_safe())
+def test_every_replica_proposes_to_the_leaders_of_the_slot_that_it_proposes_for(config: Config, variant: Variant | None) -> None:
+    chosen = [variant] if variant else []
+    names = [name for name in INVARIANTS if not (variant and name in variant.waives)]
+    assert compiled(config, combined(chosen), invariants=names)[1].verdict == HOLDS
 
 
 @pytest.mark.parametrize("window", [1, 2])

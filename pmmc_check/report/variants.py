@@ -30,11 +30,11 @@ invariants but Progress.
 _NOTES = """
 ## Where this page differs from the protocol page's table
 
-- `no-ballot-bump` breaks Progress by a run that never ends, from 1 acceptor, 1 round and 1 command on: the leader with the lower
-  ballot tries it again and again. A run that *ends* stuck does not exist: nothing preempts the highest ballot, so its leader
-  decides, if it gets to run.
-- `reconfigure-late` and `reconfigure-at-once` break Agreement but not R5: neither changes how far a replica proposes. 1 acceptor
-  in each configuration and 2 other commands are enough.
+- `no-ballot-bump` shows with less than 2 acceptors, 2 rounds and 2 commands, and by a run that never ends: from 1 acceptor, 1 round
+  and 1 command on, the leader with the lower ballot tries it again and again. A run that *ends* stuck does not exist: nothing
+  preempts the highest ballot, so its leader decides, if it gets to run.
+- `reconfigure-late` and `reconfigure-at-once` show with less: 1 acceptor in each configuration, 2 slots and 1 command besides the
+  reconfiguration.
 - `collect-silently` breaks C2 in the sense of what a majority *has* accepted: acceptors that forget carry a ghost variable.
 """
 

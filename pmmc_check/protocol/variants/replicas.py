@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pmmc_check.protocol.messages import Propose
+from pmmc_check.protocol.messages import Decision, Message, Propose
 from pmmc_check.protocol.replica import Replica, ReplicaState
-from pmmc_check.protocol.role import Outcome, Send, broadcast
+from pmmc_check.protocol.role import Outcome, Outcomes, Send, broadcast
 from pmmc_check.protocol.values import Command, Reconfigure, SlotCommand
 
 
@@ -81,16 +81,15 @@ class ReconfigureLate(Replica):
 
 
 class ReconfigureAtOnce(Replica):
-    """A reconfiguration takes effect when it is performed, not WINDOW slots later."""
+    """A reconfiguration takes effect when its decision arrives, not WINDOW slots later: also for slots before its own."""
 
     symmetric = True
 
-    def perform(self, state: ReplicaState, command: Command) -> Outcome:
-        """Changes the leaders at once."""
-        outcome = super().perform(state, command)
-        if not isinstance(command.operation, Reconfigure):
-            return outcome
-        return outcome._replace(state=replace(outcome.state, leaders=command.operation.leaders))
+    def step(self, state: ReplicaState, message: Message) -> Outcomes:
+        """`decision(s, c)`: where c is a reconfiguration, changes the leaders at once."""
+        if isinstance(message, Decision) and isinstance(message.command.operation, Reconfigure):
+            state = replace(state, leaders=message.command.operation.leaders)
+        return super().step(state, message)
 
 
 class ForgetDecisions(Replica):
