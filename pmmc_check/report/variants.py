@@ -87,7 +87,7 @@ def as_page(rows: Sequence[Row], unmodified: Sequence[tuple[Config, Result]]) ->
     lines += ["|---|---|---|---|---|"]
     for config, result in unmodified:
         asked = "all" if len(result.invariants) > 1 else result.invariants[0]
-        lines.append(f"| {_size(config)} | {asked} | {result.verdict} | {result.distinct_states:,} | {result.seconds:.2f} |")
+        lines.append(f"| {size(config)} | {asked} | {result.verdict} | {result.distinct_states:,} | {result.seconds:.2f} |")
     return _HEAD + "\n".join(lines) + "\n" + _NOTES
 
 
@@ -98,14 +98,14 @@ def _table(rows: Sequence[Row]) -> list[str]:
     ]
     for row in rows:
         invariant = row.invariant or ("all" if not row.variant.waives else f"all but {', '.join(row.variant.waives)}")
-        cells = [f"`{row.variant.name}`", row.variant.summary, invariant, _size(row.config), row.verdict]
+        cells = [f"`{row.variant.name}`", row.variant.summary, invariant, size(row.config), row.verdict]
         cells += [f"{row.distinct_states:,}", f"{row.seconds:.2f}", "" if row.steps is None else str(row.steps)]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def _size(config: Config) -> str:
-    """Acceptors, leaders, replicas, slots, commands, rounds; then what is not the default."""
+def size(config: Config) -> str:
+    """A configuration in short: acceptors, leaders, replicas, slots, commands, rounds; then what is not the default."""
     counts = (config.acceptors, config.leaders, config.replicas, config.slots, config.commands, config.rounds)
     text = "{}a {}l {}r {}s {}c {}b".format(*counts)
     rest = [f"window {config.window}"] * (config.window != config.slots) + [config.network] * (config.network != "duplicating")
