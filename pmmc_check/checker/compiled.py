@@ -30,7 +30,7 @@ from pmmc_check.checker.reductions import Reductions
 from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, VIOLATED, Action, Control, Progress, Result, Violation
 from pmmc_check.checker.store import LEVEL_MAX, Store
 from pmmc_check.checker.symmetry import renamings
-from pmmc_check.checker.tables import Tables
+from pmmc_check.checker.tables import Tables, coverage
 from pmmc_check.checker.workspace import CHUNK_STATES, Batch, NewStates, Vectors, Worker, batches, by_level
 from pmmc_check.model.content import Digest
 from pmmc_check.model.model import Model
@@ -305,7 +305,7 @@ class CompiledSearch:
             peak_memory_bytes=peak_memory_bytes(),
             collision_probability=min(1.0, pairs / 2**64),
             invariants=tuple(each.name for each in self.checks.invariants),
-            coverage=self._coverage(),
+            coverage=coverage(self.tables, self._taken()),
             unneeded=frozenset(Action(role, kind) for role, kind in self.locals.dropped),
             violation=violation,
             limit=limit,
@@ -313,15 +313,10 @@ class CompiledSearch:
             symmetry_order=order,
         )
 
-    def _coverage(self) -> dict[Action, int]:
-        """How often each kind of step was taken: every delivery of every transition counts."""
-        coverage: dict[Action, int] = defaultdict(int)
+    def _taken(self) -> NDArray[np.int64]:
+        """How often each step was taken, by all threads."""
         taken = np.zeros(self.tables.step_view.size, np.int64)
         for worker in self._free:
             counted = worker.taken[: len(taken)]
             taken[: len(counted)] += counted
-        for step in np.flatnonzero(taken).tolist():
-            process = self.model.processes[self.tables.owner.data[self.tables.step_view.data[step]]]
-            for delivery in self.tables.paths[step].deliveries:
-                coverage[Action(process.role, self.locals.messages[delivery.message].kind)] += int(taken[step])
-        return dict(coverage)
+        return taken
