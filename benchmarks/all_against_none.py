@@ -1,4 +1,4 @@
-"""Whether a reduction hides a fault: `python benchmarks/all_against_none.py [--seconds N] [--gibibytes N] [VARIANT ...] > FILE`.
+"""Whether a reduction hides a fault: `python benchmarks/all_against_none.py [OPTIONS] [VARIANT ...] > FILE`.
 
 Each seeded fault is searched for with `--reduce all` and with `--reduce none`, one thread each, every search in a process
 of its own so that memory is given back. With one replica instead of two where the fault shows with one, which keeps more unreduced
@@ -47,18 +47,19 @@ def _searched(search: Search) -> Result:
     return CompiledSearch(model, invariants, Control(search.limits), reductions).run()
 
 
-def smaller(variant: str, invariant: str, limits: Limits) -> Config:
-    """The variant's configuration with one replica, if that shows the fault; else as it is."""
+def smaller(variant: str, invariant: str, network: str | None, limits: Limits) -> Config:
+    """The variant's configuration, on another network if one is given; with one replica, if that shows the fault."""
     config = config_of(VARIANTS[variant].smallest)
+    config = replace(config, network=network or config.network)
     alone = replace(config, replicas=1)
     return alone if searched(Search(variant, invariant, alone, "all", limits)).verdict == VIOLATED else config
 
 
-def rows(names: list[str], limits: Limits) -> Iterator[tuple[str, bool]]:
+def rows(names: list[str], network: str | None, limits: Limits) -> Iterator[tuple[str, bool]]:
     """A row for each fault and invariant, and whether the two searches agree as far as they ended."""
     for name in names:
         for invariant in VARIANTS[name].breaks:
-            config = smaller(name, invariant, limits)
+            config = smaller(name, invariant, network, limits)
             reduced, plain = (searched(Search(name, invariant, config, reduce, limits)) for reduce in ("all", "none"))
             ended = not (reduced.limit or plain.limit)
             agree = not ended or (reduced.verdict, _steps(reduced)) == (plain.verdict, _steps(plain))
@@ -81,6 +82,7 @@ def main() -> int:
     parser.add_argument("variants", nargs="*", metavar="VARIANT", help="default: every seeded fault")
     parser.add_argument("--seconds", type=float, default=300, help="for each search (default: 300)")
     parser.add_argument("--gibibytes", type=float, default=10, help="for each search (default: 10)")
+    parser.add_argument("--network", help="instead of the one of each variant's configuration: without duplicates there are fewer states")
     given = parser.parse_args()
     unknown = [name for name in given.variants if name not in VARIANTS]
     if unknown:
@@ -89,7 +91,7 @@ def main() -> int:
     print("| variant | invariant | configuration | all: steps | states | seconds | none: steps | states | seconds | |")
     print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
     good = True
-    for row, agree in rows(given.variants or [name for name, each in VARIANTS.items() if not each.safe], limits):
+    for row, agree in rows(given.variants or [name for name, each in VARIANTS.items() if not each.safe], given.network, limits):
         print(row, flush=True)
         good &= agree
     return 0 if good else 1
