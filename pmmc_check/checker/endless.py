@@ -22,6 +22,7 @@ from pmmc_check.checker.tables import Growing, Tables, ViewId
 from pmmc_check.checker.workspace import Vectors
 from pmmc_check.model.content import Digest
 from pmmc_check.properties.checks import Checks
+from pmmc_check.properties.progress import Progress
 
 Fingerprints = NDArray[np.uint64]
 OUTSIDE = -1
@@ -98,7 +99,8 @@ class OpenStates:
         """All of a view on which it depends whether something is left."""
         state = self._tables.views[view].state
         process, _ = self._tables.locals.states[state]
-        return (process, self._tables.facts(view), self._tables.locals.exits(state))
+        facts = frozenset(fact for fact in self._tables.facts(view) if fact.kind in Progress.observes)
+        return (process, facts, self._tables.locals.exits(state))
 
 
 def graph_of(states: Fingerprints, steps: NDArray[np.int64], leads_to: Fingerprints) -> Graph:
