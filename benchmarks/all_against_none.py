@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.matrix import config_of
 from pmmc_check.checker.reductions import applicable, reductions_named
-from pmmc_check.checker.result import VIOLATED, Control, Limits, Result
+from pmmc_check.checker.result import INCONCLUSIVE, VIOLATED, Control, Limits, Result
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import invariants_named
@@ -61,7 +61,7 @@ def rows(names: list[str], network: str | None, limits: Limits) -> Iterator[tupl
         for invariant in VARIANTS[name].breaks:
             config = smaller(name, invariant, network, limits)
             reduced, plain = (searched(Search(name, invariant, config, reduce, limits)) for reduce in ("all", "none"))
-            ended = not (reduced.limit or plain.limit)
+            ended = INCONCLUSIVE not in (reduced.verdict, plain.verdict)
             agree = not ended or (reduced.verdict, _steps(reduced)) == (plain.verdict, _steps(plain))
             told = "did not end" if not ended else "agree" if agree else "DIFFER"
             cells = [f"`{name}`", invariant, size(config), *_cells(reduced), *_cells(plain), told]
