@@ -4,7 +4,7 @@
 (* Moderately Complex" (ACM Computing Surveys 47(3), 2015), in the exact   *)
 (* form that the page `protocol.md' fixes for all engines of pmmc-check.   *)
 (* This module is the independent witness of their golden state counts:    *)
-(* network `duplicating', no crash, no reconfiguration, no variant.        *)
+(* all networks, crashes and restarts, reconfiguration; no variant.        *)
 (*                                                                         *)
 (* Conventions, numbered as on the page, with what all engines decided     *)
 (* beyond its letter:                                                      *)
@@ -31,7 +31,10 @@
 (*     slot), adopted and preempted -> leader, response -> client.  So the *)
 (*     same propose of two replicas is one message, and so is the same     *)
 (*     preempted of two processes to one leader.  A broadcast is one       *)
-(*     element of the set.                                                 *)
+(*     element of the set.  Network `fifo': a queue for each pair of       *)
+(*     processes, and the first of a queue may be delivered.  Scouts,      *)
+(*     commanders and clients are processes of their own; a scout or       *)
+(*     commander sends its p1a or p2a itself.                              *)
 (*  6. A step delivers one message to one process, with everything the     *)
 (*     page makes part of it; loops of a replica run to completion within  *)
 (*     the step.  A step that changes nothing is a stuttering step.  A     *)
@@ -53,7 +56,8 @@ CONSTANTS
     CommandCount,
     RoundCount,     \* rounds are 0 .. RoundCount - 1
     Window,         \* the page's default is SlotCount
-    Network,        \* "duplicating", "reliable" or "lossy"
+    ReconfigurationCount,  \* so many further sets of leaders and acceptors, and commands that change to them
+    Network,        \* "duplicating", "reliable", "lossy" or "fifo"
     CrashCount,     \* at most so many crashes in a run, and so many restarts
     RestartCount,
     Faulty          \* the roles that may crash: a subset of {"acceptor", "replica", "leader"}
@@ -64,14 +68,23 @@ ASSUME \A n \in {AcceptorCount, LeaderCount, ReplicaCount, SlotCount,
 -----------------------------------------------------------------------------
 (* Values.                                                                 *)
 
-Acceptor == 1 .. AcceptorCount
-Leader   == 1 .. LeaderCount
+\* Counts of acceptors and leaders are those of one set; the sets are numbered on. A leader, with its
+\* scouts and commanders, uses the acceptors of its set.
+Sets     == 1 .. 1 + ReconfigurationCount
+Acceptor == 1 .. AcceptorCount * (1 + ReconfigurationCount)
+Leader   == 1 .. LeaderCount * (1 + ReconfigurationCount)
+LeadersOf(set) == (set - 1) * LeaderCount + 1 .. set * LeaderCount
+SetOf(l)       == CHOOSE set \in Sets : l \in LeadersOf(set)
+AcceptorsOf(l) == (SetOf(l) - 1) * AcceptorCount + 1 .. SetOf(l) * AcceptorCount
 Replica  == 1 .. ReplicaCount
 Slot     == 1 .. SlotCount
 Round    == 0 .. RoundCount - 1
 
-\* Command k is the only command of client k, so its cid is always 1.
-Command == 1 .. CommandCount
+\* Command k is the only command of client k, so its cid is always 1. The last ones are the
+\* reconfigurations, each to the next set of leaders.
+Command == 1 .. CommandCount + ReconfigurationCount
+IsReconfiguration(c) == c > CommandCount
+NewSet(c)            == c - CommandCount + 1
 ClientOf(c) == c
 CidOf(c)    == 1
 
@@ -110,7 +123,8 @@ HasMajority(waitfor) == IsMajority(AcceptorCount - Cardinality(waitfor))
 (* Messages (convention 5).                                                *)
 
 RequestMsg(c)       == [type |-> "request", command |-> c]
-ProposeMsg(s, c)    == [type |-> "propose", slot |-> s, command |-> c]
+\* A propose goes to the leaders of one set: as they are disjoint, that is as good as an addressee.
+ProposeMsg(s, c, set) == [type |-> "propose", slot |-> s, command |-> c, set |-> set]
 P1aMsg(b)           == [type |-> "p1a", ballot |-> b]
 P1bMsg(scout, a, b, r) ==
     [type |-> "p1b", to |-> scout, acceptor |-> a, ballot |-> b, pvalues |-> r]
@@ -128,14 +142,15 @@ ResponseMsg(c, result) ==
 (* State: one variable a role, and the network.                            *)
 
 VARIABLES
-    replicas,    \* [Replica -> [slot_in, slot_out, requests, proposals, decisions, performed]]
+    replicas,    \* [Replica -> [set, slot_in, slot_out, requests, proposals, decisions, performed]]
     acceptors,   \* [Acceptor -> [ballot, accepted]]
     leaders,     \* [Leader -> [status, ballot, active, proposals] or Retired]
     scouts,      \* [Ballot -> NotStarted, [status, waitfor, pvalues] or Exited]
     commanders,  \* [Ballot \X Slot -> NotStarted, [status, command, waitfor] or Exited]
     messages,    \* the set of all messages ever sent
     sent,        \* what the last step has sent: no part of the state, see View
-    inflight,    \* but for `duplicating': the bag of all <<message, recipient>> on their way
+    inflight,    \* "reliable", "lossy": the bag of all <<message, recipient>> on their way;
+                 \* "fifo": the queue of each <<sender, recipient>> that has anything on its way
     decidedBy,   \* the commanders that have decided: what Agreement speaks of where decisions get lost
     down,        \* the processes that have crashed and not restarted, as <<role, number>>
     budget       \* <<crashes, restarts>> that this run may still have
@@ -159,29 +174,59 @@ Running(p) == p.status = "running"
 \* Who a message goes to, as <<role, who>>; Copies: one for each recipient.
 Recipients(m) ==
     CASE m.type \in {"request", "decision"} -> {<<"replica", r>> : r \in Replica}
-      [] m.type = "propose"                 -> {<<"leader", l>> : l \in Leader}
-      [] m.type \in {"p1a", "p2a"}          -> {<<"acceptor", a>> : a \in Acceptor}
+      [] m.type = "propose"                 -> {<<"leader", l>> : l \in LeadersOf(m.set)}
+      [] m.type \in {"p1a", "p2a"}          -> {<<"acceptor", a>> : a \in AcceptorsOf(LeaderOf(m.ballot))}
       [] m.type = "p1b"                     -> {<<"scout", m.to>>}
       [] m.type = "p2b"                     -> {<<"commander", m.to>>}
       [] m.type \in {"adopted", "preempted"} -> {<<"leader", m.to>>}
       [] m.type = "response"                -> {<<"client", m.to>>}
 Copies(msgs) == UNION {{<<m, to>> : to \in Recipients(m)} : m \in msgs}
 
-NewScout        == [status |-> "running", waitfor |-> Acceptor, pvalues |-> {}]
-NewCommander(c) == [status |-> "running", command |-> c, waitfor |-> Acceptor]
+\* Who sends m in a step of `actor': what a step creates sends its first message itself.
+SenderOf(m, actor) ==
+    CASE m.type = "request" -> <<"client", ClientOf(m.command)>>
+      [] m.type = "p1a"     -> <<"scout", m.ballot>>
+      [] m.type = "p2a"     -> <<"commander", <<m.ballot, m.slot>>>>
+      [] OTHER              -> actor
+
+\* Of what one step sends from one process to another, only proposals can be several: in the
+\* order of their slots, as propose() makes them.
+RECURSIVE InOrder(_)
+InOrder(msgs) ==
+    IF msgs = {} THEN <<>>
+    ELSE LET first == CHOOSE m \in msgs : \A n \in msgs \ {m} :
+                         m.type = "propose" /\ n.type = "propose" /\ m.slot < n.slot
+         IN  <<first>> \o InOrder(msgs \ {first})
+
+\* Queues, as a function of <<sender, recipient>>; a pair without messages is not in its domain.
+NoQueues == [pair \in {} |-> <<>>]
+Queued(queues, msgs, actor) ==
+    LET new == UNION {{<<SenderOf(m, actor), to>> : to \in Recipients(m)} : m \in msgs}
+        NewIn(pair) == {m \in msgs : SenderOf(m, actor) = pair[1] /\ pair[2] \in Recipients(m)}
+    IN  [pair \in DOMAIN queues \cup new |->
+            (IF pair \in DOMAIN queues THEN queues[pair] ELSE <<>>) \o InOrder(NewIn(pair))]
+WithoutFirst(queues, pair) ==
+    IF Len(queues[pair]) > 1 THEN [queues EXCEPT ![pair] = Tail(@)]
+    ELSE [other \in DOMAIN queues \ {pair} |-> queues[other]]
+
+NewScout(b)        == [status |-> "running", waitfor |-> AcceptorsOf(LeaderOf(b)), pvalues |-> {}]
+NewCommander(b, c) == [status |-> "running", command |-> c, waitfor |-> AcceptorsOf(LeaderOf(b))]
+NewReplica(decisions) ==
+    [set |-> 1, slot_in |-> 1, slot_out |-> 1, requests |-> {}, proposals |-> {}, decisions |-> decisions,
+     performed |-> <<>>]  \* the application state: the commands performed, in order
 
 Init ==
-    /\ replicas = [r \in Replica |->
-          [slot_in |-> 1, slot_out |-> 1, requests |-> {}, proposals |-> {}, decisions |-> {},
-           performed |-> <<>>]]  \* the application state: the commands performed, in order
+    /\ replicas = [r \in Replica |-> NewReplica({})]
     /\ acceptors = [a \in Acceptor |-> [ballot |-> Bottom, accepted |-> {}]]
     /\ leaders = [l \in Leader |->
           [status |-> "running", ballot |-> <<0, l>>, active |-> FALSE, proposals |-> {}]]
-    /\ scouts = [b \in Ballot |-> IF RoundOf(b) = 0 THEN NewScout ELSE NotStarted]
+    /\ scouts = [b \in Ballot |-> IF RoundOf(b) = 0 THEN NewScout(b) ELSE NotStarted]
     /\ commanders = [bs \in Ballot \X Slot |-> NotStarted]
     /\ messages = {RequestMsg(c) : c \in Command} \cup {P1aMsg(<<0, l>>) : l \in Leader}
     /\ sent = {}
-    /\ inflight = IF Network = "duplicating" THEN EmptyBag ELSE SetToBag(Copies(messages))
+    /\ inflight = CASE Network = "duplicating" -> EmptyBag
+                    [] Network = "fifo"        -> Queued(NoQueues, messages, <<"nobody", 0>>)
+                    [] OTHER                   -> SetToBag(Copies(messages))
     /\ decidedBy = {}
     /\ down = {}
     /\ budget = <<CrashCount, RestartCount>>
@@ -193,24 +238,30 @@ Send(msgs) == /\ messages' = messages \cup msgs
 (* Replica.  Its loops choose, so they give the set of their outcomes:     *)
 (* [state, sends], the replica's state and all that the step has sent.     *)
 
-\* propose(): while slot_in < slot_out + Window and requests is not empty ...
-\* No command is a reconfiguration, so leaders are all leaders, always.
-RECURSIVE Propose(_, _)
-Propose(rep, sends) ==
-    IF /\ rep.slot_in < rep.slot_out + Window
-       /\ rep.slot_in <= SlotCount                       \* convention 3
-       /\ rep.requests /= {}
-    THEN IF rep.slot_in \in SlotsOf(rep.decisions)
-         THEN Propose([rep EXCEPT !.slot_in = @ + 1], sends)
-         ELSE UNION {Propose([rep EXCEPT !.slot_in   = @ + 1,
-                                         !.requests  = @ \ {c},
-                                         !.proposals = @ \cup {<<rep.slot_in, c>>}],
-                             sends \cup {ProposeMsg(rep.slot_in, c)}) : c \in rep.requests}
-    ELSE {[state |-> rep, sends |-> sends]}
+\* A reconfiguration that is decided in slot_in - Window takes effect for slot_in.
+TakenOver(rep) ==
+    LET sets == {NewSet(c) : c \in {d \in CommandsOf(EntriesOf(rep.decisions, rep.slot_in - Window)) :
+                                        IsReconfiguration(d)}}
+    IN  IF sets = {} THEN rep ELSE [rep EXCEPT !.set = CHOOSE set \in sets : TRUE]
 
-\* perform(c): at once if c was decided in no slot below slot_out.
+\* propose(): while slot_in < slot_out + Window and requests is not empty ...
+RECURSIVE Propose(_, _)
+Propose(before, sends) ==
+    IF /\ before.slot_in < before.slot_out + Window
+       /\ before.slot_in <= SlotCount                    \* convention 3
+       /\ before.requests /= {}
+    THEN LET rep == TakenOver(before)
+         IN  IF rep.slot_in \in SlotsOf(rep.decisions)
+             THEN Propose([rep EXCEPT !.slot_in = @ + 1], sends)
+             ELSE UNION {Propose([rep EXCEPT !.slot_in   = @ + 1,
+                                             !.requests  = @ \ {c},
+                                             !.proposals = @ \cup {<<rep.slot_in, c>>}],
+                                 sends \cup {ProposeMsg(rep.slot_in, c, rep.set)}) : c \in rep.requests}
+    ELSE {[state |-> before, sends |-> sends]}
+
+\* perform(c): at once if c was decided in no slot below slot_out, and is no reconfiguration.
 Perform(rep, c) ==
-    IF \E e \in rep.decisions : e[1] < rep.slot_out /\ e[2] = c
+    IF IsReconfiguration(c) \/ \E e \in rep.decisions : e[1] < rep.slot_out /\ e[2] = c
     THEN [state |-> [rep EXCEPT !.slot_out = @ + 1], sends |-> {}]
     ELSE LET performed == Append(rep.performed, c)
          IN  [state |-> [rep EXCEPT !.slot_out = @ + 1, !.performed = performed],
@@ -314,7 +365,7 @@ P2b(m) ==
 SpawnCommanders(b, map) ==
     /\ commanders' = [bs \in DOMAIN commanders |->
           IF bs[1] = b /\ bs[2] \in SlotsOf(map)
-          THEN NewCommander(CHOOSE c \in Command : <<bs[2], c>> \in map)
+          THEN NewCommander(b, CHOOSE c \in Command : <<bs[2], c>> \in map)
           ELSE commanders[bs]]
     /\ Send({P2aMsg(b, e[1], e[2]) : e \in map})
 
@@ -349,7 +400,7 @@ Preempted(m) ==
     /\ LET b == <<RoundOf(m.ballot) + 1, m.to>>
        IN  IF RoundOf(b) \in Round
            THEN /\ leaders' = [leaders EXCEPT ![m.to].ballot = b, ![m.to].active = FALSE]
-                /\ scouts' = [scouts EXCEPT ![b] = NewScout]
+                /\ scouts' = [scouts EXCEPT ![b] = NewScout(b)]
                 /\ Send({P1aMsg(b)})
            ELSE /\ leaders' = [leaders EXCEPT ![m.to] = Retired]
                 /\ UNCHANGED scouts
@@ -377,29 +428,35 @@ TakenNoNoticeOf(m, to) ==
                \/ m.type = "adopted" /\ (m.ballot /= leaders[to[2]].ballot \/ leaders[to[2]].active)
                \/ m.type = "preempted" /\ ~Below(leaders[to[2]].ballot, m.ballot)
 
-Without(m, to) == inflight (-) SetToBag({<<m, to>>})
-
 Decides(m) == decidedBy' = IF m.type = "p2b" /\ \E n \in sent' : n.type = "decision"
                            THEN decidedBy \cup {m.to} ELSE decidedBy
 
+\* What is on its way after a step of `actor' that has left `rest' of it.
+AndSent(rest, actor) ==
+    CASE Network = "duplicating" -> rest
+      [] Network = "fifo"        -> Queued(rest, sent', actor)
+      [] OTHER                   -> rest (+) SetToBag(Copies(sent'))
+
+\* m is delivered to a process; what is then still on its way is `rest'.
+DeliverOne(m, to, rest) ==
+    /\ to \notin down
+    /\ \/ Handle(m, to)
+       \/ Network /= "duplicating" /\ TakenNoNoticeOf(m, to) /\ Send({}) /\ UNCHANGED roles
+    /\ Decides(m)
+    /\ inflight' = AndSent(rest, to)
+    /\ UNCHANGED faults
+
+Without(each) == inflight (-) SetToBag({each})
+
 Deliver ==
-    IF Network = "duplicating"
-    THEN /\ \E m \in messages : \E to \in Recipients(m) :
-              to \notin down /\ Handle(m, to) /\ Decides(m)
-         /\ UNCHANGED <<inflight, faults>>
-    ELSE /\ \E each \in BagToSet(inflight) :
-              LET m  == each[1]
-                  to == each[2]
-              IN  /\ to \notin down
-                  /\ \/ Handle(m, to)
-                     \/ TakenNoNoticeOf(m, to) /\ Send({}) /\ UNCHANGED roles
-                  /\ Decides(m)
-                  /\ inflight' = Without(m, to) (+) SetToBag(Copies(sent'))
-         /\ UNCHANGED faults
+    CASE Network = "duplicating" -> \E m \in messages : \E to \in Recipients(m) : DeliverOne(m, to, inflight)
+      [] Network = "fifo" -> \E pair \in DOMAIN inflight :
+            DeliverOne(Head(inflight[pair]), pair[2], WithoutFirst(inflight, pair))
+      [] OTHER -> \E each \in BagToSet(inflight) : DeliverOne(each[1], each[2], Without(each))
 
 Drop ==
     /\ Network = "lossy"
-    /\ \E each \in BagToSet(inflight) : inflight' = Without(each[1], each[2])
+    /\ \E each \in BagToSet(inflight) : inflight' = Without(each)
     /\ Send({})
     /\ UNCHANGED <<roles, decidedBy, faults>>
 
@@ -431,8 +488,7 @@ RestartAcceptor(a) == UNCHANGED roles /\ Send({})
 
 \* A replica comes back with its decisions, and with what follows from them; it sends nothing.
 RestartReplica(r) ==
-    /\ \E again \in PerformDecided([slot_in |-> 1, slot_out |-> 1, requests |-> {}, proposals |-> {},
-                                     decisions |-> replicas[r].decisions, performed |-> <<>>], {}) :
+    /\ \E again \in PerformDecided(NewReplica(replicas[r].decisions), {}) :
           replicas' = [replicas EXCEPT ![r] = again.state]
     /\ Send({})
     /\ UNCHANGED <<acceptors, leaders, scouts, commanders>>
@@ -443,7 +499,7 @@ RestartLeader(l) ==
        IN  IF RoundOf(b) \in Round
            THEN /\ leaders' = [leaders EXCEPT ![l] =
                       [status |-> "running", ballot |-> b, active |-> FALSE, proposals |-> {}]]
-                /\ scouts' = [scouts EXCEPT ![b] = NewScout]
+                /\ scouts' = [scouts EXCEPT ![b] = NewScout(b)]
                 /\ Send({P1aMsg(b)})
            ELSE /\ leaders' = [leaders EXCEPT ![l] = Retired]
                 /\ UNCHANGED scouts
@@ -457,8 +513,8 @@ Restart ==
           /\ \/ p[1] = "acceptor" /\ RestartAcceptor(p[2])
              \/ p[1] = "replica" /\ RestartReplica(p[2])
              \/ p[1] = "leader" /\ RestartLeader(p[2])
+          /\ inflight' = AndSent(inflight, p)
     /\ budget' = <<budget[1], budget[2] - 1>>
-    /\ inflight' = IF Network = "duplicating" THEN inflight ELSE inflight (+) SetToBag(Copies(sent'))
     /\ UNCHANGED decidedBy
 
 Next == Deliver \/ Drop \/ Crash \/ Restart
@@ -491,13 +547,13 @@ Validity ==
 R2 == \A r \in Replica : 1 .. (replicas[r].slot_out - 1) \subseteq SlotsOf(replicas[r].decisions)
 
 \* The application state is the decided commands of slots 1 .. slot_out - 1 applied in order,
-\* each command once.  (There is one such history while decisions agree.)
+\* each command once, reconfigurations skipped.  (There is one such history while decisions agree.)
 RECURSIVE AppliedInOrder(_)
 AppliedInOrder(history) ==
     IF history = <<>> THEN <<>>
     ELSE LET before == SubSeq(history, 1, Len(history) - 1)
              c      == history[Len(history)]
-         IN  IF \E i \in DOMAIN before : before[i] = c
+         IN  IF IsReconfiguration(c) \/ \E i \in DOMAIN before : before[i] = c
              THEN AppliedInOrder(before)
              ELSE Append(AppliedInOrder(before), c)
 R3 == \A r \in Replica :
@@ -505,7 +561,7 @@ R3 == \A r \in Replica :
            /\ \A s \in DOMAIN history : <<s, history[s]>> \in replicas[r].decisions
            /\ replicas[r].performed = AppliedInOrder(history)
 
-\* Every propose is for a slot below slot_out + Window at the time it is sent.  As a state
+\* R5, first half: every propose is for a slot below slot_out + Window at the time it is sent.  As a state
 \* predicate: propose() comes last in a step, so what the step has proposed is in proposals, and
 \* slot_out is what it was then, in the state after it; later slot_out only grows (R4).
 R5 == \A r \in Replica : \A s \in SlotsOf(replicas[r].proposals) : s < replicas[r].slot_out + Window
@@ -536,6 +592,16 @@ A2 == [][\A a \in Acceptor : \A p \in acceptors'[a].accepted \ acceptors[a].acce
 
 \* Accepted never shrinks.
 A3 == [][\A a \in Acceptor : acceptors[a].accepted \subseteq acceptors'[a].accepted]_vars
+
+\* R5, second half: a propose goes to the leaders of its slot's configuration: those of the last
+\* reconfiguration that is decided, as the replica knows, at least Window slots before.
+SetFor(rep, s) ==
+    LET changes == {e \in rep.decisions : e[1] <= s - Window /\ IsReconfiguration(e[2])}
+        last    == {e \in changes : \A d \in changes : d[1] <= e[1]}
+    IN  IF changes = {} THEN 1 ELSE NewSet((CHOOSE e \in last : TRUE)[2])
+R5Leaders == [][\A r \in Replica : \A m \in sent' :
+                  m.type = "propose" /\ <<m.slot, m.command>> \in replicas'[r].proposals \ replicas[r].proposals
+                      => m.set = SetFor(replicas'[r], m.slot)]_vars
 
 \* slot_out never decreases.
 R4 == [][\A r \in Replica : replicas[r].slot_out <= replicas'[r].slot_out]_vars

@@ -29,6 +29,9 @@ GOLDEN_FAULTS = SPECS / "golden-faults.json"
 CONSTANTS = {"window": "Window", "network": "Network", "crashes": "CrashCount", "restarts": "RestartCount"}
 """Constants that are not called after their option."""
 
+BEYOND_PLAIN = ("network", "crashes", "restarts", "reconfigurations")
+"""Options that golden.json does not have."""
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -44,11 +47,12 @@ class Configuration:
     network: str = "duplicating"
     crashes: int = 0
     restarts: int = 0
+    reconfigurations: int = 0
 
     @property
     def is_plain(self) -> bool:
-        """Whether its count belongs into golden.json; those of other networks and of faults are in golden-faults.json."""
-        return (self.network, self.crashes, self.restarts) == ("duplicating", 0, 0)
+        """Whether its count belongs into golden.json; those with any of `BEYOND_PLAIN` are in golden-faults.json."""
+        return all(getattr(self, name) == getattr(Configuration, name) for name in BEYOND_PLAIN)
 
     def apply_to(self, cfg: str) -> str:
         """The text of PMMC.cfg with these numbers in the place of its own."""
@@ -115,7 +119,7 @@ def write_golden(golden: dict[Configuration, Counts]) -> None:
     """One object a line, the smallest state space first."""
     ordered = sorted(golden.items(), key=lambda item: item[1].distinct_states)
     for file, plain in ((GOLDEN, True), (GOLDEN_FAULTS, False)):
-        options = [name for name in asdict(Configuration()) if not (plain and name in ("network", "crashes", "restarts"))]
+        options = [name for name in asdict(Configuration()) if not (plain and name in BEYOND_PLAIN)]
         entries = [(asdict(config), counts) for config, counts in ordered if config.is_plain == plain]
         lines = [json.dumps({name: given[name] for name in options} | asdict(counts)) for given, counts in entries]
         file.write_text("[\n  " + ",\n  ".join(lines) + "\n]\n")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from helpers import A1, A2, A3, B01, B02, B11, C1, C2, C3, L1, R1, R2, entries, pv, small, system
+from helpers import A1, A2, A3, B01, B02, B11, C1, C2, C3, L1, L2, R1, R2, entries, pv, small, system
 
 from pmmc_check.errors import ProtocolError, UsageError
 from pmmc_check.model.model import Model
@@ -35,6 +35,7 @@ from pmmc_check.protocol import (
     Propose,
     ReplicaState,
     Send,
+    broadcast,
 )
 from pmmc_check.protocol.values import BOTTOM, CLIENT, Reconfigure, commander_id
 
@@ -117,7 +118,39 @@ STEPS: list[tuple[str, ProcessId, Any, Message, Outcome, str | None]] = [
         Outcome(replica(slot_out=2), (Send(L1, Propose(3, C2)),)),
         "R1 proposes for slot 3 with slot_out = 2 and WINDOW = 1",
     ),
-    ("R5", R1, replica(), Decision(1, C1), Outcome(replica(slot_out=2), (Send(L1, Propose(2, C2)),)), None),
+    ("R5", R1, replica(), Decision(1, C1), Outcome(replica(slot_out=2), broadcast((L1, L2), Propose(2, C2))), None),
+    (
+        "R5",
+        R1,
+        replica(),
+        Decision(1, C1),
+        Outcome(replica(slot_out=2), (Send(L1, Propose(2, C2)),)),
+        "R1 proposes for slot 2 to L1; by its decisions the leaders of that slot are L1 and L2",
+    ),
+    (
+        "R5",
+        R1,
+        replica(),
+        Decision(1, RECONFIGURE),
+        Outcome(replica(slot_out=2, decisions=entries((1, RECONFIGURE))), broadcast((L1, L2), Propose(2, C1))),
+        "R1 proposes for slot 2 to L1 and L2; by its decisions the leaders of that slot are L1",
+    ),
+    (
+        "R5",
+        R1,
+        replica(),
+        Decision(2, RECONFIGURE),
+        Outcome(replica(decisions=entries((2, RECONFIGURE))), (Send(L1, Propose(1, C1)),)),
+        "R1 proposes for slot 1 to L1; by its decisions the leaders of that slot are L1 and L2",
+    ),
+    (
+        "R5",
+        R1,
+        replica(),
+        Decision(2, C3),
+        Outcome(replica(slot_out=3, decisions=entries((1, RECONFIGURE), (2, C3))), (Send(L1, Propose(3, C1)),)),
+        None,
+    ),
     ("A1", A1, AcceptorState(B02), P1a(B01), Outcome(AcceptorState(B01)), "the ballot of A1 fell from 0.L2 to 0.L1"),
     ("A1", A1, AcceptorState(B02), P1a(B11), Outcome(AcceptorState(B11)), None),
     ("A1", A1, AcceptorState(B02), P1a(B02), Outcome(AcceptorState(B02)), None),

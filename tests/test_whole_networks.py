@@ -10,27 +10,30 @@ from helpers import REDUCTIONS, ROOT, compiled, label, reference, small
 
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.reductions import applicable, reductions_named
-from pmmc_check.checker.result import HOLDS, Control
+from pmmc_check.checker.result import HOLDS, Control, Limits
 from pmmc_check.config import Config
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
-from pmmc_check.properties.invariants import invariants_named
+from pmmc_check.properties.invariants import INVARIANTS, invariants_named
 from pmmc_check.properties.observe import DECIDED, Fact
 from pmmc_check.protocol import Lifecycle, ProcessId
 from pmmc_check.protocol.messages import Propose
 from pmmc_check.protocol.role import Crashed
 from pmmc_check.protocol.values import ACCEPTOR, FAULTS, LEADER, REPLICA
+from pmmc_check.protocol.variants import VARIANTS, Variant, combined
 
 CONFIRMED: list[dict[str, Any]] = json.loads((ROOT / "specs" / "golden-faults.json").read_text())
-"""Networks and faults: counts that TLC found for specs/PMMC.tla."""
+"""Networks, faults and reconfigurations: counts that TLC found for specs/PMMC.tla."""
 
-FIFO = [
-    {"acceptors": 3, "network": "fifo", "distinct_states": 580, "depth": 18},
-    {"replicas": 2, "commands": 2, "network": "fifo", "distinct_states": 1044, "depth": 16},
-    {"leaders": 2, "network": "fifo", "distinct_states": 279, "depth": 17},
-    {"leaders": 2, "network": "fifo", "crashes": 1, "restarts": 1, "distinct_states": 2607, "depth": 19},
+REFERENCE_BELOW = 4_000
+RECONFIGURATIONS = [
+    {"slots": 2, "window": 1, "reconfigurations": 1},
+    {"slots": 2, "window": 1, "reconfigurations": 1, "commands": 2},
+    {"slots": 2, "window": 1, "reconfigurations": 1, "acceptors": 2},
+    {"slots": 3, "window": 2, "reconfigurations": 1},
+    {"slots": 3, "window": 1, "reconfigurations": 2},
+    {"slots": 2, "window": 1, "reconfigurations": 1, "crashes": 1, "restarts": 1},
 ]
-"""Which the TLA+ module does not have: counts on which both engines agree."""
 
 
 def config_of(counts: tuple[int, int, int, int], network: str, crashes: int, restarts: int) -> Config:
@@ -40,16 +43,33 @@ def config_of(counts: tuple[int, int, int, int], network: str, crashes: int, res
     )
 
 
-@pytest.mark.parametrize("golden", [*CONFIRMED, *FIFO], ids=label)
-def test_both_engines_count_the_same_states(golden: dict[str, Any]) -> None:
+@pytest.mark.parametrize("golden", CONFIRMED, ids=label)
+def test_both_engines_count_the_states_that_tlc_counts(golden: dict[str, Any]) -> None:
     counts = dict(golden)
     states, depth = counts.pop("distinct_states"), counts.pop("depth")
     config = small(**counts)
     _, fast = compiled(config, reduce="none")
     assert (fast.verdict, fast.distinct_states, fast.depth) == (HOLDS, states, depth)
-    if states < 3000:
+    if states < REFERENCE_BELOW:
         plain = reference(config)
         assert (plain.verdict, plain.distinct_states, plain.depth, plain.generated_states) == (HOLDS, states, depth, fast.generated_states)
+
+
+@pytest.mark.parametrize("network", ["duplicating", "reliable", "lossy", "fifo"])
+@pytest.mark.parametrize("counts", RECONFIGURATIONS, ids=label)
+def test_both_engines_agree_on_reconfigurations(counts: dict[str, Any], network: str) -> None:
+    config = small(**counts, network=network)
+    _, fast = compiled(config, reduce="none", limits=Limits(states_max=4 * REFERENCE_BELOW))
+    if fast.limit:
+        pytest.skip("too many states for the reference search")
+    plain = reference(config)
+    assert (plain.verdict, plain.distinct_states, plain.depth, plain.generated_states) == (
+        fast.verdict,
+        fast.distinct_states,
+        fast.depth,
+        fast.generated_states,
+    )
+    assert {a: n for a, n in plain.coverage.items() if n} == {a: n for a, n in fast.coverage.items() if n}
 
 
 def facts_seen(config: Config, reduce: str) -> set[tuple[frozenset[Fact], tuple[frozenset[Fact], ...]]]:
@@ -75,6 +95,14 @@ def test_no_reduction_hides_an_observation(network: str, faults: tuple[int, int]
     for reduce in REDUCTIONS[:3]:
         assert facts_seen(config, reduce) == unreduced, reduce
     assert facts_seen(config, "inert,halting,deferral") == unreduced
+
+
+@pytest.mark.parametrize("network", ["duplicating", "reliable", "lossy", "fifo"])
+def test_no_reduction_hides_an_observation_of_a_reconfiguration(network: str) -> None:
+    config = small(slots=2, window=1, reconfigurations=1, network=network)
+    unreduced = facts_seen(config, "none")
+    for reduce in (*REDUCTIONS[:3], "inert,halting,deferral"):
+        assert facts_seen(config, reduce) == unreduced, reduce
 
 
 def test_losing_messages_shows_nothing_that_withholding_them_does_not() -> None:
@@ -144,6 +172,30 @@ def test_a_restarted_replica_has_performed_what_it_knows_decided() -> None:
     config = small(acceptors=1, replicas=1, slots=2, commands=2, crashes=1, restarts=1, faulty=("replica",))
     assert compiled(config)[1].verdict == HOLDS
     assert compiled(config, reduce="none")[1].verdict == HOLDS
+
+
+RECONFIGURED = [
+    Config(1, 1, 2, 2, 1, 1, window=1, reconfigurations=1),
+    Config(1, 1, 2, 3, 1, 1, window=2, reconfigurations=1),
+    Config(1, 2, 1, 2, 1, 1, window=1, reconfigurations=1),
+    Config(1, 1, 1, 3, 1, 1, window=1, reconfigurations=2),
+    Config(1, 1, 1, 3, 1, 1, window=1, reconfigurations=1, crashes=1, restarts=1, faulty=("replica",)),
+]
+
+
+def _paper_and_safe() -> list[Any]:
+    """No variant, and each that is safe; what collects garbage sends many messages more."""
+    slow = [pytest.mark.slow]
+    safe = [pytest.param(each, id=each.name, marks=slow * (each.name == "garbage-collection")) for each in VARIANTS.values() if each.safe]
+    return [pytest.param(None, id="paper"), *safe]
+
+
+@pytest.mark.parametrize("config", RECONFIGURED, ids=str)
+@pytest.mark.parametrize("variant", _paper_and_safe())
+def test_every_replica_proposes_to_the_leaders_of_the_slot_that_it_proposes_for(config: Config, variant: Variant | None) -> None:
+    chosen = [variant] if variant else []
+    names = [name for name in INVARIANTS if not (variant and name in variant.waives)]
+    assert compiled(config, combined(chosen), invariants=names)[1].verdict == HOLDS
 
 
 @pytest.mark.parametrize("window", [1, 2])

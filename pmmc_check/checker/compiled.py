@@ -12,7 +12,7 @@ out."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from pmmc_check.checker import kernel
 from pmmc_check.checker.compilation import announce_compilation
-from pmmc_check.checker.counterexample import Suspect, fingerprint_of, rebuild, rebuild_endless, steps_from
-from pmmc_check.checker.cycles import TooManyStates, find_cycle
+from pmmc_check.checker.counterexample import Suspect, rebuild, rebuild_endless
+from pmmc_check.checker.endless import OpenStates
 from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local import Locals
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
@@ -30,7 +30,7 @@ from pmmc_check.checker.reductions import Reductions
 from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, VIOLATED, Action, Control, Progress, Result, Violation
 from pmmc_check.checker.store import LEVEL_MAX, Store
 from pmmc_check.checker.symmetry import renamings
-from pmmc_check.checker.tables import Tables
+from pmmc_check.checker.tables import Tables, coverage
 from pmmc_check.checker.workspace import CHUNK_STATES, Batch, NewStates, Vectors, Worker, batches, by_level
 from pmmc_check.model.content import Digest
 from pmmc_check.model.model import Model
@@ -40,7 +40,6 @@ from pmmc_check.properties.invariants import Invariant
 _OUTPUT_STATES = 1 << 14
 _REPORT_SECONDS = 0.25
 _NOT_BROKEN = 255
-_CYCLE_STATES_MAX = 300_000
 
 
 class CompiledSearch:
@@ -68,6 +67,7 @@ class CompiledSearch:
         self.levels: dict[int, list[Vectors]] = defaultdict(list)
         self.stale: dict[int, int] = defaultdict(int)
         self._steps_not_deeper = 0
+        self._open_states = OpenStates(self.tables, self.checks) if self.checks.progress else None
         self._free: list[Worker] = []
         self.suspects: list[Suspect] = []
         self.distinct_states = 0
@@ -88,8 +88,9 @@ class CompiledSearch:
             self._map: Callable[..., Iterable[Any]] = pool.map if self.threads > 1 else map
             limit = self._explore()
         violation = rebuild(min(self.suspects), self.tables, self.store, self.checks) if self.suspects else None
-        if violation is None and limit is None and self.checks.progress and self._steps_not_deeper:
-            violation, limit = self._endless_run(initial[0].tolist())
+        if violation is None and limit is None and self._open_states and self._steps_not_deeper:
+            cycle = self._open_states.cycle(self.store)
+            violation = rebuild_endless(cycle, self.tables, self.store, self.checks) if cycle else None
         return self._result(violation, limit)
 
     def _explore(self) -> str | None:
@@ -134,6 +135,8 @@ class CompiledSearch:
         """Expands up to `BATCH_CHUNKS` chunks, then inserts what they found."""
         starts = list(range(0, len(vectors), CHUNK_STATES))
         pending = list(range(len(starts)))
+        if self._open_states:
+            self._open_states.begin(vectors)
         while pending:
             self._arrays = self.tables.arrays()
             list(self._map(self._expand_chunk, [(vectors, level, chunk) for chunk in pending]))
@@ -173,6 +176,9 @@ class CompiledSearch:
             self.checks.progress is not None,
         )
         if not counters[kernel.MISS_COUNT] and not counters[kernel.OVERFLOW]:
+            if self._open_states:
+                chunk_states = slice(first, min(first + CHUNK_STATES, len(vectors)))
+                self._open_states.add(chunk_states, batch.parents, worker.found, int(counters[kernel.CANDIDATE_COUNT]))
             worker.widen(len(tables.step_view.data))
             worker.recent.fill(0)  # per chunk: what another chunk found first would depend on the threads
             kernel.partition(
@@ -213,19 +219,6 @@ class CompiledSearch:
     def _end(self, vector: list[int]) -> Violated | None:
         """What is broken by a run that ends in `vector`."""
         return self.checks.of_end(self.tables.local_states(vector), self.tables.all_facts(vector))
-
-    def _endless_run(self, initial: list[int]) -> tuple[Violation | None, str | None]:
-        """A run that never ends and decides no more, or the limit that kept from looking for one."""
-
-        def open_steps(vector: list[int]) -> Iterator[list[int]]:
-            if self.checks.left(self.tables.local_states(vector), self.tables.all_facts(vector)) is not None:
-                yield from (after for _, after in steps_from(vector, self.tables))
-
-        try:
-            cycle = find_cycle(initial, open_steps, lambda vector: fingerprint_of(vector, self.tables), _CYCLE_STATES_MAX)
-        except TooManyStates as error:
-            return None, f"{error.states:,} states were searched for runs that never end, and there are more; take a smaller configuration"
-        return (rebuild_endless(cycle, self.tables, self.store, self.checks), None) if cycle else (None, None)
 
     def _note_broken(self, vectors: Vectors, level: int, chunks: int) -> None:
         """Notes the states from which a process by itself breaks an invariant: the first such state of each chunk is enough."""
@@ -312,7 +305,7 @@ class CompiledSearch:
             peak_memory_bytes=peak_memory_bytes(),
             collision_probability=min(1.0, pairs / 2**64),
             invariants=tuple(each.name for each in self.checks.invariants),
-            coverage=self._coverage(),
+            coverage=coverage(self.tables, self._taken()),
             unneeded=frozenset(Action(role, kind) for role, kind in self.locals.dropped),
             violation=violation,
             limit=limit,
@@ -320,15 +313,10 @@ class CompiledSearch:
             symmetry_order=order,
         )
 
-    def _coverage(self) -> dict[Action, int]:
-        """How often each kind of step was taken: every delivery of every transition counts."""
-        coverage: dict[Action, int] = defaultdict(int)
+    def _taken(self) -> NDArray[np.int64]:
+        """How often each step was taken, by all threads."""
         taken = np.zeros(self.tables.step_view.size, np.int64)
         for worker in self._free:
             counted = worker.taken[: len(taken)]
             taken[: len(counted)] += counted
-        for step in np.flatnonzero(taken).tolist():
-            process = self.model.processes[self.tables.owner.data[self.tables.step_view.data[step]]]
-            for delivery in self.tables.paths[step].deliveries:
-                coverage[Action(process.role, self.locals.messages[delivery.message].kind)] += int(taken[step])
-        return dict(coverage)
+        return taken

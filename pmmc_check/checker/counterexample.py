@@ -45,7 +45,7 @@ class Move(NamedTuple):
 
 def rebuild(suspect: Suspect, tables: Tables, store: Store, checks: Checks) -> Violation:
     """The counterexample that ends in `suspect`."""
-    moves, vector = _along(_chain(suspect.fingerprint, store), tables)
+    moves, vector = _along(tables.state_of(tables.model.initial()), _chain(suspect.fingerprint, store), tables)
     if suspect.process >= 0:
         breaker = _breaker(vector, suspect, tables)
         moves.append(Move(breaker, tables.broken_by[vector[breaker]].path))
@@ -62,19 +62,25 @@ def executed(moves: list[Move], tables: Tables, checks: Checks) -> Violation:
     return Violation(broken.invariant, broken.how, tables.model.initial(), tuple(trace))
 
 
-def rebuild_endless(cycle: list[list[int]], tables: Tables, store: Store, checks: Checks) -> Violation:
-    """The run to the first state of `cycle`, and once around."""
-    fingerprints = [fingerprint_of(vector, tables) for vector in cycle]
-    moves, vector = _along([*_chain(fingerprints[0], store), *fingerprints[1:], fingerprints[0]], tables)
+def rebuild_endless(cycle: list[int], tables: Tables, store: Store, checks: Checks) -> Violation:
+    """The run to the first state of `cycle`, which is given by fingerprints, and around until it is where it has been before.
+
+    With symmetry that may take several rounds: one round leads to a renamed image of the state in which it began.
+    """
+    moves, vector = _along(tables.state_of(tables.model.initial()), _chain(cycle[0], store), tables)
+    rounds: dict[tuple[int, ...], int] = {}
+    while tuple(vector) not in rounds:
+        rounds[tuple(vector)] = len(moves)
+        around, vector = _along(vector, [*cycle[1:], cycle[0]], tables)
+        moves += around
     _, trace, broken = _deliveries_of(moves, tables, checks)
     assert broken is None, "a broken invariant would have ended the search before"
-    how = checks.of_cycle(tables.local_states(vector), tables.all_facts(vector), len(cycle))
+    how = checks.of_cycle(tables.local_states(vector), tables.all_facts(vector), len(moves) - rounds[tuple(vector)])
     return Violation(how.invariant, how.how, tables.model.initial(), tuple(trace))
 
 
-def _along(fingerprints: list[int], tables: Tables) -> tuple[list[Move], list[int]]:
-    """The moves from the initial state through states with these fingerprints, and the last state."""
-    vector = tables.state_of(tables.model.initial())
+def _along(vector: list[int], fingerprints: list[int], tables: Tables) -> tuple[list[Move], list[int]]:
+    """The moves from a state through states with these fingerprints, and the last state."""
     moves: list[Move] = []
     for fingerprint in fingerprints:
         move, vector = _step_to(vector, fingerprint, tables)

@@ -79,7 +79,7 @@ class ReferenceSearch:
         def open_steps(state: State) -> Iterator[State]:
             return (after for _, after in self.model.steps(state)) if self.checks.left_in(state) else iter(())
 
-        cycle = find_cycle(initial, open_steps, lambda state: state, len(self.came_from) + 1)
+        cycle = find_cycle(initial, open_steps)
         if cycle is None:
             return None
         around = [

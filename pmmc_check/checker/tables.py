@@ -20,6 +20,7 @@ least), and its steps are the visible steps of all of them. Why that loses nothi
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, overload
 
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 from pmmc_check.checker import kernel
 from pmmc_check.checker.local import BundleId, History, LocalOutcome, Locals, MessageId, StateId
 from pmmc_check.checker.reductions import Reductions
+from pmmc_check.checker.result import Action
 from pmmc_check.model.content import Digest, mix, text_digest
 from pmmc_check.model.faults import Drop, only_stops
 from pmmc_check.model.model import State
@@ -384,3 +386,13 @@ class Tables:
 def receive_slot(view: int, bundle: int) -> int:
     """Where the search for a (view, bundle) entry begins, before masking; the kernel computes the same."""
     return (view * 0x9E3779B1 + bundle * 0x85EBCA77) >> 7
+
+
+def coverage(tables: Tables, taken: NDArray[np.int64]) -> dict[Action, int]:
+    """How often each kind of step was taken, if step s was taken `taken[s]` times: every delivery of every transition counts."""
+    counts: dict[Action, int] = defaultdict(int)
+    for step in np.flatnonzero(taken).tolist():
+        process = tables.model.processes[tables.owner.data[tables.step_view.data[step]]]
+        for delivery in tables.paths[step].deliveries:
+            counts[Action(process.role, tables.locals.messages[delivery.message].kind)] += int(taken[step])
+    return dict(counts)

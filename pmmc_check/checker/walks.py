@@ -6,11 +6,12 @@ can be observed), so a step costs a few look-ups. The same seed takes the same w
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from random import Random
 
+import numpy as np
+
+from pmmc_check.checker import walk_kernel
 from pmmc_check.checker.compilation import announce_compilation
 from pmmc_check.checker.counterexample import Move, executed
 from pmmc_check.checker.facts import KnownFacts
@@ -19,8 +20,8 @@ from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
 from pmmc_check.checker.result import INCONCLUSIVE, VIOLATED, Action, Control, Progress, Result, Violation, Walks
 from pmmc_check.checker.shorten import shortened
-from pmmc_check.checker.tables import Tables
-from pmmc_check.model.content import Digest
+from pmmc_check.checker.tables import Tables, coverage
+from pmmc_check.model.content import Digest, text_digest
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks
 from pmmc_check.properties.invariants import Invariant
@@ -55,113 +56,86 @@ class RandomWalks:
         self.tables = Tables(self.locals, self.reductions, model.config.slots)
         self.known = KnownFacts(self.checks, self.tables)
         self.seen: set[int] = set()
-        self.coverage: Counter[Action] = Counter()
-        self.depths: list[int] = []
         self.steps_taken = 0
-        self._fingerprints: list[int] = []
-        self._observed: list[tuple[int, ...]] = []
-        self._sums_checked: set[tuple[int, int]] = set()
+        self.walks = 0
+        self.deliveries = 0
+        self.depth = 1
+        self._memory_bytes = 0
+        self._initial = self.tables.state_of(model.initial())
+        self._arrays = self.tables.arrays()
+        processes = len(self._initial)
+        self._walk = walk_kernel.Walk(
+            vector=np.zeros(processes, np.int32),
+            after=np.zeros(processes, np.int32),
+            met=np.zeros(steps_max + 1, np.uint64),
+            moves=np.zeros((steps_max, 2), np.int32),
+            taken=np.zeros(1024, np.int64),
+            random=np.array([text_digest(f"seed {seed}")], np.uint64),
+            place=np.zeros(3, np.int64),
+        )
 
     def run(self) -> Result:
         """Walk after walk."""
-        random = Random(self.seed)
-        initial = self.tables.state_of(self.model.initial())
         while True:
-            if len(self.depths) % _LOOK_EVERY_WALKS == 0 and (limit := self._limit_reached()):
+            if limit := self._limit_reached():
                 return self._result(None, limit)
-            moves, broken = self._walk(list(initial), random)
-            self.depths.append(1 + sum(len(move.path.deliveries) for move in moves))
+            broken, last = self._walked()
+            steps = int(self._walk.place[walk_kernel.STEPS])
+            taken = self._walk.moves[:steps]
+            depth = 1 + int(self.tables.step_weight.data[taken[:, 1]].sum()) + sum(len(move.path.deliveries) for move in last)
+            self.seen.update(self._walk.met[: steps + 1].tolist())
+            self.walks, self.steps_taken, self.deliveries = self.walks + 1, self.steps_taken + steps, self.deliveries + depth
+            self.depth = max(self.depth, depth)
             if broken:
-                return self._result(self._shown(moves), None)
+                moves = [Move(process, self.tables.paths[step]) for process, step in taken.tolist()]
+                return self._result(self._shown([*moves, *last]), None)
 
-    def _walk(self, vector: Vector, random: Random) -> tuple[list[Move], bool]:
-        """One walk, and whether it has broken something."""
-        moves: list[Move] = []
+    def _walked(self) -> tuple[bool, list[Move]]:
+        """One walk: whether it has broken something, and the move by which a process has by itself."""
+        walk, tables = self._walk, self.tables
+        walk.vector[:] = self._initial
+        walk.place[walk_kernel.STEPS] = 0
         while True:
-            self.seen.add(self._fingerprint(vector))
-            if self._breaks(vector, moves):
-                return moves, True
-            move = self._random_move(vector, random) if len(moves) < self.steps_max else None
-            if move is None:
-                ended = len(moves) < self.steps_max
-                return moves, bool(ended and self.checks.progress and self._ends_badly(vector))
-            moves.append(move)
-            self.steps_taken += 1
-            for delivery in move.path.deliveries:
-                self.coverage[Action(self.model.processes[move.process].role, self.locals.messages[delivery.message].kind)] += 1
+            status = walk_kernel.walk(self._arrays, self.known.digests, walk)
+            detail, bundle = walk.place[walk_kernel.DETAIL :].tolist()
+            if status == walk_kernel.MISSED:
+                self._fill(detail, bundle)
+                walk = self._walk
+            elif status == walk_kernel.BROKEN:
+                return True, [Move(detail, tables.broken_by[int(walk.vector[detail])].path)]
+            elif status != walk_kernel.UNKNOWN:
+                return status == walk_kernel.ENDED and self._ends_badly(walk.vector.tolist()), []
+            elif self.known.evaluate(walk.vector.tolist(), detail) is not None:
+                return True, []
 
-    def _random_move(self, vector: Vector, random: Random) -> Move | None:
-        """Takes a step that changes something, changing `vector`; None when there is none. Each step is as likely as another."""
-        tables = self.tables
-        steps: list[tuple[int, int]] = []
-        for process, view in enumerate(vector):
-            tables.fill_view(view)
-            first, last = tables.step_range.data[view].tolist()
-            steps.extend((process, step) for step in range(first, last))
-        while steps:
-            chosen = random.randrange(len(steps))
-            steps[chosen], steps[-1] = steps[-1], steps[chosen]
-            process, step = steps.pop()
-            after = self._after(vector, process, step)
-            if after is not None:
-                vector[:] = after
-                return Move(process, tables.paths[step])
-        return None
-
-    def _after(self, vector: Vector, process: int, step: int) -> Vector | None:
-        """The state after a step; None when it is refused, or changes nothing."""
-        after = self.tables.taken(vector, process, step)
-        if after is None:
-            return None
-        moved = any(after[to] != vector[to] for to in range(len(vector)) if to != process)
-        unchanged = after[process] == vector[process] or bool(self.tables.step_halts.data[step])
-        return None if unchanged and not moved else after
-
-    def _breaks(self, vector: Vector, moves: list[Move]) -> bool:
-        """Whether a process by itself, or the combination of facts, breaks an invariant; the move to a local violation is added."""
-        for process, view in enumerate(vector):
+    def _fill(self, view: int, bundle: int) -> None:
+        """Makes a missing table entry, and room for counting the new steps."""
+        if bundle >= 0:
+            self.tables.fill_receive(view, bundle)
+        else:
             self.tables.fill_view(view)
-            if self.tables.broken.data[view]:
-                moves.append(Move(process, self.tables.broken_by[view].path))
-                return True
-        observed = self._observations(vector)
-        return any(self._fact_breaks(vector, slot, total) for slot, total in enumerate(observed) if total)
-
-    def _fact_breaks(self, vector: Vector, slot: int, total: int) -> bool:
-        if (slot, total) in self._sums_checked:
-            return False
-        self._sums_checked.add((slot, total))
-        return self.known.evaluate(vector, slot) is not None
+        self._arrays = self.tables.arrays()
+        missing = self.tables.step_view.size - len(self._walk.taken)
+        if missing > 0:
+            self._walk = self._walk._replace(taken=np.concatenate([self._walk.taken, np.zeros(missing + 1024, np.int64)]))
 
     def _ends_badly(self, vector: Vector) -> bool:
+        if not self.checks.progress:
+            return False
         return self.checks.of_end(self.tables.local_states(vector), self.tables.all_facts(vector)) is not None
-
-    def _observations(self, vector: Vector) -> list[int]:
-        """The digest of what all processes show, slot by slot."""
-        for view in range(len(self._observed), len(self.tables.views)):
-            self._observed.append(tuple(self.tables.observed.data[view].tolist()))
-        return [sum(each) & 0xFFFFFFFFFFFFFFFF for each in zip(*(self._observed[view] for view in vector), strict=True)]
-
-    def _fingerprint(self, vector: Vector) -> int:
-        for view in range(len(self._fingerprints), len(self.tables.views)):
-            self._fingerprints.append(int(self.tables.fingerprints.data[view, 0]))
-        total = 0
-        for view in vector:
-            total ^= self._fingerprints[view]
-        return total
 
     def _shown(self, moves: list[Move]) -> Violation:
         """The walk as deliveries of the unreduced model, shortened."""
         return shortened(executed(moves, self.tables, self.checks), self.model, self.checks)
 
     def _limit_reached(self) -> str | None:
-        memory_bytes = resident_bytes()
-        depth = max(self.depths, default=1)
-        self.control.report(Progress(depth, len(self.seen), self.steps_taken, 0, memory_bytes))
-        return self.control.limit_reached(len(self.seen), memory_bytes)
+        """Looks at the limits; at memory, and to report progress, only now and then."""
+        if self.walks % _LOOK_EVERY_WALKS == 0:
+            self._memory_bytes = resident_bytes()
+            self.control.report(Progress(self.depth, len(self.seen), self.steps_taken, 0, self._memory_bytes))
+        return self.control.limit_reached(len(self.seen), self._memory_bytes)
 
     def _result(self, violation: Violation | None, limit: str | None) -> Result:
-        depths = self.depths or [1]
         return Result(
             verdict=VIOLATED if violation else INCONCLUSIVE,
             config=self.model.config,
@@ -169,14 +143,14 @@ class RandomWalks:
             reductions=self.reductions.names,
             distinct_states=len(self.seen),
             generated_states=1 + self.steps_taken,
-            depth=max(depths),
+            depth=self.depth,
             seconds=self.control.seconds(),
             peak_memory_bytes=peak_memory_bytes(),
             collision_probability=0.0,
             invariants=tuple(each.name for each in self.checks.invariants),
-            coverage=dict(self.coverage),
+            coverage=coverage(self.tables, self._walk.taken),
             unneeded=frozenset(Action(role, kind) for role, kind in self.locals.dropped),
             violation=violation,
             limit=None if violation else f"random walks do not check everything; {limit}",
-            walks=Walks(len(self.depths), self.seed, self.steps_max, sum(depths) / len(depths)),
+            walks=Walks(self.walks, self.seed, self.steps_max, self.deliveries / max(1, self.walks)),
         )

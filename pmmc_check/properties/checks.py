@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pmmc_check.errors import ProtocolError
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.invariants import Invariant, RelationInvariant, StateInvariant, StepInvariant
-from pmmc_check.properties.observe import Fact, Observed, by_slot, observe
+from pmmc_check.properties.observe import HELD, Fact, Observed, by_slot, held, observe
 from pmmc_check.properties.progress import Left, LocalStates, Progress, check_possible, endless, left_to_decide, stuck
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome
@@ -68,7 +68,10 @@ class Checks:
     def facts(self, process: ProcessId, state: Any, inbox: Iterable[Message], history: Iterable[Message]) -> frozenset[Fact]:
         """What the selected invariants observe of a view."""
         try:
-            seen = observe(process, state, inbox, history)
+            messages = tuple(inbox)
+            seen = observe(process, state, messages, history)
+            if HELD in self.observed_kinds:
+                seen |= held(process, state, messages)
         except Exception as error:  # likewise
             raise self._unreadable("observing it", process, error) from error
         return frozenset(fact for fact in seen if fact.kind in self.observed_kinds)

@@ -20,7 +20,7 @@ from pmmc_check.properties.observe import ACCEPTED, DECIDED, PROPOSED, Fact, Obs
 from pmmc_check.properties.progress import Progress
 from pmmc_check.protocol.messages import Message, Propose
 from pmmc_check.protocol.role import Lifecycle, Outcome, System
-from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, Command, ProcessId, Reconfigure, is_majority
+from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, Command, ProcessId, Reconfigure, SlotCommand, is_majority
 
 Broken = str | None
 """How an invariant is broken, as a sentence; None when it holds."""
@@ -107,12 +107,20 @@ def slot_out_grows(system: System, process: ProcessId, before: Any, message: Mes
 
 
 def proposals_in_window(system: System, process: ProcessId, before: Any, message: Message, after: Outcome) -> Broken:
-    """R5. The configuration of a slot is known only WINDOW slots after the last performed one."""
+    """R5. A replica proposes only for slots whose configuration it knows, and to exactly the leaders of that configuration."""
     if isinstance(after.state, Lifecycle):
         return None
-    for _, sent in after.sends:
-        if isinstance(sent, Propose) and sent.slot >= after.state.slot_out + system.window:
-            return f"{process} proposes for slot {sent.slot} with slot_out = {after.state.slot_out} and WINDOW = {system.window}"
+    recipients: dict[Propose, set[ProcessId]] = {}
+    for to, sent in after.sends:
+        if isinstance(sent, Propose):
+            recipients.setdefault(sent, set()).add(to)
+    for sent, told in recipients.items():
+        proposes = f"{process} proposes for slot {sent.slot}"
+        if sent.slot >= after.state.slot_out + system.window:
+            return f"{proposes} with slot_out = {after.state.slot_out} and WINDOW = {system.window}"
+        leaders = _leaders_of(sent.slot, system, after.state.decisions)
+        if told != leaders:
+            return f"{proposes} to {_listed(told)}; by its decisions the leaders of that slot are {_listed(leaders)}"
     return None
 
 
@@ -200,6 +208,19 @@ def _commands(role: str, state: Any) -> Iterator[tuple[str, Command]]:
         yield "proposed", state.command
 
 
+def _leaders_of(slot: int, system: System, decisions: Collection[SlotCommand]) -> set[ProcessId]:
+    """Those of the last reconfiguration decided at least WINDOW slots before; without one, the initial leaders."""
+    leaders = system.initial_leaders
+    for decided, command in sorted(decisions):
+        if decided <= slot - system.window and isinstance(command.operation, Reconfigure):
+            leaders = command.operation.leaders
+    return set(leaders)
+
+
+def _listed(processes: Collection[ProcessId]) -> str:
+    return " and ".join(map(str, sorted(processes)))
+
+
 def _shown(value: Any) -> str:
     return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
 
@@ -219,7 +240,12 @@ INVARIANTS: dict[str, Invariant] = {
         StateInvariant("R2", "every slot below slot_out is decided at that replica", _REPLICA, slots_below_decided),
         StateInvariant("R3", "a replica's state is its decided commands, in order, each once", _REPLICA, application_follows_log),
         StepInvariant("R4", "slot_out never decreases", _REPLICA, slot_out_grows),
-        StepInvariant("R5", "every propose is for a slot below slot_out + WINDOW", _REPLICA, proposals_in_window),
+        StepInvariant(
+            "R5",
+            "every propose is for a slot below slot_out + WINDOW, and to the leaders of its configuration",
+            _REPLICA,
+            proposals_in_window,
+        ),
         StepInvariant("A1", "an acceptor's ballot never decreases", _ACCEPTOR, ballot_grows),
         StepInvariant("A2", "an acceptor accepts (b, s, c) only while b is its ballot", _ACCEPTOR, accepts_own_ballot),
         StepInvariant("A3", "accepted never shrinks", _ACCEPTOR, accepted_grows),

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from pmmc_check.protocol.messages import Decision, Message, P2a
+from pmmc_check.protocol.messages import Decision, Message, P2a, Request
 from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, REPLICA, Ballot, Command, ProcessId
 
-ACCEPTED, PROPOSED, DECIDED = "accepted", "p2a sent", "decided"
+ACCEPTED, PROPOSED, DECIDED, HELD = "accepted", "p2a sent", "decided", "held"
 
 
 class Fact(NamedTuple):
-    """`kind` holds for `command` in `slot`, under `ballot` where ballots matter."""
+    """`kind` holds for `command` in `slot` (0 where it is about none), under `ballot` where ballots matter."""
 
     kind: str
     slot: int
@@ -45,6 +45,17 @@ def observe(process: ProcessId, state: Any, inbox: Iterable[Message], history: I
         if process.role == REPLICA:
             facts.update(Fact(DECIDED, slot, BOTTOM, command) for slot, command in state.decisions)
     return frozenset(facts)
+
+
+def held(process: ProcessId, state: Any, inbox: Iterable[Message]) -> frozenset[Fact]:
+    """The commands that a replica may still propose, or has proposed and would take back; a request on its way to it counts.
+
+    Only Progress asks for them. They are about no slot, so no combination of facts is evaluated for their sake."""
+    if process.role != REPLICA:
+        return frozenset()
+    commands = {*state.requests, *(command for _, command in state.proposals)}
+    commands.update(each.command for each in inbox if isinstance(each, Request))
+    return frozenset(Fact(HELD, 0, BOTTOM, command) for command in commands)
 
 
 def by_slot(facts: dict[ProcessId, frozenset[Fact]]) -> dict[int, Observed]:

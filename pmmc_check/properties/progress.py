@@ -1,10 +1,16 @@
-"""Progress: in a network without loss, every maximal run decides every command that it has slots and rounds for.
+"""Progress: in a network without loss, every maximal run decides every command that it has slots and rounds for, and loses none.
 
 A maximal run either ends in a state where nothing can move, or never ends. So there are two ways to break it, and a search
 looks for both: an end at which something is left to decide, and a cycle of states in which something is left to decide (for ever).
 
-Something is left to decide when a requested command is decided in no slot, a slot up to the model's bound has no decision,
-and not all leaders have retired for want of a round. Decisions are never taken back, so this does not change along a cycle.
+Something is left to decide when a requested command is decided in no slot, not all leaders have retired for want of a round, and
+
+- a slot up to the model's bound has no decision; or
+- no replica holds the command any more: it is among no replica's requests and proposals, nor on its way to one. Then it is not for
+  want of a slot that it is undecided. (In the paper a command that loses its slot goes back into requests, and waits for the next.)
+
+That one replica holds it is enough: the others need not know of it. Decisions are never taken back, and without restarts a command
+that all have lost stays lost, so this does not change along a cycle.
 
 No fairness is assumed: a run that goes on for ever by itself, while messages to others wait, is a run. The paper's protocol has none,
 because each preemption uses up a round, and rounds are bounded."""
@@ -16,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pmmc_check.errors import UsageError
-from pmmc_check.properties.observe import DECIDED, Fact
+from pmmc_check.properties.observe import DECIDED, HELD, Fact
 from pmmc_check.protocol.messages import show
 from pmmc_check.protocol.role import Lifecycle, System
 from pmmc_check.protocol.values import COMMANDER, REPLICA, SCOUT, Command, ProcessId
@@ -29,26 +35,27 @@ class Progress:
     """The property, in the form in which searches take invariants."""
 
     name: str = "Progress"
-    statement: str = "every maximal run decides every command that it has slots and rounds for"
-    observes: frozenset[str] = frozenset({DECIDED})
+    statement: str = "every maximal run decides every command that it has slots and rounds for, and loses none"
+    observes: frozenset[str] = frozenset({DECIDED, HELD})
 
 
 @dataclass(frozen=True)
 class Left:
-    """What is left to decide: slots without a decision, and commands that are decided nowhere."""
+    """What is left to decide: slots without a decision, and commands that are decided nowhere; without slots, those that are lost."""
 
     slots: tuple[int, ...]
     commands: tuple[Command, ...]
 
 
 def left_to_decide(system: System, states: LocalStates, facts: Iterable[Fact]) -> Left | None:
-    """What is left to decide, if slots and rounds are left for it."""
-    decided = [fact for fact in facts if fact.kind == DECIDED]
-    taken, done = {fact.slot for fact in decided}, {fact.command for fact in decided}
-    commands = tuple(command for command in system.commands if command not in done)
+    """What is left to decide, if rounds are left for it, and slots, or commands that nobody will propose for one."""
+    known = frozenset(facts)
+    taken, done = {each.slot for each in known if each.kind == DECIDED}, {each.command for each in known if each.kind == DECIDED}
     slots = tuple(slot for slot in range(1, (system.slots or 0) + 1) if slot not in taken)
+    waiting = {each.command for each in known if each.kind == HELD and not slots}
+    commands = tuple(command for command in system.commands if command not in done | waiting)
     retired = all(states[leader] is Lifecycle.EXITED for leader in system.leaders)
-    return Left(slots, commands) if commands and slots and not retired else None
+    return Left(slots, commands) if commands and not retired else None
 
 
 def stuck(system: System, states: LocalStates, left: Left) -> str:
@@ -77,12 +84,23 @@ def check_possible(network: str, keeps_delivered: bool, may_lose: bool, crashes:
 
 
 def _what(left: Left) -> str:
-    return f"no command is decided in slot {show(left.slots[0])} and {show(left.commands[0])} is decided nowhere"
+    command = show(left.commands[0])
+    if not left.slots:
+        return f"{command} is decided nowhere, and no replica holds it any more"
+    return f"no command is decided in slot {show(left.slots[0])} and {command} is decided nowhere"
 
 
 def _reasons(system: System, states: LocalStates, left: Left) -> Iterator[str]:
-    """What the processes that could decide the first open slot are doing."""
-    slot = left.slots[0]
+    """What the processes that could decide the first open slot are doing; of a lost command, what the replicas have instead."""
+    if left.slots:
+        yield from _of_leaders(system, states, left.slots[0])
+    for replica in (each for each in states if each.role == REPLICA):
+        state = states[replica]
+        waiting = ", ".join(map(str, sorted(state.requests))) or "nothing"
+        yield f"{replica} has slot_in = {state.slot_in}, slot_out = {state.slot_out} and requests {waiting}"
+
+
+def _of_leaders(system: System, states: LocalStates, slot: int) -> Iterator[str]:
     for leader in system.leaders:
         state = states[leader]
         if isinstance(state, Lifecycle):
@@ -93,10 +111,6 @@ def _reasons(system: System, states: LocalStates, left: Left) -> Iterator[str]:
         yield f"{leader} {'is active in' if state.active else 'waits for'} ballot {state.ballot} and {proposal}"
         for process in _own(states, leader, slot, state.active):
             yield f"{process} {'has exited' if states[process] is Lifecycle.EXITED else 'waits for answers that do not come'}"
-    for replica in (each for each in states if each.role == REPLICA):
-        state = states[replica]
-        waiting = ", ".join(map(str, sorted(state.requests))) or "nothing"
-        yield f"{replica} has slot_in = {state.slot_in}, slot_out = {state.slot_out} and requests {waiting}"
 
 
 def _own(states: LocalStates, leader: ProcessId, slot: int, active: bool) -> list[ProcessId]:

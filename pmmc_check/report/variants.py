@@ -30,13 +30,11 @@ invariants but Progress.
 _NOTES = """
 ## Where this page differs from the protocol page's table
 
-- `drop-loser` needs 3 slots, not 2. With 2 slots and 2 commands each replica that has lost its only command still proposes the
-  other one for the second slot: the slots run out, which Progress allows.
-- `no-ballot-bump` breaks Progress by a run that never ends, from 1 acceptor, 1 round and 1 command on: the leader with the lower
-  ballot tries it again and again. A run that *ends* stuck does not exist: nothing preempts the highest ballot, so its leader
-  decides, if it gets to run.
-- `reconfigure-late` and `reconfigure-at-once` break Agreement but not R5: neither changes how far a replica proposes. 1 acceptor
-  in each configuration and 2 other commands are enough.
+- `no-ballot-bump` shows with less than 2 acceptors, 2 rounds and 2 commands, and by a run that never ends: from 1 acceptor, 1 round
+  and 1 command on, the leader with the lower ballot tries it again and again. A run that *ends* stuck does not exist: nothing
+  preempts the highest ballot, so its leader decides, if it gets to run.
+- `reconfigure-late` and `reconfigure-at-once` show with less: 1 acceptor in each configuration, 2 slots and 1 command besides the
+  reconfiguration.
 - `collect-silently` breaks C2 in the sense of what a majority *has* accepted: acceptors that forget carry a ghost variable.
 """
 
@@ -89,7 +87,7 @@ def as_page(rows: Sequence[Row], unmodified: Sequence[tuple[Config, Result]]) ->
     lines += ["|---|---|---|---|---|"]
     for config, result in unmodified:
         asked = "all" if len(result.invariants) > 1 else result.invariants[0]
-        lines.append(f"| {_size(config)} | {asked} | {result.verdict} | {result.distinct_states:,} | {result.seconds:.2f} |")
+        lines.append(f"| {size(config)} | {asked} | {result.verdict} | {result.distinct_states:,} | {result.seconds:.2f} |")
     return _HEAD + "\n".join(lines) + "\n" + _NOTES
 
 
@@ -100,14 +98,14 @@ def _table(rows: Sequence[Row]) -> list[str]:
     ]
     for row in rows:
         invariant = row.invariant or ("all" if not row.variant.waives else f"all but {', '.join(row.variant.waives)}")
-        cells = [f"`{row.variant.name}`", row.variant.summary, invariant, _size(row.config), row.verdict]
+        cells = [f"`{row.variant.name}`", row.variant.summary, invariant, size(row.config), row.verdict]
         cells += [f"{row.distinct_states:,}", f"{row.seconds:.2f}", "" if row.steps is None else str(row.steps)]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def _size(config: Config) -> str:
-    """Acceptors, leaders, replicas, slots, commands, rounds; then what is not the default."""
+def size(config: Config) -> str:
+    """A configuration in short: acceptors, leaders, replicas, slots, commands, rounds; then what is not the default."""
     counts = (config.acceptors, config.leaders, config.replicas, config.slots, config.commands, config.rounds)
     text = "{}a {}l {}r {}s {}c {}b".format(*counts)
     rest = [f"window {config.window}"] * (config.window != config.slots) + [config.network] * (config.network != "duplicating")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pmmc_check.protocol.messages import Decision, Message
 from pmmc_check.protocol.replica import Replica, ReplicaState
 from pmmc_check.protocol.role import Outcome, Outcomes, Send
 from pmmc_check.protocol.values import Command, Reconfigure
@@ -77,16 +78,15 @@ class ReconfigureLate(Replica):
 
 
 class ReconfigureAtOnce(Replica):
-    """A reconfiguration takes effect when it is performed, not WINDOW slots later."""
+    """A reconfiguration takes effect when its decision arrives, not WINDOW slots later: also for slots before its own."""
 
     symmetric = True
 
-    def perform(self, state: ReplicaState, command: Command) -> Outcome:
-        """Changes the leaders at once."""
-        outcome = super().perform(state, command)
-        if not isinstance(command.operation, Reconfigure):
-            return outcome
-        return outcome._replace(state=replace(outcome.state, leaders=command.operation.leaders))
+    def step(self, state: ReplicaState, message: Message) -> Outcomes:
+        """`decision(s, c)`: where c is a reconfiguration, changes the leaders at once."""
+        if isinstance(message, Decision) and isinstance(message.command.operation, Reconfigure):
+            state = replace(state, leaders=message.command.operation.leaders)
+        return super().step(state, message)
 
 
 class ForgetDecisions(Replica):
