@@ -2,13 +2,12 @@
 
 The moves are those of `completion.py`. Two things keep the search small:
 
-- **Forced steps**: a send that a log shows next, a fault, and the receive of a process all of whose receives are
-recorded (when it can happen in one way only)
-  are taken at once and never undone. Sound because they commute with every move of every other process: a send only
-  adds to what is in flight, a receive takes a copy that nobody else can take, and the process itself has no other move.
-- **Order**: otherwise moves are tried depth first, logged events before unrecorded steps, and unrecorded steps by
-how much they seem to lead to what
-  the logs wait for. The order cannot change a verdict, only the time to reach it; points that were visited are not visited again.
+- **Forced steps**: a send that a log shows next, a restart after a crash, and, of a process all of whose receives are recorded, a crash
+  and a receive that leaves nothing open. They are taken at once and never undone. Sound because they commute with every move of every other
+  process: a send only adds to what is in flight, a receive takes a copy that nobody else can take, and the process itself has no other
+  move. (A crash of a process that may take unrecorded steps has to wait: it may come in the middle of one.)
+- **Order**: otherwise moves are tried depth first, logged events before unrecorded steps, and unrecorded steps by how much they seem to
+  lead to what the logs wait for. The order cannot change a verdict, only the time to reach it; no point is visited twice.
 
 `accepted`: a complete run was found, made of the protocol's own steps. `rejected`: all runs were tried and nothing
 was cut off. Otherwise `inconclusive`: a budget ran out, or a bound (ballots, slots, requests of clients without a
@@ -26,7 +25,8 @@ from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import LEADER, ProcessId
 from pmmc_check.trace.completion import Completion, Node
-from pmmc_check.trace.events import CRASH, END, RESTART, SEND, Event, Header, Names
+from pmmc_check.trace.elaborate import undetermined
+from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, RECEIVE, RESTART, SEND, Delta, Event, Header, Names
 from pmmc_check.trace.explain import place_of
 from pmmc_check.trace.relevance import Relevance
 from pmmc_check.trace.values import Values
@@ -63,6 +63,8 @@ class Search:
         self.budget = budget
         self.writer = DslWriter(Values(names))
         self.relevance = Relevance(self.system)
+        self.whole = {process for name, process in names.process_of.items() if header.contract(name).form == COMPLETE}
+        self.named = {(e.process, e.message.kind) for e in events if e.action in (RECEIVE, DROP) and e.message and e.peers}
         self.visited: set[Node] = set()
         self.furthest: Node | None = None
         self.stop_at = 0.0
@@ -113,17 +115,34 @@ class Search:
         while moved:
             moved = False
             for index in range(len(node.positions)):
-                while (event := self.system.next_event(node, index)) is not None and self._may_be_forced(event):
+                while (event := self.system.next_event(node, index)) is not None and self._may_be_forced(event, node, index):
                     after = self.system.take(node, index)
                     if len(after) != 1:
                         break
                     node, moved = after[0], True
         return node
 
-    def _may_be_forced(self, event: Event) -> bool:
-        if event.action in (SEND, CRASH, RESTART, END):
+    def _may_be_forced(self, event: Event, node: Node, index: int) -> bool:
+        """Whether nothing that may happen meanwhile could make this event happen otherwise."""
+        if event.action in (SEND, END):
             return True
-        return self.system.all_recorded(event.process)
+        if event.action == RECEIVE:
+            return self.system.all_recorded(event.process) and not self._leaves_open(event)
+        if event.action in (CRASH, RESTART):
+            return event.process in self.whole or (event.action == RESTART and self._last(node, index) == CRASH)
+        return False
+
+    def _last(self, node: Node, index: int) -> str | None:
+        """What the latest matched event of a log is."""
+        position = node.positions[index]
+        return self.system.logs[index][position - 1].action if position else None
+
+    def _leaves_open(self, event: Event) -> bool:
+        """Whether a receive may stand for one of several packets, of which a later event needs a certain one."""
+        message: Any = event.message
+        if undetermined(RECEIVE, message) or isinstance(getattr(message, "accepted", None), Delta):
+            return True
+        return event.peers is None and (self.system.header.ordered or (event.process, message.kind) in self.named)
 
     def _moves(self, node: Node) -> Iterator[Node]:
         """Logged events first, then unrecorded steps, the most promising first."""
