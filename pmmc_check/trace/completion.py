@@ -63,6 +63,7 @@ class Completion:
         self.ended = frozenset(name for name, log in by_log.items() if log[-1].action == END)
         self.commands = commands_in(events)
         self.limits = limits_of(events, header)
+        self.unsaid = tuple(event.process for event in events if event.action == SEND and event.message == Request(UNKNOWN))
         if fillers:
             self.commands += self._fillers()
         self.bounded: set[str] = set()
@@ -87,13 +88,14 @@ class Completion:
 
     def open_clients(self) -> bool:
         """Whether somebody may send requests that nobody records."""
-        return bool(self._fillers()) and not all(self.records(replica, "request") for replica in self.system.replicas)
+        received = all(self.records(replica, "request") for replica in self.system.replicas)
+        return bool(self._fillers()) and (bool(self.unsaid) or not received)
 
     def _fillers(self) -> tuple[Command, ...]:
         """Commands that the trace does not speak of. They are interchangeable, so one for each slot within reach is enough."""
         listed = self.header.clients
-        names = [name for name in listed or () if not self.records(self.names.process_of[name], "request")]
-        client = ProcessId(CLIENT, 10**6) if listed is None else self.names.process_of[names[0]] if names else None
+        sending = [self.names.process_of[name] for name in listed or () if not self.records(self.names.process_of[name], "request")]
+        client = next(iter((*self.unsaid, *sending)), ProcessId(CLIENT, 10**6) if listed is None else None)
         return tuple(Command(client, 10**15 + n, "") for n in range(self.limits.slots + 1)) if client is not None else ()
 
     # ---- the start ----
@@ -197,16 +199,17 @@ class Completion:
         return pattern if isinstance(message, Response) and isinstance(message.result, Performed) else message
 
     def _client_sends(self, node: Node, event: Event) -> list[Node]:
-        message: Any = event.message
-        if not isinstance(message, Request) or message.command is UNKNOWN or message.command.client != event.process:
-            return []
-        inboxes, requested = dict(node.inboxes), set(node.requested)
-        for to in event.peers if event.peers is not None else self.system.replicas:
-            if self.header.requests == "once" and (to, message.command) in requested:
-                return []
-            requested.add((to, message.command))
-            self._put(event.process, to, message, inboxes)
-        return [node._replace(inboxes=frozenset(inboxes.items()), requested=frozenset(requested))]
+        pattern: Any = event.message
+        found = []
+        for command in self.commands if pattern.command is UNKNOWN else (pattern.command,):
+            inboxes = dict(node.inboxes)
+            asked = {(to, command) for to in (event.peers if event.peers is not None else self.system.replicas)}
+            if command.client != event.process or (self.header.requests == "once" and asked & node.requested):
+                continue
+            for to, _ in asked:
+                self._put(event.process, to, Request(command), inboxes)
+            found.append(node._replace(inboxes=frozenset(inboxes.items()), requested=node.requested | asked))
+        return found
 
     def _fits(self, pattern: Any, message: Any, cell: Cell) -> bool:
         if type(pattern) is not type(message):
@@ -255,16 +258,22 @@ class Completion:
         return True
 
     def _guide(self, index: int, position: int) -> tuple[Command, ...]:
-        """The proposals that the log shows right after the receive before `position`, by slot."""
-        log = self.logs[index]
+        """The proposals that the log shows right after the receive before `position`, by slot.
+
+        Nothing where it may not show all of them: the step may be cut short, or a slot or command is not recorded.
+        """
         proposed: dict[int, Command] = {}
-        for event in islice(log, position, None):
+        for event in islice(self.logs[index], position, None):
             message: Any = event.message
+            if event.action == RECEIVE:
+                return tuple(command for _, command in sorted(proposed.items()))
             if event.action != SEND:
                 break
-            if message.kind == "propose" and message.slot is not UNKNOWN and message.command is not UNKNOWN:
+            if message.kind == "propose":
+                if UNKNOWN in (message.slot, message.command):
+                    break
                 proposed.setdefault(message.slot, message.command)
-        return tuple(command for _, command in sorted(proposed.items()))
+        return ()
 
     def _take_drop(self, node: Node, event: Event) -> list[Node]:
         if not self.header.loses:

@@ -24,7 +24,7 @@ from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.messages import P1b, Response
-from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, SCOUT, ProcessId
+from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
 from pmmc_check.trace.diagnosis import Rejected
 from pmmc_check.trace.elaborate import SENDERS, undetermined
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
@@ -234,6 +234,8 @@ class Replay(Unrecorded):
             return self._wait(me, log)
         if process.cut_in is not None:
             process.resume(event.log)
+        if me.role == REPLICA and UNKNOWN in [getattr(message, name, None) for name in ("slot", "command", "cid")]:
+            raise Ambiguous(f"{event.place} may be one of several sends: it does not record which slot, command or cid (?)")
         sends = process.sent(message, event.peers)
         if sends is None:
             raise self._not_enabled(event, process)

@@ -39,6 +39,92 @@ CASES = {
         L1 < propose s=1 c=C1:1 from=R1
         """,
     ),
+    "a client's request whose command is not recorded": (
+        ACCEPTED,
+        """
+        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=1 network=lossy
+        log C1,R1 complete
+        C1 > request c=?
+        R1 < request c=C1:1
+        R1 > propose s=1 c=C1:1
+        """,
+    ),
+    "a client's request of which nothing else speaks": (
+        ACCEPTED,
+        """
+        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=1 network=lossy
+        log C1 complete
+        C1 > request c=?
+        """,
+    ),
+    "a proposal whose slot is not recorded": (
+        ACCEPTED,
+        """
+        config replicas=R1 leaders=L1,L2 acceptors=A1 clients=C1 window=3 network=lossy
+        log R1 complete
+        R1 < request c=C1:1
+        R1 > propose s=? c=C1:1
+        R1 < request c=C1:2
+        R1 > propose s=2 c=C1:2
+        """,
+    ),
+    "a proposal whose command is not recorded": (
+        ACCEPTED,
+        """
+        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=3 network=lossy
+        log R1,L1 complete
+        L1 > p1a b=0.L1
+        R1 < request c=C1:1
+        R1 > propose s=1 c=?
+        L1 < propose s=1 c=C1:1
+        """,
+    ),
+    "a proposal whose command is not recorded is one that was requested": (
+        REJECTED,
+        """
+        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=3 network=lossy
+        log R1,L1,C1 complete
+        L1 > p1a b=0.L1
+        C1 > request c=C1:1
+        C1 > request c=C1:2
+        R1 < request c=C1:1
+        R1 > propose s=1 c=?
+        L1 < propose s=1 c=C1:2
+        """,
+    ),
+    "one of two proposals of a step that was cut short": (
+        ACCEPTED,
+        """
+        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=2 network=lossy
+        log R1 complete
+        R1 < request c=C1:1
+        R1 > propose s=1 c=C1:1
+        R1 < request c=C1:2
+        R1 > propose s=2 c=C1:2
+        R1 < request c=C1:3
+        R1 < request c=C1:4
+        R1 < decision s=2 c=C1:2
+        R1 < decision s=1 c=C1:1
+        R1 > response cid=1 result=a to=C1
+        R1 > response cid=2 result=b to=C1
+        R1 > propose s=4 c=C1:4
+        """,
+    ),
+    "two responses of one step, one without its cid": (
+        ACCEPTED,
+        """
+        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=2 network=lossy
+        log R1 complete
+        R1 < request c=C1:1
+        R1 > propose s=1 c=C1:1
+        R1 < request c=C1:2
+        R1 > propose s=2 c=C1:2
+        R1 < decision s=2 c=C1:2
+        R1 < decision s=1 c=C1:1
+        R1 > response cid=? result=b to=C1
+        R1 > response cid=1 result=a to=C1
+        """,
+    ),
 }
 
 
