@@ -38,19 +38,23 @@ class Cell(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A point of a run. `cut` are logs that crashed in the middle of a step, `requested` what open clients have used up."""
+    """A point of a run. `cut` are logs that crashed in the middle of a step, `requested` what open clients have used up.
+
+    `results` are those of an opaque application that the logs have shown, by the number of commands performed.
+    """
 
     positions: tuple[int, ...]
     cells: frozenset[tuple[ProcessId, Cell]]
     inboxes: frozenset[tuple[ProcessId, Any]]
     requested: frozenset[tuple[ProcessId, Command]]
     cut: frozenset[str]
+    results: frozenset[tuple[int, Any]] = frozenset()
 
 
 class Completion:
-    """The moves. `logs` are the events by log; `bounded` tells whether a limit has cut off any unrecorded step."""
+    """The moves; `others` are requests that clients may have sent besides. `bounded` tells which limits have cut off unrecorded steps."""
 
-    def __init__(self, header: Header, names: Names, events: Sequence[Event], protocol: Protocol, fillers: bool = False) -> None:
+    def __init__(self, header: Header, names: Names, events: Sequence[Event], protocol: Protocol, others: tuple[Command, ...] = ()) -> None:
         self.header, self.names, self.protocol = header, names, protocol
         self.system = system_of(header, names)
         self.network = wires(header)
@@ -60,12 +64,10 @@ class Completion:
         self.log_names = tuple(by_log)
         self.logs = tuple(tuple(each) for each in by_log.values())
         self.readable = tuple(map(orderly, self.logs))
+        self.crashing = frozenset(event.log for event in events if event.action in (CRASH, RESTART))
         self.ended = frozenset(name for name, log in by_log.items() if log[-1].action == END)
-        self.commands = commands_in(events)
+        self.commands = (*commands_in(events), *others)
         self.limits = limits_of(events, header)
-        self.unsaid = tuple(event.process for event in events if event.action == SEND and event.message == Request(UNKNOWN))
-        if fillers:
-            self.commands += self._fillers()
         self.bounded: set[str] = set()
         self.show = Values(names).show_process
         self._log_of: dict[ProcessId, str] = {}
@@ -85,18 +87,6 @@ class Completion:
     def all_recorded(self, process: ProcessId) -> bool:
         """Whether the process takes no unrecorded step."""
         return all(self.records(process, kind) for kind, role in RECIPIENT.items() if role == process.role)
-
-    def open_clients(self) -> bool:
-        """Whether somebody may send requests that nobody records."""
-        received = all(self.records(replica, "request") for replica in self.system.replicas)
-        return bool(self._fillers()) and (bool(self.unsaid) or not received)
-
-    def _fillers(self) -> tuple[Command, ...]:
-        """Commands that the trace does not speak of. They are interchangeable, so one for each slot within reach is enough."""
-        listed = self.header.clients
-        sending = [self.names.process_of[name] for name in listed or () if not self.records(self.names.process_of[name], "request")]
-        client = next(iter((*self.unsaid, *sending)), ProcessId(CLIENT, 10**6) if listed is None else None)
-        return tuple(Command(client, 10**15 + n, "") for n in range(self.limits.slots + 1)) if client is not None else ()
 
     # ---- the start ----
 
@@ -123,19 +113,24 @@ class Completion:
     def _sent(
         self, me: ProcessId, sends: tuple[Send, ...], cells: dict[ProcessId, Cell], inboxes: dict[ProcessId, Any]
     ) -> tuple[Send, ...]:
-        """Carries out creations and unrecorded sends; returns the recorded ones."""
+        """Carries out creations and unrecorded sends; returns the recorded ones, and those whose order shows."""
         owed = []
+        waits = self._order_shows(me, sends)
         for send in sends:
             if isinstance(send.message, Start):
                 if send.to not in cells:
                     self._start(send.to, send.message, cells, inboxes)
-            elif self.records(me, send.message.kind):
+            elif waits or self.records(me, send.message.kind):
                 owed.append(send)
             else:
                 self._put(me, send.to, send.message, inboxes, cells[me].shown)
                 if isinstance(send.message, P1b):
                     cells[me] = cells[me]._replace(shown=send.message.accepted)
         return tuple(owed)
+
+    def _order_shows(self, me: ProcessId, sends: tuple[Send, ...]) -> bool:
+        """Whether it makes a difference in which order a step sends, or that a crash keeps it from sending some."""
+        return self.header.ordered and (self._logged_in(me) in self.crashing or len({send.to for send in sends}) < len(sends))
 
     def _put(
         self, sender: ProcessId, to: ProcessId, message: Any, inboxes: dict[ProcessId, Any], shown: frozenset[Any] = frozenset()
@@ -187,16 +182,21 @@ class Completion:
                 continue
             inboxes, after = dict(node.inboxes), dict(cells)
             for each in taken:
-                self._put(me, each.to, self._as_recorded(each.message, pattern), inboxes, cell.shown)
+                self._put(me, each.to, each.message, inboxes, cell.shown)
             shown = send.message.accepted if isinstance(send.message, P1b) else cell.shown
             after[me] = Cell(cell.state, tuple(each for each in cell.owed if each not in taken), shown)
-            if self._post_holds(event, cell.state):
-                found.append(node._replace(cells=frozenset(after.items()), inboxes=frozenset(inboxes.items())))
+            agreed = self._agreed(node, pattern, send.message)
+            if agreed is not None and self._post_holds(event, cell.state):
+                found.append(agreed._replace(cells=frozenset(after.items()), inboxes=frozenset(inboxes.items())))
         return found
 
-    def _as_recorded(self, message: Message, pattern: Any) -> Message:
-        """An opaque result becomes what the log says it is."""
-        return pattern if isinstance(message, Response) and isinstance(message.result, Performed) else message
+    def _agreed(self, node: Node, pattern: Any, message: Any) -> Node | None:
+        """The node with what an event shows of an opaque result; None where another is known: it is the same at all replicas."""
+        if not isinstance(message, Response) or not isinstance(message.result, Performed) or pattern.result is UNKNOWN:
+            return node
+        shown = (message.result.position, pattern.result)
+        known = dict(node.results).get(*shown)
+        return node._replace(results=node.results | {shown}) if known == pattern.result else None
 
     def _client_sends(self, node: Node, event: Event) -> list[Node]:
         pattern: Any = event.message
@@ -235,7 +235,7 @@ class Completion:
             if not self._received_as(event, sender, message, added):
                 continue
             if event.process.role == CLIENT:
-                found.append(rest)
+                found += [agreed] if (agreed := self._agreed(rest, event.message, message)) is not None else []
                 continue
             guide = self._guide(index, node.positions[index])
             found += [after for after, state in self._delivered(rest, event.process, message, guide) if self._post_holds(event, state)]
@@ -253,7 +253,7 @@ class Completion:
             if isinstance(recorded, Delta):
                 if recorded != added:
                     return False
-            elif recorded is not UNKNOWN and actual is not UNKNOWN and not isinstance(actual, Performed) and recorded != actual:
+            elif recorded is not UNKNOWN and not isinstance(actual, Performed) and recorded != actual:
                 return False
         return True
 
@@ -285,7 +285,7 @@ class Completion:
         hosted = [me for me in cells if self._logged_in(me) == event.log]
         owing = [me for me in hosted if cells[me].owed]
         if event.action == END:
-            return [] if owing else [node]
+            return [] if any(self._to_be_shown(me, cells[me]) for me in hosted) else [node]
         for me in owing:
             cells[me] = cells[me]._replace(owed=())
         cut = node.cut | {event.log} if event.action == CRASH and owing else node.cut
@@ -357,9 +357,10 @@ class Completion:
         A delivery that is ignored changes something where order is kept: it lets the next message through.
         """
         for me, cell in sorted(node.cells, key=lambda each: each[0]):
-            if isinstance(cell.state, Lifecycle) or cell.owed or self.all_recorded(me):
-                continue
             if node.cut and self._logged_in(me) in node.cut:
+                continue
+            yield from self._unrecorded_sends(node, me, cell)
+            if isinstance(cell.state, Lifecycle) or cell.owed or self.all_recorded(me):
                 continue
             for (_, message, _), rest in self._packets(node, me):
                 if self.records(me, message.kind):
@@ -368,6 +369,17 @@ class Completion:
                     before = node if self.header.ordered else rest
                     if (after.cells, after.inboxes) != (before.cells, before.inboxes) and self._within(me, message, after):
                         yield me, message, after
+
+    def _unrecorded_sends(self, node: Node, me: ProcessId, cell: Cell) -> Iterator[tuple[ProcessId, Any, Node]]:
+        """Those that wait because their order shows."""
+        for send in cell.owed:
+            if not self.records(me, send.message.kind):
+                inboxes = dict(node.inboxes)
+                self._put(me, send.to, send.message, inboxes, cell.shown)
+                shown = send.message.accepted if isinstance(send.message, P1b) else cell.shown
+                left = Cell(cell.state, tuple(each for each in cell.owed if each != send), shown)
+                after = node._replace(cells=(node.cells - {(me, cell)}) | {(me, left)}, inboxes=frozenset(inboxes.items()))
+                yield send.to, send.message, after
 
     def _within(self, me: ProcessId, message: Message, after: Node) -> bool:
         """Keeps unrecorded steps to the ballots and slots near those that the trace speaks of."""
@@ -384,4 +396,7 @@ class Completion:
         """Whether all logs are matched; those that ended in good order owe nothing."""
         if any(position < len(log) for position, log in zip(node.positions, self.logs, strict=True)):
             return False
-        return not any(cell.owed and self._logged_in(me) in self.ended for me, cell in node.cells)
+        return not any(self._logged_in(me) in self.ended and self._to_be_shown(me, cell) for me, cell in node.cells)
+
+    def _to_be_shown(self, me: ProcessId, cell: Cell) -> bool:
+        return any(self.records(me, send.message.kind) for send in cell.owed)

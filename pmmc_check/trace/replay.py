@@ -74,6 +74,7 @@ class Replay(Unrecorded):
         self.exact = len(self.full) == len(self._logged()) and all(contract.form != "partial" for contract in header.logs.values())
         self.requested = Once()
         self.p1bs: dict[tuple[ProcessId, ProcessId, Any], list[tuple[Any, P1b]]] = {}
+        self.shown: dict[ProcessId, frozenset[Any]] = {}
         self.delivered: P1b | None = None
         self.endings: list[Event] = []
         self.guessed = False

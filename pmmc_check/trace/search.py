@@ -23,7 +23,8 @@ from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.role import Lifecycle
-from pmmc_check.protocol.values import LEADER, ProcessId
+from pmmc_check.protocol.values import LEADER, ProcessId, Reconfigure
+from pmmc_check.trace.bounds import LEADERS_MAX, unspoken
 from pmmc_check.trace.completion import Completion, Node
 from pmmc_check.trace.elaborate import undetermined
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, RECEIVE, RESTART, SEND, Delta, Event, Header, Names
@@ -72,13 +73,17 @@ class Search:
     def run(self) -> Answer:
         """Searches with the requests that the trace speaks of; if that is in vain, with others too that nobody may have recorded."""
         self.stop_at = time.monotonic() + self.budget.seconds_max
-        answer = self._search()
-        if answer is None and self.system.open_clients():
-            self.system = Completion(*self.arguments, fillers=True)
+        header, names, events, _ = self.arguments
+        for others in unspoken(header, names, events):
+            self.system = Completion(*self.arguments, others)
+            if len(header.leaders) > LEADERS_MAX and any(isinstance(each.operation, Reconfigure) for each in others):
+                self.system.bounded.add(f"not all reconfigurations that nobody recorded were tried (more than {LEADERS_MAX} leaders)")
             self.relevance = Relevance(self.system)
             self.visited.clear()
             answer = self._search()
-        return answer or self._refuted()
+            if answer is not None:
+                return answer
+        return self._refuted()
 
     def _search(self) -> Answer | None:
         """None when all points were visited in vain."""

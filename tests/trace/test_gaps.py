@@ -57,6 +57,15 @@ CASES = {
         C1 > request c=?
         """,
     ),
+    "a received request of which nothing else speaks": (
+        ACCEPTED,
+        """
+        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=1 network=lossy
+        log R1 complete
+        R1 < request c=?
+        R1 > propose s=1 c=?
+        """,
+    ),
     "a proposal whose slot is not recorded": (
         ACCEPTED,
         """
@@ -123,6 +132,138 @@ CASES = {
         R1 < decision s=1 c=C1:1
         R1 > response cid=? result=b to=C1
         R1 > response cid=1 result=a to=C1
+        """,
+    ),
+    "a delta received of a p1b that was sent whole": (
+        ACCEPTED,
+        """
+        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=1 network=lossy
+        log L1 complete
+        log A1 partial p1b
+        L1 > p1a b=0.L1
+        A1 > p1b b=0.L1 accepted={} to=0.L1
+        L1 < p1b a=A1 b=0.L1 accepted=+{}
+        """.replace("+{}", "+{} to=0.L1"),
+    ),
+    "one opaque result, received differently from two replicas": (
+        REJECTED,
+        """
+        config replicas=R1,R2 leaders=L1 acceptors=A1 clients=C1 window=1 network=lossy slots=1 rounds=1
+        log L1,A1,C1 complete
+        log R1,R2 partial request,propose,decision
+        C1 > request c=C1:1
+        R1 < request c=C1:1
+        R1 > propose s=1 c=C1:1
+        L1 > p1a b=0.L1
+        A1 < p1a b=0.L1
+        A1 > p1b b=0.L1 accepted={} to=0.L1
+        L1 < p1b a=A1 b=0.L1 accepted={} to=0.L1
+        L1 > adopted b=0.L1 pvalues={}
+        L1 < adopted b=0.L1 pvalues={}
+        L1 < propose s=1 c=C1:1
+        L1 > p2a b=0.L1 s=1 c=C1:1
+        A1 < p2a b=0.L1 s=1 c=C1:1
+        A1 > p2b b=0.L1 to=0.L1/1
+        L1 < p2b a=A1 b=0.L1 to=0.L1/1
+        L1 > decision s=1 c=C1:1 from=0.L1/1
+        R1 < decision s=1 c=C1:1
+        R2 < decision s=1 c=C1:1
+        C1 < response cid=1 result=yes from=R1
+        C1 < response cid=1 result=no from=R2
+        """,
+    ),
+    "one response, received twice with different results": (
+        REJECTED,
+        """
+        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=1 network=lossy,duplicating slots=1 rounds=1
+        log C1 partial response
+        C1 < response cid=1 result=yes from=R1
+        C1 < response cid=1 result=no from=R1
+        """,
+    ),
+    "on fifo, the sends of one step come in any order": (
+        ACCEPTED,
+        """
+        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=2 network=fifo
+        log R1 partial request,decision
+        log L1,A1 complete
+        L1 > p1a b=0.L1
+        A1 < p1a b=0.L1
+        A1 > p1b b=0.L1 accepted={} to=0.L1
+        L1 < p1b a=A1 b=0.L1 accepted={} to=0.L1
+        L1 > adopted b=0.L1 pvalues={}
+        L1 < adopted b=0.L1 pvalues={}
+        R1 < request c=C1:1
+        R1 < request c=C1:2
+        R1 < request c=C1:3
+        R1 < request c=C1:4
+        L1 < propose s=1 c=C1:1
+        L1 > p2a b=0.L1 s=1 c=C1:1
+        A1 < p2a b=0.L1 s=1 c=C1:1
+        A1 > p2b b=0.L1 to=0.L1/1
+        L1 < propose s=2 c=C1:2
+        L1 > p2a b=0.L1 s=2 c=C1:2
+        A1 < p2a b=0.L1 s=2 c=C1:2
+        A1 > p2b b=0.L1 to=0.L1/2
+        L1 < p2b a=A1 b=0.L1 to=0.L1/1
+        L1 > decision s=1 c=C1:1 from=0.L1/1
+        L1 < p2b a=A1 b=0.L1 to=0.L1/2
+        L1 > decision s=2 c=C1:2 from=0.L1/2
+        R1 < decision s=2 c=C1:2
+        R1 < decision s=1 c=C1:1
+        L1 < propose s=4 c=C1:4
+        L1 < propose s=3 c=C1:3
+        """,
+    ),
+    "on fifo, a crash can have kept what nobody recorded from being sent": (
+        ACCEPTED,
+        """
+        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=2 network=fifo slots=2 rounds=1
+        log R1 partial request,decision
+        log L1 complete
+        L1 > p1a b=0.L1
+        R1 < request c=C1:1
+        R1 crash
+        R1 restart
+        R1 < request c=C1:2
+        L1 < propose s=2 c=C1:2 from=R1
+        """,
+    ),
+    "on fifo, without a crash every step is whole": (
+        REJECTED,
+        """
+        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=2 network=fifo slots=2 rounds=1
+        log R1 partial request,decision
+        log L1 complete
+        L1 > p1a b=0.L1
+        R1 < request c=C1:1
+        R1 < request c=C1:2
+        L1 < propose s=2 c=C1:2 from=R1
+        """,
+    ),
+    "a reconfiguration that nobody recorded": (
+        ACCEPTED,
+        """
+        config replicas=R1 leaders=L1,L2 acceptors=A1 clients=C1 window=1 network=lossy slots=2 rounds=1
+        log R1,A1,L1 complete
+        R1 < request c=?
+        R1 > propose s=1 c=? to=L1,L2
+        L1 > p1a b=0.L1
+        A1 < p1a b=0.L1
+        A1 > p1b b=0.L1 accepted={} to=0.L1
+        L1 < p1b a=A1 b=0.L1 accepted={} to=0.L1
+        L1 > adopted b=0.L1 pvalues={}
+        L1 < adopted b=0.L1 pvalues={}
+        L1 < propose s=1 c=?
+        L1 > p2a b=0.L1 s=1 c=?
+        A1 < p2a b=0.L1 s=1 c=?
+        A1 > p2b b=0.L1 to=0.L1/1
+        L1 < p2b a=A1 b=0.L1 to=0.L1/1
+        L1 > decision s=1 c=? from=0.L1/1
+        R1 < decision s=1 c=?
+        R1 < request c=C1:2
+        R1 > propose s=2 c=C1:2 to=L2
+        R1 end
         """,
     ),
 }
