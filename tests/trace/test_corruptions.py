@@ -12,7 +12,7 @@ from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.events import ALL, NOTHING
 from pmmc_check.trace.verdict import ACCEPTED, REJECTED
 from tests.trace.oracle import Oracle, TooManyStates
-from tests.trace.runs import Run, plan, run, verdict
+from tests.trace.runs import Run, plan, run
 
 _FIELDS = (
     (re.compile(r"b=(\S+)"), ("b=0.L1", "b=0.L2", "b=1.L1", "b=1.L2", "b=-")),
@@ -64,7 +64,7 @@ def compare(seed: int, share: float, events: int, states_max: int = 4000) -> tup
             expected = Oracle(corrupted.header, names, found, states_max).legal()
         except (TraceError, TooManyStates):
             continue
-        judged = verdict(corrupted.header, names, found)
+        judged = corrupted.judged().verdict
         compared += 1
         legal += expected
         if judged in (ACCEPTED, REJECTED):

@@ -14,7 +14,7 @@ from pmmc_check.trace.facts import Facts
 from pmmc_check.trace.process import system_of
 from pmmc_check.trace.simulate import complete_logs
 from pmmc_check.trace.verdict import ACCEPTED, INCONCLUSIVE, REJECTED
-from tests.trace.runs import plan, run, small_header, some_contract, verdict
+from tests.trace.runs import plan, run, small_header, some_contract
 
 
 def judged(seed: int, events: int, thin: bool) -> str:
@@ -28,7 +28,7 @@ def judged(seed: int, events: int, thin: bool) -> str:
     if not walked.lines or all(each is NOTHING for each in walked.header.logs.values()):
         return ACCEPTED
     names, found = walked.read()
-    answer = verdict(walked.header, names, found)
+    answer = walked.judged().verdict
     assert answer != REJECTED, f"seed {seed}\n" + "\n".join(walked.lines)
     facts = Facts(walked.header, names, system_of(walked.header, names))
     facts.add_all(found)
@@ -69,6 +69,5 @@ def test_runs_of_a_faulty_protocol_are_caught(name: str) -> None:
         header = replace(header, leaders=("L1", "L2"))
         header = replace(header, logs=complete_logs(header))
         walked = run(plan(seed, 400, header=header, protocol=protocol_with([name]), delta_rate=0.0, crash_rate=0.0))
-        names, found = walked.read()
-        caught += verdict(walked.header, names, found) == REJECTED
+        caught += walked.judged().verdict == REJECTED
     assert caught >= 2
