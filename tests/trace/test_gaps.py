@@ -266,6 +266,17 @@ CASES = {
         R1 end
         """,
     ),
+    "a decision whose slot is not recorded": (
+        ACCEPTED,
+        """
+        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=1 network=lossy
+        log R1 complete
+        R1 < request c=C1:1
+        R1 > propose s=1 c=C1:1
+        R1 < decision s=? c=C1:1 | slot_in=2 slot_out=2
+        R1 > response cid=1 result=ok to=C1
+        """,
+    ),
 }
 
 
