@@ -277,6 +277,15 @@ CASES = {
         R1 > response cid=1 result=ok to=C1
         """,
     ),
+    "a command and a reconfiguration of the same number in one slot": (
+        REJECTED,
+        """
+        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=1 network=lossy
+        log A1 partial p2a
+        A1 < p2a b=0.L1 s=1 c=C1:1
+        A1 < p2a b=0.L1 s=1 c=C1:1:reconfigure(L1)
+        """,
+    ),
 }
 
 
