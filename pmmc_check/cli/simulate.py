@@ -14,7 +14,7 @@ from pmmc_check.cli.load import protocol_from
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.variants import VARIANTS, protocol_with
-from pmmc_check.trace.convert import WRITERS, format_of, opened_for_writing
+from pmmc_check.trace.convert import WRITERS, format_of, writing
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import ALL, KINDS, NETWORK_FLAGS, NOTHING, Contract, Event, Header, partial
 from pmmc_check.trace.header import HeaderBuilder
@@ -101,13 +101,8 @@ def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed
     if target is None:
         _write(lines, sys.stdout)
         return
-    with opened_for_writing(target) as stream:
-        try:
-            _write(lines, stream)
-        except UsageError:
-            if target.is_file():
-                target.unlink()
-            raise
+    with writing(target) as stream:
+        _write(lines, stream)
 
 
 def _command(arguments: argparse.Namespace, seed: int) -> str:
