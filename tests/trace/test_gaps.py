@@ -286,6 +286,34 @@ CASES = {
         A1 < p2a b=0.L1 s=1 c=C1:1:reconfigure(L1)
         """,
     ),
+    "of two copies, the one received without from= may be the one sent last": (
+        ACCEPTED,
+        """
+        config replicas=R1,R2 leaders=L1 acceptors=A1 clients=C1 window=1 network=lossy
+        log R1,R2,L1,A1,C1 complete
+        L1 > p1a b=0.L1
+        C1 > request c=C1:1
+        R1 < request c=C1:1
+        R1 > propose s=1 c=C1:1
+        L1 < propose s=1 c=C1:1
+        R2 < request c=C1:1
+        R2 > propose s=1 c=C1:1
+        L1 < propose s=1 c=C1:1 from=R1
+        """,
+    ),
+    "of two copies, only two are received": (
+        REJECTED,
+        """
+        config replicas=R1,R2 leaders=L1 acceptors=A1 clients=C1 window=1 network=lossy
+        log R1,R2,L1,A1,C1 complete
+        L1 > p1a b=0.L1
+        C1 > request c=C1:1
+        R1 < request c=C1:1
+        R1 > propose s=1 c=C1:1
+        L1 < propose s=1 c=C1:1
+        L1 < propose s=1 c=C1:1 from=R1
+        """,
+    ),
 }
 
 
