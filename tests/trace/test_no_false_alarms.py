@@ -17,14 +17,14 @@ from pmmc_check.trace.verdict import ACCEPTED, INCONCLUSIVE, REJECTED
 from tests.trace.runs import plan, run, small_header, some_contract
 
 
-def judged(seed: int, events: int, thin: bool) -> str:
+def judged(seed: int, events: int, thin: bool, **changes: object) -> str:
     rng = random.Random(seed)
     contracts = {}
 
     def contract(name: str) -> object:
         return contracts.setdefault(name, some_contract(rng))
 
-    walked = run(plan(seed, events), contract if thin else None)  # type: ignore[arg-type]
+    walked = run(plan(seed, events, **changes), contract if thin else None)  # type: ignore[arg-type]
     if not walked.lines or all(each is NOTHING for each in walked.header.logs.values()):
         return ACCEPTED
     names, found = walked.read()
@@ -49,16 +49,16 @@ def test_thinned_logs_are_never_rejected() -> None:
 
 @pytest.mark.slow
 def test_thousands_of_complete_logs() -> None:
-    answers = Counter(judged(seed, 300, thin=False) for seed in range(10_000, 13_000))
+    answers = Counter(judged(seed, 400, thin=False, commands=1 + seed % 40) for seed in range(10_000, 16_000))
     print(answers)
-    assert answers[ACCEPTED] > 2950
+    assert answers[ACCEPTED] > 0.99 * answers.total(), answers
 
 
 @pytest.mark.slow
 def test_a_thousand_thinned_logs() -> None:
     answers = Counter(judged(seed, 50, thin=True) for seed in range(20_000, 21_000))
     print(answers)
-    assert answers[ACCEPTED] > 850
+    assert answers[ACCEPTED] > 0.85 * answers.total(), answers
 
 
 @pytest.mark.parametrize("name", ["accept-lower-ballot", "ignore-pmax", "scout-half", "commander-any-ballot", "perform-twice"])
