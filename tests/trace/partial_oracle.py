@@ -6,7 +6,7 @@ which may happen at any time without a trace. It shares with the validator only 
 
 Not all runs are finite, so there are bounds: unlogged steps start no round and no slot beyond one above those the trace speaks of, and
 requests that nobody speaks of are as many as there are slots, with one reconfiguration to each set of leaders. Where that leaves out a
-step, the answer "no" is not given.
+step, or where answers to doubled messages would queue up, the answer "no" is not given.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from pmmc_check.trace.process import system_of
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.verdict import ACCEPTED, INCONCLUSIVE, REJECTED
 from tests.trace.oracle import Last, crashed
+
+QUEUE_MAX = 6
+"""Unlogged steps let no more messages than this wait between two processes that keep their order."""
 
 
 class Count:
@@ -169,7 +172,7 @@ class PartialOracle:
             for _, message, _, taken in self.arrivals(point, me):
                 if not self.records(me, message.kind):
                     for after in self.deliver(taken, me, message):
-                        if self.matters(point, after) and not self.beyond(local, after.cells[me][0]):
+                        if self.matters(point, after) and not self.beyond(local, after.cells[me][0]) and not self.crowded(after):
                             yield after
 
     def matters(self, point: Point, after: Point) -> bool:
@@ -183,6 +186,12 @@ class PartialOracle:
         far |= hasattr(after, "slot_in") and after.slot_in != before.slot_in and after.slot_in > self.slot_max + 1
         self.left_out |= far
         return bool(far)
+
+    def crowded(self, point: Point) -> bool:
+        """Where order is kept and messages are doubled, answers to doubles could queue up for ever."""
+        many = self.header.ordered and any(len(queue) > QUEUE_MAX for queue in point.network.values())
+        self.left_out |= many
+        return many
 
     # ---- sends ----
 

@@ -81,9 +81,9 @@ def test_corruptions_are_judged_as_the_oracle_judges_them(first: int) -> None:
 
 
 @pytest.mark.slow
-def test_hundreds_of_traces_all_corruptions() -> None:
-    counts = [compare(seed, share=1.0, events=36, states_max=20_000) for seed in range(1000, 1300)]
+def test_hundreds_of_traces() -> None:
+    counts = [compare(seed, share=0.12, events=30, states_max=2500) for seed in range(1000, 1300)]
     compared, legal = sum(c for c, _ in counts), sum(n for _, n in counts)
     print(f"{compared} corruptions compared, {legal} of them legal")
-    assert compared > 5000
+    assert compared > 2500
     assert 0 < legal < compared
