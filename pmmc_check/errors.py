@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 class PmmcError(Exception):
-    """Bad input: the text says where it is wrong, what was expected and what to do."""
+    """Bad input: the text says where it is wrong, what was expected and what to do. `in_lines`: it shows the place on lines of its own."""
+
+    in_lines = False
 
 
 class UsageError(PmmcError):

@@ -116,6 +116,14 @@ def test_sets_print_sorted_whatever_the_order_of_insertion(order: list[PValue]) 
     assert show(frozenset(order)) == "{" + ", ".join(map(str, sorted(order))) + "}"
 
 
+def test_commands_sort_whatever_their_operations_are() -> None:
+    client, leaders = ProcessId(CLIENT, 1), [ProcessId("leader", number) for number in (1, 2)]
+    plain = [Command(client, 1, operation) for operation in ("", "put", "z")]
+    changes = [Command(client, 1, Reconfigure((leader,))) for leader in leaders]
+    assert sorted([*reversed(changes), *reversed(plain)]) == [*plain, *changes]
+    assert sorted([*plain, *changes], reverse=True) == [*reversed(changes), *reversed(plain)]
+
+
 def test_printing_does_not_depend_on_the_hash_seed() -> None:
     program = (
         "from pmmc_check.protocol import *\n"

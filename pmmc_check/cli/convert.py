@@ -10,7 +10,7 @@ from typing import IO
 
 from pmmc_check.errors import UsageError
 from pmmc_check.trace.collect import sources
-from pmmc_check.trace.convert import WRITERS, converted, format_of, opened_for_writing
+from pmmc_check.trace.convert import WRITERS, converted, format_of, writing
 from pmmc_check.trace.reader import open_trace
 
 _EPILOG = """\
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if target.exists() and any(target.samefile(each) for each in (found[0].parts or (found[0].path,))):
         raise UsageError(f"{target}: is the trace that is read; write to another file")
-    with opened_for_writing(target) as stream:
+    with writing(target) as stream:
         _write(lines, stream)
     return 0
 

@@ -87,7 +87,8 @@ def _run(parser: Parser, parsed: argparse.Namespace) -> int:
         sys.stdout.flush()
         return code
     except PmmcError as error:
-        print(f"pmmc-check {parsed.verb}: {' '.join(str(error).split())}", file=sys.stderr)
+        text = str(error) if error.in_lines else " ".join(str(error).split())
+        print(f"pmmc-check {parsed.verb}: {text}", file=sys.stderr)
         return EXIT_USAGE
     except KeyboardInterrupt:
         print(f"pmmc-check {parsed.verb}: interrupted before there was a result", file=sys.stderr)
@@ -95,8 +96,10 @@ def _run(parser: Parser, parsed: argparse.Namespace) -> int:
     except MemoryError:
         print(f"pmmc-check {parsed.verb}: out of memory; take a smaller configuration, or set --max-memory lower", file=sys.stderr)
         return EXIT_INCONCLUSIVE
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print(f"pmmc-check {parsed.verb}: cannot read or write: {error.strerror or error}", file=sys.stderr)
         return EXIT_USAGE
 
 

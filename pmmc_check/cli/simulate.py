@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pmmc_check.cli.load import protocol_from
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.variants import VARIANTS, protocol_with
-from pmmc_check.trace.convert import WRITERS, format_of, opened_for_writing
+from pmmc_check.trace.convert import WRITERS, format_of, writing
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import ALL, KINDS, NETWORK_FLAGS, NOTHING, Contract, Event, Header, partial
 from pmmc_check.trace.header import HeaderBuilder
@@ -26,7 +27,7 @@ examples:
   pmmc-check simulate --network lossy,fifo --crash-rate 0.01 --traces 100 --out runs/
   pmmc-check simulate --variant ignore-pmax                  a protocol with a fault
 
-The trace's meta.seed= and the same options reproduce it.
+The trace's meta.command= writes it again, byte for byte.
 """
 
 
@@ -80,8 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed: int, target: Path | None) -> None:
-    meta = (("seed", str(seed)), *((("variant", "+".join(arguments.variant)),) if arguments.variant else ()))
-    header = replace(header, meta=meta)
+    header = replace(header, meta=(("seed", str(seed)), ("command", _command(arguments, seed))))
     plan = Plan(
         header=replace(header, logs=complete_logs(header)),
         seed=seed,
@@ -101,8 +101,26 @@ def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed
     if target is None:
         _write(lines, sys.stdout)
         return
-    with opened_for_writing(target) as stream:
+    with writing(target) as stream:
         _write(lines, stream)
+
+
+def _command(arguments: argparse.Namespace, seed: int) -> str:
+    """The command that writes this trace again, options with their default value left out."""
+    parser = argparse.ArgumentParser()
+    configure(parser)
+    words = ["pmmc-check", "simulate", "--seed", str(seed)]
+    for name, default in vars(parser.parse_args([])).items():
+        value = getattr(arguments, name)
+        if name in ("seed", "traces", "out", "format") or value == default:
+            continue
+        option = "--" + name.replace("_", "-")
+        words += (
+            [option]
+            if value is True
+            else [word for each in (value if isinstance(value, list) else [value]) for word in (option, str(each))]
+        )
+    return shlex.join(words)
 
 
 def _lines(header: Iterator[str], events: Iterator[Event], show: Callable[[Event], str]) -> Iterator[str]:

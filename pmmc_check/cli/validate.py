@@ -90,6 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         verdicts.get(source) or TraceVerdict(str(source.path), INCONCLUSIVE, reason="interrupted before it was judged") for source in found
     ]
     _report(listed, arguments)
+    _write_files(listed, arguments)
     return max(EXITS[worst(listed)], EXITS[INCONCLUSIVE]) if interrupted else EXITS[worst(listed)]
 
 
@@ -109,10 +110,6 @@ def _judged(found: Sequence[Source], options: Options, jobs: int) -> Iterator[tu
 
 
 def _report(verdicts: list[TraceVerdict], arguments: argparse.Namespace) -> None:
-    if arguments.junit:
-        _write(arguments.junit, as_xml(verdicts))
-    if arguments.explain:
-        _write(arguments.explain, "".join(f"{line}\n" for each in verdicts for line in (summary(each), *explanation(each, whole=True))))
     if arguments.format == "json":
         print(json.dumps(as_object(verdicts)))
         return
@@ -124,6 +121,13 @@ def _report(verdicts: list[TraceVerdict], arguments: argparse.Namespace) -> None
     if len(verdicts) > 1:
         counts = [f"{sum(each.verdict == verdict for each in verdicts)} {verdict}" for verdict in EXITS]
         print(f"{len(verdicts)} traces: {', '.join(counts)}")
+
+
+def _write_files(verdicts: list[TraceVerdict], arguments: argparse.Namespace) -> None:
+    if arguments.junit:
+        _write(arguments.junit, as_xml(verdicts))
+    if arguments.explain:
+        _write(arguments.explain, "".join(f"{line}\n" for each in verdicts for line in (summary(each), *explanation(each, whole=True))))
 
 
 def _write(path: str, text: str) -> None:

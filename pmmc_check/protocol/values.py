@@ -75,10 +75,16 @@ def leader_id(ballot: Ballot) -> ProcessId:
 class Reconfigure(NamedTuple):
     """The operation of a command that replaces the leaders, WINDOW slots later (section 2.1 of the paper).
 
-    Each leader belongs to one set of acceptors, so the acceptors change with the leaders.
+    Each leader belongs to one set of acceptors, so the acceptors change with the leaders. It sorts behind all other operations.
     """
 
     leaders: tuple[ProcessId, ...]
+
+    def __lt__(self, other: object) -> bool:
+        return isinstance(other, Reconfigure) and self.leaders < other.leaders
+
+    def __gt__(self, other: object) -> bool:
+        return isinstance(other, str) or (isinstance(other, Reconfigure) and self.leaders > other.leaders)
 
     def __str__(self) -> str:
         return "reconfigure(" + ",".join(map(str, self.leaders)) + ")"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 from typing import Any, NamedTuple
 
-from pmmc_check.protocol.messages import Response
-from pmmc_check.protocol.values import CLIENT, COMMANDER, SCOUT, Ballot, Command, ProcessId
-from pmmc_check.trace.events import CRASH, DROP, END, RESTART, UNKNOWN, Event, Header
+from pmmc_check.protocol.messages import Request, Response
+from pmmc_check.protocol.values import CLIENT, COMMANDER, SCOUT, Ballot, Command, ProcessId, Reconfigure
+from pmmc_check.trace.events import CRASH, DROP, END, RESTART, UNKNOWN, Event, Header, Names
+
+LEADERS_MAX = 3
+"""With more leaders, not every reconfiguration that nobody recorded is tried."""
 
 
 class Limits(NamedTuple):
@@ -83,6 +87,28 @@ def ballots_in(events: Sequence[Event]) -> tuple[Ballot, ...]:
         if ballot is not UNKNOWN:
             found.add(ballot)
     return tuple(sorted(found))
+
+
+def unspoken(header: Header, names: Names, events: Sequence[Event]) -> Iterator[tuple[Command, ...]]:
+    """Requests that no event names though somebody may have sent them: none, then plain ones, then reconfigurations too.
+
+    Plain ones are interchangeable, so one for each slot within reach is enough. Reconfigurations change nothing in the first WINDOW slots.
+    """
+    yield ()
+    processes = [names.process_of[name] for name in header.clients or ()]
+    unsaid = [event.process for event in events if event.message == Request(UNKNOWN)]
+    sending = [each for each in processes if each in unsaid or not header.contract(names.name_of[each]).records("request")]
+    client = ProcessId(CLIENT, 10**6) if header.clients is None else next(iter(sending), None)
+    received = all(header.contract(replica).records("request") for replica in header.replicas)
+    if client is None or (received and not unsaid):
+        return
+    reach = limits_of(events, header).slots + 1
+    plain = tuple(Command(client, 10**15 + number, "") for number in range(reach))
+    yield plain
+    if min(reach, header.slots or reach) > header.window:
+        leaders = [names.process_of[name] for name in header.leaders[:LEADERS_MAX]]
+        sets = [each for count in range(1, len(leaders) + 1) for each in combinations(leaders, count)]
+        yield plain + tuple(Command(client, 2 * 10**15 + number, Reconfigure(each)) for number, each in enumerate(sets))
 
 
 def limits_of(events: Sequence[Event], header: Header) -> Limits:

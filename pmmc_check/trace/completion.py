@@ -12,7 +12,7 @@ from typing import Any
 
 from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.messages import Message, P1b, Request, Response, Start
-from pmmc_check.protocol.role import Lifecycle
+from pmmc_check.protocol.role import Lifecycle, Send
 from pmmc_check.protocol.values import CLIENT, LEADER, REPLICA, Command, ProcessId
 from pmmc_check.trace.bounds import ballots_in, commands_in, limits_of, orderly
 from pmmc_check.trace.elaborate import RECIPIENT
@@ -24,12 +24,12 @@ from pmmc_check.trace.wires import Packet
 
 
 class Completion(Steps):
-    """The moves. `logs` are the events by log."""
+    """The moves. `logs` are the events by log; `others` are requests that clients may have sent besides those the trace speaks of."""
 
-    def __init__(self, header: Header, names: Names, events: Sequence[Event], protocol: Protocol, fillers: bool = False) -> None:
+    def __init__(self, header: Header, names: Names, events: Sequence[Event], protocol: Protocol, others: tuple[Command, ...] = ()) -> None:
+        super().__init__(header, names, protocol, (*commands_in(events), *others))
         self.limits = limits_of(events, header)
-        self.fillers = _fillers(header, names, self.limits.slots)
-        super().__init__(header, names, protocol, (*commands_in(events), *(self.fillers if fillers else ())))
+        self.crashing = frozenset(event.log for event in events if event.action in (CRASH, RESTART))
         by_log: dict[str, list[Event]] = {}
         for event in events:
             by_log.setdefault(event.log, []).append(event)
@@ -45,9 +45,9 @@ class Completion(Steps):
         """Before everything."""
         return self.initial(len(self.logs))
 
-    def open_clients(self) -> bool:
-        """Whether somebody may send requests that nobody records."""
-        return bool(self.fillers) and not all(self.records(replica, "request") for replica in self.system.replicas)
+    def order_shows(self, me: ProcessId, sends: Sequence[Send]) -> bool:
+        """As of any step; and whether a crash that some log shows could cut it short."""
+        return super().order_shows(me, sends) or (self.header.ordered and self._logged_in(me) in self.crashing)
 
     # ---- logged events ----
 
@@ -91,28 +91,34 @@ class Completion(Steps):
                 continue
             inboxes, after = dict(node.inboxes), dict(cells)
             for each in taken:
-                self.put(me, each.to, self._as_recorded(each.message, pattern), inboxes, cell.shown)
+                self.put(me, each.to, each.message, inboxes, cell.shown)
             shown = send.message.accepted if isinstance(send.message, P1b) else cell.shown
             after[me] = Cell(cell.state, tuple(each for each in cell.owed if each not in taken), shown)
-            if self._post_holds(event, cell.state):
-                found.append(node._replace(cells=frozenset(after.items()), inboxes=frozenset(inboxes.items())))
+            agreed = self._agreed(node, pattern, send.message)
+            if agreed is not None and self._post_holds(event, cell.state):
+                found.append(agreed._replace(cells=frozenset(after.items()), inboxes=frozenset(inboxes.items())))
         return found
 
-    def _as_recorded(self, message: Message, pattern: Any) -> Message:
-        """An opaque result becomes what the log says it is."""
-        return pattern if isinstance(message, Response) and isinstance(message.result, Performed) else message
+    def _agreed(self, node: Node, pattern: Any, message: Any) -> Node | None:
+        """The node with what an event shows of an opaque result; None where another is known: it is the same at all replicas."""
+        if not isinstance(message, Response) or not isinstance(message.result, Performed) or pattern.result is UNKNOWN:
+            return node
+        shown = (message.result.position, pattern.result)
+        known = dict(node.results).get(*shown)
+        return node._replace(results=node.results | {shown}) if known == pattern.result else None
 
     def _client_sends(self, node: Node, event: Event) -> list[Node]:
-        message: Any = event.message
-        if not isinstance(message, Request) or message.command is UNKNOWN or message.command.client != event.process:
-            return []
-        inboxes, requested = dict(node.inboxes), set(node.requested)
-        for to in event.peers if event.peers is not None else self.system.replicas:
-            if self.header.requests == "once" and (to, message.command) in requested:
-                return []
-            requested.add((to, message.command))
-            self.put(event.process, to, message, inboxes)
-        return [node._replace(inboxes=frozenset(inboxes.items()), requested=frozenset(requested))]
+        pattern: Any = event.message
+        found = []
+        for command in self.commands if pattern.command is UNKNOWN else (pattern.command,):
+            inboxes = dict(node.inboxes)
+            asked = {(to, command) for to in (event.peers if event.peers is not None else self.system.replicas)}
+            if command.client != event.process or (self.header.requests == "once" and asked & node.requested):
+                continue
+            for to, _ in asked:
+                self.put(event.process, to, Request(command), inboxes)
+            found.append(node._replace(inboxes=frozenset(inboxes.items()), requested=node.requested | asked))
+        return found
 
     def _fits(self, pattern: Any, message: Any, cell: Cell) -> bool:
         if type(pattern) is not type(message):
@@ -136,23 +142,29 @@ class Completion(Steps):
             return []
         for (_, message, _), rest in self.packets(node, event.process, _received_as(event), event.message):
             if event.process.role == CLIENT:
-                found.append(rest)
+                found += [agreed] if (agreed := self._agreed(rest, event.message, message)) is not None else []
                 continue
             guide = self._guide(index, node.positions[index])
             found += [after for after, state in self.delivered(rest, event.process, message, guide) if self._post_holds(event, state)]
         return found
 
     def _guide(self, index: int, position: int) -> tuple[Command, ...]:
-        """The proposals that the log shows right after the receive before `position`, by slot."""
-        log = self.logs[index]
+        """The proposals that the log shows right after the receive before `position`, by slot.
+
+        Nothing where it may not show all of them: the step may be cut short, or a slot or command is not recorded.
+        """
         proposed: dict[int, Command] = {}
-        for event in islice(log, position, None):
+        for event in islice(self.logs[index], position, None):
             message: Any = event.message
+            if event.action == RECEIVE:
+                return tuple(command for _, command in sorted(proposed.items()))
             if event.action != SEND:
                 break
-            if message.kind == "propose" and message.slot is not UNKNOWN and message.command is not UNKNOWN:
+            if message.kind == "propose":
+                if UNKNOWN in (message.slot, message.command):
+                    break
                 proposed.setdefault(message.slot, message.command)
-        return tuple(command for _, command in sorted(proposed.items()))
+        return ()
 
     def _take_drop(self, node: Node, event: Event) -> list[Node]:
         if not self.header.loses:
@@ -164,7 +176,7 @@ class Completion(Steps):
         hosted = [me for me in cells if self._logged_in(me) == event.log]
         owing = [me for me in hosted if cells[me].owed]
         if event.action == END:
-            return [] if owing else [node]
+            return [] if any(self._to_be_shown(me, cells[me]) for me in hosted) else [node]
         for me in owing:
             cells[me] = cells[me]._replace(owed=())
         cut = node.cut | {event.log} if event.action == CRASH and owing else node.cut
@@ -198,9 +210,10 @@ class Completion(Steps):
         """
         yield from self._spontaneous(node)
         for me, cell in sorted(node.cells, key=lambda each: each[0]):
-            if isinstance(cell.state, Lifecycle) or cell.owed or self.all_recorded(me):
-                continue
             if node.cut and self._logged_in(me) in node.cut:
+                continue
+            yield from self._unrecorded_sends(node, me, cell)
+            if isinstance(cell.state, Lifecycle) or cell.owed or self.all_recorded(me):
                 continue
             unseen = frozenset(kind for kind in RECIPIENT if not self.records(me, kind))
             for (_, message, _), rest in self.packets(node, me, lambda packet: packet[1].kind in unseen):  # noqa: B023  (used at once)
@@ -223,6 +236,17 @@ class Completion(Steps):
                 if (after.cells, after.inboxes) != (node.cells, node.inboxes) and self._within(me, Start(), after):
                     yield me, Start(), after
 
+    def _unrecorded_sends(self, node: Node, me: ProcessId, cell: Cell) -> Iterator[tuple[ProcessId, Any, Node]]:
+        """Those that wait because their order shows."""
+        for send in cell.owed:
+            if not self.records(me, send.message.kind):
+                inboxes = dict(node.inboxes)
+                self.put(me, send.to, send.message, inboxes, cell.shown)
+                shown = send.message.accepted if isinstance(send.message, P1b) else cell.shown
+                left = Cell(cell.state, tuple(each for each in cell.owed if each != send), shown)
+                after = node._replace(cells=(node.cells - {(me, cell)}) | {(me, left)}, inboxes=frozenset(inboxes.items()))
+                yield send.to, send.message, after
+
     def _within(self, me: ProcessId, message: Message, after: Node) -> bool:
         """Keeps unrecorded steps to the ballots and slots near those that the trace speaks of."""
         state = next(cell.state for process, cell in after.cells if process == me)
@@ -238,7 +262,10 @@ class Completion(Steps):
         """Whether all logs are matched; those that ended in good order owe nothing."""
         if any(position < len(log) for position, log in zip(node.positions, self.logs, strict=True)):
             return False
-        return not any(cell.owed and self._logged_in(me) in self.ended for me, cell in node.cells)
+        return not any(self._logged_in(me) in self.ended and self._to_be_shown(me, cell) for me, cell in node.cells)
+
+    def _to_be_shown(self, me: ProcessId, cell: Cell) -> bool:
+        return any(self.records(me, send.message.kind) for send in cell.owed)
 
 
 def _received_as(event: Event) -> Callable[[Packet], bool]:
@@ -255,15 +282,8 @@ def _received_as(event: Event) -> Callable[[Packet], bool]:
             if isinstance(recorded, Delta):
                 if recorded != added:
                     return False
-            elif recorded is not UNKNOWN and actual is not UNKNOWN and not isinstance(actual, Performed) and recorded != actual:
+            elif recorded is not UNKNOWN and not isinstance(actual, Performed) and recorded != actual:
                 return False
         return True
 
     return fits
-
-
-def _fillers(header: Header, names: Names, slots: int) -> tuple[Command, ...]:
-    """Commands that the trace does not speak of. They are interchangeable, so one for each slot within reach is enough."""
-    silent = [name for name in header.clients or () if not header.contract(name).records("request")]
-    client = ProcessId(CLIENT, 10**6) if header.clients is None else names.process_of[silent[0]] if silent else None
-    return tuple(Command(client, 10**15 + n, "") for n in range(slots + 1)) if client is not None else ()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from pmmc_check.errors import UsageError
+from pmmc_check.errors import PmmcError, UsageError
 from pmmc_check.trace.reader import DSL, JSONL, Trace
 from pmmc_check.trace.writer import DslWriter, JsonWriter
 
 WRITERS: dict[str, type[DslWriter] | type[JsonWriter]] = {DSL: DslWriter, JSONL: JsonWriter}
+
+
+_TEXT: Any = {"encoding": "utf-8", "newline": "\n"}
 
 
 def converted(trace: Trace, to: str) -> Iterator[str]:
@@ -31,15 +35,19 @@ def format_of(path: Path) -> str:
     return JSONL if name.endswith((".jsonl", ".json", ".ndjson")) else DSL
 
 
-def opened_for_writing(path: Path) -> IO[str]:
-    """A text file, compressed if its name ends in .gz.
+@contextmanager
+def writing(path: Path) -> Iterator[IO[str]]:
+    """A text file, compressed if its name ends in .gz. Where what is to be written turns out to be bad input, nothing is left of it.
 
     Raises:
         UsageError: it cannot be written.
     """
     try:
-        if path.name.endswith(".gz"):
-            return gzip.open(path, "wt", encoding="utf-8", newline="\n")
-        return path.open("w", encoding="utf-8", newline="\n")
+        with gzip.open(path, "wt", **_TEXT) if path.name.endswith(".gz") else path.open("w", **_TEXT) as stream:
+            yield stream
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
+    except PmmcError:
+        if path.is_file():
+            path.unlink()
+        raise

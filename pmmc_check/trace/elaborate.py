@@ -184,15 +184,21 @@ class Elaborator:
             return owner
         verb = "sends" if action == SEND else "receives"
         if not (owner.role in wanted or (owner.role == LEADER and {SCOUT, COMMANDER} & set(wanted))):
-            raise Unfit(
-                f"{_article(owner.role)} never {verb} {kind}; that is {' or '.join(_article(role) for role in wanted)}'s", "process"
+            taken = (
+                f" ({self.values.show_process(owner)}, which the header does not name, is taken for one)" if self._guessed(owner) else ""
             )
+            whose = " or ".join(_article(role) for role in wanted)
+            raise Unfit(f"{_article(owner.role)} never {verb} {kind}{taken}; that is {whose}'s", "process")
         process = self._spawned(kind, message, raw, action) if owner.role == LEADER else self._own_log(kind, message, raw, owner, action)
         if process.number != owner.number:
             raise Unfit(f"{self.values.show_process(process)} belongs to another leader than {self.values.show_process(owner)}", "process")
         if process.role not in wanted:
             raise Unfit(f"{_article(process.role)} never {verb} {kind}", "from" if action == SEND else "to")
         return process
+
+    def _guessed(self, owner: ProcessId) -> bool:
+        """Whether it is a client only because the header does not list the clients."""
+        return owner.role == CLIENT and self.values.names.open_clients
 
     def _spawned(self, kind: str, message: Any, raw: Raw, action: str) -> ProcessId:
         """The scout or commander that a leader's event is about."""

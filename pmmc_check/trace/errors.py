@@ -10,6 +10,8 @@ _SHOWN_WIDTH = 100
 class TraceError(PmmcError):
     """A trace that cannot be read. `column` counts characters from 1; 0 when the line as a whole is meant."""
 
+    in_lines = True
+
     def __init__(self, file: str, line: int, column: int, problem: str, text: str = "") -> None:
         super().__init__(problem)
         self.file, self.line, self.column, self.problem, self.text = file, line, column, problem, text

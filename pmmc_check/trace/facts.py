@@ -55,6 +55,7 @@ class Facts:
         self.accepted: dict[ProcessId, tuple[frozenset[Any], Event]] = {}
         self.slot_out: dict[ProcessId, tuple[int, Event]] = {}
         self.decided_at: dict[ProcessId, Once] = {}
+        self.decided_somewhere: set[ProcessId] = set()
         self.decided_below: dict[ProcessId, int] = {}
         self.responses: dict[tuple[ProcessId, int], dict[ProcessId, Event]] = {}
         self.answered = Once()
@@ -82,8 +83,11 @@ class Facts:
 
     def _decision(self, event: Event, message: Any) -> None:
         self._fact(event, event.process, Fact(DECIDED, message.slot, BOTTOM, message.command))
-        if event.process.role == REPLICA and event.action == RECEIVE and message.slot is not UNKNOWN:
-            self.decided_at.setdefault(event.process, Once()).add(0, message.slot)
+        if event.process.role == REPLICA and event.action == RECEIVE:
+            if message.slot is UNKNOWN:
+                self.decided_somewhere.add(event.process)
+            else:
+                self.decided_at.setdefault(event.process, Once()).add(0, message.slot)
 
     def _p2a(self, event: Event, message: Any) -> None:
         if message.ballot is not UNKNOWN:
@@ -164,8 +168,8 @@ class Facts:
             self._violated("R2", how, event)
 
     def _slot_out_at_most(self, replica: ProcessId) -> int | None:
-        """An upper bound of slot_out: one above the decisions without a hole, where all decisions are recorded."""
-        if not self.records[replica].records("decision"):
+        """An upper bound of slot_out: one above the decisions without a hole, where all decisions are recorded with their slots."""
+        if not self.records[replica].records("decision") or replica in self.decided_somewhere:
             return None
         below = self.decided_below.get(replica, 1)
         while replica in self.decided_at and self.decided_at[replica].seen(0, below):

@@ -6,6 +6,7 @@ texts; null is a value that was not recorded.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, NoReturn
@@ -40,7 +41,24 @@ def loads(file: str, number: int, text: str) -> dict[str, Any]:
         raise TraceError(file, number, error.colno, f"no JSON: {error.msg}; expected one object a line", text) from None
     if not isinstance(value, dict):
         raise TraceError(file, number, 1, f"expected an object {{...}}, found {_name(value)}", text)
+    if text.count('":') != len(value) + sum(len(each) for each in value.values() if isinstance(each, dict)):
+        _check_keys(file, number, text)
     return value
+
+
+def _check_keys(file: str, number: int, text: str) -> None:
+    """Each key comes once: which of two values is meant, nobody can know."""
+
+    def checked(pairs: list[tuple[str, Any]]) -> None:
+        keys = [key for key, _ in pairs]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise TraceError(file, number, text.rfind(f'"{key}"') + 1, f"{key!r} is set twice; leave one", text)
+
+    try:
+        json.loads(text, object_pairs_hook=checked)
+    except RecursionError:
+        raise TraceError(file, number, 1, "objects or lists are nested too deeply; an event has at most two levels", text) from None
 
 
 def comment_text(file: str, number: int, fields: dict[str, Any]) -> str:
@@ -72,6 +90,8 @@ class JsonReader:
         """The event, or comment, of a line. Raises `TraceError`."""
         try:
             fields = orjson.loads(text)
+            if text.count('":') != len(fields):
+                return self._slow(text, number)
             time = fields.pop("t", None)
             compose, words, numeric = self._shapes[fields["at"], fields["do"], fields["msg"], len(fields)]
             if (numeric is None or type(fields[numeric]) is int) and (time is None or (type(time) is str and WORD.fullmatch(time))):
@@ -164,7 +184,7 @@ def _text(key: str, value: Any) -> Any:
         return delta, members
     if key in _NUMBERS:
         if type(value) is not int or value < 0:
-            raise Unfit(f"{key!r} must be a number", key)
+            raise Unfit(f"{key!r} must be a whole number, not below 0", key)
         return str(value)
     if key == "to" and isinstance(value, list):
         if not value or not all(isinstance(each, str) for each in value):

@@ -11,8 +11,10 @@ from itertools import islice
 from pathlib import Path
 
 from pmmc_check.protocol import PMMC, Protocol
+from pmmc_check.protocol.values import ProcessId
 from pmmc_check.trace.diagnosis import Rejected
 from pmmc_check.trace.errors import TraceError
+from pmmc_check.trace.events import DROP, RECEIVE
 from pmmc_check.trace.explain import failure_of, violation_of
 from pmmc_check.trace.facts import Facts
 from pmmc_check.trace.inflight import Ambiguous
@@ -82,9 +84,9 @@ class _Judge:
         try:
             replay.run(trace.events())
         except Rejected as rejected:
-            if not replay.guessed:
+            ambiguity = self._guess(replay)
+            if ambiguity is None:
                 return self._rejected(replay, rejected)
-            ambiguity = replay.guessed
         except Ambiguous as ambiguous:
             ambiguity = str(ambiguous)
         if ambiguity is None and not replay.events:
@@ -94,6 +96,20 @@ class _Judge:
         if ambiguity is None and replay.exact:
             return TraceVerdict(self.file, ACCEPTED, replay.events)
         return self._by_search(ambiguity)
+
+    def _guess(self, replay: Replay) -> str | None:
+        """What the replay had to guess: another guess might have led to its end, so that its rejection is not final."""
+        if replay.guessed:
+            return replay.guessed
+        if replay.header.duplicates:
+            return None
+        named: set[tuple[ProcessId, str]] = set()
+        unnamed: set[tuple[ProcessId, str]] = set()
+        for stream in self._open().events():
+            for event in stream:
+                if event.action in (RECEIVE, DROP) and event.message is not None:
+                    (unnamed if event.peers is None else named).add((event.process, event.message.kind))
+        return "some receives of one kind name their sender and others do not" if named & unnamed else None
 
     def _rejected(self, replay: Replay, rejected: Rejected) -> TraceVerdict:
         failure = failure_of(replay, rejected.mismatch)

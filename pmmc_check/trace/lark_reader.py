@@ -175,7 +175,13 @@ class Line:
             else:
                 self._mark(str(part.data), part)
                 text = ",".join(_words(part))
-                raw[str(part.data)] = plain_word(text) if part.data == "id" else text
+                raw[str(part.data)] = self._id(text) if part.data == "id" else text
+
+    def _id(self, text: str) -> str:
+        name = plain_word(text)
+        if not name.isprintable():
+            raise Unfit("an id has printable characters only", "id")
+        return name
 
     def _post(self, tree: Tree[Token]) -> dict[str, Any]:
         self._mark("|", tree)

@@ -93,7 +93,7 @@ def campaign(state: LeaderState, ballot: Ballot) -> Outcome:
 class Process:
     """A running scout, commander, leader, acceptor or replica."""
 
-    __slots__ = ("creates", "cut_in", "dies", "last", "me", "p1b_mark", "pending", "role", "state")
+    __slots__ = ("creates", "cut_in", "dies", "last", "loose", "me", "p1b_mark", "pending", "role", "state")
 
     def __init__(self, role: Role, outcome: Outcome) -> None:
         self.role = role
@@ -106,6 +106,8 @@ class Process:
         self.last: Event | None = None
         self.cut_in: str | None = None
         self.dies = False
+        self.loose = False
+        """Whether the send that was shown last left something out, so that it may be one of several."""
         self.p1b_mark: Mark | None = None
         """What the acceptor's last p1b had."""
 
@@ -176,6 +178,7 @@ class Process:
 
     def _loosely(self, message: Any, peers: tuple[ProcessId, ...] | None) -> list[Send]:
         """Matches of a message with unknown fields, a delta or an opaque result: those of the first message that fits."""
+        self.loose = True
         for first in self.pending:
             if (peers is None or first.to in peers) and self.fits(message, first.message):
                 return [each for each in self.pending if each.message == first.message and (peers is None or each.to in peers)]

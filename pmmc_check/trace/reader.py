@@ -75,7 +75,7 @@ class _File:
             version, self.part = Line(self.name, number, text).magic()
             self._version(number, version, text)
             return
-        raise TraceError(self.name, 0, 0, f"is empty; {_NO_TRACE}")
+        raise TraceError(self.name, 0, 0, f"is empty, so it {_NO_TRACE}")
 
     def _version(self, number: int, version: object, text: str) -> None:
         if version is None:

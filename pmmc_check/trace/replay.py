@@ -24,7 +24,7 @@ from typing import Any
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.messages import Message, P1b, Response
 from pmmc_check.protocol.role import Lifecycle
-from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, SCOUT, ProcessId
+from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
 from pmmc_check.trace.diagnosis import Rejected
 from pmmc_check.trace.elaborate import RECIPIENT, SENDERS, agrees, undetermined
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
@@ -65,6 +65,7 @@ class Replay(Unrecorded, Greedy):
         self.exact = len(self.full) == len(self._logged()) and not any(map(self._half_recorded, self._clients()))
         self.requested = Once()
         self.p1bs: dict[tuple[ProcessId, ProcessId, Any], list[tuple[Any, P1b]]] = {}
+        self.shown: dict[ProcessId, frozenset[Any]] = {}
         self.endings: list[Event] = []
         self.guessed = "adopted or preempted are not recorded" if self._silent_calls or header.ballots == "any" else ""
         """What this replay may have guessed wrong: then a rejection is not final, but an acceptance is, since the run was made."""
@@ -177,7 +178,12 @@ class Replay(Unrecorded, Greedy):
                 raise Ambiguous(f"{event.place} receives a delta of an acceptor whose p1bs are not recorded")
             return message  # type: ignore[no-any-return]  # it is a message
         if undetermined(message):
-            return self._one_like(event, sender)
+            found = self._one_like(event, sender)
+            if found is None and kind in self._open_kinds:
+                raise Ambiguous(
+                    f"{event.place} receives a message of which a field was not recorded (?), and its send need not be recorded"
+                )
+            return found
         if type(message) is P1b:
             return self._p1b_taken(event, message)
         return message if self.network.take(sender, event.process, message) else None
@@ -220,6 +226,8 @@ class Replay(Unrecorded, Greedy):
                 self._retire(process)
                 return self._sent_by_none(log, event)
         sends = process.sent(message, event.peers)
+        if process.loose:
+            self._check_whole(event, process)
         if sends is None:
             raise self._not_enabled(event, process)
         for to, sent in sends:
@@ -229,6 +237,12 @@ class Replay(Unrecorded, Greedy):
         if not process.pending and type(process.state) is Lifecycle:
             self._retire(process)
         return True
+
+    def _check_whole(self, event: Event, process: Process) -> None:
+        """What a replica sends several of must be recorded so far that it is clear which one this is."""
+        process.loose = False
+        if process.me.role == REPLICA and UNKNOWN in [getattr(event.message, name, None) for name in ("slot", "command", "cid")]:
+            raise Ambiguous(f"{event.place} may be one of several sends: it does not record which slot, command or cid (?)")
 
     def _sent_by_none(self, log: Log, event: Event) -> bool:
         """A send of a process that does not run, as above."""

@@ -2,13 +2,12 @@
 
 The moves are those of `completion.py`. Two things keep the search small:
 
-- **Forced steps**: a send that a log shows next, a crash, the receive of a process all of whose receives are
-recorded (when it can happen in one way only), and its restart,
-  are taken at once and never undone. Sound because they commute with every move of every other process: a send only
-  adds to what is in flight, a receive takes a copy that nobody else can take, and the process itself has no other move.
-- **Order**: otherwise moves are tried depth first, logged events before unrecorded steps, and unrecorded steps by
-how much they seem to lead to what
-  the logs wait for. The order cannot change a verdict, only the time to reach it; points that were visited are not visited again.
+- **Forced steps**: a send that a log shows next, a restart after a crash, and, of a process all of whose receives are recorded, a crash
+  and a receive that leaves nothing open. They are taken at once and never undone. Sound because they commute with every move of every other
+  process: a send only adds to what is in flight, a receive takes a copy that nobody else can take, and the process itself has no other
+  move. (A crash of a process that may take unrecorded steps has to wait: it may come in the middle of one.)
+- **Order**: otherwise moves are tried depth first, logged events before unrecorded steps, and unrecorded steps by how much they seem to
+  lead to what the logs wait for. The order cannot change a verdict, only the time to reach it; no point is visited twice.
 
 `accepted`: a complete run was found, made of the protocol's own steps. `rejected`: all runs were tried and nothing
 was cut off. Otherwise `inconclusive`: a budget ran out, or a bound (ballots, slots, requests of clients without a
@@ -25,17 +24,17 @@ from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.role import Lifecycle
-from pmmc_check.protocol.values import COMMANDER, LEADER, SCOUT, ProcessId
+from pmmc_check.protocol.values import LEADER, ProcessId, Reconfigure
+from pmmc_check.trace.bounds import LEADERS_MAX, unspoken
 from pmmc_check.trace.completion import Completion
-from pmmc_check.trace.events import CRASH, END, RESTART, SEND, Event, Header, Names
+from pmmc_check.trace.elaborate import undetermined
+from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, RECEIVE, RESTART, SEND, Delta, Event, Header, Names
 from pmmc_check.trace.explain import place_of
 from pmmc_check.trace.relevance import Relevance
 from pmmc_check.trace.steps import Node
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.verdict import ACCEPTED, INCONCLUSIVE, REJECTED, Failure
 from pmmc_check.trace.writer import DslWriter
-
-_SPAWNED = (SCOUT, COMMANDER)
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,8 @@ class Search:
         self.budget = budget
         self.writer = DslWriter(Values(names))
         self.relevance = Relevance(self.system)
+        self.whole = {process for name, process in names.process_of.items() if header.contract(name).form == COMPLETE}
+        self.named = {(e.process, e.message.kind) for e in events if e.action in (RECEIVE, DROP) and e.message and e.peers}
         self.visited: set[Node] = set()
         self.furthest: Node | None = None
         self.stop_at = 0.0
@@ -72,13 +73,17 @@ class Search:
     def run(self) -> Answer:
         """Searches with the requests that the trace speaks of; if that is in vain, with others too that nobody may have recorded."""
         self.stop_at = time.monotonic() + self.budget.seconds_max
-        answer = self._search()
-        if answer is None and self.system.open_clients():
-            self.system = Completion(*self.arguments, fillers=True)
+        header, names, events, _ = self.arguments
+        for others in unspoken(header, names, events):
+            self.system = Completion(*self.arguments, others)
+            if len(header.leaders) > LEADERS_MAX and any(isinstance(each.operation, Reconfigure) for each in others):
+                self.system.bounded.add(f"not all reconfigurations that nobody recorded were tried (more than {LEADERS_MAX} leaders)")
             self.relevance = Relevance(self.system)
             self.visited.clear()
             answer = self._search()
-        return answer or self._refuted()
+            if answer is not None:
+                return answer
+        return self._refuted()
 
     def _search(self) -> Answer | None:
         """None when all points were visited in vain."""
@@ -120,21 +125,36 @@ class Search:
         while moved and time.monotonic() < self.stop_at:
             moved = False
             for index in range(len(node.positions)):
-                while (event := self.system.next_event(node, index)) is not None and self._may_be_forced(event):
+                while (event := self.system.next_event(node, index)) is not None and self._may_be_forced(event, node, index):
                     after = self.system.take(node, index)
                     if len(after) != 1:
                         break
                     node, moved = after[0], True
         return node
 
-    def _may_be_forced(self, event: Event) -> bool:
-        if event.action in (SEND, CRASH, END):
+    def _may_be_forced(self, event: Event, node: Node, index: int) -> bool:
+        """Whether nothing that may happen meanwhile could make this event happen otherwise."""
+        if event.action in (SEND, END):
             return True
         if event.process.role == LEADER and self.system.header.ballots == "any":
             return False
-        gone = _SPAWNED if event.action == RESTART and event.process.role == LEADER else ()
-        others = (ProcessId(role, event.process.number) for role in gone)
-        return all(self.system.all_recorded(each) for each in (event.process, *others))
+        if event.action == RECEIVE:
+            return self.system.all_recorded(event.process) and not self._leaves_open(event)
+        if event.action in (CRASH, RESTART):
+            return event.process in self.whole or (event.action == RESTART and self._last(node, index) == CRASH)
+        return False
+
+    def _last(self, node: Node, index: int) -> str | None:
+        """What the latest matched event of a log is."""
+        position = node.positions[index]
+        return self.system.logs[index][position - 1].action if position else None
+
+    def _leaves_open(self, event: Event) -> bool:
+        """Whether a receive may stand for one of several packets, of which a later event needs a certain one."""
+        message: Any = event.message
+        if undetermined(message) or isinstance(getattr(message, "accepted", None), Delta):
+            return True
+        return event.peers is None and (self.system.header.ordered or (event.process, message.kind) in self.named)
 
     def _moves(self, node: Node) -> Iterator[Node]:
         """Logged events first, then unrecorded steps, the most promising first."""

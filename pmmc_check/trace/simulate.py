@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, ClassVar
 
+from pmmc_check.errors import UsageError
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.messages import Message, P1b, Propose, Request, Response, Start
 from pmmc_check.protocol.role import Outcome, Send
-from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA, Command, ProcessId, Reconfigure, SlotCommand
+from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, LEADER, REPLICA, Command, ProcessId, Reconfigure, SlotCommand
 from pmmc_check.trace.choice import chosen, is_chosen
-from pmmc_check.trace.elaborate import BROADCASTS
+from pmmc_check.trace.elaborate import BROADCASTS, FIELDS, RECIPIENT
 from pmmc_check.trace.events import ALL, CRASH, DROP, LOSSY, NOTHING, RECEIVE, RESTART, SEND, Contract, Delta, Event, Header, Names
 from pmmc_check.trace.growing import GrowingReplica
 from pmmc_check.trace.process import Performed, Process, Processes, system_of
@@ -233,6 +234,7 @@ class Walk:
         """Sends as broadcasts or one by one; in any order, unless the network shows the order."""
         groups: dict[Any, list[ProcessId]] = {}
         for to, message in messages:
+            self._check_expressible(to, message)
             groups.setdefault(message, []).append(to)
         listed = list(groups.items())
         if len(listed) > 1 and not self.header.ordered and self.rng.random() < 0.3:
@@ -277,6 +279,20 @@ class Walk:
         self.wire = DeltaP1b(message.acceptor, message.ballot, whole.accepted, delta)
         return P1b(message.acceptor, message.ballot, delta)
 
+    def _check_expressible(self, to: ProcessId, message: Any) -> None:
+        """Variants may send what the paper's roles never send.
+
+        Raises:
+            UsageError: the trace format cannot say it.
+        """
+        ballot = getattr(message, "ballot", BOTTOM)
+        if message.kind not in FIELDS:
+            raise UsageError(f"this protocol sends {message.kind}, which traces cannot record; use explore to check it")
+        if RECIPIENT[message.kind] != to.role:
+            raise UsageError(f"this protocol sends {message.kind} to a {to.role}, which traces cannot record; use explore to check it")
+        if ballot != BOTTOM and ProcessId(LEADER, ballot.leader) not in self.names.name_of:
+            raise UsageError(f"this protocol has a ballot of no leader, {ballot}, which traces cannot record; use explore to check it")
+
     def _as_received(self, message: Message) -> Message:
         return P1b(message.acceptor, message.ballot, message.delta) if isinstance(message, DeltaP1b) else message
 
@@ -293,7 +309,8 @@ class Walk:
     ) -> None:
         post = None
         if process is not None and action == RECEIVE and not process.exited and self.rng.random() < self.plan.post_rate:
-            keys = [key for key in _POST.get(me.role, ()) if key != "accepted" or len(process.state.accepted) < 20]
+            has = [key for key in _POST.get(me.role, ()) if hasattr(process.state, key)]
+            keys = [key for key in has if key != "accepted" or len(process.state.accepted) < 20]
             post = tuple((key, _plain(getattr(process.state, key))) for key in keys) or None
         self.out.append(Event(self._log(me), me, action, message, peers, post, None, None, None, "", 0))
 

@@ -4,6 +4,7 @@ memory stays bounded."""
 from __future__ import annotations
 
 import gzip
+import stat
 import zlib
 from collections.abc import Iterator
 from itertools import chain
@@ -58,6 +59,9 @@ def _blocks(path: Path) -> Iterator[str]:
 
 
 def _opened(path: Path) -> IO[bytes]:
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise TraceError(str(path), 0, 0, "is a pipe or device; traces are read more than once, so write it to a file first")
     stream = path.open("rb")
     if stream.peek(2)[:2] == _GZIP_MAGIC:
         stream.close()

@@ -36,13 +36,17 @@ class Cell(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A point of a run. `cut` are logs that crashed in the middle of a step, `requested` what open clients have used up."""
+    """A point of a run. `cut` are logs that crashed in the middle of a step, `requested` what open clients have used up.
+
+    `results` are those of an opaque application that the logs have shown, by the number of commands performed.
+    """
 
     positions: tuple[int, ...]
     cells: frozenset[tuple[ProcessId, Cell]]
     inboxes: frozenset[tuple[ProcessId, Any]]
     requested: frozenset[tuple[ProcessId, Command]]
     cut: frozenset[str]
+    results: frozenset[tuple[int, Any]] = frozenset()
 
 
 class Steps:
@@ -54,6 +58,7 @@ class Steps:
         self.network = wires(header)
         self.roles: dict[ProcessId, Role] = {}
         self.bounded: set[str] = set()
+        self.commands = tuple(commands)
         open_ones = [command for command in commands if not self.records(command.client, "request")]
         self._open_requests: dict[Command, Packet] = {command: (command.client, Request(command), None) for command in open_ones}
 
@@ -99,19 +104,24 @@ class Steps:
         cells[me] = Cell(outcome.state, self.sent(me, outcome.sends, cells, inboxes))
 
     def sent(self, me: ProcessId, sends: tuple[Send, ...], cells: dict[ProcessId, Cell], inboxes: dict[ProcessId, Any]) -> tuple[Send, ...]:
-        """Carries out creations and unrecorded sends; returns the recorded ones."""
+        """Carries out creations and unrecorded sends; returns the recorded ones, and those whose order shows."""
         owed = []
+        waits = self.order_shows(me, sends)
         for send in sends:
             if isinstance(send.message, Start):
                 if send.to not in cells:
                     self._start(send.to, send.message, cells, inboxes)
-            elif self.records(me, send.message.kind):
+            elif waits or self.records(me, send.message.kind):
                 owed.append(send)
             else:
                 self.put(me, send.to, send.message, inboxes, cells[me].shown)
                 if isinstance(send.message, P1b):
                     cells[me] = cells[me]._replace(shown=send.message.accepted)
         return tuple(owed)
+
+    def order_shows(self, me: ProcessId, sends: Sequence[Send]) -> bool:
+        """Whether it makes a difference in which order a step sends, or that a crash keeps it from sending some."""
+        return self.header.ordered and len({send.to for send in sends}) < len(sends)
 
     def put(
         self, sender: ProcessId, to: ProcessId, message: Any, inboxes: dict[ProcessId, Any], shown: frozenset[Any] = frozenset()

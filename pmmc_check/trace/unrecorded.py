@@ -33,6 +33,8 @@ class Unrecorded(Diagnosis):
     full: frozenset[ProcessId]
     requested: Once
     p1bs: dict[tuple[ProcessId, ProcessId, Any], list[tuple[Any, P1b]]]
+    shown: dict[ProcessId, frozenset[Any]]
+    """What the latest p1b of an acceptor that is not replayed carried."""
     waiting: dict[Any, Any]
     calls: dict[int, list[Message]]
     _silent_calls: frozenset[ProcessId]
@@ -158,11 +160,14 @@ class Unrecorded(Diagnosis):
             self._client_sends_once(event, message, peers)
         for to in peers:
             if type(message) is P1b:
-                self.p1bs.setdefault((to, message.acceptor, message.ballot), []).append((message.accepted, message))
+                added = Delta(message.accepted - self.shown.get(event.process, frozenset()))
+                self.p1bs.setdefault((to, message.acceptor, message.ballot), []).append((added, message))
             self.network.put(event.process, to, message, event)
             if self.waiting:
                 self._wake((to, message))
                 self._wake((to, None))
+        if type(message) is P1b:
+            self.shown[event.process] = message.accepted
 
     def _client_sends_once(self, event: Event, message: Request, peers: tuple[ProcessId, ...]) -> None:
         command = message.command

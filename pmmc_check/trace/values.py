@@ -114,10 +114,10 @@ class Values:
 
     def word(self, text: str) -> str:
         """A bare word, or a JSON string."""
-        if STRING.fullmatch(text):
-            return str(json.loads(text))
         if WORD.fullmatch(text):
             return text
+        if STRING.fullmatch(text):
+            return plain_word(text)
         raise Unfit(f"{_quoted(text)} is neither a word (letters, digits, _ . + -) nor a string in double quotes")
 
     def process(self, text: str) -> ProcessId:
@@ -189,8 +189,19 @@ def show_word(text: str) -> str:
 
 
 def plain_word(text: str) -> str:
-    """What a bare word or a JSON string says."""
-    return str(json.loads(text)) if text.startswith('"') else text
+    """What a bare word or a JSON string says.
+
+    Raises:
+        Unfit: it has half a surrogate pair, which no file can hold.
+    """
+    if not text.startswith('"'):
+        return text
+    said = str(json.loads(text))
+    try:
+        said.encode()
+    except UnicodeEncodeError:
+        raise Unfit(f"{_quoted(text)} has half a surrogate pair (\\ud800 to \\udfff), which is no character") from None
+    return said
 
 
 def _sorting_key(pvalue: PValue) -> Any:

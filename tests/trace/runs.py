@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from pmmc_check.trace.diagnosis import Rejected
 from pmmc_check.trace.elaborate import Elaborator
 from pmmc_check.trace.errors import TraceError, Unfit
 from pmmc_check.trace.events import ALL, KINDS, NOTHING, Contract, Event, Header, Names, partial
 from pmmc_check.trace.fast_reader import FastReader
-from pmmc_check.trace.inflight import Ambiguous
+from pmmc_check.trace.judge import Options, Source, judge
 from pmmc_check.trace.lark_reader import Line
-from pmmc_check.trace.replay import Replay
-from pmmc_check.trace.search import Budget, Search
+from pmmc_check.trace.search import Budget
 from pmmc_check.trace.simulate import Plan, Walk, complete_logs, thinned
 from pmmc_check.trace.values import Values
-from pmmc_check.trace.verdict import ACCEPTED, REJECTED
+from pmmc_check.trace.verdict import TraceVerdict
 from pmmc_check.trace.writer import DslWriter
 
 NETWORKS = (
@@ -53,6 +53,18 @@ class Run:
                     raise line.error(unfit) from None
             events.append(event)
         return names, events
+
+    def text(self) -> str:
+        """The trace as a file."""
+        header = DslWriter(Values(Names(self.header))).header(self.header)
+        return "\n".join([*header, *self.lines]) + "\n"
+
+    def judged(self, budget: Budget | None = None) -> TraceVerdict:
+        """What `pmmc-check validate` says of it."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "run.pmmc"
+            path.write_text(self.text(), encoding="utf-8")
+            return judge(Source(path), Options(budget or Budget(4000, 5)))
 
 
 def small_header(rng: random.Random, network: Iterable[str], sizes: tuple[int, ...] = (1, 2, 3)) -> Header:
@@ -107,19 +119,4 @@ def some_contract(rng: random.Random) -> Contract:
     return partial(frozenset(kind for kind in KINDS if rng.random() < 0.6) or frozenset({"decision"}))
 
 
-def verdict(header: Header, names: Names, events: list[Event], budget: Budget | None = None) -> str:
-    """As `judge`, without files: replay, and search where replay cannot tell."""
-    replay = Replay(header, names)
-    try:
-        replay.run([iter(events)])
-        if replay.exact:
-            return ACCEPTED
-    except Rejected:
-        if not replay.guessed:
-            return REJECTED
-    except Ambiguous:
-        pass
-    return Search(header, names, events, budget or Budget(4000, 5)).run().verdict
-
-
-__all__ = ["NETWORKS", "Run", "TraceError", "plan", "run", "small_header", "some_contract", "verdict"]
+__all__ = ["NETWORKS", "Run", "TraceError", "plan", "run", "small_header", "some_contract"]

@@ -17,7 +17,7 @@ from pmmc_check.trace.events import RECEIVE, Event
 from pmmc_check.trace.growing import GrowingPValues, GrowingSlots
 from pmmc_check.trace.inflight import EverSent
 from pmmc_check.trace.ledger import Archive, Bits, Ledger
-from tests.trace.runs import Run, plan, run, verdict
+from tests.trace.runs import Run, plan, run
 from tests.trace.test_corruptions import corruptions
 
 SLOTS = st.integers(1, 5) | st.integers(1020, 1030) | st.just(10**15)
@@ -126,7 +126,7 @@ def test_nothing_that_was_sent_is_forgotten_and_nothing_else_remembered(
 def test_legal_traces_are_accepted_when_all_is_archived(first: int) -> None:
     for seed in range(first, first + 30):
         legal = run(plan(seed, 150, crash_rate=0.03))
-        assert verdict(legal.header, *legal.read()) != "rejected", f"seed {seed}"
+        assert legal.judged().verdict != "rejected", f"seed {seed}"
 
 
 def test_corrupted_traces_are_judged_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +146,8 @@ def _verdicts() -> list[str]:
         for lines in corruptions(legal.lines, random.Random(seed), 0.05):
             corrupted = Run(legal.header, lines)
             try:
-                verdicts.append(verdict(corrupted.header, *corrupted.read()))
+                corrupted.read()
+                verdicts.append(corrupted.judged().verdict)
             except TraceError:
                 continue
     return verdicts

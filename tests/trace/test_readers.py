@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from pathlib import Path
 
@@ -127,53 +126,6 @@ def test_json_lines_obey_the_published_schema(tmp_path: Path) -> None:
         trace = open_trace(write(tmp_path / "a.pmmc", run(plan(seed, 60))))
         for line in converted(trace, "jsonl"):
             validator.validate(json.loads(line))
-
-
-BROKEN = {
-    "empty": b"",
-    "other": b"hello world\n",
-    "version": b"pmmc-trace 99\n",
-    "header only": b"pmmc-trace 1\nconfig replicas=R1 leaders=L1 acceptors=A1 window=1\nlog A1 complete\n",
-    "no config": b"pmmc-trace 1\nA1 < p1a b=0.L1\n",
-    "foreign process": b"pmmc-trace 1\nconfig replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=1\nlog A1 complete\nB9 < p1a b=0.L1\n",
-    "no contract": b"pmmc-trace 1\nconfig replicas=R1 leaders=L1 acceptors=A1 window=1\nlog A1 complete\nL1 > p1a b=0.L1\n",
-    "latin-1": b"pmmc-trace 1\n# caf\xe9\n",
-    "long line": b"pmmc-trace 1\n" + b"A" * (10 * 2**20),
-    "nested": b'{"pmmc-trace": 1, "logs": ' + b"[" * 100 + b"]" * 100 + b"}\n",
-    "cut gzip": gzip.compress(b"pmmc-trace 1\n" * 1000)[:20],
-    "nul": b"pmmc-trace 1\nconfig \x00\n",
-    "truncated": b"pmmc-trace 1\nconfig replicas=R1 leaders=L1 acceptors=A1 window=1\nlog A1 complete\nA1 < p1a b=0.",
-    "huge number": b"pmmc-trace 1\nconfig replicas=R1 leaders=L1 acceptors=A1 window=" + b"9" * 5000 + b"\n",
-    "json list": b"[1]\n",
-    "json event": b'{"pmmc-trace":1,"replicas":["R"],"leaders":["L"],"acceptors":["A"],"window":1,"logs":{"A":"complete"}}\n'
-    b'{"at":"A","do":"recv"}\n',
-    "json types": b'{"pmmc-trace":1,"replicas":["R"],"leaders":["L"],"acceptors":[1],"window":1}\n',
-    "twice": b"pmmc-trace 1\nconfig replicas=R1 leaders=R1 acceptors=A1 window=1\n",
-}
-
-
-@pytest.mark.parametrize("name", sorted(BROKEN))
-def test_broken_files_are_bad_input_with_their_place(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "broken.pmmc"
-    path.write_bytes(BROKEN[name])
-    assert main(["validate", str(path)]) == 2
-    captured = capsys.readouterr()
-    assert str(path) in captured.err
-    assert "Traceback" not in captured.err
-
-
-@given(st.binary(max_size=200), st.integers(0, 300))
-@settings(max_examples=150, deadline=None)
-def test_a_fuzzed_file_never_crashes(tmp_path_factory: pytest.TempPathFactory, noise: bytes, at: int) -> None:
-    path = tmp_path_factory.mktemp("fuzz") / "f.pmmc"
-    text = write(path, run(plan(2, 20))).read_bytes()
-    path.write_bytes(text[:at] + noise + text[at + len(noise) :])
-    assert main(["validate", "--quiet", "--search-states", "50", str(path)]) in (0, 1, 2, 3)
-
-
-def test_a_directory_without_traces_and_a_missing_file_are_bad_input(tmp_path: Path) -> None:
-    assert main(["validate", str(tmp_path)]) == 2
-    assert main(["validate", str(tmp_path / "none.pmmc")]) == 2
 
 
 def test_a_diagnostic_says_what_was_expected() -> None:

@@ -16,7 +16,7 @@ from pmmc_check.trace.judge import Options, Source, judge
 from pmmc_check.trace.replay import Replay
 from pmmc_check.trace.search import Budget
 from pmmc_check.trace.verdict import ACCEPTED, INCONCLUSIVE, REJECTED, TraceVerdict
-from tests.trace.runs import Run, plan, run, verdict
+from tests.trace.runs import Run, plan, run
 
 WITHOUT_CALLS = partial(frozenset(KINDS) - {"adopted", "preempted"})
 
@@ -46,7 +46,7 @@ def test_logs_without_function_calls_are_accepted_mostly_without_search(seed: in
         assert replay.exact
     except Rejected:
         assert replay.guessed, "only a guess may be wrong"
-    assert verdict(thin.header, names, events) != REJECTED
+    assert thin.judged().verdict != REJECTED
 
 
 def test_most_of_them_need_no_search() -> None:
@@ -74,7 +74,7 @@ def test_a_field_that_a_receive_leaves_out_is_found_among_what_was_sent(seed: in
     lines = list(legal.lines)
     lines[index] = re.sub(r"\b(a|s|accepted|c)=\S+", r"\1=?", lines[index], count=1)
     thin = Run(legal.header, lines)
-    assert verdict(thin.header, *thin.read()) in (ACCEPTED, INCONCLUSIVE)
+    assert thin.judged().verdict in (ACCEPTED, INCONCLUSIVE)
 
 
 def test_a_leader_may_begin_any_higher_ballot_only_if_the_header_says_so(tmp_path: Path) -> None:
