@@ -9,7 +9,7 @@ from pmmc_check.protocol.messages import Adopted, P1b, Propose
 from pmmc_check.protocol.role import replace
 from pmmc_check.protocol.values import LEADER, ProcessId
 from pmmc_check.trace.choice import OpenRequests, is_chosen
-from pmmc_check.trace.differences import by_message, cut, sets_apart
+from pmmc_check.trace.differences import by_message, cut, in_short, sets_apart
 from pmmc_check.trace.events import END, Delta, Event, Header
 from pmmc_check.trace.process import Process, Processes
 from pmmc_check.trace.standstill import Wait, circle
@@ -109,7 +109,7 @@ class Diagnosis:
         return self._never_created(hopeless[0].event) if hopeless else self._in_a_circle(circle(waiting))
 
     def _never_sent(self, event: Event) -> Mismatch:
-        who, shown = self.show(event.process), self.show_message(event.message)
+        who, shown = self.show(event.process), self.brief(event.message)
         order = ", or it was sent in another order" if self.header.ordered else ""
         copies = "" if self.header.duplicates else ", or it was received before and the network does not duplicate"
         return Mismatch(
@@ -148,7 +148,7 @@ class Diagnosis:
         if wait.sent is None:
             what = f"until {wait.ender} creates {self.show(event.process)}"
         else:
-            what = f"for `{cut(self.show_message(event.message))}`, sent at {wait.sent.place}"
+            what = f"for `{cut(self.brief(event.message))}`, sent at {wait.sent.place}"
         return f"{event.place}: {event.log} waits {what}, which comes after {after.place}"
 
     # ---- values as a reader knows them ----
@@ -161,6 +161,14 @@ class Diagnosis:
         """A message in the words of the DSL."""
         return self.writer.message(message)
 
+    def brief(self, message: Any) -> str:
+        """As `show_message`, of a long set only how many pvalues it has."""
+        shown = self.show_message(message)
+        if isinstance(message, P1b | Adopted):
+            pvalues = message.accepted if isinstance(message, P1b) else message.pvalues
+            return shown.replace(self.show(pvalues), in_short(pvalues, self.show))
+        return shown
+
     def shown_pending(self, process: Process) -> list[str]:
         """What a process still has to send; where it may choose a request, those that wait."""
         return [f"{self._open_message(message, process)} to {self._listed(to)}" for message, to in by_message(process.pending)]
@@ -170,7 +178,7 @@ class Diagnosis:
         return ", ".join(shown[:_SENDS]) + (f" and {len(shown) - _SENDS} more" if len(shown) > _SENDS else "")
 
     def _open_message(self, message: Any, process: Process) -> str:
-        shown = self.show_message(message)
+        shown = self.brief(message)
         if not isinstance(message, Propose) or is_chosen(message.command):
             return shown
         requests: Any = process.state.requests

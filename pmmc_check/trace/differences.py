@@ -20,16 +20,21 @@ def cut(text: str, width: int = WIDTH) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
+def in_short(pvalues: Collection[PValue], show: Show) -> str:
+    """A set of pvalues, if it is short, else how many it has."""
+    shown = show(pvalues)
+    return shown if len(shown) <= _SET_WIDTH else f"{shown.partition('{')[0]}{{{len(pvalues)} pvalues}}"
+
+
 def sets_apart(expected: Collection[PValue], observed: Collection[PValue], show: Show) -> tuple[str, str]:
-    """Two sets of pvalues: as they are if they are short, else how many they have, and how the second differs."""
-    shown = show(expected), show(observed)
-    if max(map(len, shown)) <= _SET_WIDTH:
-        return shown
-    plus = "+" if isinstance(observed, Delta) else ""
+    """Two sets of pvalues: as they are if both are short, else by how many they have, and how the second differs."""
+    first, second = in_short(expected, show), in_short(observed, show)
+    if not observed or (first, second) == (show(expected), show(observed)):
+        return first, second
     missing, extra = frozenset(expected).difference(observed), frozenset(observed).difference(expected)
-    apart = [f"{_some(members, show)} {what}" for members, what in ((missing, "missing"), (extra, "too many")) if members]
-    sizes = (f"{plus}{{{len(each)} pvalues}}" for each in (expected, observed))
-    return next(sizes), f"{next(sizes)}, with {' and '.join(apart) or 'no difference'}"
+    apart = [f"{what} {_some(members, show)}" for members, what in ((missing, "missing"), (extra, "too many")) if members]
+    plus = "+" if isinstance(observed, Delta) else ""
+    return first, f"{plus}{{{'; '.join((f'{len(observed)} pvalues', *apart))}}}"
 
 
 def _some(members: frozenset[PValue], show: Show) -> str:

@@ -6,89 +6,72 @@ fixed a slot's command. Which events count follows from the mismatch, so one mor
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from pmmc_check.protocol.values import ACCEPTOR, REPLICA, ProcessId
+from pmmc_check.protocol.values import ACCEPTOR, REPLICA
 from pmmc_check.trace.diagnosis import Mismatch
-from pmmc_check.trace.events import CRASH, RECEIVE, RESTART, UNKNOWN, Event, Names
+from pmmc_check.trace.events import CRASH, RECEIVE, RESTART, SEND, UNKNOWN, Event, Names
+
+_LATEST = frozenset({CRASH, RESTART, "adopted", "preempted", "last propose"})
+"""Of these the last event counts, of the others the first: a promise that is repeated adds nothing."""
 
 
 class Evidence:
-    """What explains one mismatch. Takes all events that come before it, those of one log in their order."""
+    """What explains one mismatch. Takes all events of the trace, those of one log in their order."""
 
     def __init__(self, mismatch: Mismatch, names: Names, replayed: Iterable[Event]) -> None:
         self.at = mismatch.event
         self.names = names
         self.host = names.log_of(self.at.process)
-        self.promise = _promise(mismatch)
+        process = mismatch.process
+        self.promise = process.state.ballot if process is not None and process.me.role == ACCEPTOR else None
+        kind = self.at.message.kind if self.at.message is not None else ""
+        self.of_leader = self.at.process.role not in (ACCEPTOR, REPLICA) and kind in ("p1a", "p2a")
         self.open = not mismatch.awaited and not mismatch.circle
-        self._first: dict[Hashable, Event] = {}
-        self._last: dict[Hashable, Event] = {}
+        self._kept: dict[Any, Event] = {}
         for event in replayed:
             if event.log != self.at.log:
                 self._take(event)
 
     def add(self, event: Event) -> None:
-        """Takes an event of the log of the mismatch; of other logs only the replay knows what came before."""
+        """Takes an event, if it is of the log of the mismatch and comes before it; of other logs only the replay knows what does."""
         if self.open and event.log == self.at.log:
             self.open = event[-2:] != self.at[-2:]
-            if self.open:
-                self._take(event)
+            self._take(event)
 
     def events(self) -> list[Event]:
-        """What was found: the first and the last of each kind of event that counts."""
-        return list({event[-2:]: event for event in (*self._first.values(), *self._last.values())}.values())
+        """What was found, in the order of the log."""
+        return [event for _, event in sorted({event[-2:]: event for event in self._kept.values()}.items())]
 
     def _take(self, event: Event) -> None:
-        if not self.open or self.names.log_of(event.process) != self.host:
-            return
-        key = self._fault(event) or (self._of_acceptor(event) if self.promise is not None else self._of_leader(event))
-        if key is not None:
-            self._first.setdefault(key, event)
-            if key not in self.first_only:
-                self._last[key] = event
+        if self.open and self.names.log_of(event.process) == self.host:
+            for key in self._roles(event):
+                if key not in self._kept or key in _LATEST:
+                    self._kept[key] = event
 
-    first_only: frozenset[Hashable] = frozenset({"promise", "answer"})
-    """A promise is made once; repeating it adds nothing."""
+    def _roles(self, event: Event) -> tuple[Any, ...]:
+        """What the event is in the story of this mismatch."""
+        if event.action in (CRASH, RESTART):
+            return (event.action,)
+        if self.promise is not None:
+            return self._of_acceptor(event)
+        return self._of_leader(event) if self.of_leader and event.action == RECEIVE else ()
 
-    def _fault(self, event: Event) -> Hashable:
-        """Crashes and restarts, the last of each."""
-        if event.action not in (CRASH, RESTART):
-            return None
-        self._first.pop(event.action, None)
-        return event.action
-
-    def _of_acceptor(self, event: Event) -> Hashable:
+    def _of_acceptor(self, event: Event) -> tuple[Any, ...]:
         """The p1a by which it has its ballot, and its answer."""
         message: Any = event.message
-        if message is None or message.kind not in ("p1a", "p1b") or message.ballot != self.promise:
-            return None
-        return "promise" if event.action == RECEIVE else "answer"
+        counts = event.action in (RECEIVE, SEND) and message.kind in ("p1a", "p1b") and message.ballot == self.promise
+        return (event.action + message.kind,) if counts else ()
 
-    def _of_leader(self, event: Event) -> Hashable:
-        """What a leader has for the slot in question: proposals, the pvalues of its scout's p1bs, and what made it active or not."""
+    def _of_leader(self, event: Event) -> tuple[Any, ...]:
+        """What its leader has for the slot in question: proposals, what its scout's p1bs bring, and what made it active or not."""
         message: Any = event.message
-        me, slot = self.at.process, self.at.process.slot
-        if event.action != RECEIVE or not self._concerns_leaders(me):
-            return None
+        slot, ballot = self.at.process.slot, self.at.process.ballot
         if message.kind == "propose":
-            return ("propose", slot) if message.slot == slot else None
+            return ("first propose", "last propose") if message.slot == slot else ()
         if message.kind in ("adopted", "preempted"):
-            self._first.pop(message.kind, None)
-            return str(message.kind)
-        if message.kind == "p1b" and event.process.ballot == me.ballot and message.accepted is not UNKNOWN:
-            return ("p1b", message.acceptor) if any(each.slot == slot for each in message.accepted) else None
-        return None
-
-    def _concerns_leaders(self, process: ProcessId) -> bool:
-        message = self.at.message
-        return process.role not in (ACCEPTOR, REPLICA) and message is not None and message.kind in ("p1a", "p2a")
-
-
-def _promise(mismatch: Mismatch) -> Any:
-    """The ballot that an acceptor has."""
-    process = mismatch.process
-    if process is None or process.me.role != ACCEPTOR:
-        return None
-    return process.state.ballot
+            return (message.kind,)
+        if message.kind == "p1b" and event.process.ballot == ballot and message.accepted is not UNKNOWN:
+            return (message.acceptor,) if any(each.slot == slot for each in message.accepted) else ()
+        return ()

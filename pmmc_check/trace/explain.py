@@ -45,7 +45,8 @@ def failure_of(replay: Replay, mismatch: Mismatch, evidence: Sequence[Event] = (
 
 def violation_of(found: FactViolation, writer: DslWriter) -> Violation:
     """The report of a broken invariant."""
-    return Violation(found.invariant, found.statement, found.how, tuple(place_of(event, writer) for event in found.events))
+    places = dict.fromkeys(place_of(event, writer, found.slot) for event in found.events)
+    return Violation(found.invariant, found.statement, found.how, tuple(places))
 
 
 def place_of(event: Event, writer: DslWriter, slot: int | None = None) -> Place:
@@ -82,7 +83,7 @@ def _nearest(replay: Replay, event: Event) -> Iterable[str]:
     for differences, message, at in scored[:_NEAREST]:
         where = f" ({at.place})" if at is not None else ""
         apart = "; ".join(differences) if differences else "the same message: already received, or sent later"
-        yield cut(f"{replay.show_message(message)}{where}", WIDTH - min(len(apart), WIDTH // 2)) + f": {cut(apart)}"
+        yield f"{cut(replay.brief(message))}{where}: {cut(apart)}"
 
 
 def _differences(wanted: Any, message: Any, show: Callable[[Any], str]) -> list[str]:
@@ -110,7 +111,7 @@ def _enabled(replay: Replay, event: Event) -> Iterable[str]:
         return
     waiting = replay.network.to(event.process)
     for message, at in waiting[:_ENABLED]:
-        yield cut(f"receive {replay.show_message(message)}" + (f" (sent at {at.place})" if at is not None else ""))
+        yield cut(f"receive {replay.brief(message)}") + (f" (sent at {at.place})" if at is not None else "")
     if len(waiting) > _ENABLED:
         yield f"and {len(waiting) - _ENABLED} more"
 
