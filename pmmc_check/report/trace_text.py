@@ -20,8 +20,8 @@ def summary(verdict: TraceVerdict) -> str:
 
 
 def explanation(verdict: TraceVerdict, whole: bool = False) -> Iterator[str]:
-    """Why, and notes: often nothing for an accepted trace. Cut to `LINES_MAX` lines unless `whole`."""
-    lines = [*_why(verdict), *(f"  note: {note}" for note in verdict.notes)]
+    """Notes, and why: often nothing for an accepted trace. Cut to `LINES_MAX` lines unless `whole`."""
+    lines = [*(f"  note: {note}" for note in verdict.notes), *_why(verdict)]
     if whole or len(lines) <= LINES_MAX:
         yield from lines
         return

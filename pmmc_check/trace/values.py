@@ -158,6 +158,8 @@ class Values:
             return self.show_process(value)
         if isinstance(value, bool):
             return "yes" if value else "no"
+        if isinstance(value, int):
+            return str(value)
         if isinstance(value, str):
             return show_word(value)
         if isinstance(value, Collection) and not isinstance(value, tuple):
