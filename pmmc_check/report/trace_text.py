@@ -20,8 +20,8 @@ def summary(verdict: TraceVerdict) -> str:
 
 
 def explanation(verdict: TraceVerdict, whole: bool = False) -> Iterator[str]:
-    """Why: nothing for an accepted trace. Cut to `LINES_MAX` lines unless `whole`."""
-    lines = [*_why(verdict)]
+    """Notes, and why: often nothing for an accepted trace. Cut to `LINES_MAX` lines unless `whole`."""
+    lines = [*(f"  note: {note}" for note in verdict.notes), *_why(verdict)]
     if whole or len(lines) <= LINES_MAX:
         yield from lines
         return
@@ -48,8 +48,9 @@ def _failure(failure: Failure) -> Iterator[str]:
     yield f"    observed  {failure.observed}"
     if failure.state:
         yield f"    state     {failure.state}"
+    yield from _block("in a circle", failure.circle)
     yield from _block("nearest sends", failure.nearest)
-    yield from _block("possible instead", failure.enabled)
+    yield from _block("possible instead", [line for line in failure.enabled if line.removeprefix("send ") not in failure.expected])
     yield from _block("what led here", tuple(map(_place, failure.past)))
 
 

@@ -7,7 +7,7 @@ log's propose events say afterwards what each stand-in is: no branching, however
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from pmmc_check.protocol.replica import ReplicaState
@@ -59,7 +59,7 @@ class OpenRequests:
         del self._table[command]
         return OpenRequests(self._table, self.taken - 1, self.serial)
 
-    def members(self) -> Iterable[Command]:
+    def members(self) -> Collection[Command]:
         """All requests in order of arrival, the taken ones too while it is open which they are."""
         return self._table.keys()
 

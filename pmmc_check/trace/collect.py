@@ -10,7 +10,8 @@ from pmmc_check.trace.judge import Source
 from pmmc_check.trace.reader import is_part
 
 SUFFIXES = (".pmmc", ".trace", ".jsonl", ".pmmc.gz", ".trace.gz", ".jsonl.gz")
-"""A file in a directory is taken for a trace by such a name, or because it begins like one."""
+"""A file in a directory is taken for a trace by such a name, or because it begins like one. Then it must be one: a part with a misspelt
+first line would else be left out without a word, and what it shows with it."""
 
 
 def sources(paths: Sequence[str]) -> list[Source]:
@@ -41,14 +42,12 @@ def _inside(directory: Path) -> Iterator[Source]:
         entries = sorted(directory.iterdir())
     except OSError as error:
         raise UsageError(f"{directory}: cannot be read: {error.strerror}; check its permissions") from None
-    files = [(each, is_part(each)) for each in entries if each.is_file()]
-    parts = [each for each, part in files if part]
-    if parts:
-        yield Source(directory, tuple(each for each, part in files if part is not None))
+    parts = {each: is_part(each) for each in entries if each.is_file()}
+    files = tuple(each for each, part in parts.items() if part is not None or each.name.endswith(SUFFIXES))
+    if any(parts.values()):
+        yield Source(directory, files)
     else:
-        for each, part in files:
-            if part is not None or each.name.endswith(SUFFIXES):
-                yield Source(each)
+        yield from map(Source, files)
     for each in entries:
         if each.is_dir() and not each.is_symlink():
             yield from _inside(each)

@@ -7,12 +7,14 @@ that speak of the same slot or ballot as the failing event, or by which its proc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pmmc_check.protocol.messages import Message
+from pmmc_check.protocol.role import replace
 from pmmc_check.protocol.values import ProcessId
 from pmmc_check.trace.diagnosis import Mismatch
+from pmmc_check.trace.differences import WIDTH, cut, sets_apart
 from pmmc_check.trace.elaborate import FIELDS
 from pmmc_check.trace.events import DROP, RECEIVE, SEND, Event
 from pmmc_check.trace.facts import FactViolation
@@ -20,34 +22,51 @@ from pmmc_check.trace.replay import Replay
 from pmmc_check.trace.verdict import Failure, Place, Violation
 from pmmc_check.trace.writer import ATTRIBUTE, DslWriter
 
-_NEAREST, _ENABLED, _PAST = 3, 5, 9
-_WIDTH = 160
+_NEAREST, _ENABLED, _PAST, _LED = 3, 5, 9, 12
+_NOTES = 60
 
 
-def failure_of(replay: Replay, mismatch: Mismatch) -> Failure:
-    """The explanation of a rejected replay."""
-    event, process = mismatch.event, mismatch.process
-    writer = replay.writer
+def failure_of(replay: Replay, mismatch: Mismatch, evidence: Sequence[Event] = ()) -> Failure:
+    """The explanation of a rejected replay; `evidence` are earlier events by which the process came to its state."""
+    event, process, writer = mismatch.event, mismatch.process, replay.writer
+    slot = next(iter(_subjects(event)[0]), None)
     return Failure(
-        at=place_of(event, writer),
+        at=place_of(event, writer, slot),
         rule=mismatch.rule,
-        expected=_cut(mismatch.expected),
-        observed=_cut(mismatch.observed),
-        state=f"{replay.show(event.process)}: {process.show_state(replay.show)}" if process is not None else "",
+        expected=cut(mismatch.expected),
+        observed=cut(mismatch.observed),
+        state=f"{replay.show(process.me)}: {process.show_state(replay.show)}" if process is not None else "",
         nearest=tuple(_nearest(replay, event)) if mismatch.awaited else (),
-        enabled=tuple(_enabled(replay, event)),
-        past=tuple(place_of(each, writer) for each in _past(replay.recent, event)),
+        enabled=tuple(_enabled(replay, event)) if not mismatch.circle else (),
+        past=tuple(place_of(each, writer, slot) for each in _led_here(replay.recent, event, evidence)),
+        circle=mismatch.circle,
     )
 
 
 def violation_of(found: FactViolation, writer: DslWriter) -> Violation:
     """The report of a broken invariant."""
-    return Violation(found.invariant, found.statement, found.how, tuple(place_of(event, writer) for event in found.events))
+    places = dict.fromkeys(place_of(event, writer, found.slot) for event in found.events)
+    return Violation(found.invariant, found.statement, found.how, tuple(places))
 
 
-def place_of(event: Event, writer: DslWriter) -> Place:
-    """An event with its text, as it is cited."""
-    return Place(event.file, event.line, _cut(writer.item(event._replace(note=None))))
+def place_of(event: Event, writer: DslWriter, slot: int | None = None) -> Place:
+    """An event with its text, as it is cited; of a long set what concerns `slot`, if one is given."""
+    text = writer.item(event)
+    if len(text) > WIDTH:
+        notes = "".join([f" id={event.id}" if event.id is not None else "", f" # {event.note}" if event.note is not None else ""])
+        text = cut(_narrowed(event._replace(id=None, note=None), writer, slot)) + cut(notes, _NOTES)
+    return Place(event.file, event.line, text)
+
+
+def _narrowed(event: Event, writer: DslWriter, slot: int | None) -> str:
+    message: Any = event.message
+    for key in ("accepted", "pvalues"):
+        whole = getattr(message, key, None)
+        if slot is not None and isinstance(whole, frozenset):
+            some = type(whole)(each for each in whole if each.slot == slot)
+            text = writer.item(event._replace(message=replace(message, **{key: some})))
+            return text.replace("}", ",...}" if some else "...}", 1)
+    return writer.item(event)
 
 
 def _nearest(replay: Replay, event: Event) -> Iterable[str]:
@@ -64,14 +83,19 @@ def _nearest(replay: Replay, event: Event) -> Iterable[str]:
     for differences, message, at in scored[:_NEAREST]:
         where = f" ({at.place})" if at is not None else ""
         apart = "; ".join(differences) if differences else "the same message: already received, or sent later"
-        yield _cut(f"{replay.show_message(message)}{where}: {apart}")
+        yield f"{cut(replay.brief(message))}{where}: {cut(apart)}"
 
 
 def _differences(wanted: Any, message: Any, show: Callable[[Any], str]) -> list[str]:
     found = []
     for key in FIELDS[wanted.kind]:
         sent, received = getattr(message, ATTRIBUTE[key]), getattr(wanted, ATTRIBUTE[key])
-        if sent != received:
+        if sent == received:
+            continue
+        if isinstance(sent, frozenset) and isinstance(received, frozenset):
+            texts = sets_apart(sent, received, show)
+            found.append(f"{key}={texts[0]} was sent, {key}={texts[1]} received")
+        else:
             found.append(f"{key}={show(sent)} was sent, {key}={show(received)} received")
     return found
 
@@ -80,14 +104,24 @@ def _enabled(replay: Replay, event: Event) -> Iterable[str]:
     """What the process could have done at this point: finish its step, or receive what is in flight to it."""
     process = replay.processes.running.get(event.process)
     if process is not None and process.pending:
-        for send in process.pending[:_ENABLED]:
-            yield _cut(f"send {replay.show_message(send.message)} to {replay.show(send.to)}")
+        shown = replay.shown_pending(process)
+        yield from (cut(f"send {text}") for text in shown[:_ENABLED])
+        if len(shown) > _ENABLED:
+            yield f"and {len(shown) - _ENABLED} more"
         return
     waiting = replay.network.to(event.process)
     for message, at in waiting[:_ENABLED]:
-        yield _cut(f"receive {replay.show_message(message)}" + (f" (sent at {at.place})" if at is not None else ""))
+        yield cut(f"receive {replay.brief(message)}") + (f" (sent at {at.place})" if at is not None else "")
     if len(waiting) > _ENABLED:
         yield f"and {len(waiting) - _ENABLED} more"
+
+
+def _led_here(recent: Iterable[Event], event: Event, evidence: Sequence[Event]) -> list[Event]:
+    """The evidence, and as much of the causal past as there is room for, in the order of the replay."""
+    past = [each for each in _past(recent, event) if each not in evidence]
+    order = {each[-2:]: number for number, each in enumerate(recent)}
+    together = [*evidence, *past[max(0, len(evidence) + len(past) - _LED) :]]
+    return sorted(together, key=lambda each: order.get(each[-2:], -1))
 
 
 def _past(recent: Iterable[Event], event: Event) -> list[Event]:
@@ -125,7 +159,3 @@ def _subjects(event: Event) -> tuple[set[int], set[Any]]:
         if process.slot:
             slots.add(process.slot)
     return slots, ballots
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _WIDTH else text[: _WIDTH - 3] + "..."

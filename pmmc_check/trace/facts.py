@@ -34,6 +34,8 @@ class FactViolation(NamedTuple):
     statement: str
     how: str
     events: tuple[Event, ...]
+    slot: int | None = None
+    """The slot that it is about, if it is about one."""
 
 
 class Facts:
@@ -244,7 +246,7 @@ class Facts:
         shown = [
             f"{self.show(command)} {kind}{'' if ballot == BOTTOM else ' under ' + self.show(ballot)}" for kind, ballot, command in keys[:6]
         ]
-        self._violated(invariant.name, f"slot {slot}: {'; '.join(shown)}", *(cited[key] for key in keys[:6]))
+        self._violated(invariant.name, f"slot {slot}: {'; '.join(shown)}", *(cited[key] for key in keys[:6]), slot=slot)
 
-    def _violated(self, name: str, how: str, *events: Event) -> None:
-        self.found.setdefault(name, FactViolation(name, INVARIANTS[name].statement, how, events))
+    def _violated(self, name: str, how: str, *events: Event, slot: int | None = None) -> None:
+        self.found.setdefault(name, FactViolation(name, INVARIANTS[name].statement, how, events, slot))

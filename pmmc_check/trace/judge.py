@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -14,7 +14,8 @@ from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.values import ProcessId
 from pmmc_check.trace.diagnosis import Rejected
 from pmmc_check.trace.errors import TraceError
-from pmmc_check.trace.events import DROP, RECEIVE
+from pmmc_check.trace.events import COMPLETE, DROP, NONE, RECEIVE, Event, Names
+from pmmc_check.trace.evidence import Evidence
 from pmmc_check.trace.explain import failure_of, violation_of
 from pmmc_check.trace.facts import Facts
 from pmmc_check.trace.inflight import Ambiguous
@@ -72,17 +73,24 @@ class _Judge:
         self.source, self.options = source, options
         self.file = str(source.path)
         self.protocol = options.protocol or PMMC
+        self.heard: set[str] = set()
+        """The logs that have events; known once the trace was read to its end."""
 
-    def _open(self) -> Trace:
-        return open_trace(self.source.path, self.source.parts)
+    def _open(self, names: Names | None = None) -> Trace:
+        return open_trace(self.source.path, self.source.parts, names=names)
 
     def verdict(self) -> TraceVerdict:
-        """Replay first; then search, if replay could not tell."""
+        """The verdict, with notes on logs that are empty against their promise."""
         trace = self._open()
+        return replace(self._by_replay(trace), notes=tuple(_silent(trace, self.heard)))
+
+    def _by_replay(self, trace: Trace) -> TraceVerdict:
+        """Replay first; then search, if replay could not tell."""
         replay = Replay(trace.header, trace.names, self.protocol)
         ambiguity = None
         try:
             replay.run(trace.events())
+            self.heard.update(replay.logs)
         except Rejected as rejected:
             ambiguity = self._guess(replay)
             if ambiguity is None:
@@ -112,24 +120,30 @@ class _Judge:
         return "some receives of one kind name their sender and others do not" if named & unnamed else None
 
     def _rejected(self, replay: Replay, rejected: Rejected) -> TraceVerdict:
-        failure = failure_of(replay, rejected.mismatch)
-        count, violations = self._facts()
+        evidence = Evidence(rejected.mismatch, replay.names, replay.recent)
+        count, violations = self._facts(evidence.add, replay.names)
+        failure = failure_of(replay, rejected.mismatch, evidence.events())
         return TraceVerdict(self.file, REJECTED, count, violations, failure)
 
-    def _facts(self) -> tuple[int, tuple[Violation, ...]]:
-        """Reads the trace again, to its end: how many events, and all violations in the facts."""
-        facts, count, writer = self._collected(None)
+    def _facts(self, witness: Callable[[Event], None] | None = None, names: Names | None = None) -> tuple[int, tuple[Violation, ...]]:
+        """Reads the trace again, to its end: how many events, and all violations in the facts. `witness` sees all events."""
+        facts, count, writer = self._collected(None, witness, names)
         if facts.disputed:
-            facts, count, writer = self._collected(facts.disputed)
+            facts, count, writer = self._collected(facts.disputed, None, names)
         return count, tuple(violation_of(each, writer) for each in facts.violations())
 
-    def _collected(self, slots: Collection[int] | None) -> tuple[Facts, int, DslWriter]:
-        trace = self._open()
+    def _collected(
+        self, slots: Collection[int] | None, witness: Callable[[Event], None] | None, names: Names | None
+    ) -> tuple[Facts, int, DslWriter]:
+        trace = self._open(names)
         facts, count = Facts(trace.header, trace.names, system_of(trace.header, trace.names), slots), 0
         for stream in trace.events():
             for event in stream:
                 facts.add(event)
+                self.heard.add(event.log)
                 count += 1
+                if witness is not None:
+                    witness(event)
         return facts, count, DslWriter(trace.values)
 
     def _by_search(self, ambiguity: str | None) -> TraceVerdict:
@@ -152,3 +166,16 @@ class _Judge:
             return TraceVerdict(self.file, REJECTED, count, failure=answer.failure, method="search", states=answer.states)
         why = f"{ambiguity}; " if ambiguity else ""
         return TraceVerdict(self.file, INCONCLUSIVE, count, reason=why + answer.reason, method="search", states=answer.states)
+
+
+def _silent(trace: Trace, heard: set[str]) -> Iterator[str]:
+    """Processes that promise a log and have no event: legal, since a process may crash at once, but often a file is missing."""
+    hosts = {trace.names.log_of(trace.values.process(log)) for log in heard}
+    silent: dict[str, list[str]] = {}
+    for name, contract in trace.header.logs.items():
+        if contract.form != NONE and name not in hosts:
+            kinds = str(contract).removeprefix(contract.form).strip()
+            silent.setdefault("a complete log" if contract.form == COMPLETE else f"every {kinds}", []).append(name)
+    for promise, names in silent.items():
+        verb, has = ("promises", "has") if len(names) == 1 else ("promise", "have")
+        yield f"{','.join(names)} {verb} {promise} but {has} no events: legal after a crash at the start, else look for what is missing"

@@ -162,13 +162,15 @@ class _File:
             raise line.error(unfit) from None
 
 
-def open_trace(path: Path, parts: Sequence[Path] = (), grammar_only: bool = False) -> Trace:
+def open_trace(path: Path, parts: Sequence[Path] = (), grammar_only: bool = False, names: Names | None = None) -> Trace:
     """Opens the trace at `path`; `parts` are all files of a trace in parts. `grammar_only` leaves the fast reader out.
+
+    `names` are those of an earlier opening of the same trace: with them the events of both have the same values.
 
     Raises:
         TraceError: a file cannot be read or its header is wrong. Errors in events are raised while streams are read.
     """
-    opened = [_File(each, grammar_only) for each in parts or [path]]
+    opened = [_part(each, grammar_only) for each in parts] if parts else [_File(path, grammar_only)]
     heads = [each for each in opened if not each.part]
     if len(heads) != 1:
         raise TraceError(
@@ -184,18 +186,30 @@ def open_trace(path: Path, parts: Sequence[Path] = (), grammar_only: bool = Fals
         header = builder.finish()
     except Unfit as unfit:
         raise TraceError(heads[0].name, 0, 0, unfit.problem) from None
-    names = Names(header)
+    names = names or Names(header)
     elaborator = Elaborator(Values(names))
     comments = [comment for file in opened for comment in file.comments]
     return Trace(path, header, names, elaborator.values, [file.items(elaborator) for file in opened], comments)
 
 
+def _part(path: Path, grammar_only: bool) -> _File:
+    """A file of a directory that holds one trace."""
+    try:
+        return _File(path, grammar_only)
+    except TraceError as error:
+        error.problem += (
+            f"; all traces beside part files are parts of one trace: begin this file with 'pmmc-trace {VERSION} part', "
+            f'or {{"pmmc-trace": {VERSION}, "part": true}}, or move it elsewhere'
+        )
+        raise
+
+
 def is_part(path: Path) -> bool | None:
-    """Whether a file is a part of a trace in parts; None when it is no trace at all."""
+    """Whether a file is a part of a trace in parts; None when it does not even begin like a trace."""
     try:
         return _File(path, grammar_only=False).part
-    except TraceError:
-        return None
+    except TraceError as error:
+        return False if error.text.lstrip(' \t{"').startswith("pmmc-trace") else None
 
 
 def _comment(text: str) -> Comment:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from pmmc_check.protocol.values import (
@@ -24,6 +24,7 @@ from pmmc_check.protocol.values import (
     commander_id,
     scout_id,
 )
+from pmmc_check.trace.choice import is_chosen
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import UNKNOWN, Delta, Names
 
@@ -157,10 +158,14 @@ class Values:
             return self.show_process(value)
         if isinstance(value, bool):
             return "yes" if value else "no"
-        if isinstance(value, frozenset):
+        if isinstance(value, int):
+            return str(value)
+        if isinstance(value, str):
+            return show_word(value)
+        if isinstance(value, Collection) and not isinstance(value, tuple):
             shown = "{" + ",".join(self.show_set(value)) + "}"
             return "+" + shown if isinstance(value, Delta) else shown
-        return show_word(value) if isinstance(value, str) else str(value)
+        return str(value)
 
     def show_set(self, pvalues: Iterable[PValue]) -> list[str]:
         """The members of a set, sorted, so that the text is the same on every run."""
@@ -175,6 +180,8 @@ class Values:
         return self.names.name_of.get(process) or str(process)
 
     def _show_command(self, command: Command) -> str:
+        if not is_chosen(command):
+            return "(any waiting request)"
         operation = command.operation
         if isinstance(operation, Reconfigure):
             shown = ":reconfigure(" + ",".join(map(self.show_process, operation.leaders)) + ")"

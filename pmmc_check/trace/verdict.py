@@ -33,7 +33,8 @@ class Failure:
     """Why no legal run matches: the event at which that shows, and what a reader needs to see the reason.
 
     `nearest` are sends that nearly match, with the fields that differ; `enabled` is what the process could have done
-    instead; `past` are the events that led there, cut to what concerns the failing event.
+    instead; `past` are the events that led there, cut to what concerns the failing event. `circle` are logs that wait for each
+    other, where that is the reason.
     """
 
     at: Place
@@ -44,11 +45,15 @@ class Failure:
     nearest: tuple[str, ...] = ()
     enabled: tuple[str, ...] = ()
     past: tuple[Place, ...] = ()
+    circle: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class TraceVerdict:
-    """The verdict on one trace. `reason` says why it is inconclusive or cannot be read; `method` how it was judged."""
+    """The verdict on one trace. `reason` says why it is inconclusive or cannot be read; `method` how it was judged.
+
+    `notes` are remarks on the trace that hold whatever the verdict.
+    """
 
     file: str
     verdict: str
@@ -59,6 +64,7 @@ class TraceVerdict:
     method: str = "replay"
     seconds: float = 0.0
     states: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def worst(verdicts: list[TraceVerdict]) -> str:
