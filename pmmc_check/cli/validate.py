@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from pmmc_check.cli.machine import cores
 from pmmc_check.errors import UsageError
+from pmmc_check.protocol.variants import VARIANTS, protocol_with, variants_named
 from pmmc_check.report.trace_json import as_object
 from pmmc_check.report.trace_junit import as_xml
 from pmmc_check.report.trace_text import explanation, summary
@@ -28,6 +29,8 @@ examples:
   pmmc-check validate run.pmmc               one trace
   pmmc-check validate logs/ --junit out.xml  all traces of a directory, for continuous integration
   pmmc-check validate run.jsonl.gz --format json
+  pmmc-check validate run.pmmc --variant raise-on-accept --variant ignore-lower-p2b
+                                             an implementation with these fixes
 
 exit codes: 0 accepted, 1 rejected, 2 usage or bad input, 3 inconclusive; of several traces the worst counts (2, then 1, then 3)
 """
@@ -60,6 +63,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="longer partial logs are not searched (default %(default)s)",
     )
+    parser.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"judge by a changed protocol, such as raise-on-accept; may be repeated. One of {', '.join(_recordable())}",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress, and no explanations on stdout")
 
 
@@ -75,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.search_seconds > 0:
         raise UsageError("--search-seconds: must be more than 0")
     found = sources(arguments.paths)
-    options = Options(Budget(arguments.search_states, arguments.search_seconds), arguments.search_events)
+    options = _options(arguments)
     verdicts: dict[Source, TraceVerdict] = {}
     interrupted = False
     progress = tqdm(total=len(found), unit="trace", file=sys.stderr, disable=arguments.quiet or len(found) == 1 or not sys.stderr.isatty())
@@ -92,6 +102,25 @@ def run(arguments: argparse.Namespace) -> int:
     _report(listed, arguments)
     _write_files(listed, arguments)
     return max(EXITS[worst(listed)], EXITS[INCONCLUSIVE]) if interrupted else EXITS[worst(listed)]
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    """Raises `UsageError` for variants whose runs no trace can record."""
+    chosen = variants_named(arguments.variant)
+    for each in chosen:
+        if each.own_messages:
+            raise UsageError(f"--variant {each.name}: it sends what traces cannot record; expected one of {', '.join(_recordable())}")
+    return Options(
+        Budget(arguments.search_states, arguments.search_seconds),
+        arguments.search_events,
+        protocol_with(arguments.variant) if chosen else None,
+        tuple(arguments.variant),
+        frozenset(name for each in chosen for name in each.waives),
+    )
+
+
+def _recordable() -> list[str]:
+    return [each.name for each in VARIANTS.values() if not each.own_messages]
 
 
 def _judged(found: Sequence[Source], options: Options, jobs: int) -> Iterator[tuple[Source, TraceVerdict]]:

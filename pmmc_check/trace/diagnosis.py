@@ -77,7 +77,7 @@ class Diagnosis:
             whole: Any = getattr(send.message, key, None)
             if whole is not None and replace(message, **{key: whole}) == send.message:
                 recorded = getattr(message, key)
-                expected = Delta(whole.since(process.p1b_mark)) if type(recorded) is Delta else whole
+                expected = process.added(whole) if type(recorded) is Delta else whole
                 texts = zip(sets_apart(expected, recorded, self.show), (" to " + self.show(send.to), ""), strict=True)
                 shown = self.show_message(replace(message, **{key: frozenset()}))
                 first, second = (shown.replace("{}", text) + to for text, to in texts)

@@ -37,11 +37,16 @@ class Source:
 
 @dataclass(frozen=True)
 class Options:
-    """How to judge. `search_events_max`: longer traces are not searched; they would have to be held in memory."""
+    """How to judge. `search_events_max`: longer traces are not searched; they would have to be held in memory.
+
+    `protocol` may be a variant's; `variants` are their names, and `waived` the invariants that they change on purpose.
+    """
 
     budget: Budget = field(default_factory=Budget)
     search_events_max: int = 20_000
     protocol: Protocol | None = None
+    variants: tuple[str, ...] = ()
+    waived: frozenset[str] = frozenset()
 
 
 def judge(source: Source, options: Options | None = None) -> TraceVerdict:
@@ -82,7 +87,9 @@ class _Judge:
     def verdict(self) -> TraceVerdict:
         """The verdict, with notes on logs that are empty against their promise."""
         trace = self._open()
-        return replace(self._by_replay(trace), notes=tuple(_silent(trace, self.heard)))
+        verdict = self._by_replay(trace)
+        changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
+        return replace(verdict, notes=(*changed, *_silent(trace, self.heard)))
 
     def _by_replay(self, trace: Trace) -> TraceVerdict:
         """Replay first; then search, if replay could not tell."""
@@ -130,7 +137,7 @@ class _Judge:
         facts, count, writer = self._collected(None, witness, names)
         if facts.disputed:
             facts, count, writer = self._collected(facts.disputed, None, names)
-        return count, tuple(violation_of(each, writer) for each in facts.violations())
+        return count, tuple(violation_of(each, writer) for each in facts.violations() if each.invariant not in self.options.waived)
 
     def _collected(
         self, slots: Collection[int] | None, witness: Callable[[Event], None] | None, names: Names | None

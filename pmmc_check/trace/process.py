@@ -16,7 +16,7 @@ from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System, rep
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, Ballot, Command, ProcessId, SlotCommand, scout_id
 from pmmc_check.trace.choice import chosen, is_chosen
 from pmmc_check.trace.events import UNKNOWN, Delta, Event, Header, Names
-from pmmc_check.trace.growing import GROWING, Mark
+from pmmc_check.trace.growing import GROWING, GrowingPValues, Mark
 from pmmc_check.trace.ledger import Ledger, Once
 
 
@@ -108,8 +108,8 @@ class Process:
         self.dies = False
         self.loose = False
         """Whether the send that was shown last left something out, so that it may be one of several."""
-        self.p1b_mark: Mark | None = None
-        """What the acceptor's last p1b had."""
+        self.p1b_mark: Mark | frozenset[Any] | None = None
+        """What the acceptor's last p1b had; a plain set in a variant that keeps one."""
 
     @property
     def exited(self) -> bool:
@@ -184,13 +184,23 @@ class Process:
                 return [each for each in self.pending if each.message == first.message and (peers is None or each.to in peers)]
         return []
 
+    def added(self, accepted: Any) -> Delta:
+        """What a p1b has more than the acceptor's last one."""
+        if isinstance(accepted, GrowingPValues):
+            return Delta(accepted.since(self.p1b_mark))  # type: ignore[arg-type]  # a mark, if any
+        return Delta(frozenset(accepted) - (self.p1b_mark or frozenset()))  # type: ignore[operator]  # a plain set, if any
+
+    def remember(self, accepted: Any) -> None:
+        """A p1b with this set was sent."""
+        self.p1b_mark = accepted.mark() if isinstance(accepted, GrowingPValues) else frozenset(accepted)
+
     def fits(self, pattern: Any, message: Any) -> bool:
         """Whether a recorded message may be `message`."""
         if type(pattern) is not type(message):
             return False
         if type(message) is P1b and type(pattern.accepted) is Delta:
             accepted: Any = message.accepted
-            if frozenset(pattern.accepted) != accepted.since(self.p1b_mark):
+            if pattern.accepted != self.added(accepted):
                 return False
             pattern = replace(pattern, accepted=message.accepted)
         if type(message) is Response and isinstance(message.result, Performed):

@@ -68,7 +68,7 @@ class Replay(Unrecorded, Greedy):
         self.p1bs: dict[tuple[ProcessId, ProcessId, Any], list[tuple[Any, P1b]]] = {}
         self.shown: dict[ProcessId, frozenset[Any]] = {}
         self.endings: list[Event] = []
-        self.guessed = "adopted or preempted are not recorded" if self._silent_calls or header.ballots == "any" else ""
+        self.guessed = self._guesses(protocol)
         """What this replay may have guessed wrong: then a rejection is not final, but an acceptance is, since the run was made."""
         self.calls: dict[int, list[Message]] = {}
         self.values = Values(names)
@@ -239,6 +239,14 @@ class Replay(Unrecorded, Greedy):
             self._retire(process)
         return True
 
+    def _guesses(self, protocol: Protocol) -> str:
+        """What this replay may guess wrong from the beginning."""
+        if self._silent_calls:
+            return "adopted or preempted are not recorded"
+        if self.header.ballots == "any":
+            return "leaders begin ballots of themselves"
+        return "replicas of this variant choose among their requests" if protocol[REPLICA] is not PMMC[REPLICA] else ""
+
     def _check_whole(self, event: Event, process: Process) -> None:
         """What a replica sends several of must be recorded so far that it is clear which one this is."""
         process.loose = False
@@ -276,8 +284,8 @@ class Replay(Unrecorded, Greedy):
     def _p1b(self, to: ProcessId, sent: P1b, process: Process) -> P1b:
         """The p1b as it travels; a delta that is received will stand for it."""
         accepted: Any = sent.accepted
-        delta = Delta(accepted.since(process.p1b_mark))
-        process.p1b_mark = accepted.mark()
+        delta = process.added(accepted)
+        process.remember(accepted)
         whole = P1b(sent.acceptor, sent.ballot, frozenset(accepted))
         if self._hears(to, sent.kind):
             self.p1bs.setdefault((to, sent.acceptor, sent.ballot), []).append((delta, whole))

@@ -268,10 +268,8 @@ class Walk:
         if type(message) is not P1b or process is None:
             return message
         accepted: Any = message.accepted
-        if not hasattr(accepted, "since"):
-            return message
-        delta = Delta(accepted.since(process.p1b_mark))
-        process.p1b_mark = accepted.mark()
+        delta = process.added(accepted)
+        process.remember(accepted)
         whole = P1b(message.acceptor, message.ballot, frozenset(accepted))
         self.wire = whole
         if self.rng.random() >= self.plan.delta_rate:

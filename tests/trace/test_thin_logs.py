@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pmmc_check.protocol.variants import VARIANTS, protocol_with
 from pmmc_check.trace.diagnosis import Rejected
 from pmmc_check.trace.events import KINDS, Contract, partial
 from pmmc_check.trace.judge import Options, Source, judge
@@ -157,3 +158,29 @@ def test_a_replica_may_lag_behind_by_thousands_of_slots(tmp_path: Path) -> None:
     replay = Replay(lagging.header, names)
     replay.run([iter(events)])
     assert replay.exact
+
+
+RECORDABLE = [name for name, each in VARIANTS.items() if not each.own_messages]
+
+
+@pytest.mark.parametrize("name", RECORDABLE)
+def test_what_a_variant_does_is_legal_for_it(name: str, tmp_path: Path) -> None:
+    """An implementation with a known change is judged by the protocol with that change, and facts speak for themselves."""
+    variant = VARIANTS[name]
+    for seed in range(4):
+        changed = replace(plan(seed, 60, crash_rate=0.02), protocol=protocol_with([name]))
+        file = tmp_path / f"{seed}.pmmc"
+        file.write_text(run(changed).text())
+        options = Options(Budget(2000, 3), protocol=changed.protocol, variants=(name,), waived=frozenset(variant.waives))
+        found = judge(Source(file), options)
+        assert found.verdict in (ACCEPTED, INCONCLUSIVE) or found.violations, f"seed {seed}: {found.failure}"
+        assert not variant.safe or found.verdict == ACCEPTED
+        assert name in found.notes[0]
+
+
+@pytest.mark.parametrize("name", ["raise-on-accept", "state-reduction", "ignore-lower-p2b"])
+def test_an_optimisation_is_rejected_unless_it_is_named(name: str) -> None:
+    """In these two runs it makes a difference."""
+    changed = protocol_with([name])
+    for seed in (21, 29):
+        assert run(replace(plan(seed, 120, crash_rate=0), protocol=changed)).judged().verdict == REJECTED

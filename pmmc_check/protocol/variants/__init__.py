@@ -72,6 +72,7 @@ _FAULTS = (
         (optimised.CollectingAcceptorSilent, optimised.ReportingReplica),
         ("C2", "Agreement"),
         _size(1, 2, 1),
+        own_messages=True,
         waives=("A3",),
         waiver=_A3,
     ),
@@ -122,6 +123,7 @@ _FAULTS = (
         (ballots.SharedBallotLeader, ballots.SharedBallotScout, ballots.SharedBallotCommander, ballots.SharedBallotAcceptor),
         ("C1", "A4", "Agreement"),
         _size(1, 2, 1),
+        own_messages=True,
     ),
     Variant(
         "overwrite-proposal",
@@ -225,6 +227,7 @@ _SAFE = (
         (optimised.CollectingAcceptor, optimised.ReportingReplica, optimised.CollectedScout, optimised.CollectedLeader),
         (),
         _size(1, 2, 1),
+        own_messages=True,
         waives=("A3",),
         waiver=_A3,
     ),
@@ -234,6 +237,7 @@ _SAFE = (
         (optimised.TellingCommander, optimised.InformedLeader),
         (),
         _size(1, 2, 1),
+        own_messages=True,
     ),
 )
 

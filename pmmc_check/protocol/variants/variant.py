@@ -21,7 +21,7 @@ class Variant:
     that is safe. `smallest` is the smallest configuration that shows it; for a safe variant, one that exercises it.
     `restores` are invariants that the paper's protocol breaks in that configuration and the variant does not. `waives`
     are those that the variant changes on purpose, with `waiver` saying why. `networks` and `needs` are what it needs to
-    differ from the paper at all.
+    differ from the paper at all. `own_messages` says that it sends what the paper's roles never send, which no trace can record.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Variant:
     waiver: str = ""
     needs: Options = field(default_factory=dict)
     restores: tuple[str, ...] = ()
+    own_messages: bool = False
 
     @property
     def safe(self) -> bool:
