@@ -32,7 +32,7 @@ class Commander(Role):
     @property
     def leader(self) -> ProcessId:
         """Who created it."""
-        return leader_id(self.ballot)
+        return leader_id(self.me.ballot)
 
     def start(self, command: Command | None = None) -> Outcome:
         """Asks every acceptor to accept `(b, s, command)`."""

@@ -26,6 +26,8 @@ from pmmc_check.trace.search import Budget, Search
 from pmmc_check.trace.verdict import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED, TraceVerdict, Violation
 from pmmc_check.trace.writer import DslWriter
 
+_FACTS_HOLD = "; what is recorded breaks no invariant"
+
 
 @dataclass(frozen=True)
 class Source:
@@ -164,7 +166,7 @@ class _Judge:
             return TraceVerdict(self.file, REJECTED, count, violations, method="facts")
         if len(events) > limit:
             reason = f"{count} events are more than the search takes ({limit}, --search-events); record complete logs, or cut the trace"
-            return TraceVerdict(self.file, INCONCLUSIVE, count, reason=reason, method="search")
+            return TraceVerdict(self.file, INCONCLUSIVE, count, reason=reason + _FACTS_HOLD, method="search")
         search = Search(trace.header, trace.names, events, self.options.budget, self.protocol)
         answer = search.run()
         if answer.verdict == ACCEPTED:
@@ -172,7 +174,9 @@ class _Judge:
         if answer.verdict == REJECTED:
             return TraceVerdict(self.file, REJECTED, count, failure=answer.failure, method="search", states=answer.states)
         why = f"{ambiguity}; " if ambiguity else ""
-        return TraceVerdict(self.file, INCONCLUSIVE, count, reason=why + answer.reason, method="search", states=answer.states)
+        return TraceVerdict(
+            self.file, INCONCLUSIVE, count, reason=f"{why}{answer.reason}; {_FACTS_HOLD}", method="search", states=answer.states
+        )
 
 
 def _silent(trace: Trace, heard: set[str]) -> Iterator[str]:
