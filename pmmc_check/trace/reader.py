@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 
 from pmmc_check.trace import json_reader, source
@@ -21,6 +22,7 @@ from pmmc_check.trace.lark_reader import CONFIG, EMPTY, EVENT, LOG, MAGIC, Line
 from pmmc_check.trace.values import Values
 
 DSL, JSONL = "dsl", "jsonl"
+_BATCH = 1000
 _NO_TRACE = f"is no trace: expected the line 'pmmc-trace {VERSION}', or the JSON object {{\"pmmc-trace\": {VERSION}, ...}}"
 
 
@@ -38,7 +40,7 @@ class Trace:
     def events(self) -> Iterator[Iterator[Event]]:
         """One stream of events a file, comments left out."""
         for stream in self.streams:
-            yield (each for each in stream if type(each) is Event)
+            yield chain.from_iterable(_batches(iter(stream)))
 
 
 class _File:
@@ -202,6 +204,12 @@ def _part(path: Path, grammar_only: bool) -> _File:
             f'or {{"pmmc-trace": {VERSION}, "part": true}}, or move it elsewhere'
         )
         raise
+
+
+def _batches(stream: Iterator[Event | Comment]) -> Iterator[list[Event]]:
+    """Events, some hundred at a time: reading and replaying in turns, each long enough to have the processor's caches for itself."""
+    while batch := list(islice(stream, _BATCH)):
+        yield [each for each in batch if type(each) is Event]
 
 
 def is_part(path: Path) -> bool | None:
