@@ -19,11 +19,11 @@ storage, or stop for good.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.messages import P1b, Response
+from pmmc_check.protocol.messages import Message, P1b, Response
 from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
 from pmmc_check.trace.diagnosis import Rejected
 from pmmc_check.trace.elaborate import SENDERS, undetermined
@@ -199,15 +199,15 @@ class Replay(Unrecorded):
                 self.delivered = message
             return True
         if type(message) is P1b:
-            return self._p1b_taken(event, message)
+            return self._p1b_taken(event, message, self.network.take)
         return self.network.take(sender, event.process, message)
 
-    def _p1b_taken(self, event: Event, message: P1b) -> bool:
+    def _p1b_taken(self, event: Event, message: P1b, take: Callable[[ProcessId | None, ProcessId, Message], bool]) -> bool:
         """As `take`; a delta stands for the p1b that was sent with it."""
         sent = self.p1bs.get((event.process, message.acceptor, message.ballot), [])
         for index, (delta, whole) in enumerate(sent):
             if message.accepted in (delta, whole.accepted):
-                if not self.network.take(message.acceptor, event.process, whole):
+                if not take(message.acceptor, event.process, whole):
                     continue
                 self.delivered = whole
                 self.guessed |= type(message.accepted) is Delta and self.header.duplicates
@@ -323,7 +323,13 @@ class Replay(Unrecorded):
             raise Ambiguous(f"{event.place} drops a message of which a field was not recorded (?)")
         if self._is_open_request(message.kind, sender):
             return self._from_open_client(event, message)
-        if self._unrecorded(sender, message.kind, event.process) or self.network.drop(sender, event.process, message):
+        if self._unrecorded(sender, message.kind, event.process):
+            return True
+        if (
+            self._p1b_taken(event, message, self.network.drop)
+            if type(message) is P1b
+            else self.network.drop(sender, event.process, message)
+        ):
             return True
         return self._wait(self._key(event), log)
 
