@@ -18,7 +18,7 @@ process logs nothing more, or a `crash` or `restart` next. What a restart brings
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
@@ -186,15 +186,15 @@ class Replay(Unrecorded, Greedy):
                 )
             return found
         if type(message) is P1b:
-            return self._p1b_taken(event, message)
+            return self._p1b_taken(event, message, self.network.take)
         return message if self.network.take(sender, event.process, message) else None
 
-    def _p1b_taken(self, event: Event, message: P1b) -> P1b | None:
+    def _p1b_taken(self, event: Event, message: P1b, take: Callable[[ProcessId | None, ProcessId, Message], bool]) -> P1b | None:
         """As `take`; a delta stands for the p1b that was sent with it."""
         key = (event.process, message.acceptor, message.ballot)
         sent = self.p1bs.get(key, [])
         for index, (delta, whole) in enumerate(sent):
-            if message.accepted in (delta, whole.accepted) and self.network.take(message.acceptor, event.process, whole):
+            if message.accepted in (delta, whole.accepted) and take(message.acceptor, event.process, whole):
                 if not self.header.duplicates:
                     del sent[index]
                     if not sent:
@@ -354,9 +354,11 @@ class Replay(Unrecorded, Greedy):
             raise Ambiguous(f"{event.place} drops a message of which a field was not recorded (?)")
         if self._is_open_request(message.kind, sender):
             return self._from_open_client(event, message) is not None
-        if self._unrecorded(sender, message.kind, event.process) or self.network.drop(sender, event.process, message):
-            return True
-        return self._wait(self._key(event), log)
+        if type(message) is P1b:
+            gone = self._p1b_taken(event, message, self.network.drop) is not None
+        else:
+            gone = self.network.drop(sender, event.process, message)
+        return gone or self._unrecorded(sender, message.kind, event.process) or self._wait(self._key(event), log)
 
     # ---- what is wrong ----
 

@@ -314,6 +314,17 @@ CASES = {
         L1 < propose s=1 c=C1:1 from=R1
         """,
     ),
+    "a lost p1b, recorded as the delta that was sent": (
+        ACCEPTED,
+        """
+        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=1 network=lossy
+        log R1,L1,A1,C1 complete
+        L1 > p1a b=0.L1
+        A1 < p1a b=0.L1
+        A1 > p1b b=0.L1 accepted=+{} to=0.L1
+        L1 drop p1b a=A1 b=0.L1 accepted=+{} to=0.L1
+        """,
+    ),
 }
 
 
