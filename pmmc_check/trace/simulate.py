@@ -159,7 +159,7 @@ class Walk:
         sender, to, message = self.pool.take()
         if LOSSY in self.header.network and self.rng.random() < self.plan.loss_rate:
             if self.rng.random() < 0.5:
-                self._record(to, DROP, message, self._sender(message, sender))
+                self._record(to, DROP, self._as_received(message), self._sender(message, sender))
             return
         log = self._log(to)
         if log in self.stopped:
