@@ -4,29 +4,28 @@
 
 Times are CPU seconds of one process, so that a shared machine disturbs them little.
 `baselines`: reading by the Lark grammar alone, and
-judging by brute force (the tests' oracle). Memory: the peak of a process that replays a trace of N events as it is
-simulated, for several N.
+judging by brute force (the tests' oracle). Memory: the peak of a process that judges a trace of N events, for several N
+and networks.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pmmc_check.checker.memory import peak_memory_bytes
 from pmmc_check.trace.convert import converted
 from pmmc_check.trace.events import Event, Header
 from pmmc_check.trace.judge import Source, judge
 from pmmc_check.trace.reader import open_trace
-from pmmc_check.trace.replay import Replay
 from pmmc_check.trace.simulate import Plan, Walk, complete_logs
 from pmmc_check.trace.verdict import ACCEPTED
 from pmmc_check.trace.writer import DslWriter
@@ -46,11 +45,12 @@ def plan(events: int) -> Plan:
     return Plan(header=replace(header, logs=complete_logs(header)), seed=1, events=events, commands=10**9, post_rate=0.0)
 
 
-def write(path: Path, events: int) -> None:
+def write(path: Path, events: int, network: str = "reliable") -> None:
+    """A run without loss, which any network allows: with loss PMMC, which sends nothing twice, would come to a stop."""
     walk = Walk(plan(events))
     writer = DslWriter(walk.values)
     with path.open("w") as stream:
-        for line in writer.header(walk.header):
+        for line in writer.header(replace(walk.header, network=frozenset(network.split(",")))):
             print(line, file=stream)
         for event in walk.events():
             print(writer.item(event), file=stream)
@@ -93,31 +93,29 @@ def _without_results(event: Event) -> Event:
     return event if result is None else event._replace(message=replace(event.message, result=result.removeprefix("r")))  # type: ignore[type-var]  # a message is a dataclass
 
 
-def memory(events: int) -> dict[str, float]:
-    """Peak memory of a fresh process."""
-    answer = subprocess.run([sys.executable, __file__, "--replay-only", str(events)], capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(answer.stdout)
-    return found
+def memory(folder: Path, events: int, network: str) -> dict[str, Any]:
+    """Peak memory of a fresh process that judges a trace of so many events."""
+    path = folder / "long.pmmc"
+    write(path, events, network)
+    answer = subprocess.run([sys.executable, __file__, "--judge-only", str(path)], capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(answer.stdout)
+    return {"network": network, **found}
 
 
-def replay_only(events: int) -> dict[str, float]:
-    walk = Walk(plan(events))
-    replay = Replay(walk.header, walk.names)
+def judge_only(path: Path) -> dict[str, float]:
     started = time.process_time()
-    stream: Iterator[Event] = walk.events()
-    replay.run([stream])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"events": replay.events, "peak_memory_bytes": peak, "cpu_seconds": time.process_time() - started}
+    events = replayed(path)
+    return {"events": events, "peak_memory_bytes": peak_memory_bytes(), "cpu_seconds": time.process_time() - started}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--memory-events", type=int, default=5_000_000)
-    parser.add_argument("--replay-only", type=int)
+    parser.add_argument("--judge-only", type=Path)
     arguments = parser.parse_args()
-    if arguments.replay_only:
-        print(json.dumps(replay_only(arguments.replay_only)))
+    if arguments.judge_only:
+        print(json.dumps(judge_only(arguments.judge_only)))
         return
     with tempfile.TemporaryDirectory() as folder:
         dsl, jsonl, small = Path(folder, "t.pmmc"), Path(folder, "t.jsonl"), Path(folder, "s.pmmc")
@@ -136,7 +134,8 @@ def main() -> None:
                 "brute_force": [brute_force(n) for n in (10, 14, 18, 22)],
             },
         }
-    result["memory"] = [memory(n) for n in (arguments.memory_events // 10, arguments.memory_events)]
+        sizes = (arguments.memory_events // 10, arguments.memory_events)
+        result["memory"] = [memory(Path(folder), n, network) for network in ("reliable", "lossy,duplicating") for n in sizes]
     print(json.dumps(result, indent=1))
 
 

@@ -92,7 +92,7 @@ class JsonReader:
             fields = orjson.loads(text)
             if text.count('":') != len(fields):
                 return self._slow(text, number)
-            time = fields.pop("t", None)
+            time = fields.pop("t") if "t" in fields else None
             compose, words, numeric = self._shapes[fields["at"], fields["do"], fields["msg"], len(fields)]
             if (numeric is None or type(fields[numeric]) is int) and (time is None or (type(time) is str and WORD.fullmatch(time))):
                 return compose(words(fields), number, time)

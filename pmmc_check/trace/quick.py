@@ -67,6 +67,7 @@ class Quick:
         self.commands = Known(lambda word: elaborator.field("c", self._lone("c", word)))
         self.cids = Known(lambda word: elaborator.field("cid", self._lone("cid", word)))
         self.processes = Known(elaborator.values.process)
+        self._ends_known: dict[tuple[str, str, ProcessId | None], Known] = {}
         self.acceptors = self._ends("a", ACCEPTOR)
         self.p2as = Known(self._p2a)
         self.p2bs = Known(lambda words: P2b(self.acceptors[words[0]][0], self.ballots[words[1]]))
@@ -88,6 +89,12 @@ class Quick:
 
     def _ends(self, key: str, role: str, owner: ProcessId | None = None) -> Known:
         """Processes of a role by name, each as a tuple of its own; scouts and commanders of one leader only if that is `owner`."""
+        known = self._ends_known.get((key, role, owner))
+        if known is None:
+            known = self._ends_known[key, role, owner] = self._new_ends(key, role, owner)
+        return known
+
+    def _new_ends(self, key: str, role: str, owner: ProcessId | None) -> Known:
 
         def read(word: Any) -> tuple[ProcessId]:
             process = self.processes[self._lone(key, word)]

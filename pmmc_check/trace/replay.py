@@ -77,6 +77,8 @@ class Replay(Unrecorded, Greedy):
         self._keeps = {(process, kind): self._contract(process).records(kind) for process in names.name_of for kind in SENDERS}
         self._thin = len(self.full) < len(self._logged())
         self._open_kinds = self._unrecorded_kinds(SENDERS)
+        self._usual_kinds = frozenset(SENDERS) - self._open_kinds - {"p1b"}
+        """Kinds that are received as they were sent, and sent with a trace."""
         self._special_kinds = self._unrecorded_kinds({kind: (role,) for kind, role in RECIPIENT.items()}) | {"p1b", "response"}
         """Kinds that need not be recorded where they arrive, and those that do not travel as the step gives them."""
 
@@ -157,7 +159,7 @@ class Replay(Unrecorded, Greedy):
         """Takes the received message out of the network, if it is there or need not be; returns it as it was sent."""
         message: Any = event.message
         sender = event.peers[0] if event.peers else None
-        if message.kind in self._open_kinds or type(message) is P1b:
+        if message.kind not in self._usual_kinds:
             return self._taken_openly(event, sender, message)
         if self.network.take(sender, event.process, message):
             return message  # type: ignore[no-any-return]  # it is a message
