@@ -86,8 +86,8 @@ class JsonReader:
         No two shapes of a kind have equally many fields; and where all of a shape's are there, there are no others.
         """
 
-    def item(self, text: str, number: int) -> Event | Comment:
-        """The event, or comment, of a line. Raises `TraceError`."""
+    def item(self, number: int, text: str) -> Event | Comment | None:
+        """The event, or comment, of a line; None if it is blank. Raises `TraceError`."""
         try:
             fields = orjson.loads(text)
             if text.count('":') != len(fields):
@@ -100,7 +100,9 @@ class JsonReader:
             pass
         return self._slow(text, number)
 
-    def _slow(self, text: str, number: int) -> Event | Comment:
+    def _slow(self, text: str, number: int) -> Event | Comment | None:
+        if not text or text.isspace():
+            return None
         fields = loads(self.file, number, text)
         if "#" in fields:
             return Comment(comment_text(self.file, number, fields))

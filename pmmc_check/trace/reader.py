@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, islice, starmap
 from pathlib import Path
 
 from pmmc_check.trace import json_reader, source
@@ -127,10 +127,7 @@ class _File:
     def items(self, elaborator: Elaborator) -> Iterator[Event | Comment]:
         """The events, and comments between them."""
         if self.format == JSONL:
-            reader = JsonReader(elaborator, self.name)
-            for number, text in self.lines:
-                if text and not text.isspace():
-                    yield reader.item(text, number)
+            yield from filter(None, starmap(JsonReader(elaborator, self.name).item, self.lines))
             return
         fast = FastReader(elaborator, self.name).event
         if self.grammar_only:

@@ -293,14 +293,14 @@ def test_of_damaged_json_the_quick_way_reads_what_the_long_way_reads(data: st.Da
     lines = [JsonWriter(Values(names)).item(event) for event in events]
     quick = JsonReader(Elaborator(Values(Names(walked.header))), "f")
     for line in lines:
-        quick.item(line, 1)
+        quick.item(1, line)
     broken = damaged(data.draw(st.sampled_from(lines)).encode(), data.draw).decode(errors="replace")
     assert outcome(quick, broken) == outcome(JsonReader(Elaborator(Values(Names(walked.header))), "f"), broken)
 
 
 def outcome(reader: JsonReader, text: str) -> object:
     try:
-        return reader.item(text, 1)
+        return reader.item(1, text)
     except TraceError as error:
         return str(error)
 
