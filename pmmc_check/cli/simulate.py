@@ -65,7 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.protocol:
         protocol = protocol_from(arguments.protocol, protocol)
     if arguments.traces == 1:
-        _one(arguments, header, protocol, arguments.seed, Path(arguments.out) if arguments.out != "-" else None)
+        made = _one(arguments, header, protocol, arguments.seed, Path(arguments.out) if arguments.out != "-" else None)
+        if made < arguments.events:
+            _note(f"nothing can happen any more after {made} of {arguments.events} events")
         return 0
     directory = Path(arguments.out)
     if arguments.out == "-":
@@ -74,13 +76,21 @@ def run(arguments: argparse.Namespace) -> int:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {directory}: cannot be made: {error.strerror}") from None
+    short = 0
     for seed in range(arguments.seed, arguments.seed + arguments.traces):
         suffix = "jsonl" if arguments.format == "jsonl" else "pmmc"
-        _one(arguments, header, protocol, seed, directory / f"seed-{seed}.{suffix}")
+        short += _one(arguments, header, protocol, seed, directory / f"seed-{seed}.{suffix}") < arguments.events
+    if short:
+        _note(f"in {short} of {arguments.traces} runs nothing can happen any more before {arguments.events} events")
     return 0
 
 
-def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed: int, target: Path | None) -> None:
+def _note(text: str) -> None:
+    print(f"pmmc-check simulate: {text}; PMMC sends nothing twice, so losses may end a run", file=sys.stderr)
+
+
+def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed: int, target: Path | None) -> int:
+    """Writes one trace; returns how many events the run has, thinned or not."""
     header = replace(header, meta=(("seed", str(seed)), ("command", _command(arguments, seed))))
     plan = Plan(
         header=replace(header, logs=complete_logs(header)),
@@ -100,9 +110,10 @@ def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed
     lines = _lines(writer.header(header), events, writer.item)
     if target is None:
         _write(lines, sys.stdout)
-        return
-    with writing(target) as stream:
-        _write(lines, stream)
+    else:
+        with writing(target) as stream:
+            _write(lines, stream)
+    return walk.made
 
 
 def _command(arguments: argparse.Namespace, seed: int) -> str:

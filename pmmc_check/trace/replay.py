@@ -347,9 +347,8 @@ class Replay(Unrecorded, Greedy):
 
     def _drop(self, log: Log, event: Event) -> bool:
         if not self.header.loses:
-            raise self._rejected(
-                event, "the network loses nothing", "no drop: the config line does not say network=lossy", "a dropped message"
-            )
+            expected = "no drop: the config line does not say network=lossy"
+            raise self._rejected(event, "the network loses nothing", expected, "a dropped message")
         message: Any = event.message
         sender = event.peers[0] if event.peers else None
         if undetermined(message):

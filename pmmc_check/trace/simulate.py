@@ -119,6 +119,8 @@ class Walk:
         self.stopped: set[str] = set()
         self.requests = self._requests()
         self.out: list[Event] = []
+        self.made = 0
+        """Events so far; a walk in which nothing can happen any more makes fewer than were planned."""
 
     def _requests(self) -> Iterator[Command]:
         for number in range(self.plan.commands):
@@ -131,10 +133,9 @@ class Walk:
 
     def events(self) -> Iterator[Event]:
         """All that happens, as complete logs would have it."""
-        count = 0
         for process in list(self.processes.running.values()):
             self._send_all(process.me, process.pending, process)
-        while count < self.plan.events:
+        while self.made < self.plan.events:
             if self.pool.size < self.plan.in_flight_max and self._backlog() < self.plan.in_flight_max:
                 for command in self.requests:
                     self._send_all(command.client, [Send(to, Request(command)) for to in self.system.replicas], None)
@@ -144,9 +145,9 @@ class Walk:
             if self.pool.size:
                 self._step()
             for event in self.out:
-                if count < self.plan.events:
+                if self.made < self.plan.events:
+                    self.made += 1
                     yield event
-                count += 1
             self.out.clear()
 
     def _backlog(self) -> int:

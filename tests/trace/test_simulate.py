@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,12 @@ def test_each_of_several_traces_names_its_own_seed(tmp_path: Path) -> None:
     assert simulate(tmp_path, "--traces", "3", "--seed", "5", "--events", "20") == 0
     assert simulate(tmp_path / "one.pmmc", "--seed", "6", "--events", "20") == 0
     assert (tmp_path / "seed-6.pmmc").read_text() == (tmp_path / "one.pmmc").read_text()
+
+
+def test_a_run_that_comes_to_an_end_early_says_so(tmp_path: Path) -> None:
+    """Losses can bring PMMC to a stop; a short trace must not look like the one that was asked for."""
+    command = [sys.executable, "-m", "pmmc_check", "simulate", "--events", "5000"]
+    lossy = subprocess.run([*command, "--network", "lossy", "--out", str(tmp_path / "a.pmmc")], capture_output=True, text=True, check=True)
+    assert re.search(r"nothing can happen any more after \d+ of 5000 events", lossy.stderr)
+    several = subprocess.run([*command, "--traces", "3", "--out", str(tmp_path / "b")], capture_output=True, text=True, check=True)
+    assert re.search(r"in [123] of 3 runs nothing can happen any more", several.stderr)
