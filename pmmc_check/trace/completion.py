@@ -83,7 +83,9 @@ class Completion(Steps):
         found: list[Node] = []
         seen: set[Message] = set()
         for send in cell.owed:
-            if send.message in seen or not self._fits(pattern, send.message, cell):
+            accepted = send.message.accepted if isinstance(send.message, P1b) else cell.shown
+            added = Delta(accepted - cell.shown) if cell.shown <= accepted else None
+            if send.message in seen or not _shows(pattern, send.message, added):
                 continue
             seen.add(send.message)
             taken = [each for each in cell.owed if each.message == send.message and (event.peers is None or each.to in event.peers)]
@@ -119,21 +121,6 @@ class Completion(Steps):
                 self.put(event.process, to, Request(command), inboxes)
             found.append(node._replace(inboxes=frozenset(inboxes.items()), requested=node.requested | asked))
         return found
-
-    def _fits(self, pattern: Any, message: Any, cell: Cell) -> bool:
-        if type(pattern) is not type(message):
-            return False
-        for name in message.__dataclass_fields__:
-            recorded, actual = getattr(pattern, name), getattr(message, name)
-            if recorded is UNKNOWN or isinstance(actual, Performed):
-                continue
-            if isinstance(recorded, Delta):
-                if cell.shown <= actual and frozenset(recorded) == actual - cell.shown:
-                    continue
-                return False
-            if recorded != actual:
-                return False
-        return True
 
     def _take_receive(self, node: Node, event: Event, index: int) -> list[Node]:
         found: list[Node] = []
@@ -224,6 +211,8 @@ class Completion(Steps):
 
     def _spontaneous(self, node: Node) -> Iterator[tuple[ProcessId, Any, Node]]:
         """What the header lets processes do of themselves: restarts that no log shows, ballots that no preemption asked for."""
+        if "any" not in (self.header.restarts, self.header.ballots):
+            return
         for me, cell in sorted(node.cells, key=lambda each: each[0]):
             if isinstance(cell.state, Lifecycle) or (node.cut and self._logged_in(me) in node.cut):
                 continue
@@ -271,19 +260,24 @@ class Completion(Steps):
 def _received_as(event: Event) -> Callable[[Packet], bool]:
     """Whether a packet may be what the event shows."""
     pattern: Any = event.message
-    kind, source = type(pattern), event.peers[0] if event.peers is not None else None
+    source = event.peers[0] if event.peers is not None else None
 
     def fits(packet: Packet) -> bool:
         sender, message, added = packet
-        if type(message) is not kind or (source is not None and source != sender):
-            return False
-        for name in message.__dataclass_fields__:
-            recorded, actual = getattr(pattern, name), getattr(message, name)
-            if isinstance(recorded, Delta):
-                if recorded != added:
-                    return False
-            elif recorded is not UNKNOWN and not isinstance(actual, Performed) and recorded != actual:
-                return False
-        return True
+        return (source is None or source == sender) and _shows(pattern, message, added)
 
     return fits
+
+
+def _shows(pattern: Any, message: Any, added: Delta | None) -> bool:
+    """Whether a recorded message may be `message`, a p1b that brings `added`; an opaque result may be anything."""
+    if type(pattern) is not type(message):
+        return False
+    for name in message.__dataclass_fields__:
+        recorded, actual = getattr(pattern, name), getattr(message, name)
+        if isinstance(recorded, Delta):
+            if recorded != added:
+                return False
+        elif recorded is not UNKNOWN and not isinstance(actual, Performed) and recorded != actual:
+            return False
+    return True

@@ -117,6 +117,8 @@ class EverSent:
 
     def __init__(self) -> None:
         self.recent: dict[tuple[ProcessId, Message], dict[ProcessId, Event]] = {}
+        self.filed = False
+        """Whether `to` no longer knows all: some of it is filed."""
         self.rare: dict[tuple[ProcessId, Message], dict[ProcessId, Event]] = {}
         self.about_slots = Archive(Ledger())
         self.proposes: dict[ProcessId, Archive] = {}
@@ -131,6 +133,7 @@ class EverSent:
         if len(self.recent) > 2 * RECENT:
             for key in list(islice(self.recent, RECENT)):
                 self._file(*key, self.recent.pop(key))
+            self.filed = True
 
     def _file(self, to: ProcessId, message: Message, senders: dict[ProcessId, Event]) -> None:
         for sender in senders:

@@ -174,9 +174,7 @@ class _Judge:
         if answer.verdict == REJECTED:
             return TraceVerdict(self.file, REJECTED, count, failure=answer.failure, method="search", states=answer.states)
         why = f"{ambiguity}; " if ambiguity else ""
-        return TraceVerdict(
-            self.file, INCONCLUSIVE, count, reason=f"{why}{answer.reason}; {_FACTS_HOLD}", method="search", states=answer.states
-        )
+        return TraceVerdict(self.file, INCONCLUSIVE, count, reason=why + answer.reason + _FACTS_HOLD, method="search", states=answer.states)
 
 
 def _silent(trace: Trace, heard: set[str]) -> Iterator[str]:

@@ -79,7 +79,6 @@ class Ledger:
         self._clients: dict[int, array[int]] = {}
         self._cids: dict[int, array[int]] = {}
         self._operations: dict[int, str | Reconfigure] = {}
-        self._ids: dict[tuple[ProcessId, int], int] = {}
 
     def file(self, slot: int, command: Command) -> bool:
         """Whether the slot has this command now."""

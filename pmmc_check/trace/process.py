@@ -15,6 +15,7 @@ from pmmc_check.protocol.messages import Message, P1b, Propose, Response, Start
 from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System, replace
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, Ballot, Command, ProcessId, SlotCommand, scout_id
 from pmmc_check.trace.choice import chosen, is_chosen
+from pmmc_check.trace.elaborate import agrees
 from pmmc_check.trace.events import UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.growing import GROWING, GrowingPValues, Mark
 from pmmc_check.trace.ledger import Ledger, Once
@@ -205,7 +206,7 @@ class Process:
             pattern = replace(pattern, accepted=message.accepted)
         if type(message) is Response and isinstance(message.result, Performed):
             return pattern.cid in (UNKNOWN, message.cid)
-        return all((value := getattr(pattern, name)) is UNKNOWN or value == getattr(message, name) for name in message.__dataclass_fields__)
+        return agrees(pattern, message)
 
     def _resolve(self, message: Propose) -> None:
         """Puts the recorded command in the place of the stand-in for its slot."""

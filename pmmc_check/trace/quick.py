@@ -167,26 +167,27 @@ class Quick:
         return compose
 
     def _decision_received(self, log: str, owner: ProcessId) -> Compose:
-        return self._received(log, owner, self.decisions, COMMANDER)
+        return self._of_two(log, owner, RECEIVE, self.decisions, self._ends("from", COMMANDER))
 
     def _propose_received(self, log: str, owner: ProcessId) -> Compose:
-        return self._received(log, owner, self.proposes, REPLICA)
-
-    def _received(self, log: str, owner: ProcessId, known: Known, sender: str) -> Compose:
-        ends, file = self._ends("from", sender), self.file
-
-        def compose(words: Words, line: int, time: str | None) -> Event:
-            slot, command, *source = words
-            return Event(log, owner, RECEIVE, known[slot, command], _option(ends, source), None, None, time, None, file, line)
-
-        return compose
+        return self._of_two(log, owner, RECEIVE, self.proposes, self._ends("from", REPLICA))
 
     def _propose_sent(self, log: str, owner: ProcessId) -> Compose:
-        known, ends, file = self.proposes, self._ends("to", LEADER), self.file
+        return self._of_two(log, owner, SEND, self.proposes, self._ends("to", LEADER))
+
+    def _response_received(self, log: str, owner: ProcessId) -> Compose:
+        return self._of_two(log, owner, RECEIVE, self.responses, self._ends("from", REPLICA))
+
+    def _response_sent(self, log: str, owner: ProcessId) -> Compose:
+        return self._of_two(log, owner, SEND, self.responses, self._ends("to", CLIENT))
+
+    def _of_two(self, log: str, owner: ProcessId, action: str, known: Known, ends: Known) -> Compose:
+        """Messages of two fields; the other end may be named."""
+        file = self.file
 
         def compose(words: Words, line: int, time: str | None) -> Event:
-            slot, command, *to = words
-            return Event(log, owner, SEND, known[slot, command], _option(ends, to), None, None, time, None, file, line)
+            first, second, *end = words
+            return Event(log, owner, action, known[first, second], _option(ends, end), None, None, time, None, file, line)
 
         return compose
 
@@ -212,24 +213,6 @@ class Quick:
     def _request(self, word: Any) -> tuple[Request, tuple[ProcessId]]:
         command = self.commands[word]
         return Request(command), (command.client,)
-
-    def _response_sent(self, log: str, owner: ProcessId) -> Compose:
-        known, clients, file = self.responses, self._ends("to", CLIENT), self.file
-
-        def compose(words: Words, line: int, time: str | None) -> Event:
-            cid, result, to = words
-            return Event(log, owner, SEND, known[cid, result], clients[to], None, None, time, None, file, line)
-
-        return compose
-
-    def _response_received(self, log: str, owner: ProcessId) -> Compose:
-        known, replicas, file = self.responses, self._ends("from", REPLICA), self.file
-
-        def compose(words: Words, line: int, time: str | None) -> Event:
-            cid, result, *source = words
-            return Event(log, owner, RECEIVE, known[cid, result], _option(replicas, source), None, None, time, None, file, line)
-
-        return compose
 
     def _response(self, words: Words) -> Response:
         cid, result = words

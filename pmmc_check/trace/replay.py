@@ -29,7 +29,7 @@ from pmmc_check.trace.diagnosis import Rejected
 from pmmc_check.trace.elaborate import RECIPIENT, SENDERS, agrees, undetermined
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.greedy import Greedy, Log
-from pmmc_check.trace.inflight import Ambiguous, in_flight
+from pmmc_check.trace.inflight import Ambiguous, EverSent, in_flight
 from pmmc_check.trace.ledger import Once
 from pmmc_check.trace.process import Performed, Process, Processes, system_of
 from pmmc_check.trace.standstill import waits
@@ -126,17 +126,13 @@ class Replay(Unrecorded, Greedy):
         process.last = event
         sends = process.step(delivered)
         if sends:
-            process.pending = self.processes.settle(sends) if process.creates else sends
+            process.pending = self._settled(sends) if process.creates else sends
             if self._silent_calls:
                 self._keep_calls(process)
         if event.post is not None:
             self._check_post(event, process)
-        if type(process.state) is Lifecycle:
-            if not process.pending:
-                self._retire(process)
-        elif self.waiting and me.role == LEADER:
-            for send in sends:
-                self._wake(send.to)
+        if type(process.state) is Lifecycle and not process.pending:
+            self._retire(process)
         return True
 
     def _received_by_none(self, log: Log, event: Event) -> bool:
@@ -214,6 +210,8 @@ class Replay(Unrecorded, Greedy):
             if agrees(event.message, message) and self.network.take(sender, event.process, message):
                 self.guessed = self.guessed or f"{event.place} receives a message of which a field was not recorded (?)"
                 return message
+        if isinstance(self.network, EverSent) and self.network.filed:
+            raise Ambiguous(f"{event.place} receives a message of which a field was not recorded (?), and that was sent long before")
         return None
 
     # ---- sends ----
@@ -341,9 +339,7 @@ class Replay(Unrecorded, Greedy):
         sends = process.restart()
         if sends is None:
             raise self._rejected(event, "a process restarts only if its role says how", "no restart", f"{self.show(process.me)} restarts")
-        process.pending = self.processes.settle(sends)
-        for send in sends:
-            self._wake(send.to)
+        process.pending = self._settled(sends)
 
     def _drop(self, log: Log, event: Event) -> bool:
         if not self.header.loses:

@@ -75,11 +75,12 @@ class Search:
         self.stop_at = time.monotonic() + self.budget.seconds_max
         header, names, events, _ = self.arguments
         for others in unspoken(header, names, events):
-            self.system = Completion(*self.arguments, others)
+            if others:
+                self.system = Completion(*self.arguments, others)
+                self.relevance = Relevance(self.system)
+                self.visited.clear()
             if len(header.leaders) > LEADERS_MAX and any(isinstance(each.operation, Reconfigure) for each in others):
                 self.system.bounded.add(f"not all reconfigurations that nobody recorded were tried (more than {LEADERS_MAX} leaders)")
-            self.relevance = Relevance(self.system)
-            self.visited.clear()
             answer = self._search()
             if answer is not None:
                 return answer

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pmmc_check.protocol.messages import Adopted, Message, P1b, Preempted, Request
-from pmmc_check.protocol.role import System
+from pmmc_check.protocol.messages import Adopted, Message, P1b, Preempted, Request, Start
+from pmmc_check.protocol.role import Send, System
 from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
 from pmmc_check.trace.diagnosis import Diagnosis
-from pmmc_check.trace.elaborate import BROADCASTS, RECIPIENT, SENDERS
-from pmmc_check.trace.events import PARTIAL, UNKNOWN, Delta, Event, Names
+from pmmc_check.trace.elaborate import BROADCASTS, RECIPIENT, SENDERS, undetermined
+from pmmc_check.trace.events import PARTIAL, Delta, Event, Names
 from pmmc_check.trace.inflight import Ambiguous, InFlight
 from pmmc_check.trace.ledger import Once
 from pmmc_check.trace.process import Process, campaign
@@ -121,18 +121,27 @@ class Unrecorded(Diagnosis):
         for index, call in enumerate(calls):
             if _creates(call, me):
                 del calls[index]
-                self.processes.settle(leader.step(call))
+                self._settled(leader.step(call))
                 return me in self.processes.running
         if me.role == SCOUT and self.header.ballots == "any" and me.ballot > leader.state.ballot:
             leader.state, sends = campaign(leader.state, me.ballot)
-            self.processes.settle(sends)
+            self._settled(sends)
         return me in self.processes.running
+
+    def _settled(self, sends: tuple[Send, ...]) -> list[Send]:
+        """Carries out the creations among `sends`, for which logs may wait; returns the messages."""
+        messages = self.processes.settle(sends)
+        if self.waiting and len(messages) < len(sends):
+            for to, message in sends:
+                if type(message) is Start:
+                    self._wake(to)
+        return messages
 
     def _catch_up(self, event: Event, process: Process) -> None:
         """A leader's recorded state may show that it has taken a call meanwhile."""
         calls = self.calls.get(process.me.number, []) if process.me.role == LEADER else []
         while calls and not process.exited and any(getattr(process.state, key) != value for key, value in event.post or ()):
-            self.processes.settle(process.step(calls.pop(0)))
+            self._settled(process.step(calls.pop(0)))
 
     def _from_open_client(self, event: Event, message: Request) -> Request:
         """A client whose log nobody keeps has sent every request that is received, but sends it to a replica once only."""
@@ -152,9 +161,7 @@ class Unrecorded(Diagnosis):
         """A send of a process that is not replayed: a client's, or one of a partial log."""
         message: Any = event.message
         peers = event.peers if event.peers is not None else self._everyone(event)
-        if any(getattr(message, name) is UNKNOWN for name in message.__dataclass_fields__) or (
-            type(message) is P1b and type(message.accepted) is Delta
-        ):
+        if undetermined(message) or (type(message) is P1b and type(message.accepted) is Delta):
             raise Ambiguous(f"{event.place} is of a partial log and does not record the whole message")
         if type(message) is Request and self.header.requests != "resent":
             self._client_sends_once(event, message, peers)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pmmc_check.protocol.variants import VARIANTS, protocol_with
+from pmmc_check.trace import inflight
 from pmmc_check.trace.diagnosis import Rejected
 from pmmc_check.trace.events import KINDS, Contract, partial
 from pmmc_check.trace.judge import Options, Source, judge
@@ -127,6 +128,29 @@ class TestRestart:
         start = "L1 > p1a b=0.L1\n" + answer + "L1 crash\nL1 restart\n"
         assert judged(tmp_path, start + received).verdict == ACCEPTED, "what arrives for them changes nothing"
         assert judged(tmp_path, start + received + "L1 > adopted b=0.L1 pvalues={}\n").verdict == REJECTED
+
+
+def test_a_field_left_out_of_what_was_sent_long_ago_is_no_reason_to_reject(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a duplicating network old messages are filed, where nothing can be found by half of its fields."""
+    monkeypatch.setattr(inflight, "RECENT", 1)
+    found = set()
+    for seed in range(2, 60, 7):
+        legal = run(plan(seed, 60, crash_rate=0))
+        for index, line in enumerate(legal.lines):
+            blurred = re.sub(r" < (propose|decision|p2a) (.*)c=\S+", r" < \1 \2c=?", line)
+            if blurred != line:
+                found.add(Run(legal.header, [*legal.lines[:index], blurred, *legal.lines[index + 1 :]]).judged().verdict)
+    assert ACCEPTED in found
+    assert REJECTED not in found
+
+
+def test_an_inconclusive_verdict_says_that_the_facts_hold(tmp_path: Path) -> None:
+    file = tmp_path / "t.pmmc"
+    file.write_text(
+        HEADER.format(settings="", contract="partial decision").replace("log R1,R2,L1,L2,A1", "log R1") + "R1 < decision s=3 c=C1:1\n"
+    )
+    reason = judge(Source(file), Options(Budget(1, 5))).reason
+    assert reason == "the search stopped after 1 states (--search-states); what is recorded breaks no invariant"
 
 
 def test_the_search_keeps_its_time(tmp_path: Path) -> None:
