@@ -72,6 +72,11 @@ def leader_id(ballot: Ballot) -> ProcessId:
     return ProcessId(LEADER, ballot.leader)
 
 
+def host_of(process: ProcessId) -> ProcessId:
+    """Where a process runs: a scout and a commander with the leader that created it, every other by itself."""
+    return ProcessId(LEADER, process.number) if process.role in (SCOUT, COMMANDER) else process
+
+
 class Reconfigure(NamedTuple):
     """The operation of a command that replaces the leaders, WINDOW slots later (section 2.1 of the paper).
 

@@ -13,7 +13,7 @@ from typing import Any
 from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.messages import Message, P1b, Request, Response, Start
 from pmmc_check.protocol.role import Lifecycle, Send
-from pmmc_check.protocol.values import CLIENT, LEADER, REPLICA, Command, ProcessId
+from pmmc_check.protocol.values import CLIENT, LEADER, REPLICA, Command, ProcessId, host_of
 from pmmc_check.trace.bounds import ballots_in, commands_in, limits_of, orderly
 from pmmc_check.trace.elaborate import RECIPIENT
 from pmmc_check.trace.events import CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
@@ -218,7 +218,7 @@ class Completion(Steps):
                 continue
             found: list[Node] = []
             if self.header.restarts == "any" and me.role in (LEADER, REPLICA) and self.host_is_silent(me):
-                found += self.comes_back(node, me, [each for each, _ in node.cells if self.host(each) == me])
+                found += self.comes_back(node, me, [each for each, _ in node.cells if host_of(each) == me])
             if self.header.ballots == "any" and me.role == LEADER:
                 found += [self.campaign(node, me, ballot) for ballot in self.ballots if ballot.leader == me.number]
             for after in found:

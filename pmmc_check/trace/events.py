@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from pmmc_check.protocol.messages import Message
-from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
+from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA, ProcessId, host_of
 
 VERSION: Final = 1
 """The format's version; see docs/trace-format.md for what may change within one."""
@@ -186,9 +186,7 @@ class Names:
 
     def log_of(self, process: ProcessId) -> str:
         """The log that shows a process unless it has its own: a scout's and a commander's is their leader's."""
-        if process.role in (SCOUT, COMMANDER):
-            return self.name_of[ProcessId(LEADER, process.number)]
-        return self.name_of[process]
+        return self.name_of[host_of(process)]
 
 
 Item = Header | Event | Comment

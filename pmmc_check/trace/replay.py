@@ -24,7 +24,7 @@ from typing import Any
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.messages import Message, P1b, Response
 from pmmc_check.protocol.role import Lifecycle
-from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
+from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId, host_of
 from pmmc_check.trace.diagnosis import Rejected
 from pmmc_check.trace.elaborate import RECIPIENT, SENDERS, agrees, undetermined
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
@@ -279,7 +279,7 @@ class Replay(Unrecorded, Greedy):
             self._wake((to, None))
 
     def _hears(self, to: ProcessId, kind: str) -> bool:
-        return self._records(to if to.role not in (SCOUT, COMMANDER) else ProcessId(LEADER, to.number), kind)
+        return self._records(host_of(to), kind)
 
     def _p1b(self, to: ProcessId, sent: P1b, process: Process) -> P1b:
         """The p1b as it travels; a delta that is received will stand for it."""

@@ -16,7 +16,7 @@ from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.messages import Message, P1b, Request, Start
 from pmmc_check.protocol.replica import ReplicaState
 from pmmc_check.protocol.role import Lifecycle, Role, Send
-from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, Ballot, Command, ProcessId
+from pmmc_check.protocol.values import CLIENT, REPLICA, Ballot, Command, ProcessId, host_of
 from pmmc_check.trace.bounds import Choices
 from pmmc_check.trace.elaborate import RECIPIENT
 from pmmc_check.trace.events import UNKNOWN, Delta, Header, Names
@@ -64,13 +64,9 @@ class Steps:
 
     # ---- what is recorded ----
 
-    def host(self, process: ProcessId) -> ProcessId:
-        """A scout's and a commander's contract is their leader's."""
-        return ProcessId(LEADER, process.number) if process.role in (SCOUT, COMMANDER) else process
-
     def records(self, process: ProcessId, kind: str) -> bool:
-        """Whether sends and receives of this kind by this process are in a log."""
-        name = self.names.name_of.get(self.host(process))
+        """Whether sends and receives of this kind by this process are in a log. A scout's and a commander's contract is their leader's."""
+        name = self.names.name_of.get(host_of(process))
         return name is not None and self.header.contract(name).records(kind)
 
     def all_recorded(self, process: ProcessId) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pmmc_check.protocol.messages import Adopted, Message, P1b, Preempted, Request, Start
 from pmmc_check.protocol.role import Send, System
-from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
+from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId, host_of
 from pmmc_check.trace.diagnosis import Diagnosis
 from pmmc_check.trace.elaborate import BROADCASTS, RECIPIENT, SENDERS, undetermined
 from pmmc_check.trace.events import PARTIAL, Delta, Event, Names
@@ -52,9 +52,7 @@ class Unrecorded(Diagnosis):
 
     def replayed(self, process: ProcessId) -> bool:
         """Whether this process's log is complete, so that its steps are replayed."""
-        if process.role in (SCOUT, COMMANDER):
-            process = ProcessId(LEADER, process.number)
-        return process in self.full
+        return host_of(process) in self.full
 
     def _is_open_request(self, kind: str, sender: ProcessId | None) -> bool:
         return kind == "request" and sender is not None and not self._records(sender, kind)
