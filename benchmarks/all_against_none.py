@@ -20,7 +20,7 @@ from pmmc_check.checker.result import INCONCLUSIVE, VIOLATED, Control, Limits, R
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import invariants_named
-from pmmc_check.protocol.variants import VARIANTS, combined
+from pmmc_check.protocol.variants.catalogue import VARIANTS, combined
 from pmmc_check.report.variants import size
 
 

@@ -41,7 +41,7 @@ from pmmc_check.protocol import (
 )
 from pmmc_check.protocol.role import states_claim
 from pmmc_check.protocol.values import BOTTOM, commander_id, scout_id
-from pmmc_check.protocol.variants import VARIANTS
+from pmmc_check.protocol.variants.catalogue import VARIANTS
 
 STOPPED = Lifecycle.EXITED
 VARIED = [role for each in VARIANTS.values() for role in each.roles]

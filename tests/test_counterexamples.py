@@ -13,7 +13,7 @@ from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks
 from pmmc_check.properties.invariants import INVARIANTS, invariants_named
-from pmmc_check.protocol.variants import VARIANTS, protocol_with
+from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
 from pmmc_check.report.explore_json import violation_as_json
 from pmmc_check.report.explore_text import as_text
 

@@ -16,7 +16,7 @@ from helpers import ROOT, compiled, environment, explore, options, reference, sm
 from pmmc_check.checker.result import Limits, Result
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
-from pmmc_check.protocol.variants import protocol_with
+from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.report.explore_text import as_text
 
 CONFIG = small(leaders=2, replicas=2, commands=2)

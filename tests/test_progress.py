@@ -25,7 +25,7 @@ from pmmc_check.properties.observe import DECIDED, HELD, Fact, held
 from pmmc_check.properties.progress import Left, left_to_decide
 from pmmc_check.protocol import PMMC, Ballot, LeaderState, Lifecycle, Propose, ReplicaState, Request, SlotCommand
 from pmmc_check.protocol.values import BOTTOM
-from pmmc_check.protocol.variants import VARIANTS, protocol_with
+from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
 
 WITHOUT_LOSS = ("reliable", "fifo")
 

@@ -17,7 +17,7 @@ from pmmc_check.checker.result import Limits, Result
 from pmmc_check.checker.symmetry import renamings
 from pmmc_check.config import Config
 from pmmc_check.protocol import Protocol
-from pmmc_check.protocol.variants import protocol_with
+from pmmc_check.protocol.variants.catalogue import protocol_with
 
 REDUCTIONS_IN_ORDER = ("inert", "deferral", "halting", "symmetry")
 STATES_MAX = 3_000_000

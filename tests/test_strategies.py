@@ -20,7 +20,7 @@ from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks
 from pmmc_check.properties.invariants import invariants_named
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.variants import VARIANTS, combined, protocol_with
+from pmmc_check.protocol.variants.catalogue import VARIANTS, combined, protocol_with
 
 FOUND_BY_WALKS = [
     (each, each.breaks[-1])

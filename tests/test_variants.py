@@ -15,7 +15,7 @@ from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks
 from pmmc_check.properties.invariants import INVARIANTS, PROPERTIES, invariants_named
 from pmmc_check.protocol import PMMC
-from pmmc_check.protocol.variants import VARIANTS, Variant, check_needs, combined, protocol_with
+from pmmc_check.protocol.variants.catalogue import VARIANTS, Variant, check_needs, combined, protocol_with
 
 FAULTS = [(each, name) for each in VARIANTS.values() for name in each.breaks]
 SAFE = [each for each in VARIANTS.values() if each.safe]

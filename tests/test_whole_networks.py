@@ -20,7 +20,7 @@ from pmmc_check.protocol import Lifecycle, ProcessId
 from pmmc_check.protocol.messages import Propose
 from pmmc_check.protocol.role import Crashed
 from pmmc_check.protocol.values import ACCEPTOR, FAULTS, LEADER, REPLICA
-from pmmc_check.protocol.variants import VARIANTS, Variant, combined
+from pmmc_check.protocol.variants.catalogue import VARIANTS, Variant, combined
 
 CONFIRMED: list[dict[str, Any]] = json.loads((ROOT / "specs" / "golden-faults.json").read_text())
 """Networks, faults and reconfigurations: counts that TLC found for specs/PMMC.tla."""

@@ -24,10 +24,10 @@ from pmmc_check.checker.compilation import announce_compilation
 from pmmc_check.checker.counterexample import Suspect, rebuild, rebuild_endless
 from pmmc_check.checker.endless import OpenStates
 from pmmc_check.checker.facts import KnownFacts
-from pmmc_check.checker.local import Locals
+from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
-from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, VIOLATED, Action, Control, Progress, Result, Violation
+from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, VIOLATED, Action, Control, Result, Snapshot, Violation
 from pmmc_check.checker.store import LEVEL_MAX, Store
 from pmmc_check.checker.symmetry import renamings
 from pmmc_check.checker.tables import Tables, coverage
@@ -60,7 +60,7 @@ class CompiledSearch:
         self.threads = threads
         self.checks = Checks(model, invariants)
         digest = Digest(renamings(model.system) if reductions.symmetry else ({},))
-        self.locals = Locals(model, self.checks, reductions, digest)
+        self.locals = LocalSteps(model, self.checks, reductions, digest)
         self.tables = Tables(self.locals, reductions, model.config.slots)
         self.known = KnownFacts(self.checks, self.tables)
         self.store = Store()
@@ -271,7 +271,7 @@ class CompiledSearch:
         if self.control.seconds() - self._reported_at >= _REPORT_SECONDS:
             self._reported_at = self.control.seconds()
             waiting = sum(len(block) for blocks in self.levels.values() for block in blocks)
-            self.control.report(Progress(level, self.distinct_states, self.generated_states, waiting, memory_bytes))
+            self.control.report(Snapshot(level, self.distinct_states, self.generated_states, waiting, memory_bytes))
         return self.control.limit_reached(self.distinct_states, memory_bytes)
 
     def _allocate(self) -> None:

@@ -13,7 +13,7 @@ from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import INVARIANTS, invariants_named
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.variants import VARIANTS, Options, Variant, combined
+from pmmc_check.protocol.variants.catalogue import VARIANTS, Options, Variant, combined
 
 SECONDS_MAX = 120.0
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from pmmc_check.checker.cycles import find_cycle
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
-from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, VIOLATED, Action, Control, Progress, Result, TraceStep, Violation
+from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, VIOLATED, Action, Control, Result, Snapshot, TraceStep, Violation
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.invariants import Invariant
@@ -104,7 +104,7 @@ class ReferenceSearch:
         """Looks at the limits, and reports progress now and then."""
         memory_bytes = resident_bytes() if self.expanded_states % _REPORT_EVERY_STATES == 0 else 0
         if memory_bytes:
-            self.control.report(Progress(self.depth, len(self.came_from), self.generated_states, frontier_states, memory_bytes))
+            self.control.report(Snapshot(self.depth, len(self.came_from), self.generated_states, frontier_states, memory_bytes))
         return self.control.limit_reached(len(self.came_from), memory_bytes)
 
     def result(self, verdict: str, violation: Violation | None = None, limit: str | None = None) -> Result:

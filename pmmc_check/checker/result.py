@@ -23,7 +23,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Progress:
+class Snapshot:
     """A moment of a running search."""
 
     depth: int
@@ -38,7 +38,7 @@ class Control:
     """How the caller watches and stops a search: `report` is called now and then, `stop` ends it with what is known so far."""
 
     limits: Limits = field(default_factory=Limits)
-    report: Callable[[Progress], None] = lambda progress: None
+    report: Callable[[Snapshot], None] = lambda snapshot: None
     stop: bool = False
     started_at: float = field(default_factory=time.monotonic)
 

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker import kernel
-from pmmc_check.checker.local import BundleId, History, LocalOutcome, Locals, MessageId, StateId
+from pmmc_check.checker.local_steps import BundleId, History, LocalOutcome, LocalSteps, MessageId, StateId
 from pmmc_check.checker.reductions import Reductions
 from pmmc_check.checker.result import Action
 from pmmc_check.model.content import Digest, mix, text_digest
@@ -122,7 +122,7 @@ class Growing:
 class Tables:
     """All tables of one search."""
 
-    def __init__(self, locals_: Locals, reductions: Reductions, slots: int) -> None:
+    def __init__(self, locals_: LocalSteps, reductions: Reductions, slots: int) -> None:
         self.locals = locals_
         self.model = locals_.model
         self.reductions = reductions

@@ -15,10 +15,10 @@ from pmmc_check.checker import walk_kernel
 from pmmc_check.checker.compilation import announce_compilation
 from pmmc_check.checker.counterexample import Move, executed
 from pmmc_check.checker.facts import KnownFacts
-from pmmc_check.checker.local import Locals
+from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
-from pmmc_check.checker.result import INCONCLUSIVE, VIOLATED, Action, Control, Progress, Result, Violation, Walks
+from pmmc_check.checker.result import INCONCLUSIVE, VIOLATED, Action, Control, Result, Snapshot, Violation, Walks
 from pmmc_check.checker.shorten import shortened
 from pmmc_check.checker.tables import Tables, coverage
 from pmmc_check.model.content import Digest, text_digest
@@ -52,7 +52,7 @@ class RandomWalks:
         self.steps_max = steps_max
         self.reductions = replace(reductions, symmetry=False)
         self.checks = Checks(model, invariants)
-        self.locals = Locals(model, self.checks, self.reductions, Digest())
+        self.locals = LocalSteps(model, self.checks, self.reductions, Digest())
         self.tables = Tables(self.locals, self.reductions, model.config.slots)
         self.known = KnownFacts(self.checks, self.tables)
         self.seen: set[int] = set()
@@ -132,7 +132,7 @@ class RandomWalks:
         """Looks at the limits; at memory, and to report progress, only now and then."""
         if self.walks % _LOOK_EVERY_WALKS == 0:
             self._memory_bytes = resident_bytes()
-            self.control.report(Progress(self.depth, len(self.seen), self.steps_taken, 0, self._memory_bytes))
+            self.control.report(Snapshot(self.depth, len(self.seen), self.steps_taken, 0, self._memory_bytes))
         return self.control.limit_reached(len(self.seen), self._memory_bytes)
 
     def _result(self, violation: Violation | None, limit: str | None) -> Result:

@@ -13,7 +13,7 @@ from typing import IO
 from pmmc_check.cli.load import protocol_from
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol import Protocol
-from pmmc_check.protocol.variants import VARIANTS, protocol_with
+from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
 from pmmc_check.trace.convert import WRITERS, format_of, writing
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import ALL, KINDS, NETWORK_FLAGS, NOTHING, Contract, Event, Header, partial

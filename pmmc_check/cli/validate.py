@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from pmmc_check.cli.machine import cores
 from pmmc_check.errors import UsageError
-from pmmc_check.protocol.variants import VARIANTS, protocol_with, variants_named
+from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with, variants_named
 from pmmc_check.report.trace_json import as_object
 from pmmc_check.report.trace_junit import as_xml
 from pmmc_check.report.trace_text import explanation, summary

@@ -9,7 +9,7 @@ from typing import Any
 from pmmc_check.checker.matrix import Row
 from pmmc_check.checker.result import Result
 from pmmc_check.config import Config
-from pmmc_check.protocol.variants import VARIANTS, Options, Variant
+from pmmc_check.protocol.variants.catalogue import VARIANTS, Options, Variant
 
 WIDTH = 120
 

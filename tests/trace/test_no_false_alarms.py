@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from pmmc_check.protocol.variants import protocol_with
+from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.trace.events import NOTHING
 from pmmc_check.trace.facts import Facts
 from pmmc_check.trace.process import system_of

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pmmc_check.cli.main import main
-from pmmc_check.protocol.variants import VARIANTS
+from pmmc_check.protocol.variants.catalogue import VARIANTS
 from pmmc_check.trace.events import Event
 from pmmc_check.trace.reader import open_trace
 from pmmc_check.trace.values import plain_word

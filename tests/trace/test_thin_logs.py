@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pmmc_check.protocol.variants import VARIANTS, protocol_with
+from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
 from pmmc_check.trace import inflight
 from pmmc_check.trace.diagnosis import Rejected
 from pmmc_check.trace.events import KINDS, Contract, partial

@@ -44,7 +44,7 @@ class LocalOutcome(NamedTuple):
     violated: Violated | None
 
 
-class Locals:
+class LocalSteps:
     """The interned local states, messages and steps of all processes of a model.
 
     `dropped` names the kinds of messages that a reduction let go, by the recipient's role.

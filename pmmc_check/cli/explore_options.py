@@ -1,0 +1,120 @@
+"""The options of `pmmc-check explore`, in the groups in which its help lists them."""
+
+from __future__ import annotations
+
+import argparse
+
+_THREADS_MAX = 256
+
+_EPILOG = """\
+examples:
+  pmmc-check explore
+      the default configuration, checked to the end
+  pmmc-check explore --acceptors 3 --leaders 1 --replicas 1 --slots 1 --reduce none --format json
+      every state counted one by one, for scripts
+  pmmc-check explore --acceptors 1 --slots 1 --commands 2 --variant ignore-pmax
+      a seeded fault, and a shortest run that shows it
+  pmmc-check explore --acceptors 1 --slots 1 --protocol my_variant:MyAcceptor
+      a role of your own (docs/your-own-role.md has a complete example)
+  pmmc-check explore --slots 3 --time-limit 60
+      as far as a minute goes: then "inconclusive", exit code 3
+
+exit codes: 0 every reachable state was checked and all invariants hold; 1 violated, a shortest counterexample is printed;
+            2 usage or bad input; 3 inconclusive, a limit stopped the search
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.epilog = _EPILOG
+    size = parser.add_argument_group("configuration")
+    for name, default, text in (
+        ("acceptors", "3", "acceptors; a majority is more than half"),
+        ("leaders", "2", "leaders"),
+        ("replicas", "2", "replicas"),
+        ("slots", "2", "replicas propose for slots 1 to N"),
+        ("commands", "as many as slots", "client commands, each sent to every replica at the start"),
+        ("rounds", "1", "ballot rounds 0 to N-1; a leader that needs a higher one retires"),
+        ("window", "as many as slots", "the paper's WINDOW: slots that may be open at once"),
+    ):
+        size.add_argument(f"--{name}", type=_count, metavar="N", help=f"{text} (default: {default})")
+    size.add_argument("--network", metavar="NAME", default="duplicating", help="duplicating (default), reliable, lossy or fifo")
+    size.add_argument(
+        "--reconfigurations", type=_count, metavar="N", help="N more commands, each to change to a further set of leaders and acceptors"
+    )
+    faults = parser.add_argument_group("faults; each kind bounded for a whole run")
+    faults.add_argument("--crashes", type=_count, metavar="N", help="at most N crashes (default: none)")
+    faults.add_argument("--restarts", type=_count, metavar="N", help="at most N restarts of crashed processes (default: none)")
+    faults.add_argument("--faulty", type=_names, metavar="ROLE,...", help="who may crash: acceptor,replica,leader (default: all three)")
+    what = parser.add_argument_group("what is checked")
+    what.add_argument(
+        "--invariant", metavar="NAME", action="append", default=[], help="check only this one; may be repeated (default: all, but Progress)"
+    )
+    what.add_argument(
+        "--variant",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a built-in variant, such as a seeded fault; may be repeated (pmmc-check variants lists them)",
+    )
+    what.add_argument("--protocol", metavar="MODULE:OBJECT", action="append", default=[], help="a role of your own in place of the paper's")
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--engine", choices=("compiled", "reference"), default="compiled", help="compiled (default), or the plain reference search"
+    )
+    how.add_argument(
+        "--strategy",
+        choices=("exhaustive", "random", "iterative"),
+        default="exhaustive",
+        help="exhaustive (default); random walks, which find but never prove; or iterative: all smaller configurations first",
+    )
+    how.add_argument("--seed", type=_count, metavar="N", help="which random walks to take (default: 1)")
+    how.add_argument("--walk-steps", type=_count, metavar="N", help="a random walk ends after so many steps (default: 200)")
+    how.add_argument("--reduce", metavar="LIST", help="all (default), none, or some of inert,deferral,halting,symmetry")
+    how.add_argument("--threads", type=_threads, metavar="N", help="threads (default: as many as there are cores); the result is the same")
+    limits = parser.add_argument_group("limits; when one stops the search the verdict is inconclusive")
+    limits.add_argument("--max-states", type=_count, metavar="N", help="distinct states")
+    limits.add_argument("--max-depth", type=_count, metavar="N", help="states on a path, the initial one included")
+    limits.add_argument("--time-limit", type=_seconds, metavar="SECONDS", help="wall-clock time")
+    limits.add_argument("--max-memory", type=_count, metavar="MIB", help="memory of the whole process (default: most of what is free)")
+    out = parser.add_argument_group("output")
+    out.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or one JSON object")
+    out.add_argument("--quiet", action="store_true", help="no progress line")
+    out.add_argument(
+        "--trace-out", metavar="FILE", help="also write the counterexample to FILE: a trace for validate, or JSON if it ends in .json"
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names separated by commas."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+
+
+def _count(text: str) -> int:
+    """A whole number from 1."""
+    try:
+        count = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}") from None
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {count}")
+    return count
+
+
+def _threads(text: str) -> int:
+    """A whole number from 1 to 256."""
+    threads = _count(text)
+    if threads > _THREADS_MAX:
+        raise argparse.ArgumentTypeError(f"must be at most {_THREADS_MAX}, got {threads}; more threads than cores do not help")
+    return threads
+
+
+def _seconds(text: str) -> float:
+    """A positive number."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}") from None
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a positive number of seconds, got {text}")
+    return seconds
