@@ -190,6 +190,16 @@ class Model:
             known = self._outcomes[key] = self._asked_twice(process, "step", (state, message))
         return known
 
+    def asked(self, process: ProcessId, state: Any, message: Message) -> tuple[Outcome, ...]:
+        """The role's step, asked for once and not remembered: for checking claims on steps that the search itself does not take.
+
+        Raises:
+            ProtocolError: the step raised, or returned what is no outcome.
+        """
+        if isinstance(message, FaultStep) or isinstance(state, Lifecycle):
+            return self.outcomes(process, state, message)
+        return _called(self.roles[process], "step", (state, message), self.index)
+
     def check_still_pure(self) -> None:
         """Asks once more for every step of a role that is not the paper's: a step that keeps variables of its own may
         have answered alike twice and differently later.
@@ -204,13 +214,16 @@ class Model:
     def _asked_twice(self, process: ProcessId, method: str, arguments: tuple[Any, ...]) -> tuple[Outcome, ...]:
         outcomes = _called(self.roles[process], method, arguments, self.index)
         self._compare(process, method, arguments, outcomes)
+        if len(outcomes) == 1:
+            self.content.of(outcomes[0].state)  # refuses what no state may be built of
+            return outcomes
         return tuple(sorted(outcomes, key=self.content.order))
 
     def _compare(self, process: ProcessId, method: str, arguments: tuple[Any, ...], known: tuple[Outcome, ...]) -> None:
         role = self.roles[process]
         if frozenset(known) != frozenset(_called(role, method, arguments, self.index)):
             raise ProtocolError(
-                f"{type(role).__name__}.{method} is not deterministic: {process} answered ({_shown(arguments)}) in two ways; "
+                f"{type(role).__name__}.{method} is not deterministic: {process} answered ({shown(arguments)}) in two ways; "
                 f"it must be a function of its arguments (no clock, no randomness, no variables of its own)"
             )
 
@@ -247,36 +260,44 @@ def _made(role: type[Role], process: ProcessId, system: System) -> Role:
 
 def _called(role: Role, method: str, arguments: tuple[Any, ...], known: dict[ProcessId, int]) -> tuple[Outcome, ...]:
     """Calls a role's method and checks its answer: everything that user code can do wrong is caught here."""
-    name = f"{type(role).__name__}.{method} of {role.me}"
     try:
         answer = getattr(role, method)(*arguments)
         outcomes = (answer,) if method in ("start", "restart") else tuple(answer)
     except Exception as error:
-        raise ProtocolError(f"{name} raised {type(error).__name__}: {error} (called with {_shown(arguments)})") from error
+        called = f"{_name(role, method)} raised {type(error).__name__}: {error} (called with {shown(arguments)})"
+        raise ProtocolError(called) from error
     if not outcomes:
-        raise ProtocolError(f"{name} returned no outcome (called with {_shown(arguments)}); to ignore a message return [Outcome(state)]")
+        raise ProtocolError(
+            f"{_name(role, method)} returned no outcome (called with {shown(arguments)}); to ignore a message return [Outcome(state)]"
+        )
     for outcome in outcomes:
-        _check_outcome(name, outcome, known)
-    return tuple(dict.fromkeys(outcomes))
+        if wrong := _wrong(outcome, known):
+            raise ProtocolError(f"{_name(role, method)} {wrong}")
+    return outcomes if len(outcomes) == 1 else tuple(dict.fromkeys(outcomes))
 
 
-def _check_outcome(name: str, outcome: Any, known: dict[ProcessId, int]) -> None:
+def _name(role: Role, method: str) -> str:
+    return f"{type(role).__name__}.{method} of {role.me}"
+
+
+def _wrong(outcome: Any, known: dict[ProcessId, int]) -> str | None:
+    """What is wrong with an outcome, if anything is."""
     if not isinstance(outcome, Outcome):
-        raise ProtocolError(f"{name} returned {outcome!r}; expected an Outcome(state, sends)")
+        return f"returned {outcome!r}; expected an Outcome(state, sends)"
     if not isinstance(outcome.sends, tuple):
-        raise ProtocolError(f"{name} sends {outcome.sends!r}; expected a tuple of Send(to, message)")
+        return f"sends {outcome.sends!r}; expected a tuple of Send(to, message)"
     for send in outcome.sends:
         if not isinstance(send, Send) or not isinstance(send.message, Message):
-            raise ProtocolError(f"{name} sends {send!r}; expected a Send(to, message)")
+            return f"sends {send!r}; expected a Send(to, message)"
         if send.to not in known:
-            raise ProtocolError(f"{name} sends {send.message} to {send.to}, which does not exist in this configuration")
+            return f"sends {send.message} to {send.to}, which does not exist in this configuration"
     try:
         hash(outcome)
     except TypeError as error:
-        raise ProtocolError(
-            f"{name} returned a state or message that is not immutable ({error}); use frozen dataclasses, tuples and frozensets"
-        ) from error
+        return f"returned a state or message that is not immutable ({error}); use frozen dataclasses, tuples and frozensets"
+    return None
 
 
-def _shown(arguments: tuple[Any, ...]) -> str:
+def shown(arguments: tuple[Any, ...]) -> str:
+    """The arguments of a role's method, for a message."""
     return "; ".join(map(show, arguments))

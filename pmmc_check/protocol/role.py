@@ -189,5 +189,5 @@ CLAIMS = ("ignores", "only_halts", "symmetric", "starts_once")
 
 
 def states_claim(role_class: type[Role], claim: str) -> bool:
-    """Whether `role_class` itself states `claim`; a claim inherited from the class that it changes does not count."""
-    return claim in vars(role_class)
+    """Whether `role_class` itself states `claim`; a claim inherited from the class that it changes does not count, nor does False."""
+    return bool(vars(role_class).get(claim))
