@@ -119,7 +119,7 @@ class Config:
         )
 
     def as_dict(self) -> dict[str, int | str | list[str]]:
-        """For JSON."""
+        """The configuration as it is written in JSON."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     def _configurations(self) -> tuple[Configuration, ...]:
