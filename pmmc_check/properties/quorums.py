@@ -53,10 +53,10 @@ class Named(typing.Protocol):
         """By which a user asks for it."""
 
 
-Invariant = TypeVar("Invariant", bound=Named)
+Judged = TypeVar("Judged", bound=Named)
 
 
-def judgeable(model: Model, invariants: Sequence[Invariant]) -> tuple[list[Invariant], list[str]]:
+def judgeable(model: Model, invariants: Sequence[Judged]) -> tuple[list[Judged], list[str]]:
     """Those of `invariants` that can be judged of `model`, and a sentence where quorums are not those of the configuration.
 
     Raises:

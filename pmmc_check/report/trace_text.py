@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pmmc_check.trace.verdict import BAD_INPUT, INCONCLUSIVE, Failure, Place, TraceVerdict, Violation
+from pmmc_check.validation.verdict import CitedViolation, Failure, Place, TraceVerdict
+from pmmc_check.verdicts import BAD_INPUT, INCONCLUSIVE
 
 LINES_MAX = 30
 _VIOLATIONS_MAX = 3
@@ -48,7 +49,7 @@ def _failure(failure: Failure) -> Iterator[str]:
     yield f"    observed  {failure.observed}"
     if failure.state:
         yield f"    state     {failure.state}"
-    yield from _block("in a circle", failure.circle)
+    yield from _block("in a cycle", failure.cycle)
     yield from _block("nearest sends", failure.nearest)
     yield from _block("possible instead", [line for line in failure.enabled if line.removeprefix("send ") not in failure.expected])
     yield from _block("what led here", tuple(map(_place, failure.past)))
@@ -60,7 +61,7 @@ def _block(title: str, lines: Sequence[str]) -> Iterator[str]:
         yield from (f"      {line}" for line in lines)
 
 
-def _violation(violation: Violation) -> Iterator[str]:
+def _violation(violation: CitedViolation) -> Iterator[str]:
     yield f"  {violation.invariant} is broken: {violation.statement}"
     yield f"    {violation.how}"
     yield from (f"      {_place(place)}" for place in violation.places)
