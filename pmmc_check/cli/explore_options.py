@@ -79,6 +79,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     limits.add_argument("--max-memory", type=_count, metavar="MIB", help="memory of the whole process (default: most of what is free)")
     out = parser.add_argument_group("output")
     out.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or one JSON object")
+    out.add_argument(
+        "--view",
+        choices=("list", "table", "lanes"),
+        help="how to show a counterexample: a narrow list, a table with a column for each role, or a lane for each process "
+        "(default: list below 150 columns, else table)",
+    )
+    out.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="colours: auto (default) on a terminal, unless NO_COLOR is set"
+    )
     out.add_argument("--quiet", action="store_true", help="no progress line")
     out.add_argument(
         "--trace-out", metavar="FILE", help="also write the counterexample to FILE: a trace for validate, or JSON if it ends in .json"
