@@ -24,11 +24,12 @@ from typing import Any
 from pmmc_check.checker.memory import peak_memory_bytes
 from pmmc_check.trace.convert import converted
 from pmmc_check.trace.events import Event, Header
-from pmmc_check.trace.judge import Source, judge
-from pmmc_check.trace.reader import open_trace
-from pmmc_check.trace.simulate import Plan, Walk, complete_logs
-from pmmc_check.trace.verdict import ACCEPTED
+from pmmc_check.trace.readers.reader import open_trace
+from pmmc_check.trace.sources import Source
 from pmmc_check.trace.writer import DslWriter
+from pmmc_check.validation.judge import judge
+from pmmc_check.validation.simulate import Plan, Walk, complete_logs
+from pmmc_check.validation.verdict import ACCEPTED
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -78,7 +79,7 @@ def replayed(path: Path) -> int:
 
 def brute_force(events: int) -> dict[str, float]:
     sys.path.insert(0, str(ROOT))  # the oracle belongs to the tests, which are not installed
-    from tests.trace.oracle import Oracle  # noqa: PLC0415  (only now can it be found)
+    from tests.validation.oracle import Oracle  # noqa: PLC0415  (only now can it be found)
 
     walk = Walk(plan(events))
     found = list(walk.events())

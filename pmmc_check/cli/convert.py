@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import IO
 
 from pmmc_check.errors import UsageError
-from pmmc_check.trace.collect import sources
 from pmmc_check.trace.convert import WRITERS, converted, format_of, writing
-from pmmc_check.trace.reader import open_trace
+from pmmc_check.trace.readers.reader import open_trace
+from pmmc_check.trace.sources import sources
 
 _EPILOG = """\
 examples:

@@ -18,7 +18,7 @@ from pmmc_check.trace.convert import WRITERS, format_of, writing
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import ALL, KINDS, NETWORK_FLAGS, NOTHING, Contract, Event, Header, partial
 from pmmc_check.trace.header import HeaderBuilder
-from pmmc_check.trace.simulate import Plan, Walk, complete_logs, thinned
+from pmmc_check.validation.simulate import Plan, Walk, complete_logs, thinned
 
 _EPILOG = """\
 examples:

@@ -17,10 +17,10 @@ from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with, vari
 from pmmc_check.report.trace_json import as_object
 from pmmc_check.report.trace_junit import as_xml
 from pmmc_check.report.trace_text import explanation, summary
-from pmmc_check.trace.collect import sources
-from pmmc_check.trace.judge import Options, Source, judge
-from pmmc_check.trace.search import Budget
-from pmmc_check.trace.verdict import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED, TraceVerdict, worst
+from pmmc_check.trace.sources import Source, sources
+from pmmc_check.validation.judge import Options, judge
+from pmmc_check.validation.search.search import Budget
+from pmmc_check.validation.verdict import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED, TraceVerdict, worst
 
 EXITS = {ACCEPTED: 0, REJECTED: 1, BAD_INPUT: 2, INCONCLUSIVE: 3}
 

@@ -84,8 +84,7 @@ class Leader(Role):
             return Outcome(state)
         if not self.system.round_exists(message.ballot.round + 1):
             return Outcome(Lifecycle.EXITED)
-        ballot = self.own_ballot(message.ballot.round + 1)
-        return Outcome(replace(state, active=False, ballot=ballot), self.spawn_scout(ballot))
+        return self.campaign(state, self.own_ballot(message.ballot.round + 1))
 
     def restart(self, state: LeaderState) -> Outcome:
         """Only the round is durable: it goes on with one that it never used, or retires where the bound leaves none.
@@ -94,8 +93,11 @@ class Leader(Role):
         """
         if not self.system.round_exists(state.ballot.round + 1):
             return Outcome(Lifecycle.EXITED)
-        ballot = self.own_ballot(state.ballot.round + 1)
-        return Outcome(replace(self.start().state, ballot=ballot), self.spawn_scout(ballot))
+        return self.campaign(self.start().state, self.own_ballot(state.ballot.round + 1))
+
+    def campaign(self, state: LeaderState, ballot: Ballot) -> Outcome:
+        """Begins `ballot`, which must be higher than its own: after a preemption, a restart, or, in many implementations, a timeout."""
+        return Outcome(replace(state, active=False, ballot=ballot), self.spawn_scout(ballot))
 
     def own_ballot(self, round_number: int) -> Ballot:
         """Its ballot of a round, which no other leader has."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pmmc_check.trace.verdict import TraceVerdict, worst
+from pmmc_check.validation.verdict import TraceVerdict, worst
 
 
 def as_object(verdicts: Sequence[TraceVerdict]) -> dict[str, Any]:

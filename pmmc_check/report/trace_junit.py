@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from pmmc_check.report.trace_text import explanation
-from pmmc_check.trace.verdict import ACCEPTED, INCONCLUSIVE, REJECTED, TraceVerdict
+from pmmc_check.validation.verdict import ACCEPTED, INCONCLUSIVE, REJECTED, TraceVerdict
 
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pmmc_check.trace.verdict import BAD_INPUT, INCONCLUSIVE, Failure, Place, TraceVerdict, Violation
+from pmmc_check.validation.verdict import BAD_INPUT, INCONCLUSIVE, Failure, Place, TraceVerdict, Violation
 
 LINES_MAX = 30
 _VIOLATIONS_MAX = 3
@@ -48,7 +48,7 @@ def _failure(failure: Failure) -> Iterator[str]:
     yield f"    observed  {failure.observed}"
     if failure.state:
         yield f"    state     {failure.state}"
-    yield from _block("in a circle", failure.circle)
+    yield from _block("in a cycle", failure.cycle)
     yield from _block("nearest sends", failure.nearest)
     yield from _block("possible instead", [line for line in failure.enabled if line.removeprefix("send ") not in failure.expected])
     yield from _block("what led here", tuple(map(_place, failure.past)))

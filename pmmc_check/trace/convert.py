@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pmmc_check.errors import PmmcError, UsageError
-from pmmc_check.trace.reader import DSL, JSONL, Trace
+from pmmc_check.trace.readers.reader import DSL, JSONL, Trace
 from pmmc_check.trace.writer import DslWriter, JsonWriter
 
 WRITERS: dict[str, type[DslWriter] | type[JsonWriter]] = {DSL: DslWriter, JSONL: JsonWriter}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from pmmc_check.protocol.messages import Message
-from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA, ProcessId, host_of
+from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA, Command, ProcessId, host_of
 
 VERSION: Final = 1
 """The format's version; see docs/trace-format.md for what may change within one."""
@@ -191,3 +191,11 @@ class Names:
 
 Item = Header | Event | Comment
 """What a reader yields: the header first (comments may precede it), then events."""
+
+
+NOBODY = ProcessId(CLIENT, 0)
+
+
+def is_chosen(command: Command) -> bool:
+    """Whether this is a command and no stand-in."""
+    return command.client.number != 0

@@ -24,11 +24,11 @@ from typing import Any, Self
 import orjson
 
 from pmmc_check.errors import UsageError
-from pmmc_check.trace.elaborate import FIELDS
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import VERSION
+from pmmc_check.trace.fields import FIELDS
 from pmmc_check.trace.header import HeaderBuilder
-from pmmc_check.trace.json_reader import configure
+from pmmc_check.trace.readers.json_reader import configure
 
 
 class TraceWriter:

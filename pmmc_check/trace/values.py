@@ -24,9 +24,8 @@ from pmmc_check.protocol.values import (
     commander_id,
     scout_id,
 )
-from pmmc_check.trace.choice import is_chosen
 from pmmc_check.trace.errors import Unfit
-from pmmc_check.trace.events import UNKNOWN, Delta, Names
+from pmmc_check.trace.events import UNKNOWN, Delta, Names, is_chosen
 
 MEMO_SIZE = 4_096
 """Entries after which a memo is emptied."""

@@ -8,33 +8,9 @@ from typing import Any
 import orjson
 
 from pmmc_check.protocol.messages import Message
-from pmmc_check.trace.elaborate import FIELDS
-from pmmc_check.trace.events import (
-    NETWORK_FLAGS,
-    PARTIAL,
-    ROLE_FIELDS,
-    SEND,
-    UNKNOWN,
-    VERSION,
-    Comment,
-    Delta,
-    Event,
-    Header,
-)
-from pmmc_check.trace.json_reader import ACTIONS
+from pmmc_check.trace.events import NETWORK_FLAGS, PARTIAL, ROLE_FIELDS, SEND, UNKNOWN, VERSION, Comment, Delta, Event, Header
+from pmmc_check.trace.fields import ACTIONS, ATTRIBUTE, FIELDS
 from pmmc_check.trace.values import Values, show_word
-
-ATTRIBUTE = {
-    "c": "command",
-    "s": "slot",
-    "b": "ballot",
-    "a": "acceptor",
-    "accepted": "accepted",
-    "pvalues": "pvalues",
-    "cid": "cid",
-    "result": "result",
-}
-"""The message attribute that each field of a trace stands for."""
 
 _SELDOM = (("restarts", "logged"), ("ballots", "next"))
 """Settings that are written only where they are not as usual."""

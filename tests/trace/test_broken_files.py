@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pmmc_check.cli.main import main
-from pmmc_check.trace.elaborate import Elaborator
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.events import Comment, Event, Names
-from pmmc_check.trace.json_reader import JsonReader
-from pmmc_check.trace.reader import open_trace
+from pmmc_check.trace.readers.event_builder import EventBuilder
+from pmmc_check.trace.readers.json_reader import JsonReader
+from pmmc_check.trace.readers.reader import open_trace
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import JsonWriter
-from tests.trace.runs import plan, run
+from tests.validation.runs import plan, run
 
 SECONDS_MAX = 10.0
 DSL = b"pmmc-trace 1\nconfig replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=1\nlog A1,L1,R1,C1 complete\n"
@@ -291,11 +291,11 @@ def test_of_damaged_json_the_quick_way_reads_what_the_long_way_reads(data: st.Da
     walked = data.draw(st.sampled_from(RUNS[:2]))
     names, events = walked.read()
     lines = [JsonWriter(Values(names)).item(event) for event in events]
-    quick = JsonReader(Elaborator(Values(Names(walked.header))), "f")
+    quick = JsonReader(EventBuilder(Values(Names(walked.header))), "f")
     for line in lines:
         quick.item(1, line)
     broken = damaged(data.draw(st.sampled_from(lines)).encode(), data.draw).decode(errors="replace")
-    assert outcome(quick, broken) == outcome(JsonReader(Elaborator(Values(Names(walked.header))), "f"), broken)
+    assert outcome(quick, broken) == outcome(JsonReader(EventBuilder(Values(Names(walked.header))), "f"), broken)
 
 
 def outcome(reader: JsonReader, text: str) -> object:

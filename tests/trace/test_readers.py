@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 import pmmc_check.trace
 from pmmc_check.cli.main import main
 from pmmc_check.trace.convert import converted
-from pmmc_check.trace.elaborate import Elaborator
 from pmmc_check.trace.errors import TraceError, Unfit
 from pmmc_check.trace.events import Names
-from pmmc_check.trace.fast_reader import FastReader
-from pmmc_check.trace.lark_reader import EVENT, Line
-from pmmc_check.trace.reader import open_trace
+from pmmc_check.trace.readers.event_builder import EventBuilder
+from pmmc_check.trace.readers.fast_reader import FastReader
+from pmmc_check.trace.readers.grammar_reader import EVENT, Line
+from pmmc_check.trace.readers.reader import open_trace
 from pmmc_check.trace.values import Values
-from tests.trace.runs import Run, plan, run
+from tests.validation.runs import Run, plan, run
 
 HEADER = plan(3).header
 SAMPLE = run(plan(3, 120)).lines + run(plan(3, 120, own_logs=True)).lines
@@ -67,16 +67,16 @@ PIECES = st.sampled_from(
 
 
 def by_lark(text: str) -> object:
-    elaborator = Elaborator(Values(Names(HEADER)))
+    event_builder = EventBuilder(Values(Names(HEADER)))
     try:
         line = Line("f", 1, text)
-        return line.event(elaborator) if line.form == EVENT else line.form
+        return line.event(event_builder) if line.form == EVENT else line.form
     except (TraceError, Unfit):
         return None
 
 
 def by_fast(text: str) -> object:
-    return FastReader(Elaborator(Values(Names(HEADER))), "f").event(text, 1)
+    return FastReader(EventBuilder(Values(Names(HEADER))), "f").event(text, 1)
 
 
 def agree(text: str) -> None:
@@ -98,7 +98,7 @@ def test_the_fast_reader_agrees_with_the_grammar_on_any_words(words: list[str]) 
 
 
 def test_the_fast_reader_reads_what_simulation_writes() -> None:
-    reader = FastReader(Elaborator(Values(Names(HEADER))), "f")
+    reader = FastReader(EventBuilder(Values(Names(HEADER))), "f")
     read = sum(reader.event(line, 1) is not None for line in SAMPLE)
     assert read > 0.9 * len(SAMPLE)
 

@@ -1,0 +1,222 @@
+"""Opens a trace: recognises the format, reads the header, and gives one stream of events for each file.
+
+A trace is one file, or a directory of part files (first line `pmmc-trace 1 part`) beside the one that has the header. Every file is read
+as a stream, on demand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice, starmap
+from pathlib import Path
+
+from pmmc_check.trace.errors import TraceError, Unfit
+from pmmc_check.trace.events import VERSION, Comment, Event, Header, Names
+from pmmc_check.trace.header import HeaderBuilder
+from pmmc_check.trace.readers import json_reader
+from pmmc_check.trace.readers.event_builder import EventBuilder
+from pmmc_check.trace.readers.fast_reader import FastReader
+from pmmc_check.trace.readers.grammar_reader import CONFIG, EMPTY, EVENT, LOG, MAGIC, Line
+from pmmc_check.trace.readers.json_reader import JsonReader
+from pmmc_check.trace.readers.lines import lines
+from pmmc_check.trace.values import Values
+
+DSL, JSONL = "dsl", "jsonl"
+_BATCH = 1000
+_NO_TRACE = f"is no trace: expected the line 'pmmc-trace {VERSION}', or the JSON object {{\"pmmc-trace\": {VERSION}, ...}}"
+
+
+@dataclass
+class Trace:
+    """An opened trace: the header, and the events of each of its files, to be read once."""
+
+    path: Path
+    header: Header
+    names: Names
+    values: Values
+    streams: list[Iterator[Event | Comment]]
+    preamble: list[Comment] = field(default_factory=list)
+
+    def events(self) -> Iterator[Iterator[Event]]:
+        """One stream of events a file, comments left out."""
+        for stream in self.streams:
+            yield chain.from_iterable(_batches(iter(stream)))
+
+
+class _File:
+    """One file: its header lines go to a builder, then it gives events."""
+
+    def __init__(self, path: Path, grammar_only: bool) -> None:
+        self.path, self.name = path, str(path)
+        self.grammar_only = grammar_only
+        self.lines = lines(path)
+        self.comments: list[Comment] = []
+        self.held: tuple[int, str] | None = None
+        self.format, self.part = DSL, False
+        self._begin()
+
+    def _begin(self) -> None:
+        """Reads up to the magic line."""
+        for number, text in self.lines:
+            if not text.strip():
+                continue
+            if text.lstrip().startswith("#"):
+                self.comments.append(_comment(text))
+                continue
+            if text.lstrip().startswith("{"):
+                fields = json_reader.loads(self.name, number, text)
+                if "#" in fields:
+                    self.comments.append(Comment(json_reader.comment_text(self.name, number, fields)))
+                    continue
+                self.format, self.held = JSONL, (number, text)
+                self._version(number, fields.get("pmmc-trace"), text)
+                self.part = fields.get("part", False) is True
+                return
+            if not text.lstrip().startswith("pmmc-trace"):
+                raise TraceError(self.name, number, 1, _NO_TRACE, text[:200])
+            version, self.part = Line(self.name, number, text).magic()
+            self._version(number, version, text)
+            return
+        raise TraceError(self.name, 0, 0, f"is empty, so it {_NO_TRACE}")
+
+    def _version(self, number: int, version: object, text: str) -> None:
+        if version is None:
+            raise TraceError(self.name, number, 1, _NO_TRACE, text[:200])
+        if version != VERSION or version is True:
+            raise TraceError(
+                self.name,
+                number,
+                1,
+                f"version {version} of the trace format is not known here; expected {VERSION}: convert the trace, or update pmmc-check",
+                text[:200],
+            )
+
+    def configure(self, builder: HeaderBuilder) -> None:
+        """Takes the header lines; the first event line is held back."""
+        if self.format == JSONL:
+            assert self.held is not None, "the header object was read"
+            number, text = self.held
+            self.held = None
+            try:
+                json_reader.configure(builder, json_reader.loads(self.name, number, text))
+            except Unfit as unfit:
+                column = text.find(f'"{unfit.key}"') + 1 if unfit.key else 0
+                raise TraceError(self.name, number, max(column, 1), unfit.problem, text) from None
+            return
+        for number, text in self.lines:
+            if text.lstrip(" \t").startswith("#"):
+                self.comments.append(_comment(text))
+                continue
+            words = text.split(None, 1)
+            if not words:
+                continue
+            if words[0] not in (CONFIG, LOG):
+                self.held = number, text
+                return
+            line = Line(self.name, number, text)
+            try:
+                if line.form == CONFIG:
+                    line.configure(builder)
+                elif line.form == LOG:
+                    line.contract(builder)
+            except Unfit as unfit:
+                raise line.error(unfit) from None
+            if line.note is not None:
+                self.comments.append(Comment(line.note))
+
+    def items(self, event_builder: EventBuilder) -> Iterator[Event | Comment]:
+        """The events, and comments between them."""
+        if self.format == JSONL:
+            yield from filter(None, starmap(JsonReader(event_builder, self.name).item, self.lines))
+            return
+        fast = FastReader(event_builder, self.name).event
+        if self.grammar_only:
+            fast = lambda text, number: None  # noqa: E731
+        for number, text in self._all_lines():
+            event = fast(text, number)
+            if event is not None:
+                yield event
+            elif item := self._by_grammar(number, text, event_builder):
+                yield item
+
+    def _all_lines(self) -> Iterator[tuple[int, str]]:
+        if self.held is not None:
+            yield self.held
+        yield from self.lines
+
+    def _by_grammar(self, number: int, text: str, event_builder: EventBuilder) -> Event | Comment | None:
+        line = Line(self.name, number, text)
+        if line.form == EMPTY:
+            return _comment(text) if text.strip(" \t") else None
+        if line.form != EVENT:
+            what = (
+                "a second magic line; one file is one trace"
+                if line.form == MAGIC
+                else f"a {line.form} line after the first event; move it up"
+            )
+            raise TraceError(self.name, number, 1, what, text)
+        try:
+            return line.event(event_builder)
+        except Unfit as unfit:
+            raise line.error(unfit) from None
+
+
+def open_trace(path: Path, parts: Sequence[Path] = (), grammar_only: bool = False, names: Names | None = None) -> Trace:
+    """Opens the trace at `path`; `parts` are all files of a trace in parts. `grammar_only` leaves the fast reader out.
+
+    `names` are those of an earlier opening of the same trace: with them the events of both have the same values.
+
+    Raises:
+        TraceError: a file cannot be read or its header is wrong. Errors in events are raised while streams are read.
+    """
+    opened = [_part(each, grammar_only) for each in parts] if parts else [_File(path, grammar_only)]
+    heads = [each for each in opened if not each.part]
+    if len(heads) != 1:
+        raise TraceError(
+            str(path),
+            0,
+            0,
+            f"{len(heads)} files have a header; a trace in parts has exactly one, and the others begin with 'pmmc-trace {VERSION} part'",
+        )
+    builder = HeaderBuilder()
+    for file in [heads[0], *(each for each in opened if each.part)]:
+        file.configure(builder)
+    try:
+        header = builder.finish()
+    except Unfit as unfit:
+        raise TraceError(heads[0].name, 0, 0, unfit.problem) from None
+    names = names or Names(header)
+    event_builder = EventBuilder(Values(names))
+    comments = [comment for file in opened for comment in file.comments]
+    return Trace(path, header, names, event_builder.values, [file.items(event_builder) for file in opened], comments)
+
+
+def _part(path: Path, grammar_only: bool) -> _File:
+    """A file of a directory that holds one trace."""
+    try:
+        return _File(path, grammar_only)
+    except TraceError as error:
+        error.problem += (
+            f"; all traces beside part files are parts of one trace: begin this file with 'pmmc-trace {VERSION} part', "
+            f'or {{"pmmc-trace": {VERSION}, "part": true}}, or move it elsewhere'
+        )
+        raise
+
+
+def _batches(stream: Iterator[Event | Comment]) -> Iterator[list[Event]]:
+    """Events, some hundred at a time: reading and replaying in turns, each long enough to have the processor's caches for itself."""
+    while batch := list(islice(stream, _BATCH)):
+        yield [each for each in batch if type(each) is Event]
+
+
+def is_part(path: Path) -> bool | None:
+    """Whether a file is a part of a trace in parts; None when it does not even begin like a trace."""
+    try:
+        return _File(path, grammar_only=False).part
+    except TraceError as error:
+        return False if error.text.lstrip(' \t{"').startswith("pmmc-trace") else None
+
+
+def _comment(text: str) -> Comment:
+    return Comment(text.strip()[1:].strip())

@@ -1,0 +1,61 @@
+"""From the command line's paths to traces: files as they are, directories searched, parts put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pmmc_check.errors import UsageError
+from pmmc_check.trace.readers.reader import is_part
+
+SUFFIXES = (".pmmc", ".trace", ".jsonl", ".pmmc.gz", ".trace.gz", ".jsonl.gz")
+"""A file in a directory is taken for a trace by such a name, or because it begins like one. Then it must be one: a part with a misspelt
+first line would else be left out without a word, and what it shows with it."""
+
+
+def sources(paths: Sequence[str]) -> list[Source]:
+    """All traces at the given paths.
+
+    Raises:
+        UsageError: a path does not exist, or a directory has no traces.
+    """
+    found: list[Source] = []
+    for text in paths:
+        path = Path(text)
+        if path.is_dir():
+            inside = list(_inside(path))
+            if not inside:
+                raise UsageError(
+                    f"{text}: no traces in this directory; a trace begins with 'pmmc-trace 1', or is called *{' or *'.join(SUFFIXES[:3])}"
+                )
+            found += inside
+        elif path.exists():
+            found.append(Source(path))
+        else:
+            raise UsageError(f"{text}: no such file or directory")
+    return found
+
+
+def _inside(directory: Path) -> Iterator[Source]:
+    try:
+        entries = sorted(directory.iterdir())
+    except OSError as error:
+        raise UsageError(f"{directory}: cannot be read: {error.strerror}; check its permissions") from None
+    parts = {each: is_part(each) for each in entries if each.is_file()}
+    files = tuple(each for each, part in parts.items() if part is not None or each.name.endswith(SUFFIXES))
+    if any(parts.values()):
+        yield Source(directory, files)
+    else:
+        yield from map(Source, files)
+    for each in entries:
+        if each.is_dir() and not each.is_symlink():
+            yield from _inside(each)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A trace to judge: one file, or all part files of one directory."""
+
+    path: Path
+    parts: tuple[Path, ...] = ()

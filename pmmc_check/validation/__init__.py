@@ -1,0 +1,1 @@
+"""Judging recorded executions: replay, search, facts, explanations; and simulation, which makes them."""

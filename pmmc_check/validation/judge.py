@@ -1,0 +1,183 @@
+"""Judges one trace: reads it, replays it, searches where replay cannot tell, and collects facts where it is not accepted."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from pmmc_check.protocol import PMMC, Protocol
+from pmmc_check.protocol.values import ProcessId
+from pmmc_check.trace.errors import TraceError
+from pmmc_check.trace.events import COMPLETE, DROP, NONE, RECEIVE, Event, Names
+from pmmc_check.trace.readers.reader import Trace, open_trace
+from pmmc_check.trace.sources import Source
+from pmmc_check.trace.system import system_of
+from pmmc_check.trace.writer import DslWriter
+from pmmc_check.validation.citation import violation_of
+from pmmc_check.validation.recorded_facts import Facts
+from pmmc_check.validation.replay.diagnosis import Rejected
+from pmmc_check.validation.replay.evidence import Evidence
+from pmmc_check.validation.replay.explain import failure_of
+from pmmc_check.validation.replay.inflight import Ambiguous
+from pmmc_check.validation.replay.replay import Replay
+from pmmc_check.validation.search.search import Budget, Search
+from pmmc_check.validation.verdict import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED, TraceVerdict, Violation
+
+_FACTS_HOLD = "; what is recorded breaks no invariant"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to judge. `search_events_max`: longer traces are not searched; they would have to be held in memory.
+
+    `protocol` may be a variant's; `variants` are their names, and `waived` the invariants that they change on purpose.
+    """
+
+    budget: Budget = field(default_factory=Budget)
+    search_events_max: int = 20_000
+    protocol: Protocol | None = None
+    variants: tuple[str, ...] = ()
+    waived: frozenset[str] = frozenset()
+
+
+def judge(source: Source, options: Options | None = None) -> TraceVerdict:
+    """The verdict on one trace; what cannot be read is a verdict too (`BAD_INPUT`), so that other traces still get theirs."""
+    started = time.perf_counter()
+    try:
+        with rare_collections():
+            verdict = _Judge(source, options or Options()).verdict()
+    except TraceError as error:
+        verdict = TraceVerdict(str(source.path), BAD_INPUT, reason=str(error))
+    except RecursionError:
+        verdict = TraceVerdict(str(source.path), INCONCLUSIVE, reason="the trace is too deeply entangled for this machine's stack")
+    return replace(verdict, seconds=time.perf_counter() - started)
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Lets Python look for cyclic garbage rarely: a replay makes none, and the search costs a fifth of its time."""
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, 10, 10)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+class _Judge:
+    def __init__(self, source: Source, options: Options) -> None:
+        self.source, self.options = source, options
+        self.file = str(source.path)
+        self.protocol = options.protocol or PMMC
+        self.heard: set[str] = set()
+        """The logs that have events; known once the trace was read to its end."""
+
+    def _open(self, names: Names | None = None) -> Trace:
+        return open_trace(self.source.path, self.source.parts, names=names)
+
+    def verdict(self) -> TraceVerdict:
+        """The verdict, with notes on logs that are empty against their promise."""
+        trace = self._open()
+        verdict = self._by_replay(trace)
+        changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
+        return replace(verdict, notes=(*changed, *_silent(trace, self.heard)))
+
+    def _by_replay(self, trace: Trace) -> TraceVerdict:
+        """Replay first; then search, if replay could not tell."""
+        replay = Replay(trace.header, trace.names, self.protocol)
+        ambiguity = None
+        try:
+            replay.run(trace.events())
+            self.heard.update(replay.logs)
+        except Rejected as rejected:
+            ambiguity = self._guess(replay)
+            if ambiguity is None:
+                return self._rejected(replay, rejected)
+        except Ambiguous as ambiguous:
+            ambiguity = str(ambiguous)
+        if ambiguity is None and not replay.events:
+            raise TraceError(
+                self.file, 0, 0, "has a header but no events; a trace with nothing in it shows nothing: check what was recorded"
+            )
+        if ambiguity is None and replay.exact:
+            return TraceVerdict(self.file, ACCEPTED, replay.events)
+        return self._by_search(ambiguity)
+
+    def _guess(self, replay: Replay) -> str | None:
+        """What the replay had to guess: another guess might have led to its end, so that its rejection is not final."""
+        if replay.guessed:
+            return replay.guessed
+        if replay.header.duplicates:
+            return None
+        named: set[tuple[ProcessId, str]] = set()
+        unnamed: set[tuple[ProcessId, str]] = set()
+        for stream in self._open().events():
+            for event in stream:
+                if event.action in (RECEIVE, DROP) and event.message is not None:
+                    (unnamed if event.peers is None else named).add((event.process, event.message.kind))
+        return "some receives of one kind name their sender and others do not" if named & unnamed else None
+
+    def _rejected(self, replay: Replay, rejected: Rejected) -> TraceVerdict:
+        evidence = Evidence(rejected.mismatch, replay.names, replay.recent)
+        count, violations = self._facts(evidence.add, replay.names)
+        failure = failure_of(replay, rejected.mismatch, evidence.events())
+        return TraceVerdict(self.file, REJECTED, count, violations, failure)
+
+    def _facts(self, witness: Callable[[Event], None] | None = None, names: Names | None = None) -> tuple[int, tuple[Violation, ...]]:
+        """Reads the trace again, to its end: how many events, and all violations in the facts. `witness` sees all events."""
+        facts, count, writer = self._collected(None, witness, names)
+        if facts.disputed:
+            facts, count, writer = self._collected(facts.disputed, None, names)
+        return count, tuple(violation_of(each, writer) for each in facts.violations() if each.invariant not in self.options.waived)
+
+    def _collected(
+        self, slots: Collection[int] | None, witness: Callable[[Event], None] | None, names: Names | None
+    ) -> tuple[Facts, int, DslWriter]:
+        trace = self._open(names)
+        facts, count = Facts(trace.header, trace.names, system_of(trace.header, trace.names), slots), 0
+        for stream in trace.events():
+            for event in stream:
+                facts.add(event)
+                self.heard.add(event.log)
+                count += 1
+                if witness is not None:
+                    witness(event)
+        return facts, count, DslWriter(trace.values)
+
+    def _by_search(self, ambiguity: str | None) -> TraceVerdict:
+        trace = self._open()
+        limit = self.options.search_events_max
+        events = list(islice((event for stream in trace.events() for event in stream), limit + 1))
+        if not events:
+            raise TraceError(self.file, 0, 0, "has a header but no events")
+        count, violations = self._facts()
+        if violations:
+            return TraceVerdict(self.file, REJECTED, count, violations, method="facts")
+        if len(events) > limit:
+            reason = f"{count} events are more than the search takes ({limit}, --search-events); record complete logs, or cut the trace"
+            return TraceVerdict(self.file, INCONCLUSIVE, count, reason=reason + _FACTS_HOLD, method="search")
+        search = Search(trace.header, trace.names, events, self.options.budget, self.protocol)
+        answer = search.run()
+        if answer.verdict == ACCEPTED:
+            return TraceVerdict(self.file, ACCEPTED, count, method="search", states=answer.states)
+        if answer.verdict == REJECTED:
+            return TraceVerdict(self.file, REJECTED, count, failure=answer.failure, method="search", states=answer.states)
+        why = f"{ambiguity}; " if ambiguity else ""
+        return TraceVerdict(self.file, INCONCLUSIVE, count, reason=why + answer.reason + _FACTS_HOLD, method="search", states=answer.states)
+
+
+def _silent(trace: Trace, heard: set[str]) -> Iterator[str]:
+    """Processes that promise a log and have no event: legal, since a process may crash at once, but often a file is missing."""
+    hosts = {trace.names.log_of(trace.values.process(log)) for log in heard}
+    silent: dict[str, list[str]] = {}
+    for name, contract in trace.header.logs.items():
+        if contract.form != NONE and name not in hosts:
+            kinds = str(contract).removeprefix(contract.form).strip()
+            silent.setdefault("a complete log" if contract.form == COMPLETE else f"every {kinds}", []).append(name)
+    for promise, names in silent.items():
+        verb, has = ("promises", "has") if len(names) == 1 else ("promise", "have")
+        yield f"{','.join(names)} {verb} {promise} but {has} no events: legal after a crash at the start, else look for what is missing"

@@ -1,0 +1,1 @@
+"""Replay without search: an order for the events of all logs, and what is wrong where there is none."""

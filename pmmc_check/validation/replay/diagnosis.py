@@ -1,0 +1,192 @@
+"""What is wrong when a replay ends: the mismatch with its rule, what was expected and what was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from pmmc_check.protocol.messages import Adopted, P1b, Propose
+from pmmc_check.protocol.role import replace
+from pmmc_check.protocol.values import LEADER, ProcessId
+from pmmc_check.trace.events import END, Delta, Event, Header, is_chosen
+from pmmc_check.trace.values import Values
+from pmmc_check.trace.writer import DslWriter
+from pmmc_check.validation.citation import by_message, cut, in_short, sets_apart
+from pmmc_check.validation.replay.deadlock import Wait, cycle
+from pmmc_check.validation.replay.open_requests import OpenRequests
+from pmmc_check.validation.replay.process import Process, Processes
+
+_SENDS, _REQUESTS, _LOGS = 4, 3, 12
+
+
+class Mismatch(NamedTuple):
+    """Why the logs are no legal run: the event, the rule it breaks, and the values."""
+
+    event: Event
+    rule: str
+    expected: str
+    observed: str
+    process: Process | None = None
+    awaited: bool = False
+    """Whether the event waits for a message that never was sent."""
+    cycle: tuple[str, ...] = ()
+    """Logs that wait for each other, a line each."""
+
+
+class Rejected(Exception):
+    """Ends a replay with its `Mismatch`."""
+
+    def __init__(self, mismatch: Mismatch) -> None:
+        super().__init__(mismatch.rule)
+        self.mismatch = mismatch
+
+
+class Diagnosis:
+    """Makes mismatches. What a replay knows is all it needs; it changes nothing."""
+
+    header: Header
+    processes: Processes
+    values: Values
+    writer: DslWriter
+
+    def _unfinished(self, event: Event, process: Process) -> Rejected:
+        cause = f" caused by {process.last.place}" if process.last is not None else " of its creation"
+        return self._rejected(
+            event,
+            "a step sends all that it must before the process goes on",
+            f"{self.show(process.me)} to send {self._pending(process)}: the step{cause} is not complete",
+            "the end of the log" if event.action == END else "the next receive",
+            process,
+        )
+
+    def _not_enabled(self, event: Event, process: Process) -> Rejected:
+        to = f" to {self._listed(event.peers)}" if event.peers else ""
+        expected = self._pending(process) or f"no send: {self.show(process.me)} must receive a message first"
+        observed = self.show_message(event.message)
+        if (alike := self._same_but_for_its_set(event, process)) is not None:
+            expected, observed = alike
+        return self._rejected(event, "a process sends only what its last step makes it send", expected, f"{observed}{to}", process)
+
+    def _same_but_for_its_set(self, event: Event, process: Process) -> tuple[str, str] | None:
+        """Expected and observed of a p1b or adopted that differs from a pending one in its pvalues only."""
+        message: Any = event.message
+        if not isinstance(message, P1b | Adopted):
+            return None
+        key = "accepted" if isinstance(message, P1b) else "pvalues"
+        for send in process.pending:
+            whole: Any = getattr(send.message, key, None)
+            if whole is not None and replace(message, **{key: whole}) == send.message:
+                recorded = getattr(message, key)
+                expected = process.added(whole) if type(recorded) is Delta else whole
+                texts = zip(sets_apart(expected, recorded, self.show), (" to " + self.show(send.to), ""), strict=True)
+                shown = self.show_message(replace(message, **{key: frozenset()}))
+                first, second = (shown.replace("{}", text) + to for text, to in texts)
+                return first, second
+        return None
+
+    def _rejected(self, event: Event, rule: str, expected: str, observed: str, process: Process | None = None) -> Rejected:
+        return Rejected(Mismatch(event, rule, expected, observed, process))
+
+    def _other_state(self, event: Event, process: Process, key: str, recorded: Any) -> Rejected:
+        actual = getattr(process.state, key)
+        shown = sets_apart(actual, recorded, self.show) if key == "accepted" else (self.show(actual), self.show(recorded))
+        return self._rejected(
+            event,
+            f"the recorded {key} is that of the protocol's state after this step",
+            f"{key}={shown[0]}",
+            f"{key}={shown[1]}",
+            process,
+        )
+
+    # ---- logs that stand still ----
+
+    def _stuck(self, waiting: Sequence[Wait]) -> Mismatch:
+        """Of all that stand still, one that waits for what never comes; else the logs wait for each other."""
+        hopeless = [wait for wait in waiting if wait.ender is None]
+        for wait in hopeless:
+            if wait.created:
+                return self._never_sent(wait.event)
+        return self._never_created(hopeless[0].event) if hopeless else self._in_a_cycle(cycle(waiting))
+
+    def _never_sent(self, event: Event) -> Mismatch:
+        who, shown = self.show(event.process), self.brief(event.message)
+        order = ", or it was sent in another order" if self.header.ordered else ""
+        copies = "" if self.header.duplicates else ", or it was received before and the network does not duplicate"
+        return Mismatch(
+            event,
+            "no message is received that was not sent",
+            f"a send of {shown} to {who}",
+            f"no such send{copies}{order}",
+            self.processes.running.get(event.process),
+            awaited=True,
+        )
+
+    def _never_created(self, event: Event) -> Mismatch:
+        who = self.show(event.process)
+        return Mismatch(
+            event,
+            "a scout or commander acts only after its leader has created it",
+            f"its leader to create {who} first",
+            f"{who} at work: {self.show_message(event.message)}",
+            self.processes.running.get(ProcessId(LEADER, event.process.number)),
+        )
+
+    def _in_a_cycle(self, waiting: Sequence[Wait]) -> Mismatch:
+        lines = [self._waiting(wait, after.event) for wait, after in zip(waiting, (*waiting[1:], waiting[0]), strict=True)]
+        more = [f"and {len(lines) - _LOGS} more logs"] if len(lines) > _LOGS else []
+        who = f"{len(lines)} logs wait for each other" if len(lines) > 1 else f"{waiting[0].event.log} waits for its own later send"
+        return Mismatch(
+            waiting[0].event,
+            "no message is received before it is sent",
+            "an order of all logs in which each receive comes after its send",
+            f"no such order: {who}",
+            cycle=(*lines[:_LOGS], *more),
+        )
+
+    def _waiting(self, wait: Wait, after: Event) -> str:
+        event = wait.event
+        if wait.sent is None:
+            what = f"until {wait.ender} creates {self.show(event.process)}"
+        else:
+            what = f"for `{cut(self.brief(event.message))}`, sent at {wait.sent.place}"
+        return f"{event.place}: {event.log} waits {what}, which comes after {after.place}"
+
+    # ---- values as a reader knows them ----
+
+    def show(self, value: Any) -> str:
+        """A value in the trace's own names."""
+        return self.values.show(value)
+
+    def show_message(self, message: Any) -> str:
+        """A message in the words of the DSL."""
+        return self.writer.message(message)
+
+    def brief(self, message: Any) -> str:
+        """As `show_message`, of a long set only how many pvalues it has."""
+        shown = self.show_message(message)
+        if isinstance(message, P1b | Adopted):
+            pvalues = message.accepted if isinstance(message, P1b) else message.pvalues
+            return shown.replace(self.show(pvalues), in_short(pvalues, self.show))
+        return shown
+
+    def shown_pending(self, process: Process) -> list[str]:
+        """What a process still has to send; where it may choose a request, those that wait."""
+        return [f"{self._open_message(message, process)} to {self._listed(to)}" for message, to in by_message(process.pending)]
+
+    def _pending(self, process: Process) -> str:
+        shown = self.shown_pending(process)
+        return ", ".join(shown[:_SENDS]) + (f" and {len(shown) - _SENDS} more" if len(shown) > _SENDS else "")
+
+    def _open_message(self, message: Any, process: Process) -> str:
+        shown = self.brief(message)
+        if not isinstance(message, Propose) or is_chosen(message.command):
+            return shown
+        requests: Any = process.state.requests
+        waiting: Collection[Any] = requests.members() if isinstance(requests, OpenRequests) else ()
+        if not 0 < len(waiting) <= _REQUESTS:
+            return shown
+        listed = " or ".join(map(self.show, waiting))
+        return shown.replace(self.show(message.command), f"({listed})" if len(waiting) > 1 else listed)
+
+    def _listed(self, processes: Sequence[ProcessId]) -> str:
+        return ",".join(map(self.show, processes))

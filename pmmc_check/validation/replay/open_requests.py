@@ -1,0 +1,67 @@
+"""Leaves the paper's one free choice to the log: which request a replica proposes.
+
+`propose()` picks **any** request for a slot. How many it picks and for which slots does not depend on which ones, and nothing else in the
+step depends on it either, because picking comes last. So a replica's step is run once with requests that give out stand-ins, and the
+log's propose events say afterwards what each stand-in is: no branching, however many requests wait, and no look-ahead in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from pmmc_check.protocol.replica import ReplicaState
+from pmmc_check.protocol.role import replace
+from pmmc_check.protocol.values import Command, SlotCommand
+from pmmc_check.trace.events import NOBODY
+
+
+class OpenRequests:
+    """Requests of which `taken` are proposed, though the log has not said yet which.
+
+    Versions share one table, as those of `in_place.GrowingPValues` do, so a step costs what it changes. Only the newest version may be
+    used: a replay has one outcome for each step and never goes back.
+    """
+
+    __slots__ = ("_table", "serial", "taken")
+
+    def __init__(self, table: dict[Command, None], taken: int = 0, serial: int = 0) -> None:
+        self._table, self.taken, self.serial = table, taken, serial
+
+    def __len__(self) -> int:
+        return len(self._table) - self.taken
+
+    def __contains__(self, command: object) -> bool:
+        return command in self._table
+
+    def __iter__(self) -> Iterator[Command]:
+        """One stand-in, in the place of any of the requests."""
+        if len(self):
+            yield Command(NOBODY, self.serial, "")
+
+    def __or__(self, others: Iterable[Command]) -> OpenRequests:
+        for command in others:
+            self._table[command] = None
+        return OpenRequests(self._table, self.taken, self.serial)
+
+    def __sub__(self, others: Iterable[Command]) -> OpenRequests:
+        """Only what was given out is ever taken."""
+        return OpenRequests(self._table, self.taken + 1, self.serial + 1)
+
+    def without(self, command: Command) -> OpenRequests:
+        """One of the taken requests is `command`."""
+        del self._table[command]
+        return OpenRequests(self._table, self.taken - 1, self.serial)
+
+    def members(self) -> Collection[Command]:
+        """All requests in order of arrival, the taken ones too while it is open which they are."""
+        return self._table.keys()
+
+
+def resolved(state: ReplicaState, proposal: SlotCommand, command: Command) -> ReplicaState | None:
+    """The state once the log says that the stand-in in `proposal` is `command`; None if that was no request."""
+    requests: Any = state.requests
+    if command not in requests:
+        return None
+    proposals = state.proposals - {proposal} | {SlotCommand(proposal.slot, command)}
+    return replace(state, requests=requests.without(command), proposals=proposals)

@@ -1,0 +1,232 @@
+"""One role process of a replayed run: its state, what its last step still has to send, and the steps themselves.
+
+The protocol's own `Role.step` makes every step. A step's sends are not on the network until the log shows them: a process may stop at any
+point, also in the middle of a step, but it may not go on before its step is whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from pmmc_check.protocol import PMMC, Protocol
+from pmmc_check.protocol.leader import Leader
+from pmmc_check.protocol.messages import Message, P1b, Propose, Response, Start
+from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System, replace
+from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, Ballot, ProcessId, SlotCommand
+from pmmc_check.trace.events import UNKNOWN, Delta, Event, is_chosen
+from pmmc_check.trace.matching import agrees
+from pmmc_check.trace.system import Performed
+from pmmc_check.validation.compact_sets import Ledger, Once
+from pmmc_check.validation.replay.in_place import IN_PLACE, GrowingPValues, Mark
+from pmmc_check.validation.replay.open_requests import resolved
+
+Pick = Callable[[Iterable[Outcome]], Outcome]
+"""Chooses among the outcomes of a step."""
+
+
+class Process:
+    """A running scout, commander, leader, acceptor or replica."""
+
+    __slots__ = ("creates", "cut_in", "dies", "last", "loose", "me", "p1b_mark", "pending", "role", "state")
+
+    def __init__(self, role: Role, outcome: Outcome) -> None:
+        self.role = role
+        self.me = role.me
+        """Which process this is."""
+        self.creates = role.me.role not in (ACCEPTOR, REPLICA)
+        """Whether its steps may create processes."""
+        self.state: Any = outcome.state
+        self.pending: Sequence[Send] = ()
+        self.last: Event | None = None
+        self.cut_in: str | None = None
+        self.dies = False
+        self.loose = False
+        """Whether the send that was shown last left something out, so that it may be one of several."""
+        self.p1b_mark: Mark | frozenset[Any] | None = None
+        """What the acceptor's last p1b had; a plain set in a variant that keeps one."""
+
+    @property
+    def exited(self) -> bool:
+        """Whether it has stopped for good."""
+        return isinstance(self.state, Lifecycle)
+
+    def cut(self, log: str, dies: bool = False) -> None:
+        """A crash recorded in `log`: what is pending is never sent, and the process is gone if it `dies`, if it is logged there.
+
+        Where a scout or commander is logged shows only in its next event, so the cut takes effect then (`resume`).
+        """
+        if self.pending or dies:
+            self.cut_in, self.dies = log, self.dies or dies
+
+    def resume(self, log: str) -> None:
+        """The next event of this process is in `log`."""
+        if self.cut_in == log:
+            self.pending = ()
+            if self.dies:
+                self.state = Lifecycle.EXITED
+        self.cut_in, self.dies = None, False
+
+    def restart(self) -> tuple[Send, ...] | None:
+        """Comes back from a crash as its role says; returns what it sends. None if a process of this role cannot."""
+        if self.exited:
+            return ()
+        outcome = self.role.restart(self.state)
+        if outcome is None:
+            return None
+        self.state = outcome.state
+        return outcome.sends
+
+    def campaign(self, ballot: Ballot) -> tuple[Send, ...]:
+        """This leader begins `ballot`; returns what it sends."""
+        assert isinstance(self.role, Leader), "only a leader has ballots to begin"
+        outcome = self.role.campaign(self.state, ballot)
+        self.state = outcome.state
+        return outcome.sends
+
+    def step(self, message: Message, pick: Pick | None = None) -> tuple[Send, ...]:
+        """Delivers `message`; returns what the step sends. Creations (`Start`) are among it.
+
+        The paper's roles have one outcome here (requests are chosen by the log); for others `pick` chooses.
+        """
+        if type(self.state) is Lifecycle:
+            return ()
+        outcomes = self.role.step(self.state, message)
+        state, sends = next(iter(outcomes)) if pick is None else pick(outcomes)
+        self.state = state
+        return sends
+
+    def sent(self, message: Any, peers: tuple[ProcessId, ...] | None) -> Sequence[Send] | None:
+        """The pending sends that an event of sending `message` to `peers` records, now no longer pending.
+
+        None when they are not pending. Resolves stand-ins for requests, unknown fields, deltas and results.
+        """
+        if type(message) is Propose:
+            self._resolve(message)
+        pending = self.pending
+        if peers is not None and len(peers) == 1:
+            for index, send in enumerate(pending):
+                if send.to == peers[0] and send.message == message:
+                    self.pending = (*pending[:index], *pending[index + 1 :])
+                    return (send,)
+        matching = [send for send in pending if send.message == message and (peers is None or send.to in peers)]
+        if not matching:
+            matching = self._loosely(message, peers)
+        if not matching or (peers is not None and len(matching) != len(set(peers))):
+            return None
+        taken = set(map(id, matching))
+        self.pending = [send for send in pending if id(send) not in taken] if len(matching) < len(pending) else ()
+        return matching
+
+    def _loosely(self, message: Any, peers: tuple[ProcessId, ...] | None) -> list[Send]:
+        """Matches of a message with unknown fields, a delta or an opaque result: those of the first message that fits."""
+        self.loose = True
+        for first in self.pending:
+            if (peers is None or first.to in peers) and self.fits(message, first.message):
+                return [each for each in self.pending if each.message == first.message and (peers is None or each.to in peers)]
+        return []
+
+    def added(self, accepted: Any) -> Delta:
+        """What a p1b has more than the acceptor's last one."""
+        if isinstance(accepted, GrowingPValues):
+            return Delta(accepted.since(self.p1b_mark))  # type: ignore[arg-type]  # a mark, if any
+        return Delta(frozenset(accepted) - (self.p1b_mark or frozenset()))  # type: ignore[operator]  # a plain set, if any
+
+    def remember(self, accepted: Any) -> None:
+        """A p1b with this set was sent."""
+        self.p1b_mark = accepted.mark() if isinstance(accepted, GrowingPValues) else frozenset(accepted)
+
+    def fits(self, pattern: Any, message: Any) -> bool:
+        """Whether a recorded message may be `message`."""
+        if type(pattern) is not type(message):
+            return False
+        if type(message) is P1b and type(pattern.accepted) is Delta:
+            accepted: Any = message.accepted
+            if pattern.accepted != self.added(accepted):
+                return False
+            pattern = replace(pattern, accepted=message.accepted)
+        if type(message) is Response and isinstance(message.result, Performed):
+            return pattern.cid in (UNKNOWN, message.cid)
+        return agrees(pattern, message)
+
+    def _resolve(self, message: Propose) -> None:
+        """Puts the recorded command in the place of the stand-in for its slot."""
+        if message.slot is UNKNOWN or message.command is UNKNOWN:
+            return
+        for send in self.pending:
+            pending: Any = send.message
+            if type(pending) is Propose and pending.slot == message.slot and not is_chosen(pending.command):
+                state = resolved(self.state, SlotCommand(pending.slot, pending.command), message.command)
+                if state is not None:
+                    self.state = state
+                    self.pending = [
+                        Send(each.to, message) if type(each.message) is Propose and each.message.slot == message.slot else each
+                        for each in self.pending
+                    ]
+                return
+
+    def show_state(self, show: Callable[[Any], str]) -> str:
+        """The variables that a reader of the paper would ask for."""
+        state = self.state
+        if self.exited:
+            return "exited"
+        if self.me.role == ACCEPTOR:
+            return f"ballot={show(state.ballot)}, {len(state.accepted)} accepted"
+        if self.me.role == LEADER:
+            return f"ballot={show(state.ballot)}, active={show(state.active)}, {len(state.proposals)} proposals"
+        if self.me.role == REPLICA:
+            waiting = len(state.requests)
+            return f"slot_in={state.slot_in}, slot_out={state.slot_out}, {waiting} requests wait, WINDOW={self.role.system.window}"
+        return f"waits for {', '.join(map(show, sorted(state.waitfor)))}"
+
+
+class Processes:
+    """All role processes of a run by identity; scouts and commanders appear when their leader creates them."""
+
+    def __init__(self, system: System, protocol: Protocol = PMMC) -> None:
+        self.system, self.protocol = system, protocol
+        self.running: dict[ProcessId, Process] = {}
+        self.ledger = Ledger()
+        self._exited = Once()
+        for me in (*system.acceptors, *system.replicas, *system.leaders):
+            self.start(me, Start())
+
+    def start(self, me: ProcessId, start: Start) -> Process:
+        """Creates a process; the processes that it creates in turn are created too."""
+        role_class = self.protocol[me.role]
+        in_place = IN_PLACE.get(role_class)
+        role = role_class(me, self.system) if in_place is None else in_place(me, self.system, self.ledger)
+        outcome = role.start(start.command)
+        process = self.running[me] = Process(role, outcome)
+        process.pending = self.settle(outcome.sends)
+        return process
+
+    def settle(self, sends: tuple[Send, ...]) -> list[Send]:
+        """Carries out the creations among `sends`; returns the messages."""
+        messages = [send for send in sends if type(send.message) is not Start]
+        if len(messages) != len(sends):
+            for to, message in sends:
+                if type(message) is Start and to not in self.running and not self.has_exited(to):
+                    self.start(to, message)
+        return messages
+
+    def retire(self, process: Process) -> None:
+        """Forgets an exited process but for the fact that it was there."""
+        del self.running[process.me]
+        self._exited.add(*_numbered(process.me))
+
+    def has_exited(self, me: ProcessId) -> bool:
+        """Whether a scout or commander is done."""
+        return self._exited.seen(*_numbered(me))
+
+    def hosted_by(self, log: ProcessId) -> list[Process]:
+        """The process that a log belongs to, and for a leader its running scouts and commanders."""
+        if log.role != LEADER:
+            return [self.running[log]] if log in self.running else []
+        return [each for me, each in self.running.items() if me.number == log.number and me.role in (LEADER, SCOUT, COMMANDER)]
+
+
+def _numbered(me: ProcessId) -> tuple[ProcessId, int]:
+    """A scout or commander as a key and a number that counts up: rounds of a leader, slots of a ballot."""
+    role, number, round_number, slot = me
+    return (ProcessId(role, number, round_number), slot) if role == COMMANDER else (ProcessId(role, number), round_number)

@@ -1,0 +1,1 @@
+"""Search for a run that logs with gaps may show."""

@@ -1,0 +1,107 @@
+"""What a trace with gaps speaks of: its commands, and how far unrecorded steps may go beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from pmmc_check.protocol.messages import Request, Response
+from pmmc_check.protocol.values import CLIENT, COMMANDER, SCOUT, Ballot, Command, ProcessId, Reconfigure
+from pmmc_check.trace.events import CRASH, DROP, END, RESTART, UNKNOWN, Event, Header, Names
+from pmmc_check.validation.search.steps import by_content
+
+LEADERS_MAX = 3
+"""With more leaders, not every reconfiguration that nobody recorded is tried."""
+
+
+class Limits(NamedTuple):
+    """Ballots and slots that unrecorded steps may reach: one more than the trace speaks of."""
+
+    rounds: int
+    slots: int
+
+
+def orderly(log: Sequence[Event]) -> int:
+    """How many events of a log come in an order that a log may have: nothing after its end, after a crash only a restart or drops."""
+    crashed = False
+    for position, event in enumerate(log):
+        if (crashed and event.action not in (RESTART, DROP)) or (position and log[position - 1].action == END):
+            return position
+        crashed = event.action == CRASH or (crashed and event.action != RESTART)
+    return len(log)
+
+
+def commands_in(events: Sequence[Event]) -> tuple[Command, ...]:
+    """Every command that a trace speaks of; a response stands for the plain command it answers, if no other is known."""
+    known: set[Command] = set()
+    answered: set[tuple[ProcessId, int]] = set()
+    for event in events:
+        message: Any = event.message
+        command = getattr(message, "command", UNKNOWN)
+        if command is not UNKNOWN:
+            known.add(command)
+        for pvalue in (*_pvalues(message, "accepted"), *_pvalues(message, "pvalues"), *_recorded(event)):
+            known.add(pvalue.command)
+        if isinstance(message, Response) and message.cid is not UNKNOWN and event.peers is not None:
+            client = event.process if event.process.role == CLIENT else event.peers[0]
+            answered.add((client, message.cid))
+    named = {(command.client, command.cid) for command in known}
+    known |= {Command(client, cid, "") for client, cid in answered - named}
+    return tuple(sorted(known, key=by_content))
+
+
+def ballots_in(events: Sequence[Event]) -> tuple[Ballot, ...]:
+    """Every ballot that a trace speaks of as some message's, or as a scout's or commander's own, in order."""
+    found = {event.process.ballot for event in events if event.process.role in (SCOUT, COMMANDER)}
+    for event in events:
+        ballot = getattr(event.message, "ballot", UNKNOWN)
+        if ballot is not UNKNOWN:
+            found.add(ballot)
+    return tuple(sorted(found))
+
+
+def unspoken(header: Header, names: Names, events: Sequence[Event]) -> Iterator[tuple[Command, ...]]:
+    """Requests that no event names though somebody may have sent them: none, then plain ones, then reconfigurations too.
+
+    Plain ones are interchangeable, so one for each slot within reach is enough. Reconfigurations change nothing in the first WINDOW slots.
+    """
+    yield ()
+    processes = [names.process_of[name] for name in header.clients or ()]
+    unsaid = [event.process for event in events if event.message == Request(UNKNOWN)]
+    sending = [each for each in processes if each in unsaid or not header.contract(names.name_of[each]).records("request")]
+    client = ProcessId(CLIENT, 10**6) if header.clients is None else next(iter(sending), None)
+    received = all(header.contract(replica).records("request") for replica in header.replicas)
+    if client is None or (received and not unsaid):
+        return
+    reach = limits_of(events, header).slots + 1
+    plain = tuple(Command(client, 10**15 + number, "") for number in range(reach))
+    yield plain
+    if min(reach, header.slots or reach) > header.window:
+        leaders = [names.process_of[name] for name in header.leaders[:LEADERS_MAX]]
+        sets = [each for count in range(1, len(leaders) + 1) for each in combinations(leaders, count)]
+        yield plain + tuple(Command(client, 2 * 10**15 + number, Reconfigure(each)) for number, each in enumerate(sets))
+
+
+def limits_of(events: Sequence[Event], header: Header) -> Limits:
+    """One more than the highest round and slot in the trace, unless the header has bounds."""
+    rounds, slots = [0], [1]
+    for event in events:
+        message: Any = event.message
+        for ballot in (getattr(message, "ballot", UNKNOWN), event.process, *(pvalue.ballot for pvalue in _pvalues(message, "accepted"))):
+            if ballot is not UNKNOWN and ballot is not None:
+                rounds.append(ballot.round)
+        slot = getattr(message, "slot", UNKNOWN)
+        slots += [slot] if slot is not UNKNOWN else []
+        slots += [value - 1 for key, value in event.post or () if key in ("slot_in", "slot_out")]
+    responses = len({(event.log, message.cid) for event in events if isinstance(message := event.message, Response)})
+    return Limits(max(rounds) + 1, max(*slots, responses) + 1)
+
+
+def _pvalues(message: Any, name: str) -> Iterable[Any]:
+    found = getattr(message, name, UNKNOWN)
+    return () if found is UNKNOWN else found
+
+
+def _recorded(event: Event) -> Iterable[Any]:
+    return next((value for key, value in event.post or () if key == "accepted"), ())

@@ -1,0 +1,270 @@
+"""The transition system of the search: runs of the model that a set of logs may show, with gaps where the logs promise none.
+
+A move is either the next event of a log, or an unrecorded step: the delivery of a message of a kind that the recipient's log does
+not record, or what the header lets processes do of themselves. What the steps themselves do is said in `steps.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from pmmc_check.protocol import Protocol
+from pmmc_check.protocol.messages import Message, P1b, Request, Response, Start
+from pmmc_check.protocol.role import Lifecycle, Send
+from pmmc_check.protocol.values import CLIENT, LEADER, REPLICA, Command, ProcessId, host_of
+from pmmc_check.trace.events import CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
+from pmmc_check.trace.fields import RECIPIENT
+from pmmc_check.trace.matching import shows
+from pmmc_check.trace.system import Performed
+from pmmc_check.trace.values import Values
+from pmmc_check.validation.search.bounds import ballots_in, commands_in, limits_of, orderly
+from pmmc_check.validation.search.inboxes import Packet
+from pmmc_check.validation.search.steps import Cell, Node, Steps
+
+
+class Completion(Steps):
+    """The moves. `logs` are the events by log; `others` are requests that clients may have sent besides those the trace speaks of."""
+
+    def __init__(self, header: Header, names: Names, events: Sequence[Event], protocol: Protocol, others: tuple[Command, ...] = ()) -> None:
+        super().__init__(header, names, protocol, (*commands_in(events), *others))
+        self.limits = limits_of(events, header)
+        self.crashing = frozenset(event.log for event in events if event.action in (CRASH, RESTART))
+        by_log: dict[str, list[Event]] = {}
+        for event in events:
+            by_log.setdefault(event.log, []).append(event)
+        self.log_names = tuple(by_log)
+        self.logs = tuple(tuple(each) for each in by_log.values())
+        self.readable = tuple(map(orderly, self.logs))
+        self.ended = frozenset(name for name, log in by_log.items() if log[-1].action == END)
+        self.ballots = ballots_in(events)
+        self.show = Values(names).show_process
+        self._log_of: dict[ProcessId, str] = {}
+
+    def start(self) -> Node:
+        """Before everything."""
+        return self.initial(len(self.logs))
+
+    def order_shows(self, me: ProcessId, sends: Sequence[Send]) -> bool:
+        """As of any step; and whether a crash that some log shows could cut it short."""
+        return super().order_shows(me, sends) or (self.header.ordered and self._logged_in(me) in self.crashing)
+
+    # ---- logged events ----
+
+    def next_event(self, node: Node, index: int) -> Event | None:
+        """The next event of a log."""
+        log, position = self.logs[index], node.positions[index]
+        return log[position] if position < len(log) else None
+
+    def take(self, node: Node, index: int) -> list[Node]:
+        """All ways in which the next event of log `index` can happen now."""
+        event = self.next_event(node, index)
+        assert event is not None, "a log at its end has no next event"
+        if node.positions[index] >= self.readable[index]:
+            return []
+        positions = (*node.positions[:index], node.positions[index] + 1, *node.positions[index + 1 :])
+        node = node._replace(positions=positions)
+        if event.action == SEND:
+            return self._take_send(node, event)
+        if event.action == RECEIVE:
+            return self._take_receive(node, event, index)
+        if event.action == DROP:
+            return self._take_drop(node, event)
+        return self._take_fault(node, event)
+
+    def _take_send(self, node: Node, event: Event) -> list[Node]:
+        me, pattern = event.process, event.message
+        if me.role == CLIENT:
+            return self._client_sends(node, event)
+        cells = dict(node.cells)
+        cell = cells.get(me)
+        if cell is None:
+            return []
+        found: list[Node] = []
+        seen: set[Message] = set()
+        for send in cell.owed:
+            accepted = send.message.accepted if isinstance(send.message, P1b) else cell.shown
+            added = Delta(accepted - cell.shown) if cell.shown <= accepted else None
+            if send.message in seen or not shows(pattern, send.message, added):
+                continue
+            seen.add(send.message)
+            taken = [each for each in cell.owed if each.message == send.message and (event.peers is None or each.to in event.peers)]
+            if not taken or (event.peers is not None and len(taken) != len(set(event.peers))):
+                continue
+            inboxes, after = dict(node.inboxes), dict(cells)
+            for each in taken:
+                self.put(me, each.to, each.message, inboxes, cell.shown)
+            shown = send.message.accepted if isinstance(send.message, P1b) else cell.shown
+            after[me] = Cell(cell.state, tuple(each for each in cell.owed if each not in taken), shown)
+            agreed = self._agreed(node, pattern, send.message)
+            if agreed is not None and self._post_holds(event, cell.state):
+                found.append(agreed._replace(cells=frozenset(after.items()), inboxes=frozenset(inboxes.items())))
+        return found
+
+    def _agreed(self, node: Node, pattern: Any, message: Any) -> Node | None:
+        """The node with what an event shows of an opaque result; None where another is known: it is the same at all replicas."""
+        if not isinstance(message, Response) or not isinstance(message.result, Performed) or pattern.result is UNKNOWN:
+            return node
+        shown = (message.result.position, pattern.result)
+        known = dict(node.results).get(*shown)
+        return node._replace(results=node.results | {shown}) if known == pattern.result else None
+
+    def _client_sends(self, node: Node, event: Event) -> list[Node]:
+        pattern: Any = event.message
+        found = []
+        for command in self.commands if pattern.command is UNKNOWN else (pattern.command,):
+            inboxes = dict(node.inboxes)
+            asked = {(to, command) for to in (event.peers if event.peers is not None else self.system.replicas)}
+            if command.client != event.process or (self.header.requests == "once" and asked & node.requested):
+                continue
+            for to, _ in asked:
+                self.put(event.process, to, Request(command), inboxes)
+            found.append(node._replace(inboxes=frozenset(inboxes.items()), requested=node.requested | asked))
+        return found
+
+    def _take_receive(self, node: Node, event: Event, index: int) -> list[Node]:
+        found: list[Node] = []
+        cell = dict(node.cells).get(event.process)
+        if event.process.role != CLIENT and (cell is None or cell.owed):
+            return []
+        for (_, message, _), rest in self.packets(node, event.process, _received_as(event), event.message):
+            if event.process.role == CLIENT:
+                found += [agreed] if (agreed := self._agreed(rest, event.message, message)) is not None else []
+                continue
+            guide = self._guide(index, node.positions[index])
+            found += [after for after, state in self.delivered(rest, event.process, message, guide) if self._post_holds(event, state)]
+        return found
+
+    def _guide(self, index: int, position: int) -> tuple[Command, ...]:
+        """The proposals that the log shows right after the receive before `position`, by slot.
+
+        Nothing where it may not show all of them: the step may be cut short, or a slot or command is not recorded.
+        """
+        proposed: dict[int, Command] = {}
+        for event in islice(self.logs[index], position, None):
+            message: Any = event.message
+            if event.action == RECEIVE:
+                return tuple(command for _, command in sorted(proposed.items()))
+            if event.action != SEND:
+                break
+            if message.kind == "propose":
+                if UNKNOWN in (message.slot, message.command):
+                    break
+                proposed.setdefault(message.slot, message.command)
+        return ()
+
+    def _take_drop(self, node: Node, event: Event) -> list[Node]:
+        if not self.header.loses:
+            return []
+        return [rest for _, rest in self.packets(node, event.process, _received_as(event), event.message)]
+
+    def _take_fault(self, node: Node, event: Event) -> list[Node]:
+        cells = dict(node.cells)
+        hosted = [me for me in cells if self._logged_in(me) == event.log]
+        owing = [me for me in hosted if cells[me].owed]
+        if event.action == END:
+            return [] if any(self._to_be_shown(me, cells[me]) for me in hosted) else [node]
+        for me in owing:
+            cells[me] = cells[me]._replace(owed=())
+        cut = node.cut | {event.log} if event.action == CRASH and owing else node.cut
+        node = node._replace(cells=frozenset(cells.items()), cut=cut)
+        return self._restarted(node, event, hosted) if event.action == RESTART else [node]
+
+    def _restarted(self, node: Node, event: Event, hosted: Sequence[ProcessId]) -> list[Node]:
+        """After a recorded restart."""
+        return [
+            after._replace(cut=node.cut - {event.log})
+            for after in self.comes_back(node, event.process, hosted)
+            if self._post_holds(event, dict(after.cells)[event.process].state)
+        ]
+
+    def _logged_in(self, process: ProcessId) -> str:
+        """The log that shows a process: a scout's or commander's own if there is one, else its leader's."""
+        if process not in self._log_of:
+            own = self.show(process)
+            self._log_of[process] = own if own in self.log_names else self.names.log_of(process)
+        return self._log_of[process]
+
+    def _post_holds(self, event: Event, state: Any) -> bool:
+        if event.post is None:
+            return True
+        return not isinstance(state, Lifecycle) and all(getattr(state, key) == value for key, value in event.post)
+
+    def unrecorded(self, node: Node) -> Iterator[tuple[ProcessId, Any, Node]]:
+        """Every step that no log shows and that changes something: (process, message, node after it).
+
+        A delivery that is ignored changes something where order is kept: it lets the next message through.
+        """
+        yield from self._spontaneous(node)
+        for me, cell in sorted(node.cells, key=lambda each: each[0]):
+            if node.cut and self._logged_in(me) in node.cut:
+                continue
+            yield from self._unrecorded_sends(node, me, cell)
+            if isinstance(cell.state, Lifecycle) or cell.owed or self.all_recorded(me):
+                continue
+            unseen = frozenset(kind for kind in RECIPIENT if not self.records(me, kind))
+            for (_, message, _), rest in self.packets(node, me, lambda packet: packet[1].kind in unseen):  # noqa: B023  (used at once)
+                for after, _ in self.delivered(rest, me, message):
+                    before = node if self.header.ordered else rest
+                    if (after.cells, after.inboxes) != (before.cells, before.inboxes) and self._within(me, message, after):
+                        yield me, message, after
+
+    def _spontaneous(self, node: Node) -> Iterator[tuple[ProcessId, Any, Node]]:
+        """What the header lets processes do of themselves: restarts that no log shows, ballots that no preemption asked for."""
+        if "any" not in (self.header.restarts, self.header.ballots):
+            return
+        for me, cell in sorted(node.cells, key=lambda each: each[0]):
+            if isinstance(cell.state, Lifecycle) or (node.cut and self._logged_in(me) in node.cut):
+                continue
+            found: list[Node] = []
+            if self.header.restarts == "any" and me.role in (LEADER, REPLICA) and self.host_is_silent(me):
+                found += self.comes_back(node, me, [each for each, _ in node.cells if host_of(each) == me])
+            if self.header.ballots == "any" and me.role == LEADER:
+                found += [self.campaign(node, me, ballot) for ballot in self.ballots if ballot.leader == me.number]
+            for after in found:
+                if (after.cells, after.inboxes) != (node.cells, node.inboxes) and self._within(me, Start(), after):
+                    yield me, Start(), after
+
+    def _unrecorded_sends(self, node: Node, me: ProcessId, cell: Cell) -> Iterator[tuple[ProcessId, Any, Node]]:
+        """Those that wait because their order shows."""
+        for send in cell.owed:
+            if not self.records(me, send.message.kind):
+                inboxes = dict(node.inboxes)
+                self.put(me, send.to, send.message, inboxes, cell.shown)
+                shown = send.message.accepted if isinstance(send.message, P1b) else cell.shown
+                left = Cell(cell.state, tuple(each for each in cell.owed if each != send), shown)
+                after = node._replace(cells=(node.cells - {(me, cell)}) | {(me, left)}, inboxes=frozenset(inboxes.items()))
+                yield send.to, send.message, after
+
+    def _within(self, me: ProcessId, message: Message, after: Node) -> bool:
+        """Keeps unrecorded steps to the ballots and slots near those that the trace speaks of."""
+        state = next(cell.state for process, cell in after.cells if process == me)
+        if me.role == LEADER and not isinstance(state, Lifecycle) and state.ballot.round > self.limits.rounds:
+            self.bounded.add(f"ballots above round {self.limits.rounds} were not tried")
+            return False
+        if me.role == REPLICA and state.slot_in > self.limits.slots + 1:
+            self.bounded.add(f"unrecorded proposals above slot {self.limits.slots} were not tried")
+            return False
+        return True
+
+    def complete(self, node: Node) -> bool:
+        """Whether all logs are matched; those that ended in good order owe nothing."""
+        if any(position < len(log) for position, log in zip(node.positions, self.logs, strict=True)):
+            return False
+        return not any(self._logged_in(me) in self.ended and self._to_be_shown(me, cell) for me, cell in node.cells)
+
+    def _to_be_shown(self, me: ProcessId, cell: Cell) -> bool:
+        return any(self.records(me, send.message.kind) for send in cell.owed)
+
+
+def _received_as(event: Event) -> Callable[[Packet], bool]:
+    """Whether a packet may be what the event shows."""
+    pattern: Any = event.message
+    source = event.peers[0] if event.peers is not None else None
+
+    def fits(packet: Packet) -> bool:
+        sender, message, added = packet
+        return (source is None or source == sender) and shows(pattern, message, added)
+
+    return fits

@@ -1,0 +1,239 @@
+"""What may happen at a point of a run with gaps: the model's own steps, with what they send.
+
+A `Node` is such a point: how far each log has been matched, the state of every role process, what is in flight, and which sends of a step
+the log still has to show. Sends of kinds that the sender's log records reach the network when the log shows them, others at once.
+`completion.py` says which of these steps the logs allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any, NamedTuple
+
+from pmmc_check.protocol import Protocol
+from pmmc_check.protocol.leader import Leader
+from pmmc_check.protocol.messages import Message, P1b, Request, Start
+from pmmc_check.protocol.replica import ReplicaState
+from pmmc_check.protocol.role import Lifecycle, Role, Send
+from pmmc_check.protocol.values import CLIENT, REPLICA, Ballot, Command, ProcessId, host_of
+from pmmc_check.trace.events import UNKNOWN, Delta, Header, Names
+from pmmc_check.trace.fields import RECIPIENT
+from pmmc_check.trace.system import system_of
+from pmmc_check.validation.search.inboxes import Fits, Packet, inboxes
+
+OUTCOMES_MAX = 200
+"""More outcomes of one step (requests that an unrecorded replica may propose) are not tried."""
+
+
+class Choices(frozenset[Command]):
+    """Requests whose iteration is led by the log: while it says which are proposed next, only those are."""
+
+    guide: tuple[Command, ...]
+
+    def __new__(cls, items: Iterable[Command] = (), guide: tuple[Command, ...] = ()) -> Choices:
+        """`guide` are the commands that the log shows, by slot."""
+        self = super().__new__(cls, items)
+        self.guide = guide
+        return self
+
+    def __iter__(self) -> Iterator[Command]:
+        if not self.guide:
+            return iter(sorted(frozenset.__iter__(self), key=by_content))
+        return iter([self.guide[0]] if self.guide[0] in self else [])
+
+    def __or__(self, others: Iterable[Any]) -> Choices:
+        return Choices((*frozenset.__iter__(self), *others), self.guide)
+
+    def __sub__(self, others: Iterable[Any]) -> Choices:
+        gone = set(others)
+        return Choices((each for each in frozenset.__iter__(self) if each not in gone), self.guide[1:])
+
+
+def by_content(command: Command) -> Any:
+    """Sorts commands the same way on every run."""
+    return command.client, command.cid, str(command.operation)
+
+
+class Cell(NamedTuple):
+    """One role process: its state, the recorded sends that its last step owes, and what its last p1b showed."""
+
+    state: Any
+    owed: tuple[Send, ...] = ()
+    shown: frozenset[Any] = frozenset()
+
+
+class Node(NamedTuple):
+    """A point of a run. `cut` are logs that crashed in the middle of a step, `requested` what open clients have used up.
+
+    `results` are those of an opaque application that the logs have shown, by the number of commands performed.
+    """
+
+    positions: tuple[int, ...]
+    cells: frozenset[tuple[ProcessId, Cell]]
+    inboxes: frozenset[tuple[ProcessId, Any]]
+    requested: frozenset[tuple[ProcessId, Command]]
+    cut: frozenset[str]
+    results: frozenset[tuple[int, Any]] = frozenset()
+
+
+class Steps:
+    """The steps of one trace's processes. `bounded` tells which limits have cut off any of them."""
+
+    def __init__(self, header: Header, names: Names, protocol: Protocol, commands: Sequence[Command]) -> None:
+        self.header, self.names, self.protocol = header, names, protocol
+        self.system = system_of(header, names)
+        self.network = inboxes(header)
+        self.roles: dict[ProcessId, Role] = {}
+        self.bounded: set[str] = set()
+        self.commands = tuple(commands)
+        open_ones = [command for command in commands if not self.records(command.client, "request")]
+        self._open_requests: dict[Command, Packet] = {command: (command.client, Request(command), None) for command in open_ones}
+
+    # ---- what is recorded ----
+
+    def records(self, process: ProcessId, kind: str) -> bool:
+        """Whether sends and receives of this kind by this process are in a log. A scout's and a commander's contract is their leader's."""
+        name = self.names.name_of.get(host_of(process))
+        return name is not None and self.header.contract(name).records(kind)
+
+    def all_recorded(self, process: ProcessId) -> bool:
+        """Whether the process takes no unrecorded step."""
+        return all(self.records(process, kind) for kind, role in RECIPIENT.items() if role == process.role)
+
+    def host_is_silent(self, process: ProcessId) -> bool:
+        """Whether nothing at all is recorded of a process."""
+        return not any(self.records(process, kind) for kind in RECIPIENT)
+
+    # ---- the start ----
+
+    def initial(self, logs: int) -> Node:
+        """All processes as the protocol starts them; none of so many logs has been matched."""
+        cells: dict[ProcessId, Cell] = {}
+        inboxes: dict[ProcessId, Any] = {}
+        for process in (*self.system.acceptors, *self.system.replicas, *self.system.leaders):
+            self._start(process, Start(), cells, inboxes)
+        return Node((0,) * logs, frozenset(cells.items()), frozenset(inboxes.items()), frozenset(), frozenset())
+
+    def role(self, process: ProcessId) -> Role:
+        """The program of a process."""
+        role = self.roles.get(process)
+        if role is None:
+            role = self.roles[process] = self.protocol[process.role](process, self.system)
+        return role
+
+    def _start(self, me: ProcessId, start: Start, cells: dict[ProcessId, Cell], inboxes: dict[ProcessId, Any]) -> None:
+        outcome = self.role(me).start(start.command)
+        cells[me] = Cell(outcome.state)
+        cells[me] = Cell(outcome.state, self.sent(me, outcome.sends, cells, inboxes))
+
+    def sent(self, me: ProcessId, sends: tuple[Send, ...], cells: dict[ProcessId, Cell], inboxes: dict[ProcessId, Any]) -> tuple[Send, ...]:
+        """Carries out creations and unrecorded sends; returns the recorded ones, and those whose order shows."""
+        owed = []
+        waits = self.order_shows(me, sends)
+        for send in sends:
+            if isinstance(send.message, Start):
+                if send.to not in cells:
+                    self._start(send.to, send.message, cells, inboxes)
+            elif waits or self.records(me, send.message.kind):
+                owed.append(send)
+            else:
+                self.put(me, send.to, send.message, inboxes, cells[me].shown)
+                if isinstance(send.message, P1b):
+                    cells[me] = cells[me]._replace(shown=send.message.accepted)
+        return tuple(owed)
+
+    def order_shows(self, me: ProcessId, sends: Sequence[Send]) -> bool:
+        """Whether it makes a difference in which order a step sends, or that a crash keeps it from sending some."""
+        return self.header.ordered and len({send.to for send in sends}) < len(sends)
+
+    def put(
+        self, sender: ProcessId, to: ProcessId, message: Any, inboxes: dict[ProcessId, Any], shown: frozenset[Any] = frozenset()
+    ) -> None:
+        """Sends a packet; a p1b carries what it adds to the acceptor's previous p1b, by which a log may show it."""
+        if to.role != CLIENT or self.records(to, message.kind):
+            added = Delta(message.accepted - shown) if isinstance(message, P1b) else None
+            inboxes[to] = self.network.put(inboxes.get(to, self.network.empty), sender, (sender, message, added))
+
+    def comes_back(self, node: Node, process: ProcessId, hosted: Sequence[ProcessId]) -> list[Node]:
+        """The process is what its role brings back; of `hosted`, a leader's scouts and commanders are gone."""
+        cells, inboxes = dict(node.cells), dict(node.inboxes)
+        for me in hosted:
+            if me != process:
+                cells[me] = Cell(Lifecycle.EXITED)
+        cell = cells[process]
+        if not isinstance(cell.state, Lifecycle):
+            outcome = self.role(process).restart(cell.state)
+            if outcome is None:
+                return []
+            cells[process] = cell._replace(state=outcome.state)
+            owed = self.sent(process, outcome.sends, cells, inboxes)
+            cells[process] = cells[process]._replace(owed=owed)
+        return [node._replace(cells=frozenset(cells.items()), inboxes=frozenset(inboxes.items()))]
+
+    def campaign(self, node: Node, me: ProcessId, ballot: Ballot) -> Node:
+        """The leader begins a ballot that is higher than its own."""
+        cells, inboxes = dict(node.cells), dict(node.inboxes)
+        cell = cells[me]
+        if ballot > cell.state.ballot:
+            role = self.role(me)
+            assert isinstance(role, Leader), "only a leader has ballots to begin"
+            state, sends = role.campaign(cell.state, ballot)
+            cells[me] = cell._replace(state=state)
+            self.sent(me, sends, cells, inboxes)
+        return node._replace(cells=frozenset(cells.items()), inboxes=frozenset(inboxes.items()))
+
+    # ---- deliveries ----
+
+    def packets(self, node: Node, to: ProcessId, fits: Fits, pattern: Any = None) -> Iterator[tuple[Packet, Node]]:
+        """All that fits and may be delivered to a process, with the node after it has left the network.
+
+        `pattern` is what is looked for, as far as it is known.
+        """
+        inboxes = dict(node.inboxes)
+        if to in inboxes:
+            for packet, rest in self.network.deliverable(inboxes[to], fits):
+                yield packet, node._replace(inboxes=frozenset({**inboxes, to: rest}.items()))
+        if to.role == REPLICA:
+            endless = self.header.duplicates or self.header.requests == "resent"
+            for packet in self._requests_like(pattern):
+                command = packet[1].command
+                if fits(packet) and (endless or (to, command) not in node.requested):
+                    yield packet, node if endless else node._replace(requested=node.requested | {(to, command)})
+
+    def _requests_like(self, pattern: Any) -> Iterable[Packet]:
+        """The requests, of clients that nobody records, that a message may be."""
+        if pattern is None or (type(pattern) is Request and pattern.command is UNKNOWN):
+            return self._open_requests.values()
+        found = self._open_requests.get(pattern.command) if type(pattern) is Request else None
+        return (found,) if found is not None else ()
+
+    def delivered(self, node: Node, to: ProcessId, message: Message, guide: tuple[Command, ...] = ()) -> Iterator[tuple[Node, Any]]:
+        """The nodes after `message` reached `to`, with the state of `to`."""
+        cells = dict(node.cells)
+        cell = cells[to]
+        if isinstance(cell.state, Lifecycle):
+            yield node, cell.state
+            return
+        state = cell.state
+        if isinstance(state, ReplicaState):
+            state = replace(state, requests=Choices(state.requests, guide))
+        outcomes = list(islice(iter(self.role(to).step(state, message)), OUTCOMES_MAX + 1))
+        if len(outcomes) > OUTCOMES_MAX:
+            self.bounded.add(f"not all of a replica's choices among its requests were tried (more than {OUTCOMES_MAX})")
+            outcomes = outcomes[:OUTCOMES_MAX]
+        for outcome in outcomes:
+            after, inboxes = dict(cells), dict(node.inboxes)
+            settled = outcome.state
+            if isinstance(settled, ReplicaState):
+                settled = replace(settled, requests=frozenset(frozenset.__iter__(settled.requests)))
+            owed = self.sent(to, outcome.sends, after, inboxes)
+            after[to] = Cell(settled, owed, after[to].shown)
+            if isinstance(settled, Lifecycle):
+                inboxes.pop(to, None) if not self.logged(to) else None
+            yield node._replace(cells=frozenset(after.items()), inboxes=frozenset(inboxes.items())), settled
+
+    def logged(self, process: ProcessId) -> bool:
+        """Whether some receives of the process are recorded."""
+        return any(self.records(process, kind) for kind, role in RECIPIENT.items() if role == process.role)

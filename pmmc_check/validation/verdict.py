@@ -1,0 +1,72 @@
+"""What validation answers: one `TraceVerdict` a trace. Plain data; reports print it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ACCEPTED, REJECTED, INCONCLUSIVE, BAD_INPUT = "accepted", "rejected", "inconclusive", "bad input"
+SEVERITY = (ACCEPTED, INCONCLUSIVE, REJECTED, BAD_INPUT)
+"""From best to worst: several traces together are as bad as the worst of them."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An event as a report cites it."""
+
+    file: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Violation:
+    """An invariant that recorded facts break."""
+
+    invariant: str
+    statement: str
+    how: str
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why no legal run matches: the event at which that shows, and what a reader needs to see the reason.
+
+    `nearest` are sends that nearly match, with the fields that differ; `enabled` is what the process could have done
+    instead; `past` are the events that led there, cut to what concerns the failing event. `cycle` are logs that wait for each
+    other, where that is the reason.
+    """
+
+    at: Place
+    rule: str
+    expected: str
+    observed: str
+    state: str = ""
+    nearest: tuple[str, ...] = ()
+    enabled: tuple[str, ...] = ()
+    past: tuple[Place, ...] = ()
+    cycle: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TraceVerdict:
+    """The verdict on one trace. `reason` says why it is inconclusive or cannot be read; `method` how it was judged.
+
+    `notes` are remarks on the trace that hold whatever the verdict.
+    """
+
+    file: str
+    verdict: str
+    events: int = 0
+    violations: tuple[Violation, ...] = ()
+    failure: Failure | None = None
+    reason: str | None = None
+    method: str = "replay"
+    seconds: float = 0.0
+    states: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def worst(verdicts: list[TraceVerdict]) -> str:
+    """The verdict on all of them."""
+    return max((each.verdict for each in verdicts), key=SEVERITY.index, default=BAD_INPUT)
