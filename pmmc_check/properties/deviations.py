@@ -39,7 +39,10 @@ START, RESTART, SENDS, EXITS = "start", "restart", "sends", "exits"
 
 _MESSAGES = (Adopted, Decision, P1a, P1b, P2a, P2b, Preempted, Propose, Request, Response)
 _VARIABLES = {
-    **{role: tuple(each.name for each in fields(state)) for role, state in ((REPLICA, ReplicaState), (LEADER, LeaderState), (ACCEPTOR, AcceptorState))},
+    **{
+        role: tuple(each.name for each in fields(state))
+        for role, state in ((REPLICA, ReplicaState), (LEADER, LeaderState), (ACCEPTOR, AcceptorState))
+    },
     SCOUT: ("pvalues",),
 }
 _ABSENT = object()
@@ -119,9 +122,7 @@ class _Paper:
         yield from self._compared(index, step.process, trigger, step.outcome, outcomes)
 
     @staticmethod
-    def _compared(
-        index: int, process: ProcessId, trigger: Message | str, here: Outcome, paper: Sequence[Outcome]
-    ) -> Iterator[Deviation]:
+    def _compared(index: int, process: ProcessId, trigger: Message | str, here: Outcome, paper: Sequence[Outcome]) -> Iterator[Deviation]:
         found = [differences(process.role, here, each) for each in paper]
         if found and all(found):
             yield Deviation(index, process, trigger, min(found, key=len))

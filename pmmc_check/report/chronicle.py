@@ -103,7 +103,7 @@ class _Reader:
 
     def _acceptor(self, index: int, acceptor: ProcessId, before: Any, after: Any) -> None:
         states = [each.state if isinstance(each, Crashed) else each for each in (before, after)]
-        old, new = (getattr(each, "accepted", frozenset()) for each in states)
+        old, new = (frozenset[PValue](getattr(each, "accepted", ())) for each in states)
         for pvalue in sorted(new - old):
             self.told.accepted[pvalue].setdefault(acceptor, index)
         ballots = [getattr(each, "ballot", None) for each in states]

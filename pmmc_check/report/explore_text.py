@@ -41,7 +41,7 @@ def _headline(result: Result) -> Text:
         return Text.assemble(("VIOLATED", "bold red"), f": {result.violation.invariant}: {result.violation.how}")
     if result.verdict == HOLDS:
         return Text.assemble(("HOLDS", "bold green"), ": every reachable state of this configuration satisfies all invariants checked")
-    return Text.assemble(("INCONCLUSIVE", "bold yellow"), f": the search stopped before its end: {result.limit}")
+    return Text.assemble(("INCONCLUSIVE", "bold yellow"), f": the search was stopped before the end: {result.limit}")
 
 
 def _why(reasons: Why) -> Iterator[RenderableType]:
@@ -50,9 +50,7 @@ def _why(reasons: Why) -> Iterator[RenderableType]:
     yield ""
 
 
-def _counterexample(
-    violation: Violation, model: Model, reasons: Why, layout: Layout, *, walked: bool = False
-) -> Iterator[RenderableType]:
+def _counterexample(violation: Violation, model: Model, reasons: Why, layout: Layout, *, walked: bool = False) -> Iterator[RenderableType]:
     kind = "A run that breaks it, from which no step can be left out," if walked else "A shortest run that breaks it,"
     yield Text(f"{kind} in {len(violation.trace)} steps from the initial state:", style="bold")
     yield ""
@@ -72,7 +70,9 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield "", _reconfigurations(config)
     yield "network", f"{config.network}: {network_named(config.network).explanation}"
     yield "faults", _faults(config)
-    symmetry = f" (states that differ only by one of {result.symmetry_order} renamings count once)" if "symmetry" in result.reductions else ""
+    symmetry = (
+        f" (states that differ only by one of {result.symmetry_order} renamings count once)" if "symmetry" in result.reductions else ""
+    )
     yield "reductions", (", ".join(result.reductions) or "none") + symmetry
     for note in notes:
         yield "", note
@@ -97,7 +97,10 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
         ),
     )
     rate = result.generated_states / max(result.seconds, 1e-9)
-    yield "time", f"{result.seconds:.2f} s, {rate:,.0f} states generated per second, peak memory {result.peak_memory_bytes / 2**20:,.0f} MiB"
+    yield (
+        "time",
+        f"{result.seconds:.2f} s, {rate:,.0f} states generated per second, peak memory {result.peak_memory_bytes / 2**20:,.0f} MiB",
+    )
     if result.engine == "compiled" and not result.walks:
         yield "collisions", f"probability that a fingerprint collision hid a state: {result.collision_probability:.1e}"
     yield from _coverage(result)

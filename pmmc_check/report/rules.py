@@ -10,14 +10,23 @@ from pmmc_check.protocol.role import Send
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT
 
 _RULES: dict[tuple[str, str], str] = {
-    (ACCEPTOR, "p1a"): "on p1a(b) an acceptor raises its ballot to b if b is higher, and answers with its ballot and all that it has accepted",
+    (
+        ACCEPTOR,
+        "p1a",
+    ): "on p1a(b) an acceptor raises its ballot to b if b is higher, and answers with its ballot and all that it has accepted",
     (ACCEPTOR, "p2a"): "on p2a(b, s, c) an acceptor accepts only if b is its ballot, and answers the commander of (b, s) with its ballot",
     (ACCEPTOR, RESTART): "an acceptor keeps its ballot and all that it has accepted over a restart",
     (ACCEPTOR, ""): "an acceptor never forgets what it has accepted",
     (SCOUT, START): "a ballot is (round, leader), and a scout asks for its own leader's",
-    (SCOUT, ""): "a scout adopts its ballot once a quorum of different acceptors has promised it, and passes on all the pvalues that they report",
+    (
+        SCOUT,
+        "",
+    ): "a scout adopts its ballot once a quorum of different acceptors has promised it, and passes on all the pvalues that they report",
     (COMMANDER, START): "a ballot is (round, leader), and a commander proposes under its own leader's",
-    (COMMANDER, ""): "a commander decides once a quorum of different acceptors has answered with its own ballot, and exits on any other ballot",
+    (
+        COMMANDER,
+        "",
+    ): "a commander decides once a quorum of different acceptors has answered with its own ballot, and exits on any other ballot",
     (LEADER, START): "a ballot is (round, leader), and a leader owns only those with its own number",
     (LEADER, "propose"): "a leader keeps the first command that is proposed for a slot",
     (LEADER, "adopted"): "a leader takes adopted(b, pvals) only if b is its ballot, and then pmax(pvals) overrides its own proposals",
@@ -27,7 +36,10 @@ _RULES: dict[tuple[str, str], str] = {
     (REPLICA, "slot_out"): "a replica performs slots in their order, and none before it is decided",
     (REPLICA, "application"): "a replica performs each command once, in slot order",
     (REPLICA, "window"): "a replica proposes for slots below slot_out + WINDOW only",
-    (REPLICA, "leaders"): "a reconfiguration takes effect WINDOW slots after its own, and each slot is proposed to the leaders of its configuration",
+    (
+        REPLICA,
+        "leaders",
+    ): "a reconfiguration takes effect WINDOW slots after its own, and each slot is proposed to the leaders of its configuration",
     (REPLICA, ""): "a replica proposes every request for a slot, and one that loses its slot goes back into the requests",
 }
 

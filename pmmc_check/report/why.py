@@ -1,4 +1,5 @@
-"""Why a run broke an invariant, in a few sentences: what contradicts what, on whose promises and answers, and which step missed which rule."""
+"""Why a run broke an invariant, in a few sentences: what contradicts what, on whose promises and answers, and which step missed
+which rule."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pmmc_check.model.model import Model
 from pmmc_check.properties.deviations import START, Deviation, deviations
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.role import System
-from pmmc_check.protocol.values import Ballot, Command, ProcessId, PValue, is_majority
+from pmmc_check.protocol.values import Ballot, ProcessId, PValue, is_majority
 from pmmc_check.report.chronicle import Chronicle, Decided, chronicle
 from pmmc_check.report.rules import done_instead, rule_of
 
@@ -63,7 +64,9 @@ def _acceptance(pvalue: PValue, until: int, system: System, told: Chronicle) -> 
     accepted = {who: index for who, index in told.accepted.get(pvalue, {}).items() if index <= until}
     if not accepted:
         return f"nobody has accepted {pvalue}"
-    return f"{pvalue} has been accepted by {_with_steps(accepted)}, {'a quorum' if _quorum(system, pvalue.ballot, accepted) else 'no quorum'}"
+    return (
+        f"{pvalue} has been accepted by {_with_steps(accepted)}, {'a quorum' if _quorum(system, pvalue.ballot, accepted) else 'no quorum'}"
+    )
 
 
 def _quorum(system: System, ballot: Ballot, acceptors: Iterable[ProcessId]) -> bool:
@@ -157,7 +160,8 @@ def _missed(left: Sequence[Deviation], told: Chronicle) -> Sentences:
         for index, commander, answer in told.stuck[:1]:
             yield (
                 f"{answer.acceptor} received p2a before the p1a of the same ballot, so it answered with a lower ballot ({answer.ballot}): "
-                f"{commander} exits on that in step {index}, and its leader ignores a preemption by a lower ballot."
+                f"{commander} exits on that in step {index}, and its leader ignores a preemption by a lower ballot. This is an error of "
+                f"the paper; --variant ignore-lower-p2b and --variant raise-on-accept each mend it."
             )
         return
     first = left[0]
