@@ -12,7 +12,7 @@ from pmmc_check.checker.matrix import config_of, searched
 from pmmc_check.checker.result import Violation
 from pmmc_check.model.faults import Restart
 from pmmc_check.model.model import Model
-from pmmc_check.properties.deviations import RESTART, START, deviations
+from pmmc_check.properties.deviations import ON_CREATION, ON_RESTART, deviations
 from pmmc_check.protocol import PMMC, Leader, Outcome, variant
 from pmmc_check.protocol.messages import Message, Propose
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT
@@ -25,8 +25,8 @@ MISSED = {
     "promise-not-kept": (ACCEPTOR, "p1a", "raises its ballot to b"),
     "echo-ballot": (ACCEPTOR, "p2a", "answers the commander of (b, s) with its ballot"),
     "accept-without-raise": (ACCEPTOR, "p2a", "accepts only if b is its ballot"),
-    "restart-loses-ballot": (ACCEPTOR, RESTART, "keeps its ballot"),
-    "restart-loses-accepted": (ACCEPTOR, RESTART, "all that it has accepted over a restart"),
+    "restart-loses-ballot": (ACCEPTOR, ON_RESTART, "keeps its ballot"),
+    "restart-loses-accepted": (ACCEPTOR, ON_RESTART, "all that it has accepted over a restart"),
     "collect-silently": (ACCEPTOR, "performed", "never forgets what it has accepted"),
     "scout-half": (SCOUT, "p1b", "a quorum of different acceptors has promised"),
     "scout-counts-twice": (SCOUT, "p1b", "a quorum of different acceptors has promised"),
@@ -41,9 +41,9 @@ MISSED = {
     "pmax-last-seen": (SCOUT, "p1b", "passes on all the pvalues"),
     "pmax-previous": (LEADER, "adopted", "pmax(pvals) overrides its own proposals"),
     "stale-adopted": (LEADER, "adopted", "only if b is its ballot"),
-    "ballot-without-leader": (LEADER, START, "a ballot is (round, leader)"),
+    "ballot-without-leader": (LEADER, ON_CREATION, "a ballot is (round, leader)"),
     "overwrite-proposal": (LEADER, "propose", "keeps the first command that is proposed"),
-    "restart-reuses-ballot": (LEADER, RESTART, "a round that it has never used"),
+    "restart-reuses-ballot": (LEADER, ON_RESTART, "a round that it has never used"),
     "perform-twice": (REPLICA, "decision", "performs each command once"),
     "drop-loser": (REPLICA, "decision", "loses its slot goes back into the requests"),
     "skip-hole": (REPLICA, "decision", "none before it is decided"),
@@ -53,7 +53,7 @@ MISSED = {
     "hide-accepted": (ACCEPTOR, "p1a", "answers with its ballot and all that it has accepted"),
     "stays-active": (LEADER, "preempted", "becomes passive"),
     "ignore-window": (REPLICA, "request", "below slot_out + WINDOW only"),
-    "restart-loses-decisions": (REPLICA, RESTART, "keeps its decisions over a restart"),
+    "restart-loses-decisions": (REPLICA, ON_RESTART, "keeps its decisions over a restart"),
 }
 """By seeded fault: whose step first leaves the paper's protocol, on what, and words of the rule that it misses."""
 
@@ -80,14 +80,14 @@ def test_the_paragraph_names_the_step_the_process_and_the_rule(name: str, broken
     role, kind, rule = MISSED[name]
     first = told.deviations[0]
     assert (first.process.role, first.trigger.kind if isinstance(first.trigger, Message) else first.trigger) == (role, kind)
-    if kind == START:
+    if kind == ON_CREATION:
         assert first.index == 0
     else:
         step = violation.trace[first.index - 1].step
-        assert (step.process, RESTART if isinstance(step.message, Restart) else step.message) == (first.process, first.trigger)
+        assert (step.process, ON_RESTART if isinstance(step.message, Restart) else step.message) == (first.process, first.trigger)
     (sentence,) = [each for each in told.sentences if "The rule: " in each]
     assert str(first.process) in sentence
-    assert f"Step {first.index} leaves" in sentence or kind == START
+    assert f"Step {first.index} leaves" in sentence or kind == ON_CREATION
     assert rule in sentence
     assert "None" not in sentence
     assert "frozenset" not in sentence

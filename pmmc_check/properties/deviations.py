@@ -34,8 +34,8 @@ from pmmc_check.protocol.replica import ReplicaState
 from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Send
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
 
-START, RESTART, SENDS, EXITS = "start", "restart", "sends", "exits"
-"""`START` and `RESTART` stand in a `Deviation` for the message; `SENDS` and `EXITS` in a `Difference` for the field."""
+ON_CREATION, ON_RESTART, SENDING, EXITING = "start", "restart", "sends", "exits"
+"""`ON_CREATION` and `ON_RESTART` stand in a `Deviation` for the message; `SENDING` and `EXITING` in a `Difference` for the field."""
 
 _MESSAGES = (Adopted, Decision, P1a, P1b, P2a, P2b, Preempted, Propose, Request, Response)
 _VARIABLES = {
@@ -50,8 +50,8 @@ _ABSENT = object()
 
 @dataclass(frozen=True)
 class Difference:
-    """One variable, with its value after the step that was taken and after the paper's; or `SENDS` with two sets of `Send`; or
-    `EXITS` with two truth values."""
+    """One variable, with its value after the step that was taken and after the paper's; or `SENDING` with two sets of `Send`; or
+    `EXITING` with two truth values."""
 
     field: str
     here: Any
@@ -62,7 +62,7 @@ class Difference:
 class Deviation:
     """A step that the paper's role would not have taken: the step's number in the run, from 1 (0: before the first step).
 
-    `trigger` is the message that was delivered, or `START` or `RESTART`; `differences` are those to the paper's outcome that is
+    `trigger` is the message that was delivered, or `ON_CREATION` or `ON_RESTART`; `differences` are those to the paper's outcome that is
     nearest, never empty."""
 
     index: int
@@ -99,7 +99,7 @@ class _Paper:
         if process not in self.roles:
             return
         here = self.model.started(process, start)
-        yield from self._compared(index, process, START, here, [self.roles[process].start(start.command)])
+        yield from self._compared(index, process, ON_CREATION, here, [self.roles[process].start(start.command)])
         for to, message in here.sends:
             if isinstance(message, Start):
                 yield from self.started(index, to, message)
@@ -118,7 +118,7 @@ class _Paper:
                 outcomes = list(role.step(state, message))
         except Exception:  # the state is the user's: whatever its fields hold
             return
-        trigger = RESTART if isinstance(message, Restart) else message
+        trigger = ON_RESTART if isinstance(message, Restart) else message
         yield from self._compared(index, step.process, trigger, step.outcome, outcomes)
 
     @staticmethod
@@ -133,7 +133,7 @@ def differences(role: str, here: Outcome, paper: Outcome) -> tuple[Difference, .
     found = []
     exits = [each.state is Lifecycle.EXITED for each in (here, paper)]
     if exits[0] != exits[1]:
-        found.append(Difference(EXITS, *exits))
+        found.append(Difference(EXITING, *exits))
     elif not exits[0]:
         for name in _VARIABLES.get(role, ()):
             values = getattr(here.state, name, _ABSENT), getattr(paper.state, name, _ABSENT)
@@ -141,7 +141,7 @@ def differences(role: str, here: Outcome, paper: Outcome) -> tuple[Difference, .
                 found.append(Difference(name, *values))
     sent = _papers_kinds(here.sends), _papers_kinds(paper.sends)
     if sent[0] != sent[1]:
-        found.append(Difference(SENDS, *sent))
+        found.append(Difference(SENDING, *sent))
     return tuple(found)
 
 

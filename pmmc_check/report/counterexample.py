@@ -81,13 +81,13 @@ def _recipients(model: Model, to: Sequence[ProcessId]) -> str:
     return f"all {to[0].role}s" if len(to) > 1 and set(to) == set(everyone) else ", ".join(map(str, to))
 
 
-def view(steps: Sequence[ShownStep], layout: Layout) -> Iterator[RenderableType]:
+def steps_view(steps: Sequence[ShownStep], layout: Layout) -> Iterator[RenderableType]:
     """The steps in the view that `layout` asks for."""
-    views = {"list": as_list, "table": as_table, "lanes": as_lanes}
+    views = {"list": list_view, "table": table_view, "lanes": lanes_view}
     yield from views[layout.chosen_view](steps, layout)
 
 
-def as_list(steps: Sequence[ShownStep], layout: Layout) -> Iterator[RenderableType]:
+def list_view(steps: Sequence[ShownStep], layout: Layout) -> Iterator[RenderableType]:
     """One step below the other: the delivery, and indented what changes and what is sent."""
     number = len(str(len(steps)))
     for each in steps:
@@ -113,7 +113,7 @@ def _lines(step: ShownStep) -> Iterator[Text]:
         yield Text("nothing changes", style="dim")
 
 
-def as_table(steps: Sequence[ShownStep], layout: Layout) -> Iterator[RenderableType]:
+def table_view(steps: Sequence[ShownStep], layout: Layout) -> Iterator[RenderableType]:
     """One row a step, one column a role; `!` marks a step that the paper's protocol would not have taken."""
     used = [role for role in ROLES if any(effect.process.role == role and _cell(effect).plain for s in steps for effect in s.effects)]
     columns = [[effect for effect in each.effects if effect.process.role == role] for each in steps for role in used]
@@ -126,7 +126,7 @@ def _cell(effect: Effect) -> Text:
     return Text.assemble((str(effect.process), _ROLE_STYLES[effect.process.role]), f": {parts}") if parts else Text()
 
 
-def as_lanes(steps: Sequence[ShownStep], layout: Layout) -> Iterator[RenderableType]:
+def lanes_view(steps: Sequence[ShownStep], layout: Layout) -> Iterator[RenderableType]:
     """One row a step, one column a process: what it receives (←), how it changes, what it sends (→)."""
     present = {effect.process for each in steps for effect in each.effects}
     lanes = sorted(present, key=lambda process: (ROLES.index(process.role), process[1:]))

@@ -13,7 +13,7 @@ from pmmc_check.report.coverage import coverage
 from pmmc_check.report.why import why
 
 
-def as_json(result: Result, model: Model) -> dict[str, Any]:
+def result_as_json(result: Result, model: Model) -> dict[str, Any]:
     """`result` as plain dictionaries and lists."""
     answer = {
         "verdict": result.verdict,

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from pmmc_check.checker.result import HOLDS, VIOLATED, Action, Result, Violation
+from pmmc_check.checker.result import Action, Result, Violation
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.model.network import network_named
-from pmmc_check.report.counterexample import shown_steps, view
+from pmmc_check.report.counterexample import shown_steps, steps_view
 from pmmc_check.report.coverage import coverage, never_taken
 from pmmc_check.report.layout import Layout, labelled, rendered
 from pmmc_check.report.why import Why, why
+from pmmc_check.verdicts import HOLDS, VIOLATED
 
 _LABEL = 11
 """Columns of the longest label."""
@@ -54,7 +55,7 @@ def _counterexample(violation: Violation, model: Model, reasons: Why, layout: La
     kind = "A run that breaks it, from which no step can be left out," if walked else "A shortest run that breaks it,"
     yield Text(f"{kind} in {len(violation.trace)} steps from the initial state:", style="bold")
     yield ""
-    yield from view(shown_steps(violation, model, {each.index for each in reasons.deviations}), layout)
+    yield from steps_view(shown_steps(violation, model, {each.index for each in reasons.deviations}), layout)
 
 
 def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pmmc_check.properties.deviations import EXITS, RESTART, SENDS, START, Deviation, Difference
+from pmmc_check.properties.deviations import EXITING, ON_CREATION, ON_RESTART, SENDING, Deviation, Difference
 from pmmc_check.protocol.messages import Message, Propose, Start, show, sorted_texts
 from pmmc_check.protocol.role import Send
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT
@@ -15,24 +15,24 @@ _RULES: dict[tuple[str, str], str] = {
         "p1a",
     ): "on p1a(b) an acceptor raises its ballot to b if b is higher, and answers with its ballot and all that it has accepted",
     (ACCEPTOR, "p2a"): "on p2a(b, s, c) an acceptor accepts only if b is its ballot, and answers the commander of (b, s) with its ballot",
-    (ACCEPTOR, RESTART): "an acceptor keeps its ballot and all that it has accepted over a restart",
+    (ACCEPTOR, ON_RESTART): "an acceptor keeps its ballot and all that it has accepted over a restart",
     (ACCEPTOR, ""): "an acceptor never forgets what it has accepted",
-    (SCOUT, START): "a ballot is (round, leader), and a scout asks for its own leader's",
+    (SCOUT, ON_CREATION): "a ballot is (round, leader), and a scout asks for its own leader's",
     (
         SCOUT,
         "",
     ): "a scout adopts its ballot once a quorum of different acceptors has promised it, and passes on all the pvalues that they report",
-    (COMMANDER, START): "a ballot is (round, leader), and a commander proposes under its own leader's",
+    (COMMANDER, ON_CREATION): "a ballot is (round, leader), and a commander proposes under its own leader's",
     (
         COMMANDER,
         "",
     ): "a commander decides once a quorum of different acceptors has answered with its own ballot, and exits on any other ballot",
-    (LEADER, START): "a ballot is (round, leader), and a leader owns only those with its own number",
+    (LEADER, ON_CREATION): "a ballot is (round, leader), and a leader owns only those with its own number",
     (LEADER, "propose"): "a leader keeps the first command that is proposed for a slot",
     (LEADER, "adopted"): "a leader takes adopted(b, pvals) only if b is its ballot, and then pmax(pvals) overrides its own proposals",
     (LEADER, "preempted"): "a preempted leader becomes passive and goes on with a higher round, if there is one",
-    (LEADER, RESTART): "a restarted leader goes on with a round that it has never used, without proposals",
-    (REPLICA, RESTART): "a replica keeps its decisions over a restart, and computes its state from them",
+    (LEADER, ON_RESTART): "a restarted leader goes on with a round that it has never used, without proposals",
+    (REPLICA, ON_RESTART): "a replica keeps its decisions over a restart, and computes its state from them",
     (REPLICA, "slot_out"): "a replica performs slots in their order, and none before it is decided",
     (REPLICA, "application"): "a replica performs each command once, in slot order",
     (REPLICA, "window"): "a replica proposes for slots below slot_out + WINDOW only",
@@ -48,7 +48,7 @@ def rule_of(deviation: Deviation) -> str:
     """The rule that a step has missed, without a full stop; empty for a role that the paper does not have."""
     role, trigger = deviation.process.role, deviation.trigger
     kind = trigger.kind if isinstance(trigger, Message) else trigger
-    if role == REPLICA and kind != RESTART:
+    if role == REPLICA and kind != ON_RESTART:
         kind = _replicas_rule(deviation)
     return _RULES.get((role, kind), _RULES.get((role, ""), ""))
 
@@ -57,7 +57,7 @@ def _replicas_rule(deviation: Deviation) -> str:
     by_field = {each.field: each for each in deviation.differences}
     if "slot_out" in by_field or "application" in by_field:
         return "slot_out" if "slot_out" in by_field else "application"
-    if "leaders" in by_field or (SENDS in by_field and _readdressed(by_field[SENDS])):
+    if "leaders" in by_field or (SENDING in by_field and _readdressed(by_field[SENDING])):
         return "leaders"
     slot_in = by_field.get("slot_in")
     return "window" if slot_in is not None and slot_in.here > slot_in.paper else ""
@@ -71,9 +71,9 @@ def _readdressed(sends: Difference) -> bool:
 
 def done_instead(deviation: Deviation) -> str:
     """What the process did and the paper's would not have: `its ballot is ⊥ instead of 0.L1`."""
-    variables = [each for each in deviation.differences if each.field not in (SENDS, EXITS)]
-    sends = [each for each in deviation.differences if each.field == SENDS and not (variables and _only_creates(each))]
-    exits = [each for each in deviation.differences if each.field == EXITS]
+    variables = [each for each in deviation.differences if each.field not in (SENDING, EXITING)]
+    sends = [each for each in deviation.differences if each.field == SENDING and not (variables and _only_creates(each))]
+    exits = [each for each in deviation.differences if each.field == EXITING]
     told = [_variable(each) for each in variables[:2]] + [_exit(deviation, each) for each in exits] + [_sends(each) for each in sends]
     return ", and ".join(told)
 

@@ -9,7 +9,7 @@ from itertools import combinations
 
 from pmmc_check.checker.result import Violation
 from pmmc_check.model.model import Model
-from pmmc_check.properties.deviations import START, Deviation, deviations
+from pmmc_check.properties.deviations import ON_CREATION, Deviation, deviations
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.role import System
 from pmmc_check.protocol.values import Ballot, ProcessId, PValue, is_majority
@@ -175,5 +175,5 @@ def _where(deviation: Deviation) -> str:
     process, trigger = deviation.process, deviation.trigger
     if deviation.index == 0:
         return f"The paper's protocol is left from the beginning: {process}"
-    what = f"on {trigger} " if isinstance(trigger, Message) else "on its creation " if trigger == START else "on its restart "
+    what = f"on {trigger} " if isinstance(trigger, Message) else "on its creation " if trigger == ON_CREATION else "on its restart "
     return f"Step {deviation.index} leaves the paper's protocol: {what}{process}"
