@@ -34,7 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def _size(parser: argparse.ArgumentParser) -> None:
     size = parser.add_argument_group("configuration")
     for name, default, text in (
-        ("acceptors", "3", "acceptors; a majority is more than half"),
+        ("acceptors", "3", "acceptors"),
+        ("quorum1", "a majority", "acceptors that make a quorum of phase 1: a scout waits for so many"),
+        ("quorum2", "a majority", "acceptors that make a quorum of phase 2: a commander waits for so many"),
         ("leaders", "2", "leaders"),
         ("replicas", "2", "replicas"),
         ("slots", "2", "replicas propose for slots 1 to N"),

@@ -11,6 +11,7 @@ from pmmc_check.checker.result import Action, Result, Violation
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.model.network import network_named
+from pmmc_check.protocol.values import majority
 from pmmc_check.report.counterexample import shown_steps, steps_view
 from pmmc_check.report.coverage import coverage, never_taken
 from pmmc_check.report.layout import Layout, labelled, rendered
@@ -60,10 +61,9 @@ def _counterexample(violation: Violation, model: Model, reasons: Why, layout: La
 
 def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     config = result.config
-    yield (
-        "checked",
-        _plural([(config.acceptors, "acceptor"), (config.leaders, "leader"), (config.replicas, "replica"), (config.commands, "command")]),
-    )
+    yield "checked", _checked(config)
+    if not config.quorums_meet:
+        yield "", "a quorum of phase 1 and one of phase 2 need not have an acceptor in common, which safety depends on"
     slots = f"slots 1 to {config.slots}" if config.slots > 1 else "slot 1"
     rounds = f"ballot rounds 0 to {config.rounds - 1}" if config.rounds > 1 else "ballot round 0"
     yield "bounds", f"{slots}, {rounds} (a leader that needs a higher round retires), WINDOW {config.window}; larger ones are not covered"
@@ -108,6 +108,14 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield "invariants", _verdicts(result)
     if result.violation and result.limit:
         yield "limit", f"{result.limit}: there may be a shorter counterexample"
+
+
+def _checked(config: Config) -> str:
+    counts = [(config.acceptors, "acceptor"), (config.leaders, "leader"), (config.replicas, "replica"), (config.commands, "command")]
+    quorum1, quorum2 = config.quorums
+    if quorum1 == quorum2 == majority(config.acceptors):
+        return _plural(counts)
+    return f"{_plural(counts[:1])} (quorums: {quorum1} in phase 1, {quorum2} in phase 2), {_plural(counts[1:])}"
 
 
 def _faults(config: Config) -> str:

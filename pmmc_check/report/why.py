@@ -10,9 +10,10 @@ from itertools import combinations
 from pmmc_check.checker.result import Violation
 from pmmc_check.model.model import Model
 from pmmc_check.properties.deviations import ON_CREATION, Deviation, deviations
+from pmmc_check.properties.quorums import Quorums
+from pmmc_check.protocol import PMMC
 from pmmc_check.protocol.messages import Message
-from pmmc_check.protocol.role import System
-from pmmc_check.protocol.values import Ballot, ProcessId, PValue, is_majority
+from pmmc_check.protocol.values import ProcessId, PValue
 from pmmc_check.report.chronicle import Chronicle, Decided, chronicle
 from pmmc_check.report.rules import done_instead, rule_of
 
@@ -30,22 +31,22 @@ def why(violation: Violation, model: Model) -> Why:
     told = chronicle(violation, model)
     left = tuple(deviations(model, violation.initial, ((each.step, each.after) for each in violation.trace)))
     teller = {"Agreement": _agreement, "C2": _chosen_overruled, "A5": _chosen_overruled, "C1": _asked_twice, "A4": _accepted_twice}
-    sentences = [*teller.get(violation.invariant, _last_step)(violation, model.system, told), *_missed(left, told)]
+    sentences = [*teller.get(violation.invariant, _last_step)(violation, model, told), *_missed(left, told)]
     return Why(tuple(sentences), left)
 
 
 Sentences = Iterator[str]
 
 
-def _agreement(violation: Violation, system: System, told: Chronicle) -> Sentences:
+def _agreement(violation: Violation, model: Model, told: Chronicle) -> Sentences:
     by_slot = {each.slot: told.deciding(each.slot) for each in told.decided}
     conflict = next((by_command for _, by_command in sorted(by_slot.items()) if len(by_command) > 1), None)
     if conflict is None:
-        yield from _last_step(violation, system, told)
+        yield from _last_step(violation, model, told)
         return
     pair = list(conflict.values())[:2]
     for each in pair:
-        yield _decision(each, system, told)
+        yield _decision(each, model, told)
     low, high = sorted(pair, key=lambda each: each.pvalue.ballot)
     if low.pvalue.ballot == high.pvalue.ballot:
         yield from _same_ballot(low.pvalue, high.pvalue, told)
@@ -53,25 +54,19 @@ def _agreement(violation: Violation, system: System, told: Chronicle) -> Sentenc
         yield from _higher_ballot(high.pvalue, low.pvalue, told)
 
 
-def _decision(each: Decided, system: System, told: Chronicle) -> str:
+def _decision(each: Decided, model: Model, told: Chronicle) -> str:
     answers = " and ".join(dict.fromkeys(map(str, each.answers))) or "no p2b"
     decides = f"Step {each.index}: {each.commander} decides {each.command} for slot {each.slot}, having received {answers}"
-    return f"{decides}; {_acceptance(each.pvalue, each.index, system, told)}."
+    return f"{decides}; {_acceptance(each.pvalue, each.index, model, told)}."
 
 
-def _acceptance(pvalue: PValue, until: int, system: System, told: Chronicle) -> str:
+def _acceptance(pvalue: PValue, until: int, model: Model, told: Chronicle) -> str:
     """Who has accepted `pvalue` by a step, and whether that is a quorum."""
     accepted = {who: index for who, index in told.accepted.get(pvalue, {}).items() if index <= until}
     if not accepted:
         return f"nobody has accepted {pvalue}"
-    return (
-        f"{pvalue} has been accepted by {_with_steps(accepted)}, {'a quorum' if _quorum(system, pvalue.ballot, accepted) else 'no quorum'}"
-    )
-
-
-def _quorum(system: System, ballot: Ballot, acceptors: Iterable[ProcessId]) -> bool:
-    theirs = system.acceptors_of(ballot.leader)
-    return is_majority(len({*acceptors} & {*theirs}), len(theirs))
+    quorum = Quorums(PMMC, model.system).include(pvalue.ballot, pvalue.slot, accepted.keys())
+    return f"{pvalue} has been accepted by {_with_steps(accepted)}, {'a quorum' if quorum else 'no quorum'}"
 
 
 def _with_steps(who: Mapping[ProcessId, int]) -> str:
@@ -108,40 +103,41 @@ def _higher_ballot(high: PValue, low: PValue, told: Chronicle) -> Sentences:
     yield f"Ballot {high.ballot}, the higher one, is adopted in step {adopted.index} on the promise of {promised}; {reported}."
 
 
-def _chosen_overruled(violation: Violation, system: System, told: Chronicle) -> Sentences:
+def _chosen_overruled(violation: Violation, model: Model, told: Chronicle) -> Sentences:
     later: Mapping[PValue, int]
     if violation.invariant == "A5":
         verb, later = "accepted", {pvalue: min(who.values()) for pvalue, who in told.accepted.items()}
     else:
         verb, later = "sent in p2a", told.asked
+    quorums = Quorums(model.protocol, model.system)
     for chosen, accepted in sorted(told.accepted.items()):
         overruling = [each for each in later if each.slot == chosen.slot and each.ballot > chosen.ballot and each.command != chosen.command]
-        if overruling and _quorum(system, chosen.ballot, accepted):
+        if overruling and quorums.include(chosen.ballot, chosen.slot, accepted.keys()):
             high = max(overruling)
             yield f"A quorum has accepted {chosen}: {_with_steps(accepted)}."
             yield f"Step {later[high]}: {high} is {verb}, under a higher ballot and with another command."
             yield from _higher_ballot(high, chosen, told)
             return
-    yield from _last_step(violation, system, told)
+    yield from _last_step(violation, model, told)
 
 
-def _asked_twice(violation: Violation, system: System, told: Chronicle) -> Sentences:
-    yield from _twice(told.asked, "sent in p2a", violation, system, told)
+def _asked_twice(violation: Violation, model: Model, told: Chronicle) -> Sentences:
+    yield from _twice(told.asked, "sent in p2a", violation, model, told)
 
 
-def _accepted_twice(violation: Violation, system: System, told: Chronicle) -> Sentences:
-    yield from _twice({pvalue: min(who.values()) for pvalue, who in told.accepted.items()}, "accepted", violation, system, told)
+def _accepted_twice(violation: Violation, model: Model, told: Chronicle) -> Sentences:
+    yield from _twice({pvalue: min(who.values()) for pvalue, who in told.accepted.items()}, "accepted", violation, model, told)
 
 
-def _twice(steps: Mapping[PValue, int], verb: str, violation: Violation, system: System, told: Chronicle) -> Sentences:
+def _twice(steps: Mapping[PValue, int], verb: str, violation: Violation, model: Model, told: Chronicle) -> Sentences:
     for one, other in combinations(sorted(steps, key=lambda each: steps[each]), 2):
         if one[:2] == other[:2]:
             yield f"{one} is {verb} in step {steps[one]}, {other} in step {steps[other]}: one ballot, two commands for slot {one.slot}."
             return
-    yield from _last_step(violation, system, told)
+    yield from _last_step(violation, model, told)
 
 
-def _last_step(violation: Violation, system: System, told: Chronicle) -> Sentences:
+def _last_step(violation: Violation, model: Model, told: Chronicle) -> Sentences:
     """Of invariants of one process: what it does last, and for an acceptor, where its ballot came from."""
     if not violation.trace or violation.invariant == "Progress":
         return
