@@ -67,7 +67,9 @@ class Claims:
         self.stays_exited = starts_once(model)
         self._stated = {(role.role, claim): states_claim(role, claim) for role in model.protocol.values() for claim in CLAIMS}
         self._symmetric = symmetric
-        self._graph = None if trusted else LocalGraph(model, generators(model.system) if symmetric else (), self.harmless)
+        self._trusted = trusted
+        unused = not (symmetric or reductions.inert or reductions.halting)
+        self._graph = None if trusted or unused else LocalGraph(model, generators(model.system) if symmetric else (), self.harmless)
         self._harmless: dict[tuple[ProcessId, Message, ProcessId], bool] = {}
         self._being_asked: set[tuple[ProcessId, Message, ProcessId]] = set()
 
@@ -81,7 +83,9 @@ class Claims:
         }
         stated = {claim for (_, claim), yes in self._stated.items() if yes}
         used = tuple(claim for claim in CLAIMS if relied_on[claim] and claim in stated)
-        return ClaimsUsed(used, None if self._graph is None else self._graph.steps_checked)
+        if self._trusted:
+            return ClaimsUsed(used, None)
+        return ClaimsUsed(used, self._graph.steps_checked if self._graph else 0)
 
     def met(self, process: ProcessId, state: Any, message: Message, outcomes: Sequence[Outcome]) -> None:
         """Takes note of a step that the search has asked for.

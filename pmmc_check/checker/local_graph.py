@@ -34,7 +34,7 @@ class LocalStep(NamedTuple):
 
 SentItems = tuple[tuple[ProcessNumber, MessageNumber], ...]
 """What is sent, sorted by recipient; the order of messages to one recipient is kept where it matters."""
-Answer = frozenset[tuple[StateNumber, SentItems]]
+LocalAnswer = frozenset[tuple[StateNumber, SentItems]]
 
 
 class HeldClaim(NamedTuple):
@@ -77,7 +77,7 @@ class LocalGraph:
         self._process_images = [[model.index[_renamed(r, process)] for process in model.processes] for r in renamings]
         self._state_images: list[list[StateNumber]] = [[] for _ in renamings]
         self._message_images: list[list[MessageNumber]] = [[] for _ in renamings]
-        self._answers: dict[LocalStep, Answer] = {}
+        self._answers: dict[LocalStep, LocalAnswer] = {}
         self._following: dict[StateNumber, dict[StateNumber, None]] = defaultdict(dict)
         self._held: dict[StateNumber, dict[Held, Origin]] = defaultdict(dict)
         self._everywhere: dict[ProcessNumber, dict[HeldClaim, None]] = defaultdict(dict)
@@ -135,7 +135,7 @@ class LocalGraph:
     # The steps
 
     def _add(self, step: LocalStep, outcomes: Iterable[Outcome]) -> None:
-        self.steps_checked += 1
+        self.steps_checked += bool(self._renamings)
         process = self._states[step.state][0]
         answer = self._answers[step] = frozenset((self._state(process, after), self._items(sends)) for after, sends in outcomes)
         for after, items in answer:
@@ -315,7 +315,7 @@ class LocalGraph:
         process, state = self._states[step.state]
         return self.model.processes[process], state, self._messages[step.message]
 
-    def _outcomes(self, answer: Answer) -> list[Outcome]:
+    def _outcomes(self, answer: LocalAnswer) -> list[Outcome]:
         return [
             Outcome(self._states[after][1], tuple(Send(self.model.processes[to], self._messages[message]) for to, message in items))
             for after, items in sorted(answer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from pmmc_check.cli.explore_options import configure
 from pmmc_check.cli.machine import cores
 from pmmc_check.cli.main import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED
 from pmmc_check.cli.outputs import writable, write_trace
-from pmmc_check.cli.progress import interruptible, progress_line
+from pmmc_check.cli.progress import interruptible, progress_line, search_progress
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ __all__ = ["configure", "run"]
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the search and prints its result."""
-    from pmmc_check.checker.result import HOLDS, VIOLATED
     from pmmc_check.model.model import Model
+    from pmmc_check.verdicts import HOLDS, VIOLATED
 
     model = Model(_config(arguments), _protocol(arguments))
     trace_out = writable(arguments.trace_out)
     result, model, notes = _search(model, arguments)
     model.check_still_pure()
-    _print(result, model, notes, arguments.format)
+    _print(result, model, notes, arguments)
     if trace_out is not None:
         write_trace(trace_out, result, model)
     return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(result.verdict, EXIT_INCONCLUSIVE)
@@ -68,6 +69,7 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
     from pmmc_check.checker.reductions import applicable, reductions_named
     from pmmc_check.checker.result import Control, Limits
     from pmmc_check.properties.invariants import invariants_named
+    from pmmc_check.properties.quorums import judgeable
     from pmmc_check.protocol.variants.catalogue import variants_named
 
     waivers = [each for each in variants_named(arguments.variant) if each.waives and not arguments.invariant]
@@ -79,32 +81,41 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
         raise UsageError(
             f"--reduce {arguments.reduce}: the reference engine has no reductions; leave --reduce out or use --engine compiled"
         )
+    if arguments.engine == "reference" and arguments.trust_claims:
+        raise UsageError("--trust-claims: the reference engine uses no claims; leave --trust-claims out")
     _check_strategy(arguments)
     reductions, notes = applicable(reductions_named(arguments.reduce or "all"), model, invariants)
+    judged, quorum_notes = judgeable(model, invariants)
+    if arguments.invariant and len(judged) < len(invariants):
+        raise UsageError(f"--invariant {arguments.invariant[0]}: {quorum_notes[0]}")
     with progress_line(quiet=arguments.quiet) as report:
-        control = Control(limits, report)
+        control = Control(limits, search_progress(report))
         with interruptible(control):
             search = _engine(arguments, invariants, control, reductions)
             if arguments.strategy == "iterative":
-                return *grow(model.config, model.protocol, search), notes + waived
-            return search(model), model, (waived if arguments.engine == "reference" else notes + waived)
+                return *grow(model.config, model.protocol, search), notes + waived + quorum_notes
+            return search(model), model, ([] if arguments.engine == "reference" else notes) + waived + quorum_notes
 
 
 def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, reductions: Any) -> Callable[[Model], Result]:
-    """What searches one model."""
+    """What searches one model: for those of the invariants that can be judged of it."""
+    from pmmc_check.properties.quorums import judgeable
+
     if arguments.engine == "reference":
         from pmmc_check.checker.reference import ReferenceSearch
 
-        return lambda model: ReferenceSearch(model, invariants, control).run()
+        return lambda model: ReferenceSearch(model, judgeable(model, invariants)[0], control).run()
     if arguments.strategy == "random":
         from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
 
         seed, steps_max = arguments.seed or 1, arguments.walk_steps or STEPS_MAX
-        return lambda model: RandomWalks(model, invariants, control, reductions, seed=seed, steps_max=steps_max).run()
+        walking = {"seed": seed, "steps_max": steps_max, "trust_claims": arguments.trust_claims}
+        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, **walking).run()
     from pmmc_check.checker.compiled import CompiledSearch
 
     threads = arguments.threads or cores()
-    return lambda model: CompiledSearch(model, invariants, control, reductions, threads).run()
+    trust = arguments.trust_claims
+    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust).run()
 
 
 def _check_strategy(arguments: argparse.Namespace) -> None:
@@ -120,11 +131,12 @@ def _check_strategy(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{option}: only random walks take it; add --strategy random")
 
 
-def _print(result: Result, model: Model, notes: list[str], form: str) -> None:
-    from pmmc_check.report.explore_json import as_json
+def _print(result: Result, model: Model, notes: list[str], arguments: argparse.Namespace) -> None:
+    from pmmc_check.cli.terminal import layout
+    from pmmc_check.report.explore_json import result_as_json
     from pmmc_check.report.explore_text import as_text
 
-    if form == "json":
-        print(json.dumps(as_json(result, model), ensure_ascii=False, indent=1))
+    if arguments.format == "json":
+        print(json.dumps(result_as_json(result, model), ensure_ascii=False, indent=1))
     else:
-        print(as_text(result, model, notes), end="")
+        print(as_text(result, model, notes, layout(sys.stdout, arguments.color, arguments.view)), end="")

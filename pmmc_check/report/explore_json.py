@@ -9,16 +9,19 @@ from pmmc_check.checker.result import Result, Violation
 from pmmc_check.model.model import Model
 from pmmc_check.protocol.messages import show
 from pmmc_check.report.changes import changes
+from pmmc_check.report.claims import claims_json
 from pmmc_check.report.coverage import coverage
+from pmmc_check.report.why import why
 
 
-def as_json(result: Result, model: Model) -> dict[str, Any]:
+def result_as_json(result: Result, model: Model) -> dict[str, Any]:
     """`result` as plain dictionaries and lists."""
     answer = {
         "verdict": result.verdict,
         "config": result.config.as_dict(),
         "engine": result.engine,
         "reductions": list(result.reductions),
+        "claims": claims_json(result.claims),
         "distinct_states": result.distinct_states,
         "generated_states": result.generated_states,
         "depth": result.depth,
@@ -56,4 +59,4 @@ def violation_as_json(violation: Violation, model: Model) -> dict[str, Any]:
             }
         )
         before = each.after
-    return {"property": violation.invariant, "message": violation.how, "steps": steps}
+    return {"property": violation.invariant, "message": violation.how, "why": list(why(violation, model).sentences), "steps": steps}
