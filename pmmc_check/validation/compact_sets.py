@@ -15,7 +15,7 @@ from collections.abc import Hashable, Iterator
 from pmmc_check.protocol.values import Command, ProcessId, Reconfigure
 
 RECENT = 1024
-"""Twice so many entries are kept as they are; then the older half is archived."""
+"""Up to twice as many entries are kept as they are; then the older half is archived."""
 
 _WORD = 256
 _PAGE = 1024
