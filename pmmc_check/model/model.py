@@ -8,6 +8,7 @@ creation of scouts and commanders included, belongs to that step (conventions 1 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pmmc_check.config import Config
@@ -19,6 +20,10 @@ from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.messages import Decision, Instant, Message, P2a, Start, Stop, show
 from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Role, Send, System
 from pmmc_check.protocol.values import COMMANDER, FAULTS, ROLES, SCOUT, Ballot, ProcessId, commander_id, scout_id
+from pmmc_check.users_code import users_code
+
+_OUTCOMES_MAX = 10_000
+"""More choices than the paper leaves anywhere: a step that yields more will not end."""
 
 
 class View(NamedTuple):
@@ -202,9 +207,11 @@ class Model:
                 self._compare(process, "step", (state, message), known)
 
     def _asked_twice(self, process: ProcessId, method: str, arguments: tuple[Any, ...]) -> tuple[Outcome, ...]:
-        outcomes = _called(self.roles[process], method, arguments, self.index)
-        self._compare(process, method, arguments, outcomes)
-        return tuple(sorted(outcomes, key=self.content.order))
+        role = self.roles[process]
+        with users_code(f"reading what {type(role).__name__}.{method} of {process} returned"):
+            outcomes = _called(role, method, arguments, self.index)
+            self._compare(process, method, arguments, outcomes)
+            return tuple(sorted(outcomes, key=self.content.order))
 
     def _compare(self, process: ProcessId, method: str, arguments: tuple[Any, ...], known: tuple[Outcome, ...]) -> None:
         role = self.roles[process]
@@ -239,24 +246,25 @@ def _processes(config: Config, system: System) -> tuple[ProcessId, ...]:
 
 
 def _made(role: type[Role], process: ProcessId, system: System) -> Role:
-    try:
+    with users_code(f"{role.__name__}({process}, system)"):
         return role(process, system)
-    except Exception as error:
-        raise ProtocolError(f"{role.__name__}({process}, system) raised {type(error).__name__}: {error}") from error
 
 
 def _called(role: Role, method: str, arguments: tuple[Any, ...], known: dict[ProcessId, int]) -> tuple[Outcome, ...]:
     """Calls a role's method and checks its answer: everything that user code can do wrong is caught here."""
     name = f"{type(role).__name__}.{method} of {role.me}"
-    try:
+    before = hash(arguments)
+    with users_code(name, lambda: f" (called with {_shown(arguments)})"):
         answer = getattr(role, method)(*arguments)
-        outcomes = (answer,) if method in ("start", "restart") else tuple(answer)
-    except Exception as error:
-        raise ProtocolError(f"{name} raised {type(error).__name__}: {error} (called with {_shown(arguments)})") from error
+        outcomes = (answer,) if method in ("start", "restart") else tuple(islice(answer, _OUTCOMES_MAX + 1))
     if not outcomes:
         raise ProtocolError(f"{name} returned no outcome (called with {_shown(arguments)}); to ignore a message return [Outcome(state)]")
+    if len(outcomes) > _OUTCOMES_MAX:
+        raise ProtocolError(f"{name} returned more than {_OUTCOMES_MAX:,} outcomes (called with {_shown(arguments)}); does it ever end?")
     for outcome in outcomes:
         _check_outcome(name, outcome, known)
+    if hash(arguments) != before:
+        raise ProtocolError(f"{name} changed the state or message that it was given ({_shown(arguments)}); return a new one instead")
     return tuple(dict.fromkeys(outcomes))
 
 
