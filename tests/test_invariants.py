@@ -18,7 +18,7 @@ from pmmc_check.properties.invariants import (
     StepInvariant,
     invariants_named,
 )
-from pmmc_check.properties.observe import ACCEPTED, DECIDED, PROPOSED, Fact
+from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED, Fact
 from pmmc_check.protocol import (
     AcceptorState,
     Ballot,
@@ -54,11 +54,11 @@ def decided(command: Command) -> Fact:
 
 
 def accepted(ballot: Ballot, command: Command) -> Fact:
-    return Fact(ACCEPTED, 1, ballot, command)
+    return Fact(PVALUE_ACCEPTED, 1, ballot, command)
 
 
 def proposed(ballot: Ballot, command: Command) -> Fact:
-    return Fact(PROPOSED, 1, ballot, command)
+    return Fact(P2A_SENT, 1, ballot, command)
 
 
 STATES: list[tuple[str, ProcessId, Any, str | None]] = [

@@ -11,11 +11,12 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, Result
+from pmmc_check.checker.result import Result
 from pmmc_check.config import Config
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.protocol import Protocol
+from pmmc_check.verdicts import HOLDS, INCONCLUSIVE
 
 GROWING = ("acceptors", "leaders", "replicas", "slots", "commands", "rounds")
 

@@ -24,8 +24,8 @@ __all__ = ["configure", "run"]
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the search and prints its result."""
-    from pmmc_check.checker.result import HOLDS, VIOLATED
     from pmmc_check.model.model import Model
+    from pmmc_check.verdicts import HOLDS, VIOLATED
 
     model = Model(_config(arguments), _protocol(arguments))
     trace_out = writable(arguments.trace_out)
@@ -121,10 +121,10 @@ def _check_strategy(arguments: argparse.Namespace) -> None:
 
 
 def _print(result: Result, model: Model, notes: list[str], form: str) -> None:
-    from pmmc_check.report.explore_json import as_json
+    from pmmc_check.report.explore_json import result_as_json
     from pmmc_check.report.explore_text import as_text
 
     if form == "json":
-        print(json.dumps(as_json(result, model), ensure_ascii=False, indent=1))
+        print(json.dumps(result_as_json(result, model), ensure_ascii=False, indent=1))
     else:
         print(as_text(result, model, notes), end="")

@@ -118,11 +118,11 @@ def broadcast(to: Iterable[ProcessId], message: Message) -> tuple[Send, ...]:
     return tuple([Send(process, message) for process in to])
 
 
-State = TypeVar("State")
+AnyState = TypeVar("AnyState")
 _create, _assign = object.__new__, object.__setattr__
 
 
-def replace(state: State, **changes: Any) -> State:
+def replace(state: AnyState, **changes: Any) -> AnyState:
     """`state` with some of its fields changed.
 
     As `dataclasses.replace`, in a third of the time: steps are taken by the million, and nothing is initialised a second time. That

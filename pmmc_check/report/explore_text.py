@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from pmmc_check.checker.result import HOLDS, VIOLATED, Action, Result, TraceStep, Violation
+from pmmc_check.checker.result import Action, Result, TraceStep, Violation
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model, State
 from pmmc_check.model.network import network_named
@@ -14,13 +14,14 @@ from pmmc_check.protocol.role import Send
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, REPLICA, SCOUT
 from pmmc_check.report.changes import changes
 from pmmc_check.report.coverage import coverage, never_taken
+from pmmc_check.verdicts import HOLDS, VIOLATED
 
-WIDTH = 150
+_WIDTH = 150
 _COLUMNS = (CLIENT, REPLICA, LEADER, SCOUT, COMMANDER, ACCEPTOR)
 _LABEL = 13
 
 
-def as_text(result: Result, model: Model, notes: Sequence[str] = (), width: int = WIDTH) -> str:
+def as_text(result: Result, model: Model, notes: Sequence[str] = (), width: int = _WIDTH) -> str:
     """The whole report; `notes` are sentences about reductions that were switched off."""
     lines = [_headline(result), ""]
     if result.violation:
@@ -130,7 +131,7 @@ def _field(label: str, text: str, width: int) -> str:
     return textwrap.fill(text, width, initial_indent=f"{label:<{_LABEL}}", subsequent_indent=indent, break_on_hyphens=False)
 
 
-def counterexample(violation: Violation, model: Model, width: int = WIDTH, *, walked: bool = False) -> list[str]:
+def counterexample(violation: Violation, model: Model, width: int = _WIDTH, *, walked: bool = False) -> list[str]:
     """A table: one row a step, one column a role, in each cell what changed there."""
     rows = [[str(index), f"{step.step.message} → {step.step.process}", *cells] for index, step, cells in _rows(violation, model)]
     used = [k for k in range(2, 2 + len(_COLUMNS)) if any(row[k] for row in rows)]

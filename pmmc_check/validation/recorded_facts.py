@@ -17,7 +17,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from pmmc_check.properties.invariants import INVARIANTS, RelationInvariant
-from pmmc_check.properties.observe import ACCEPTED, DECIDED, PROPOSED, Fact
+from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED, Fact
 from pmmc_check.protocol.role import System
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, COMMANDER, REPLICA, Ballot, Command, ProcessId
 from pmmc_check.trace.events import RECEIVE, SEND, UNKNOWN, Delta, Event, Header, Names
@@ -93,7 +93,7 @@ class Facts:
 
     def _p2a(self, event: Event, message: Any) -> None:
         if message.ballot is not UNKNOWN:
-            self._fact(event, ProcessId(COMMANDER, 0), Fact(PROPOSED, message.slot, message.ballot, message.command))
+            self._fact(event, ProcessId(COMMANDER, 0), Fact(P2A_SENT, message.slot, message.ballot, message.command))
 
     def _p1b(self, event: Event, message: Any) -> None:
         acceptor, accepted = message.acceptor, message.accepted
@@ -104,7 +104,7 @@ class Facts:
             if accepted is not UNKNOWN and type(accepted) is not Delta:
                 self._accepted(event, acceptor, accepted)
         for pvalue in accepted if accepted is not UNKNOWN else ():
-            self._fact(event, acceptor, Fact(ACCEPTED, pvalue.slot, pvalue.ballot, pvalue.command))
+            self._fact(event, acceptor, Fact(PVALUE_ACCEPTED, pvalue.slot, pvalue.ballot, pvalue.command))
 
     def _p2b(self, event: Event, message: Any) -> None:
         commander = event.process if event.action != SEND else event.peers[0] if event.peers else None
@@ -145,7 +145,7 @@ class Facts:
     def _post_accepted(self, event: Event, accepted: frozenset[Any]) -> None:
         self._accepted(event, event.process, accepted)
         for pvalue in accepted:
-            self._fact(event, event.process, Fact(ACCEPTED, pvalue.slot, pvalue.ballot, pvalue.command))
+            self._fact(event, event.process, Fact(PVALUE_ACCEPTED, pvalue.slot, pvalue.ballot, pvalue.command))
         ballot = dict(event.post or ()).get("ballot")
         above = [pvalue for pvalue in accepted if ballot is not None and pvalue.ballot > ballot]
         if above:
@@ -224,7 +224,7 @@ class Facts:
             proposed = self.by_slot.get(commander.slot, {}).get(ProcessId(COMMANDER, 0), {})
             commands = {fact.command for fact in proposed if fact.ballot == commander.ballot}
             if len(commands) == 1:
-                self._fact(event, acceptor, Fact(ACCEPTED, commander.slot, commander.ballot, commands.pop()))
+                self._fact(event, acceptor, Fact(PVALUE_ACCEPTED, commander.slot, commander.ballot, commands.pop()))
         self.acceptances.clear()
 
     def _relations(self, facts: dict[ProcessId, dict[Fact, Event]]) -> None:
