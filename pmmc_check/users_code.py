@@ -16,9 +16,8 @@ from pmmc_check.errors import PmmcError, ProtocolError
 
 _running: list[str] = []
 _handed_in: set[str] = set()
-_NOT_THE_USERS = tuple(
-    os.path.join(folder, "") for folder in {os.path.dirname(__file__), *(sysconfig.get_paths()[each] for each in ("stdlib", "purelib", "platlib"))}
-)
+_OUR_FOLDER = os.path.join(os.path.dirname(__file__), "")
+_LIBRARIES = tuple(os.path.join(sysconfig.get_paths()[each], "") for each in ("stdlib", "purelib", "platlib"))
 
 
 class Interrupted(KeyboardInterrupt):
@@ -83,12 +82,14 @@ def fate(error: BaseException) -> str:
 
 def _users_place(frames: Iterable[tuple[FrameType, int]]) -> str | None:
     """The user's innermost place of `frames` (the innermost first), if none of ours is further in."""
+    if not _handed_in:
+        return None
     for frame, line in frames:
-        file, module = frame.f_code.co_filename, str(frame.f_globals.get("__name__"))
-        if module.partition(".")[0] in _handed_in or not (module.partition(".")[0] == "pmmc_check" or file.startswith(("<", *_NOT_THE_USERS))):
-            return f"{frame.f_code.co_name} in {os.path.basename(file)}, line {line}" if _handed_in else None
-        if module.startswith("pmmc_check."):
+        file, package = frame.f_code.co_filename, str(frame.f_globals.get("__name__")).partition(".")[0]
+        if file.startswith(_OUR_FOLDER):
             return None
+        if package in _handed_in or not file.startswith(("<", *_LIBRARIES)):
+            return f"{frame.f_code.co_name} in {os.path.basename(file)}, line {line}"
     return None
 
 

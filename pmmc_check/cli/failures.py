@@ -18,37 +18,37 @@ DEBUG = "PMMC_CHECK_DEBUG"
 """The environment variable that asks for tracebacks."""
 
 
-class Failure(NamedTuple):
+class Exit(NamedTuple):
     """What to say, and how to exit."""
 
     text: str
     code: int
 
 
-def failure_of(error: BaseException) -> Failure:
+def exit_for(error: BaseException) -> Exit:
     """What `error`, which nobody has dealt with, means for the user."""
     if isinstance(error, PmmcError):
-        return Failure(str(error) if error.in_lines else " ".join(str(error).split()), EXIT_USAGE)
+        return Exit(str(error) if error.in_lines else " ".join(str(error).split()), EXIT_USAGE)
     if isinstance(error, KeyboardInterrupt):
-        return Failure(f"{error}" if error.args else "interrupted before there was a result", EXIT_INCONCLUSIVE)
+        return Exit(f"{error}" if error.args else "interrupted before there was a result", EXIT_INCONCLUSIVE)
     if isinstance(error, MemoryError):
-        return Failure("out of memory; take a smaller configuration, or set --max-memory lower", EXIT_INCONCLUSIVE)
+        return Exit("out of memory; take a smaller configuration, or set --max-memory lower", EXIT_INCONCLUSIVE)
     if place := raised_by(error):
-        return Failure(f"the code that was handed in {fate(error)} ({place})", EXIT_USAGE)
+        return Exit(f"the code that was handed in {fate(error)} ({place})", EXIT_USAGE)
     if isinstance(error, ImportError):
-        return Failure(f"the installation is damaged: {error}; install pmmc-check again, in an environment of its own", EXIT_USAGE)
+        return Exit(f"the installation is damaged: {error}; install pmmc-check again, in an environment of its own", EXIT_USAGE)
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return Failure(f"cannot read or write: {where}{error.strerror or error}", EXIT_USAGE)
+        return Exit(f"cannot read or write: {where}{error.strerror or error}", EXIT_USAGE)
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
-        return Failure("this machine allows no more threads; give --threads 1, or raise its limit (ulimit -u)", EXIT_USAGE)
-    return Failure(_bug(error), EXIT_INTERNAL)
+        return Exit("this machine allows no more threads; give --threads 1, or raise its limit (ulimit -u)", EXIT_USAGE)
+    return Exit(_bug(error), EXIT_INTERNAL)
 
 
 def say(verb: str, text: str) -> None:
     """A message on stderr. Where nobody can read it, the exit code still tells."""
     with suppress(OSError, ValueError):
-        print(f"pmmc-check {verb}: {text}".replace(" : ", ": "), file=sys.stderr, flush=True)
+        print(f"{' '.join(filter(None, ('pmmc-check', verb)))}: {text}", file=sys.stderr, flush=True)
 
 
 def show_traceback(error: BaseException) -> None:

@@ -26,24 +26,27 @@ class _Signals:
 
     def __init__(self) -> None:
         self.control: Control | None = None
+        self.deferred = False
         self.received = 0
 
     def stop(self, number: int, frame: FrameType | None) -> None:
         """The first signal ends a search with what is known; whatever else is running ends at once."""
         self.received += 1
-        called = running()
+        called = running(frame)
         if called and self.received > 2:  # it catches what is raised to stop it
             os.write(2, f"pmmc-check: interrupted; {called} catches interrupts, so there is no report\n".encode(errors="replace"))
             _exit_at_once(3)
-        if self.control is None or self.control.stop:
-            raise KeyboardInterrupt if not called else Interrupted(f"interrupted while {called} was running")
-        self.control.stop = True
+        first = self.received == 1 and (self.control is not None or self.deferred)
+        if self.control is not None:
+            self.control.stop = True
         if called:
             raise Interrupted(f"interrupted while {called} was running")
+        if not first:
+            raise KeyboardInterrupt
 
     def time_is_up(self, number: int, frame: FrameType | None) -> None:
         """A search looks at the clock by itself, but not while code of the user is running."""
-        called = running()
+        called = running(frame)
         if called and self.control is not None:
             raise Interrupted(f"{self.control.limits.seconds_max:g} seconds (--time-limit) have passed while {called} was running")
 
@@ -70,9 +73,20 @@ def signals_handled() -> Iterator[None]:
 
 
 @contextmanager
+def interrupts_deferred() -> Iterator[None]:
+    """Within, a first signal waits for the search that is being prepared, which then ends at once, with a report."""
+    _signals.deferred = True
+    try:
+        yield
+    finally:
+        _signals.deferred = False
+
+
+@contextmanager
 def interruptible(control: Control) -> Iterator[None]:
     """Within, the first signal ends the search that `control` controls, and the time limit holds for the user's code, too."""
     _signals.control = control
+    control.stop = control.stop or _signals.received > 0
     timed = control.limits.seconds_max is not None and hasattr(signal, "setitimer")
     timed = timed and threading.current_thread() is threading.main_thread()
     if timed:

@@ -14,9 +14,9 @@ from contextlib import suppress
 from types import ModuleType
 from typing import NoReturn
 
-from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_USAGE, failure_of, say, show_traceback
+from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_USAGE, exit_for, say, show_traceback
 from pmmc_check.cli.interrupts import signals_handled
-from pmmc_check.cli.outputs import PLAIN_TEXT, show
+from pmmc_check.cli.outputs import PLAIN_TEXT, print_results
 
 VERBS = {
     "explore": "check every interleaving of a configuration",
@@ -61,10 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = _run(_parsed(arguments, verb))
         sys.stdout.flush()
     except BaseException as error:
-        failure = failure_of(error)
+        text, code = exit_for(error)
         show_traceback(error)
-        say(verb, failure.text)
-        code = failure.code
+        say(verb, text)
         _discard_what_cannot_be_written()
     return code
 
@@ -105,7 +104,7 @@ def _run(parsed: argparse.Namespace | int) -> int:
     if parsed.version:
         from pmmc_check import __version__
 
-        show(f"pmmc-check {__version__}")
+        print_results(f"pmmc-check {__version__}")
         return EXIT_HOLDS
     code: int = _module(parsed.verb).run(parsed)
     return code
@@ -119,14 +118,14 @@ def _open_streams() -> None:
             pass
         os.close(descriptor)
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=PLAIN_TEXT)
 
 
 def _discard_what_cannot_be_written() -> None:
-    """What is left in the buffer of a stdout that is full or has no reader would be tried again when Python ends, and change the exit code."""
+    """What is left in the buffer of a stdout that is full or has no reader: Python would try it again at its end, and exit with 120."""
     with suppress(OSError, ValueError):
         try:
             sys.stdout.flush()

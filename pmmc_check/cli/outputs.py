@@ -49,7 +49,7 @@ class _Results:
     """Where it has been put while `sys.stdout` is lent to the user's code."""
 
 
-def show(*lines: str) -> None:
+def print_results(*lines: str) -> None:
     """Prints lines of the result on standard output.
 
     Raises:
@@ -84,7 +84,7 @@ def _standard_output_failing() -> Iterator[None]:
 
 @contextmanager
 def prints_to_stderr() -> Iterator[None]:
-    """Within, what is printed goes to stderr, from wherever it is printed; `show` still writes to standard output.
+    """Within, what is printed goes to stderr, from wherever it is printed; `print_results` still writes to standard output.
 
     Code of the user may also close `sys.stdout`, or descriptor 1: neither is what results are written to.
     """
@@ -181,6 +181,9 @@ class OutputFile:
 
     def _opened(self) -> IO[bytes]:
         """A regular file of one's own gets a new file beside it, which takes its place in the end; all else is opened itself."""
+        for standard in (1, 2):
+            if self.path.exists() and os.path.samestat(self.path.stat(), os.fstat(standard)):
+                return open(os.dup(standard), "wb")  # opened anew it would begin at its beginning
         try:
             there = self.path.lstat()
         except FileNotFoundError:
@@ -201,11 +204,8 @@ class OutputFile:
 
     def _itself(self) -> IO[bytes]:
         """A pipe or a device takes everything at once; a regular file (behind a link, or another user's) only when all is made."""
-        there = self.path.stat() if self.path.exists() else None
-        for standard in (1, 2):
-            if there is not None and os.path.samestat(there, os.fstat(standard)):
-                return open(os.dup(standard), "wb")  # opened anew it would begin at its beginning
-        itself = open(self.path, "wb", opener=lambda path, flags: os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOCTTY", 0), 0o666))
+        keeping = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOCTTY", 0)  # what is there stays until there is something else
+        itself = open(self.path, "wb", opener=lambda path, flags: os.open(path, keeping, 0o666))
         if not stat.S_ISREG(os.fstat(itself.fileno()).st_mode):
             return itself
         self._through = itself

@@ -1,15 +1,14 @@
-"""The progress of a search on stderr, and Ctrl-C while it runs."""
+"""The progress of a search on stderr."""
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pmmc_check.checker.result import Control, Snapshot
+    from pmmc_check.checker.result import Snapshot
 
 
 @contextmanager
@@ -27,19 +26,3 @@ def progress_line(quiet: bool) -> Iterator[Callable[[Snapshot], None]]:
             )
 
         yield report
-
-
-@contextmanager
-def interruptible(control: Control) -> Iterator[None]:
-    """Ctrl-C ends the search with what is known so far; a second one ends the program."""
-
-    def stop(number: int, frame: object) -> None:
-        if control.stop:
-            raise KeyboardInterrupt
-        control.stop = True
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
