@@ -29,9 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     names = sorted(_names(_FOLDER))
     if arguments.directory is None:
         width = max(map(len, names))
-        print_results(
-            *(f"{name:{width}}  {_summary(_FOLDER / name)}".rstrip() for name in names), "", "pmmc-check examples DIR copies them to DIR"
-        )
+        print_results(*(f"{name:{width}}  {_summary(_FOLDER / name)}".rstrip() for name in names))
+        print_results("", "pmmc-check examples DIR copies them to DIR")
         return 0
     directory = Path(arguments.directory).absolute()
     texts = {directory / name: (_FOLDER / name).read_text(encoding="utf-8") for name in names}

@@ -158,7 +158,7 @@ def _lines(header: Iterator[str], events: Iterator[Event], show: Callable[[Event
     for line in header:
         yield f"{line}\n"
     for event in events:
-        yield f"{print_results(event)}\n"
+        yield f"{show(event)}\n"
 
 
 def _header(arguments: argparse.Namespace) -> Header:

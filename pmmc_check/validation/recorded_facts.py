@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 from pmmc_check.properties.invariants import INVARIANTS, RelationInvariant
 from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED, Fact
+from pmmc_check.properties.quorums import Quorums
+from pmmc_check.protocol import PMMC
 from pmmc_check.protocol.role import System
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, COMMANDER, REPLICA, Ballot, Command, ProcessId
 from pmmc_check.trace.events import RECEIVE, SEND, UNKNOWN, Delta, Event, Header, Names
@@ -46,6 +48,7 @@ class Facts:
 
     def __init__(self, header: Header, names: Names, system: System, slots: Collection[int] | None = None) -> None:
         self.header, self.system, self.slots = header, system, slots
+        self.quorums = Quorums(PMMC, system)
         self.ledger = Ledger()
         self.disputed: set[int] = set()
         self.show = Values(names).show
@@ -231,7 +234,7 @@ class Facts:
         observed = {process: frozenset(each) for process, each in facts.items()}
         for invariant in _RELATIONS:
             visible = {process: frozenset(fact for fact in each if fact.kind in invariant.observes) for process, each in observed.items()}
-            if invariant.name not in self.found and invariant.check(self.system, visible) is not None:
+            if invariant.name not in self.found and invariant.check(self.quorums, visible) is not None:
                 self._relation_broken(invariant, facts)
 
     def _relation_broken(self, invariant: RelationInvariant, facts: dict[ProcessId, dict[Fact, Event]]) -> None:
