@@ -52,7 +52,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     answer = explore("--max-states", "1")
     assert answer["config"] == {
         "acceptors": 3, "leaders": 2, "replicas": 2, "slots": 2, "commands": 2, "rounds": 1, "window": 2, "network": "duplicating",
-        "crashes": 0, "restarts": 0, "faulty": [], "reconfigurations": 0,
+        "crashes": 0, "restarts": 0, "faulty": [], "reconfigurations": 0, "quorum1": 2, "quorum2": 2,
     }  # fmt: skip
     assert answer["engine"] == "compiled"
     assert sorted(answer["reductions"]) == ["deferral", "halting", "inert", "symmetry"]
