@@ -13,8 +13,8 @@ from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
 from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.machine import cores
-from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr
-from pmmc_check.cli.progress import progress_line
+from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
+from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         result, model, notes = _search(model, arguments)
         model.check_still_pure()
         try:
-            print_results(_report(result, model, notes, arguments.format))
+            print_results(_report(result, model, notes, arguments))
         finally:
             if trace_out is not None:
                 _write_trace(trace_out, result, model)
@@ -96,7 +96,7 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
     if arguments.invariant and len(judged) < len(invariants):
         raise UsageError(f"--invariant {arguments.invariant[0]}: {quorum_notes[0]}")
     with progress_line(quiet=arguments.quiet) as report:
-        control = Control(limits, report)
+        control = Control(limits, search_progress(report))
         with interruptible(control):
             search = _engine(arguments, invariants, control, reductions)
             if arguments.strategy == "iterative":
@@ -136,11 +136,14 @@ def _check_strategy(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{option}: only random walks take it; add --strategy random")
 
 
-def _report(result: Result, model: Model, notes: list[str], form: str) -> str:
+def _report(result: Result, model: Model, notes: list[str], arguments: argparse.Namespace) -> str:
+    from pmmc_check.cli.terminal import layout
     from pmmc_check.report.explore_json import result_as_json
     from pmmc_check.report.explore_text import as_text
 
-    return json.dumps(result_as_json(result, model), indent=1) if form == "json" else as_text(result, model, notes).removesuffix("\n")
+    if arguments.format == "json":
+        return json.dumps(result_as_json(result, model), indent=1)
+    return as_text(result, model, notes, layout(results_stream(), arguments.color, arguments.view)).removesuffix("\n")
 
 
 def _write_trace(target: OutputFile, result: Result, model: Model) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 from pmmc_check.errors import PmmcError, UsageError
 
@@ -45,8 +45,13 @@ codecs.register_error(PLAIN_TEXT, _plain)
 class _Results:
     """Standard output, which carries the result and nothing else."""
 
-    apart: IO[str] | None = None
+    apart: TextIO | None = None
     """Where it has been put while `sys.stdout` is lent to the user's code."""
+
+
+def results_stream() -> TextIO:
+    """Standard output, wherever `sys.stdout` leads just now: to ask whether it is a terminal, say."""
+    return _Results.apart or sys.stdout
 
 
 def print_results(*lines: str) -> None:
@@ -64,7 +69,7 @@ def write_results(texts: Iterable[str]) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    stream = _Results.apart or sys.stdout
+    stream = results_stream()
     for text in texts:  # not in the try: what makes the texts may fail, too
         with _standard_output_failing():
             stream.write(text)
@@ -110,7 +115,7 @@ def prints_to_stderr() -> Iterator[None]:
                 sys.stdout = open(descriptor, "w", encoding=out.encoding, errors=out.errors, closefd=False)
 
 
-def _descriptor(stream: IO[str]) -> int | None:
+def _descriptor(stream: TextIO) -> int | None:
     """The descriptor of a stream; None of one that is none of the system's, such as a test's."""
     try:
         return stream.fileno()

@@ -7,7 +7,7 @@ import json
 import sys
 
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_VIOLATED
-from pmmc_check.cli.outputs import write_results
+from pmmc_check.cli.outputs import print_results, write_results
 
 _EPILOG = """\
 examples:
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _matrix()
     from pmmc_check.report.variants import as_list, catalogue_as_json
 
-    print(json.dumps(catalogue_as_json(), ensure_ascii=False, indent=1) if arguments.format == "json" else as_list())
+    print_results(json.dumps(catalogue_as_json(), indent=1) if arguments.format == "json" else as_list())
     return EXIT_HOLDS
 
 

@@ -11,6 +11,7 @@ from pmmc_check.model.model import Model, Step
 from pmmc_check.protocol.messages import Instant, show
 from pmmc_check.report.changes import changes
 from pmmc_check.report.coverage import coverage
+from pmmc_check.report.why import why
 
 
 def result_as_json(result: Result, model: Model) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def violation_as_json(violation: Violation, model: Model) -> dict[str, Any]:
             }
         )
         before = each.after
-    return {"property": violation.invariant, "message": violation.how, "steps": steps}
+    return {"property": violation.invariant, "message": violation.how, "why": list(why(violation, model).sentences), "steps": steps}
 
 
 def _sends(step: Step, model: Model) -> list[dict[str, str]]:
