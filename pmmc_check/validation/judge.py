@@ -157,8 +157,8 @@ class _Judge:
         if violations:
             return TraceVerdict(self.file, REJECTED, count, violations, method="facts")
         if len(events) > limit:
-            most = f"the search takes at most {limit} (--search-events)"
-            reason = f"the trace has {count} events, and {most}; record complete logs, or cut the trace"
+            most = f"the search takes at most {limit} events (--search-events), and the trace has {count}"
+            reason = f"{most}; record complete logs, or cut the trace"
             return TraceVerdict(self.file, INCONCLUSIVE, count, reason=reason + _FACTS_HOLD, method="search")
         search = TraceSearch(trace.header, trace.names, events, self.options.budget, self.protocol)
         answer = search.run()

@@ -1,18 +1,18 @@
-"""Replay: is a set of logs a legal run of PMMC? Linear and without search where everything that matters is recorded.
+"""Replay: is a set of logs a legal run of PMMC? It takes linear time and no search where everything that matters is recorded.
 
-PMMC steps touch one process, and the network is the only thing that processes share. So logs are a legal run exactly if each process's log
+A step of PMMC touches one process, and processes share nothing but the network. So logs are a legal run exactly if each process's log
 replays on its own (every receive by the role's `step`, the sends as that step says) and all events can be put in an order in which every
-receive comes after its send. Greed finds that order: advance any log whose next receive is in flight. An advance
-never takes anything away from another log: sends only add to what is in flight, and a copy can only be received by
-the process that it was sent to, in the order of that process's log. So if greed gets stuck, every order does: no backtracking, no clocks.
+receive comes after its send. The greedy way finds that order: advance any log whose next receive is in flight. An advance never takes
+anything away from another log, because sends only add to what is in flight, and a copy can only be received by the process that it was sent
+to, in the order of that process's log. So if this gets stuck, every order does; neither backtracking nor clocks are needed.
 
-Logs that promise less than everything (`partial`, `none`) are not replayed. Here their messages of unrecorded kinds are taken as
-sent whenever someone needs them: more than any real run could do, so a rejection under this relaxation is exact. An
-acceptance is not, and is left to the search (`search.py`). Clients without a log are the exception: they may send
-any request once (again where the header says `requests=resent`), which is all the protocol says of them, so nothing is relaxed.
+Logs that promise less than everything (`partial`, `none`) are not replayed. Their messages of unrecorded kinds are taken as sent whenever
+somebody needs them. No real run could do more, so a rejection is still exact; an acceptance is not, and is left to the search. Clients
+without a log are the exception: they may send any request once (again where the header says `requests=resent`), which is all that the
+protocol says of them.
 
-Scouts and commanders are processes of their own wherever they are logged. Crash: a step may be cut short if the
-process logs nothing more, or a `crash` or `restart` next. What a restart brings back is said by the role (`Role.restart`).
+Scouts and commanders are processes of their own wherever they are logged. A crash may cut a step short, so a step may be incomplete if the
+log ends there, or goes on with `crash` or `restart`. The role says what a restart brings back (`Role.restart`).
 """
 
 from __future__ import annotations

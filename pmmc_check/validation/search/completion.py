@@ -1,7 +1,7 @@
-"""The transition system of the search: runs of the model that a set of logs may show, with gaps where the logs promise none.
+"""The transition system of the search: runs of the model that a set of logs may show, with gaps where the logs promise nothing.
 
-A move is either the next event of a log, or an unrecorded step: the delivery of a message of a kind that the recipient's log does
-not record, or what the header lets processes do of themselves. What the steps themselves do is said in `steps.py`.
+A move is either the next event of a log or an unrecorded step: the delivery of a message of a kind that the recipient's log does not
+record, or something that the header lets processes do on their own. `steps.py` says what the steps themselves do.
 """
 
 from __future__ import annotations

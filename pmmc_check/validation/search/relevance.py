@@ -1,8 +1,8 @@
-"""How much an unrecorded step seems to lead to what the logs wait for: a heuristic, it orders the search and decides nothing.
+"""How promising an unrecorded step is: a heuristic that orders the search and decides nothing.
 
-What a log waits for next says which slots, commands and ballots matter now; what the whole trace says of slots and
-ballots tells which way the run went. Steps that serve an awaited message score high; steps that raise ballots which
-nobody mentions, kill a scout or commander, or put a command into a slot for which the trace has another, score low.
+The next event of each log says which slots, commands and ballots matter now, and the whole trace says which way the run went. Steps that
+serve an awaited message score high. Steps score low that raise ballots which nobody mentions, end a scout or commander, or put a command
+into a slot for which the trace has another.
 """
 
 from __future__ import annotations

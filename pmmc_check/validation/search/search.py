@@ -1,17 +1,17 @@
-"""Search for a run that matches logs with gaps: bounded, forced steps first, exact where it answers.
+"""Searches for a run that matches logs with gaps; the search is bounded, and its verdicts are exact.
 
 The moves are those of `completion.py`. Two things keep the search small:
 
-- **Forced steps**: a send that a log shows next, a restart after a crash, and, of a process all of whose receives are recorded, a crash
-  and a receive that leaves nothing open. They are taken at once and never undone. Sound because they commute with every move of every other
-  process: a send only adds to what is in flight, a receive takes a copy that nobody else can take, and the process itself has no other
-  move. (A crash of a process that may take unrecorded steps has to wait: it may come in the middle of one.)
-- **Order**: otherwise moves are tried depth first, logged events before unrecorded steps, and unrecorded steps by how much they seem to
+- **Forced steps**: a send that a log shows next, a restart after a crash, and, for a process all of whose receives are recorded, a crash
+  and a receive that leaves nothing open. They are taken at once and never undone. That is sound because they commute with every move of
+  every other process: a send only adds to what is in flight, a receive takes a copy that nobody else can take, and the process itself has
+  no other move. (A crash of a process that may take unrecorded steps has to wait: it may come in the middle of one.)
+- **Order**: all other moves are tried depth first, logged events before unrecorded steps, and unrecorded steps by how much they seem to
   lead to what the logs wait for. The order cannot change a verdict, only the time that it takes; no point is visited twice.
 
-`accepted`: a complete run was found, made of the protocol's own steps. `rejected`: all runs were tried and nothing
-was cut off. Otherwise `inconclusive`: a budget ran out, or a bound (ballots, slots, requests of clients without a
-log) cut off unrecorded steps that might have mattered.
+`accepted` means that a complete run was found, made of the protocol's own steps, and `rejected` that all runs were tried and nothing was
+cut off. Otherwise the verdict is `inconclusive`: a budget ran out, or a bound (ballots, slots, requests of clients without a log) cut off
+unrecorded steps that might have mattered.
 """
 
 from __future__ import annotations

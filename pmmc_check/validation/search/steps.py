@@ -1,8 +1,8 @@
 """What may happen at a point of a run with gaps: the model's own steps, with what they send.
 
-A `Point` is such a point: how far each log has been matched, the state of every role process, what is in flight, and which sends of a step
-the log still has to show. Sends of kinds that the sender's log records reach the network when the log shows them, others at once.
-`completion.py` says which of these steps the logs allow.
+A `Point` says how far each log has been matched, the state of every role process, what is in flight, and which sends of a step the log
+still has to show. Sends of kinds that the sender's log records reach the network when the log shows them, others at once. `completion.py`
+says which of these steps the logs allow.
 """
 
 from __future__ import annotations
