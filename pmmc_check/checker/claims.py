@@ -48,7 +48,7 @@ from pmmc_check.checker.reductions import Reductions, starts_once
 from pmmc_check.checker.result import ClaimsUsed
 from pmmc_check.checker.symmetry import generators
 from pmmc_check.errors import ProtocolError
-from pmmc_check.model.calls import shown
+from pmmc_check.model.calls import name_of, shown
 from pmmc_check.model.model import Model
 from pmmc_check.protocol.messages import Instant, Message
 from pmmc_check.protocol.role import CLAIMS, Outcome, Send, states_claim
@@ -158,9 +158,10 @@ class Claims:
     def _asked(self, process: ProcessId, claim: str, *arguments: Any) -> Any:
         """The role's answer; it is asked twice, because a claim that answers at random would make a search that cannot be repeated."""
         role = self.model.roles[process]
-        with users_code(f"{type(role).__name__}.{claim} of {process}"):
-            answer, again = getattr(role, claim)(*arguments), getattr(role, claim)(*arguments)
-            same = answer == again
+        ask = getattr(role, claim)
+        with users_code(name_of(type(role).__name__, claim, process)):
+            answer = ask(*arguments)
+            same = ask(*arguments) == answer
         if not same:
             raise ProtocolError(
                 f"{type(role).__name__}.{claim} is not deterministic: {process} answered ({shown(arguments)}) in two ways; "

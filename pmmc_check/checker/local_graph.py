@@ -23,6 +23,7 @@ Harmless = Callable[[ProcessId, Any, Message, ProcessId | None], bool]
 ProcessNumber = int
 StateNumber = int
 MessageNumber = int
+ClaimNumber = int
 
 
 class LocalStep(NamedTuple):
@@ -51,7 +52,7 @@ class Exists(NamedTuple):
     process: ProcessNumber
 
 
-Held = HeldClaim | Exists
+Claimed = HeldClaim | Exists
 Origin = StateNumber | None
 """The state that a claim was made in; None: it was made about every state."""
 
@@ -79,9 +80,12 @@ class LocalGraph:
         self._message_images: list[list[MessageNumber]] = [[] for _ in renamings]
         self._answers: dict[LocalStep, LocalAnswer] = {}
         self._following: dict[StateNumber, dict[StateNumber, None]] = defaultdict(dict)
-        self._held: dict[StateNumber, dict[Held, Origin]] = defaultdict(dict)
-        self._everywhere: dict[ProcessNumber, dict[HeldClaim, None]] = defaultdict(dict)
-        self._once_exists: dict[tuple[ProcessNumber, Exists], dict[HeldClaim, None]] = defaultdict(dict)
+        self._claims: list[Claimed] = []
+        self._claim_numbers: dict[Claimed, ClaimNumber] = {}
+        self._claim_images: list[list[ClaimNumber]] = [[] for _ in renamings]
+        self._held: dict[StateNumber, dict[ClaimNumber, Origin]] = defaultdict(dict)
+        self._everywhere: dict[ProcessNumber, dict[ClaimNumber, None]] = defaultdict(dict)
+        self._once_exists: dict[tuple[ProcessNumber, ClaimNumber], dict[ClaimNumber, None]] = defaultdict(dict)
         self._creators: dict[ProcessNumber, set[ProcessNumber]] = defaultdict(set)
         for process, view in zip(model.processes, model.initial(), strict=True):
             if view.state is not Lifecycle.NOT_STARTED:
@@ -117,7 +121,7 @@ class LocalGraph:
             FalseClaim: it is not.
         """
         number = self._state(self.model.index[process], state)
-        self._hold(number, {HeldClaim(self._message(message), None): number})
+        self._hold(number, {self._claim(HeldClaim(self._message(message), None)): number})
 
     def only_halted(self, process: ProcessId, state: Any, message: Message, sends: Sequence[Send], sender: ProcessId | None) -> None:
         """The same of a claim that `message` can only stop the process, and send the like of `sends`; `state` None: in whatever state.
@@ -125,7 +129,7 @@ class LocalGraph:
         Raises:
             FalseClaim: it can do more.
         """
-        claim = HeldClaim(self._message(message), self._items(sends))
+        claim = self._claim(HeldClaim(self._message(message), self._items(sends)))
         if state is not None:
             number = self._state(self.model.index[process], state)
             self._hold(number, {claim: number})
@@ -145,7 +149,7 @@ class LocalGraph:
             for to, message in items:
                 if isinstance(self._messages[message], Start):
                     self._created(process, to)
-                    self._hold(after, {Exists(to): None})
+                    self._hold(after, {self._claim(Exists(to)): None})
 
     def _asked(self, step: LocalStep) -> tuple[Outcome, ...]:
         """What the role answers."""
@@ -166,13 +170,13 @@ class LocalGraph:
 
     # What is claimed
 
-    def _hold(self, state: StateNumber, claims: Mapping[Held, Origin]) -> None:
+    def _hold(self, state: StateNumber, claims: Mapping[ClaimNumber, Origin]) -> None:
         """What is claimed of a state is claimed of all that follow it, and of their images."""
-        pending: list[tuple[StateNumber, Mapping[Held, Origin]]] = [(state, claims)]
+        pending: list[tuple[StateNumber, Mapping[ClaimNumber, Origin]]] = [(state, claims)]
         while pending:
             at, given = pending.pop()
             held = self._held[at]
-            new = {claim: origin for claim, origin in given.items() if claim not in held}
+            new = {claim: given[claim] for claim in given if claim not in held}
             if not new:
                 continue
             held.update(new)
@@ -180,21 +184,21 @@ class LocalGraph:
                 self._examine(at, claim, origin)
             pending.extend((later, new) for later in self._following[at])
             for g in range(len(self._renamings)):
-                images = {self._held_image(g, claim): self._origin_image(g, origin) for claim, origin in new.items()}
+                images = {self._claim_image(g, claim): self._origin_image(g, origin) for claim, origin in new.items()}
                 pending.append((self._state_image(g, at), images))
 
-    def _hold_here(self, state: StateNumber, claim: HeldClaim) -> None:
+    def _hold_here(self, state: StateNumber, claim: ClaimNumber) -> None:
         """The same of one that is claimed of all states of the process, of those that follow and of the images in any case."""
         if claim not in self._held[state]:
             self._held[state][claim] = None
             self._examine(state, claim, None)
 
-    def _hold_everywhere(self, process: ProcessNumber, claim: HeldClaim, sender: ProcessNumber | None) -> None:
+    def _hold_everywhere(self, process: ProcessNumber, claim: ClaimNumber, sender: ProcessNumber | None) -> None:
         """A claim about every state of a process, and its images; from the sender's creation on where the process alone creates it."""
         pending = [(process, claim, sender)]
         while pending:
             process, claim, sender = pending.pop()
-            own = Exists(sender) if sender is not None and self._creators[sender] == {process} else None
+            own = self._claim(Exists(sender)) if sender is not None and self._creators[sender] == {process} else None
             among = self._everywhere[process] if own is None else self._once_exists[process, own]
             if claim in among:
                 continue
@@ -213,14 +217,15 @@ class LocalGraph:
         creators.add(creator)
         if len(creators) > 1:
             for each in creators:
-                for claim in self._once_exists.pop((each, Exists(process)), {}):
+                for claim in self._once_exists.pop((each, self._claim(Exists(process))), {}):
                     self._hold_everywhere(each, claim, process)
 
-    def _examine(self, at: StateNumber, claim: Held, origin: Origin) -> None:
+    def _examine(self, at: StateNumber, which: ClaimNumber, origin: Origin) -> None:
         """Asks the role whether what is claimed of a state is true in it."""
         number, state = self._states[at]
+        claim = self._claims[which]
         if isinstance(claim, Exists):
-            for about_all in list(self._once_exists.get((number, claim), ())):
+            for about_all in list(self._once_exists.get((number, which), ())):
                 self._hold_here(at, about_all)
         elif not isinstance(state, Lifecycle | Crashed):
             self.steps_checked += 1
@@ -270,13 +275,22 @@ class LocalGraph:
                 images.append(_UNKNOWN)
         return number
 
+    def _claim(self, claim: Claimed) -> ClaimNumber:
+        number = self._claim_numbers.get(claim)
+        if number is None:
+            number = self._claim_numbers[claim] = len(self._claims)
+            self._claims.append(claim)
+            for images in self._claim_images:
+                images.append(_UNKNOWN)
+        return number
+
     def _items(self, sends: Iterable[Send]) -> SentItems:
         return self._sorted([(self.model.index[to], self._message(message)) for to, message in sends])
 
     def _sorted(self, items: list[tuple[ProcessNumber, MessageNumber]]) -> SentItems:
         """By recipient; where the network mixes up what one process sends to another anyway, then by message."""
         if len(items) > 1:
-            items.sort(key=lambda item: (item[0], 0 if self._keeps_order or isinstance(self._messages[item[1]], Instant) else item[1]))
+            items.sort(key=lambda item: (item[0], -1 if self._keeps_order or isinstance(self._messages[item[1]], Instant) else item[1]))
         return tuple(items)
 
     def _state_image(self, g: int, state: StateNumber) -> StateNumber:
@@ -299,12 +313,17 @@ class LocalGraph:
         images = [(processes[to], self._message_image(g, message)) for to, message in items]
         return items if tuple(images) == items else self._sorted(images)
 
-    def _held_image(self, g: int, claim: Held) -> Held:
-        return Exists(self._process_images[g][claim.process]) if isinstance(claim, Exists) else self._claim_image(g, claim)
-
-    def _claim_image(self, g: int, claim: HeldClaim) -> HeldClaim:
-        sends = None if claim.sends is None else self._items_image(g, claim.sends)
-        return HeldClaim(self._message_image(g, claim.message), sends)
+    def _claim_image(self, g: int, claim: ClaimNumber) -> ClaimNumber:
+        image = self._claim_images[g][claim]
+        if image == _UNKNOWN:
+            match self._claims[claim]:
+                case Exists(process):
+                    image = self._claim(Exists(self._process_images[g][process]))
+                case HeldClaim(message, sends):
+                    sent = None if sends is None else self._items_image(g, sends)
+                    image = self._claim(HeldClaim(self._message_image(g, message), sent))
+            self._claim_images[g][claim] = image
+        return image
 
     def _origin_image(self, g: int, origin: Origin) -> Origin:
         return None if origin is None else self._state_image(g, origin)

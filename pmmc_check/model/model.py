@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pmmc_check.config import Config
 from pmmc_check.errors import ProtocolError, UsageError
-from pmmc_check.model.calls import called, made, shown
+from pmmc_check.model.calls import called, made, name_of, shown
 from pmmc_check.model.content import Digest
 from pmmc_check.model.faults import FAULTS_ID, Drop, FaultBudget, FaultStep, Restart, Spend, fault_outcome, fault_steps, spent
 from pmmc_check.model.network import Deliverable, Inbox, Lossy, Network, network_named
@@ -215,7 +215,7 @@ class Model:
 
     def _asked_twice(self, process: ProcessId, method: str, arguments: tuple[Any, ...]) -> tuple[Outcome, ...]:
         role = self.roles[process]
-        with users_code(f"reading what {type(role).__name__}.{method} of {process} returned"):
+        with users_code(f"reading what {name_of(type(role).__name__, method, process)} returned"):
             outcomes = called(role, method, arguments, self.index)
             self._compare(process, method, arguments, outcomes)
             if len(outcomes) == 1:
