@@ -11,22 +11,25 @@ from helpers import ROOT
 
 PACKAGE = ROOT / "pmmc_check"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-MAY_IMPORT = {
+MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "verdicts": set(),
     "protocol": {"errors"},
     "config": {"errors", "protocol"},
     "model": {"errors", "protocol", "config"},
     "properties": {"errors", "protocol", "config", "model"},
     "trace": {"errors", "protocol"},
-    "checker": {"errors", "protocol", "config", "model", "properties", "trace"},
-    "validation": {"errors", "protocol", "config", "model", "properties", "trace"},
-    "runtime": {"errors", "protocol", "config", "model", "properties", "trace"},
-    "report": {"errors", "protocol", "config", "model", "properties", "trace", "checker", "validation", "runtime"},
-    "cli": {"errors", "protocol", "config", "model", "properties", "trace", "checker", "validation", "runtime", "report"},
+    "checker": {"errors", "protocol", "config", "model", "properties", "trace", "verdicts"},
+    "validation": {"errors", "protocol", "config", "model", "properties", "trace", "verdicts"},
+    "runtime": {"errors", "protocol", "config", "model", "properties", "trace", "verdicts"},
+    "report": {"errors", "protocol", "config", "model", "properties", "trace", "verdicts", "checker", "validation", "runtime"},
+    "cli": {"errors", "protocol", "config", "model", "properties", "trace", "verdicts", "checker", "validation", "runtime", "report"},
 }
 """What each part may import besides itself."""
 TOP = {"__init__", "__main__"}
 LINES_MAX, FUNCTION_LINES_MAX = 450, 60
+INTERFACES = {"cli": {"configure", "run"}}
+"""Names by which a part calls each of its modules: they mean the same in all of them."""
 
 
 def _part(module: Path) -> str:
@@ -71,6 +74,32 @@ def test_the_layers_have_no_cycle_and_the_three_engines_of_use_do_not_know_each_
 )
 def test_the_search_for_imports_sees_them(source: str, part: str) -> None:
     assert part in set(_imported(PACKAGE / source))
+
+
+def _defined(source: str) -> Iterator[str]:
+    """The public names that a module defines at its top; what it imports is not among them."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            names = [node.name]
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = [part for target in (node.targets if isinstance(node, ast.Assign) else [node.target]) for part in ast.walk(target)]
+            names = [part.id for part in targets if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
+        else:
+            continue
+        yield from (name for name in names if not name.startswith("_"))
+
+
+def test_a_public_name_has_one_meaning_in_the_whole_package() -> None:
+    homes: dict[str, list[str]] = {}
+    for module in MODULES:
+        for name in set(_defined(module.read_text(encoding="utf-8"))) - INTERFACES.get(_part(module), set()):
+            homes.setdefault(name, []).append(str(module.relative_to(PACKAGE)))
+    assert {name: modules for name, modules in homes.items() if len(modules) > 1} == {}
+
+
+def test_the_search_for_names_sees_classes_functions_and_constants_and_neither_imports_nor_private_ones() -> None:
+    source = "from b import C\nclass D: e = 1\ndef f(): pass\nH, (I, _J) = 1, (2, 3)\nk: int = [p for p in q]\nL[0] = m.n = 5\n_o = 6"
+    assert sorted(_defined(source)) == ["D", "H", "I", "f", "k"]
 
 
 @every_module

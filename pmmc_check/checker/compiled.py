@@ -27,15 +27,16 @@ from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
-from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, VIOLATED, Action, Control, Result, Snapshot, Violation
+from pmmc_check.checker.result import Action, Control, Result, Snapshot, Violation
 from pmmc_check.checker.store import LEVEL_MAX, Store
 from pmmc_check.checker.symmetry import renamings
-from pmmc_check.checker.tables import Tables, coverage
+from pmmc_check.checker.tables import Tables, times_taken
 from pmmc_check.checker.workspace import CHUNK_STATES, Batch, NewStates, Vectors, Worker, batches, by_level
 from pmmc_check.model.content import Digest
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.invariants import Invariant
+from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 _OUTPUT_STATES = 1 << 14
 _REPORT_SECONDS = 0.25
@@ -305,7 +306,7 @@ class CompiledSearch:
             peak_memory_bytes=peak_memory_bytes(),
             collision_probability=min(1.0, pairs / 2**64),
             invariants=tuple(each.name for each in self.checks.invariants),
-            coverage=coverage(self.tables, self._taken()),
+            coverage=times_taken(self.tables, self._taken()),
             unneeded=frozenset(Action(role, kind) for role, kind in self.locals.dropped),
             violation=violation,
             limit=limit,

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 
 from pmmc_check.checker.cycles import find_cycle
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
-from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, VIOLATED, Action, Control, Result, Snapshot, TraceStep, Violation
+from pmmc_check.checker.result import Action, Control, Result, Snapshot, TraceStep, Violation
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.invariants import Invariant
+from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 _REPORT_EVERY_STATES = 2000
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 from pmmc_check.config import Config
 from pmmc_check.model.model import State, Step
-
-HOLDS, VIOLATED, INCONCLUSIVE = "holds", "violated", "inconclusive"
+from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ __all__ = ["configure", "run"]
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the search and prints its result."""
-    from pmmc_check.checker.result import HOLDS, VIOLATED
     from pmmc_check.model.model import Model
+    from pmmc_check.verdicts import HOLDS, VIOLATED
 
     model = Model(_config(arguments), _protocol(arguments))
     trace_out = writable(arguments.trace_out)
@@ -68,6 +68,7 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
     from pmmc_check.checker.reductions import applicable, reductions_named
     from pmmc_check.checker.result import Control, Limits
     from pmmc_check.properties.invariants import invariants_named
+    from pmmc_check.properties.quorums import judgeable
     from pmmc_check.protocol.variants.catalogue import variants_named
 
     waivers = [each for each in variants_named(arguments.variant) if each.waives and not arguments.invariant]
@@ -81,30 +82,35 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
         )
     _check_strategy(arguments)
     reductions, notes = applicable(reductions_named(arguments.reduce or "all"), model, invariants)
+    judged, quorum_notes = judgeable(model, invariants)
+    if arguments.invariant and len(judged) < len(invariants):
+        raise UsageError(f"--invariant {arguments.invariant[0]}: {quorum_notes[0]}")
     with progress_line(quiet=arguments.quiet) as report:
         control = Control(limits, report)
         with interruptible(control):
             search = _engine(arguments, invariants, control, reductions)
             if arguments.strategy == "iterative":
-                return *grow(model.config, model.protocol, search), notes + waived
-            return search(model), model, (waived if arguments.engine == "reference" else notes + waived)
+                return *grow(model.config, model.protocol, search), notes + waived + quorum_notes
+            return search(model), model, ([] if arguments.engine == "reference" else notes) + waived + quorum_notes
 
 
 def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, reductions: Any) -> Callable[[Model], Result]:
-    """What searches one model."""
+    """What searches one model: for those of the invariants that can be judged of it."""
+    from pmmc_check.properties.quorums import judgeable
+
     if arguments.engine == "reference":
         from pmmc_check.checker.reference import ReferenceSearch
 
-        return lambda model: ReferenceSearch(model, invariants, control).run()
+        return lambda model: ReferenceSearch(model, judgeable(model, invariants)[0], control).run()
     if arguments.strategy == "random":
         from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
 
         seed, steps_max = arguments.seed or 1, arguments.walk_steps or STEPS_MAX
-        return lambda model: RandomWalks(model, invariants, control, reductions, seed=seed, steps_max=steps_max).run()
+        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, seed=seed, steps_max=steps_max).run()
     from pmmc_check.checker.compiled import CompiledSearch
 
     threads = arguments.threads or cores()
-    return lambda model: CompiledSearch(model, invariants, control, reductions, threads).run()
+    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads).run()
 
 
 def _check_strategy(arguments: argparse.Namespace) -> None:
@@ -121,10 +127,10 @@ def _check_strategy(arguments: argparse.Namespace) -> None:
 
 
 def _print(result: Result, model: Model, notes: list[str], form: str) -> None:
-    from pmmc_check.report.explore_json import as_json
+    from pmmc_check.report.explore_json import result_as_json
     from pmmc_check.report.explore_text import as_text
 
     if form == "json":
-        print(json.dumps(as_json(result, model), ensure_ascii=False, indent=1))
+        print(json.dumps(result_as_json(result, model), ensure_ascii=False, indent=1))
     else:
         print(as_text(result, model, notes), end="")

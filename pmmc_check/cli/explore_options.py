@@ -27,21 +27,7 @@ exit codes: 0 every reachable state was checked and all invariants hold; 1 viola
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.epilog = _EPILOG
-    size = parser.add_argument_group("configuration")
-    for name, default, text in (
-        ("acceptors", "3", "acceptors; a majority is more than half"),
-        ("leaders", "2", "leaders"),
-        ("replicas", "2", "replicas"),
-        ("slots", "2", "replicas propose for slots 1 to N"),
-        ("commands", "as many as slots", "client commands, each sent to every replica at the start"),
-        ("rounds", "1", "ballot rounds 0 to N-1; a leader that needs a higher one retires"),
-        ("window", "as many as slots", "the paper's WINDOW: slots that may be open at once"),
-    ):
-        size.add_argument(f"--{name}", type=_count, metavar="N", help=f"{text} (default: {default})")
-    size.add_argument("--network", metavar="NAME", default="duplicating", help="duplicating (default), reliable, lossy or fifo")
-    size.add_argument(
-        "--reconfigurations", type=_count, metavar="N", help="N more commands, each to change to a further set of leaders and acceptors"
-    )
+    _add_configuration(parser)
     faults = parser.add_argument_group("faults; each kind bounded for a whole run")
     faults.add_argument("--crashes", type=_count, metavar="N", help="at most N crashes (default: none)")
     faults.add_argument("--restarts", type=_count, metavar="N", help="at most N restarts of crashed processes (default: none)")
@@ -82,6 +68,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     out.add_argument("--quiet", action="store_true", help="no progress line")
     out.add_argument(
         "--trace-out", metavar="FILE", help="also write the counterexample to FILE: a trace for validate, or JSON if it ends in .json"
+    )
+
+
+def _add_configuration(parser: argparse.ArgumentParser) -> None:
+    size = parser.add_argument_group("configuration")
+    for name, default, text in (
+        ("acceptors", "3", "acceptors"),
+        ("quorum1", "a majority", "acceptors that make a quorum of phase 1: a scout waits for so many"),
+        ("quorum2", "a majority", "acceptors that make a quorum of phase 2: a commander waits for so many"),
+        ("leaders", "2", "leaders"),
+        ("replicas", "2", "replicas"),
+        ("slots", "2", "replicas propose for slots 1 to N"),
+        ("commands", "as many as slots", "client commands, each sent to every replica at the start"),
+        ("rounds", "1", "ballot rounds 0 to N-1; a leader that needs a higher one retires"),
+        ("window", "as many as slots", "the paper's WINDOW: slots that may be open at once"),
+    ):
+        size.add_argument(f"--{name}", type=_count, metavar="N", help=f"{text} (default: {default})")
+    size.add_argument("--network", metavar="NAME", default="duplicating", help="duplicating (default), reliable, lossy or fifo")
+    size.add_argument(
+        "--reconfigurations", type=_count, metavar="N", help="N more commands, each to change to a further set of leaders and acceptors"
     )
 
 

@@ -18,7 +18,7 @@ from pmmc_check.trace.convert import WRITERS, format_of, writing
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import ALL, KINDS, NETWORK_FLAGS, NOTHING, Contract, Event, Header, partial
 from pmmc_check.trace.header import HeaderBuilder
-from pmmc_check.validation.simulate import Plan, Walk, complete_logs, thinned
+from pmmc_check.validation.simulate import Plan, Simulation, complete_logs, thinned
 
 _EPILOG = """\
 examples:
@@ -104,7 +104,7 @@ def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed
         reconfiguration_rate=arguments.reconfiguration_rate,
         protocol=protocol,
     )
-    walk = Walk(plan)
+    walk = Simulation(plan)
     events = thinned(walk.events(), header.contract, walk.names)
     writer = WRITERS[arguments.format or (format_of(target) if target else "dsl")](walk.values)
     lines = _lines(writer.header(header), events, writer.item)

@@ -18,9 +18,10 @@ from pmmc_check.report.trace_json import as_object
 from pmmc_check.report.trace_junit import as_xml
 from pmmc_check.report.trace_text import explanation, summary
 from pmmc_check.trace.sources import Source, sources
-from pmmc_check.validation.judge import Options, judge
-from pmmc_check.validation.search.search import Budget
-from pmmc_check.validation.verdict import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED, TraceVerdict, worst
+from pmmc_check.validation.judge import JudgeOptions, judge
+from pmmc_check.validation.search.search import SearchBudget
+from pmmc_check.validation.verdict import TraceVerdict, worst
+from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
 EXITS = {ACCEPTED: 0, REJECTED: 1, BAD_INPUT: 2, INCONCLUSIVE: 3}
 
@@ -49,17 +50,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--search-states",
         type=int,
-        default=Budget().states_max,
+        default=SearchBudget().states_max,
         metavar="N",
         help="give up the search of a partial log here (default %(default)s)",
     )
     parser.add_argument(
-        "--search-seconds", type=float, default=Budget().seconds_max, metavar="S", help="or after this time (default %(default)s)"
+        "--search-seconds", type=float, default=SearchBudget().seconds_max, metavar="S", help="or after this time (default %(default)s)"
     )
     parser.add_argument(
         "--search-events",
         type=int,
-        default=Options().search_events_max,
+        default=JudgeOptions().search_events_max,
         metavar="N",
         help="longer partial logs are not searched (default %(default)s)",
     )
@@ -104,14 +105,14 @@ def run(arguments: argparse.Namespace) -> int:
     return max(EXITS[worst(listed)], EXITS[INCONCLUSIVE]) if interrupted else EXITS[worst(listed)]
 
 
-def _options(arguments: argparse.Namespace) -> Options:
+def _options(arguments: argparse.Namespace) -> JudgeOptions:
     """Raises `UsageError` for variants whose runs no trace can record."""
     chosen = variants_named(arguments.variant)
     for each in chosen:
         if each.own_messages:
             raise UsageError(f"--variant {each.name}: it sends what traces cannot record; expected one of {', '.join(_recordable())}")
-    return Options(
-        Budget(arguments.search_states, arguments.search_seconds),
+    return JudgeOptions(
+        SearchBudget(arguments.search_states, arguments.search_seconds),
         arguments.search_events,
         protocol_with(arguments.variant) if chosen else None,
         tuple(arguments.variant),
@@ -123,7 +124,7 @@ def _recordable() -> list[str]:
     return [each.name for each in VARIANTS.values() if not each.own_messages]
 
 
-def _judged(found: Sequence[Source], options: Options, jobs: int) -> Iterator[tuple[Source, TraceVerdict]]:
+def _judged(found: Sequence[Source], options: JudgeOptions, jobs: int) -> Iterator[tuple[Source, TraceVerdict]]:
     jobs = min(jobs or cores(), len(found))
     if jobs == 1:
         yield from ((source, judge(source, options)) for source in found)

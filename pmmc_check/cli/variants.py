@@ -30,9 +30,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints the list, or the page."""
     if arguments.matrix:
         return _matrix()
-    from pmmc_check.report.variants import as_json, as_list
+    from pmmc_check.report.variants import as_list, catalogue_as_json
 
-    print(json.dumps(as_json(), ensure_ascii=False, indent=1) if arguments.format == "json" else as_list())
+    print(json.dumps(catalogue_as_json(), ensure_ascii=False, indent=1) if arguments.format == "json" else as_list())
     return EXIT_HOLDS
 
 

@@ -10,6 +10,7 @@ from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.invariants import Invariant, RelationInvariant, StateInvariant, StepInvariant
 from pmmc_check.properties.observe import HELD, Fact, Observed, by_slot, held, observe
 from pmmc_check.properties.progress import Left, LocalStates, Progress, check_possible, endless, left_to_decide, stuck
+from pmmc_check.properties.quorums import Quorums
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome
 from pmmc_check.protocol.values import ProcessId
@@ -28,6 +29,7 @@ class Checks:
     def __init__(self, model: Model, invariants: Sequence[Invariant]) -> None:
         self.model = model
         self.invariants = tuple(invariants)
+        self._quorums = Quorums(model.protocol, model.system)
         self._state = [each for each in invariants if isinstance(each, StateInvariant)]
         self._step = [each for each in invariants if isinstance(each, StepInvariant)]
         self._relation = [each for each in invariants if isinstance(each, RelationInvariant)]
@@ -61,7 +63,7 @@ class Checks:
     def of_facts(self, observed: Observed) -> Violated | None:
         """Checks the facts about one slot."""
         for each in self._relation:
-            if how := each.check(self.model.system, observed):
+            if how := each.check(self._quorums, observed):
                 return Violated(each.name, how)
         return None
 

@@ -12,7 +12,7 @@ from pmmc_check.report.changes import changes
 from pmmc_check.report.coverage import coverage
 
 
-def as_json(result: Result, model: Model) -> dict[str, Any]:
+def result_as_json(result: Result, model: Model) -> dict[str, Any]:
     """`result` as plain dictionaries and lists."""
     answer = {
         "verdict": result.verdict,

@@ -5,22 +5,23 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from pmmc_check.checker.result import HOLDS, VIOLATED, Action, Result, TraceStep, Violation
+from pmmc_check.checker.result import Action, Result, TraceStep, Violation
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model, State
 from pmmc_check.model.network import network_named
 from pmmc_check.protocol.messages import Instant
 from pmmc_check.protocol.role import Send
-from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, REPLICA, SCOUT
+from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, majority
 from pmmc_check.report.changes import changes
 from pmmc_check.report.coverage import coverage, never_taken
+from pmmc_check.verdicts import HOLDS, VIOLATED
 
-WIDTH = 150
+_WIDTH = 150
 _COLUMNS = (CLIENT, REPLICA, LEADER, SCOUT, COMMANDER, ACCEPTOR)
 _LABEL = 13
 
 
-def as_text(result: Result, model: Model, notes: Sequence[str] = (), width: int = WIDTH) -> str:
+def as_text(result: Result, model: Model, notes: Sequence[str] = (), width: int = _WIDTH) -> str:
     """The whole report; `notes` are sentences about reductions that were switched off."""
     lines = [_headline(result), ""]
     if result.violation:
@@ -39,10 +40,9 @@ def _headline(result: Result) -> str:
 
 def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     config = result.config
-    yield (
-        "checked",
-        _plural([(config.acceptors, "acceptor"), (config.leaders, "leader"), (config.replicas, "replica"), (config.commands, "command")]),
-    )
+    yield "checked", _checked(config)
+    if not config.quorums_meet:
+        yield "", "a quorum of phase 1 and one of phase 2 need not have an acceptor in common, which safety depends on"
     rounds = f"ballot rounds 0 to {config.rounds - 1} (a leader that needs a higher round retires)"
     yield "bounds", f"slots 1 to {config.slots}, {rounds}, WINDOW {config.window}; nothing is said of larger configurations"
     if config.reconfigurations:
@@ -81,6 +81,14 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield "invariants", _verdicts(result)
     if result.violation and result.limit:
         yield "limit", f"{result.limit}: there may be a shorter counterexample"
+
+
+def _checked(config: Config) -> str:
+    counts = [(config.acceptors, "acceptor"), (config.leaders, "leader"), (config.replicas, "replica"), (config.commands, "command")]
+    quorum1, quorum2 = config.quorums
+    if quorum1 == quorum2 == majority(config.acceptors):
+        return _plural(counts)
+    return f"{_plural(counts[:1])} (quorums: {quorum1} in phase 1, {quorum2} in phase 2), {_plural(counts[1:])}"
 
 
 def _faults(config: Config) -> str:
@@ -130,7 +138,7 @@ def _field(label: str, text: str, width: int) -> str:
     return textwrap.fill(text, width, initial_indent=f"{label:<{_LABEL}}", subsequent_indent=indent, break_on_hyphens=False)
 
 
-def counterexample(violation: Violation, model: Model, width: int = WIDTH, *, walked: bool = False) -> list[str]:
+def counterexample(violation: Violation, model: Model, width: int = _WIDTH, *, walked: bool = False) -> list[str]:
     """A table: one row a step, one column a role, in each cell what changed there."""
     rows = [[str(index), f"{step.step.message} → {step.step.process}", *cells] for index, step, cells in _rows(violation, model)]
     used = [k for k in range(2, 2 + len(_COLUMNS)) if any(row[k] for row in rows)]

@@ -27,6 +27,8 @@ def trace_lines(violation: Violation, model: Model) -> Iterator[str]:
     """
     if model.config.reconfigurations:
         raise NotWritable("a trace has one set of leaders from the start")
+    if model.system.quorum1 or model.system.quorum2:
+        raise NotWritable("a trace cannot say that quorums are not majorities")
     header = _header(violation, model)
     names = Names(header)
     writer = DslWriter(Values(names))

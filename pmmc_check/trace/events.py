@@ -189,11 +189,8 @@ class Names:
         return self.name_of[host_of(process)]
 
 
-Item = Header | Event | Comment
-"""What a reader yields: the header first (comments may precede it), then events."""
-
-
 NOBODY = ProcessId(CLIENT, 0)
+"""The client of a stand-in: a command of which the log has not said yet which request it is."""
 
 
 def is_chosen(command: Command) -> bool:

@@ -65,5 +65,5 @@ ATTRIBUTE = {
 }
 """The message attribute that each field of a trace stands for."""
 
-ACTIONS = {"recv": RECEIVE, "send": SEND, "drop": DROP, "crash": CRASH, "restart": RESTART, "end": END}
+ACTION_OF_VERB = {"recv": RECEIVE, "send": SEND, "drop": DROP, "crash": CRASH, "restart": RESTART, "end": END}
 """The actions by their verb in JSON Lines."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pmmc_check.trace.events import UNKNOWN, Delta
-from pmmc_check.trace.system import Performed
+from pmmc_check.trace.system import OpaqueResult
 
 
 def undetermined(message: Any) -> bool:
@@ -29,6 +29,6 @@ def shows(pattern: Any, message: Any, added: Delta | None) -> bool:
         if isinstance(recorded, Delta):
             if recorded != added:
                 return False
-        elif recorded is not UNKNOWN and not isinstance(actual, Performed) and recorded != actual:
+        elif recorded is not UNKNOWN and not isinstance(actual, OpaqueResult) and recorded != actual:
             return False
     return True

@@ -9,7 +9,7 @@ from pmmc_check.protocol.values import Command, ProcessId
 from pmmc_check.trace.events import Header, Names
 
 
-class Performed:
+class OpaqueResult:
     """The result of an opaque application: known only by its position in the sequence of performed commands."""
 
     __slots__ = ("position",)
@@ -18,7 +18,7 @@ class Performed:
         self.position = position
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Performed) and other.position == self.position
+        return isinstance(other, OpaqueResult) and other.position == self.position
 
     def __hash__(self) -> int:
         return hash(self.position)
@@ -36,7 +36,7 @@ class Opaque:
 
     def apply(self, state: int, command: Command) -> tuple[int, Any]:
         """One command more."""
-        return state + 1, Performed(state + 1)
+        return state + 1, OpaqueResult(state + 1)
 
 
 class CountingLog:

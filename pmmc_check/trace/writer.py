@@ -9,13 +9,13 @@ import orjson
 
 from pmmc_check.protocol.messages import Message
 from pmmc_check.trace.events import NETWORK_FLAGS, PARTIAL, ROLE_FIELDS, SEND, UNKNOWN, VERSION, Comment, Delta, Event, Header
-from pmmc_check.trace.fields import ACTIONS, ATTRIBUTE, FIELDS
+from pmmc_check.trace.fields import ACTION_OF_VERB, ATTRIBUTE, FIELDS
 from pmmc_check.trace.values import Values, show_word
 
 _SELDOM = (("restarts", "logged"), ("ballots", "next"))
 """Settings that are written only where they are not as usual."""
 
-_VERBS = {action: verb for verb, action in ACTIONS.items()}
+_VERBS = {action: verb for verb, action in ACTION_OF_VERB.items()}
 _IMPLIED_SENDER = frozenset({"request", "p1a", "p1b", "p2a", "p2b", "adopted"})
 _NAMED_SENDER = frozenset({"preempted", "decision"})
 _NAMED_RECIPIENT = frozenset({"p1b", "p2b"})

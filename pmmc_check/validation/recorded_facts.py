@@ -17,7 +17,9 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from pmmc_check.properties.invariants import INVARIANTS, RelationInvariant
-from pmmc_check.properties.observe import ACCEPTED, DECIDED, PROPOSED, Fact
+from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED, Fact
+from pmmc_check.properties.quorums import Quorums
+from pmmc_check.protocol import PMMC
 from pmmc_check.protocol.role import System
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, COMMANDER, REPLICA, Ballot, Command, ProcessId
 from pmmc_check.trace.events import RECEIVE, SEND, UNKNOWN, Delta, Event, Header, Names
@@ -46,6 +48,7 @@ class Facts:
 
     def __init__(self, header: Header, names: Names, system: System, slots: Collection[int] | None = None) -> None:
         self.header, self.system, self.slots = header, system, slots
+        self.quorums = Quorums(PMMC, system)
         self.ledger = Ledger()
         self.disputed: set[int] = set()
         self.show = Values(names).show
@@ -93,7 +96,7 @@ class Facts:
 
     def _p2a(self, event: Event, message: Any) -> None:
         if message.ballot is not UNKNOWN:
-            self._fact(event, ProcessId(COMMANDER, 0), Fact(PROPOSED, message.slot, message.ballot, message.command))
+            self._fact(event, ProcessId(COMMANDER, 0), Fact(P2A_SENT, message.slot, message.ballot, message.command))
 
     def _p1b(self, event: Event, message: Any) -> None:
         acceptor, accepted = message.acceptor, message.accepted
@@ -104,7 +107,7 @@ class Facts:
             if accepted is not UNKNOWN and type(accepted) is not Delta:
                 self._accepted(event, acceptor, accepted)
         for pvalue in accepted if accepted is not UNKNOWN else ():
-            self._fact(event, acceptor, Fact(ACCEPTED, pvalue.slot, pvalue.ballot, pvalue.command))
+            self._fact(event, acceptor, Fact(PVALUE_ACCEPTED, pvalue.slot, pvalue.ballot, pvalue.command))
 
     def _p2b(self, event: Event, message: Any) -> None:
         commander = event.process if event.action != SEND else event.peers[0] if event.peers else None
@@ -145,7 +148,7 @@ class Facts:
     def _post_accepted(self, event: Event, accepted: frozenset[Any]) -> None:
         self._accepted(event, event.process, accepted)
         for pvalue in accepted:
-            self._fact(event, event.process, Fact(ACCEPTED, pvalue.slot, pvalue.ballot, pvalue.command))
+            self._fact(event, event.process, Fact(PVALUE_ACCEPTED, pvalue.slot, pvalue.ballot, pvalue.command))
         ballot = dict(event.post or ()).get("ballot")
         above = [pvalue for pvalue in accepted if ballot is not None and pvalue.ballot > ballot]
         if above:
@@ -224,14 +227,14 @@ class Facts:
             proposed = self.by_slot.get(commander.slot, {}).get(ProcessId(COMMANDER, 0), {})
             commands = {fact.command for fact in proposed if fact.ballot == commander.ballot}
             if len(commands) == 1:
-                self._fact(event, acceptor, Fact(ACCEPTED, commander.slot, commander.ballot, commands.pop()))
+                self._fact(event, acceptor, Fact(PVALUE_ACCEPTED, commander.slot, commander.ballot, commands.pop()))
         self.acceptances.clear()
 
     def _relations(self, facts: dict[ProcessId, dict[Fact, Event]]) -> None:
         observed = {process: frozenset(each) for process, each in facts.items()}
         for invariant in _RELATIONS:
             visible = {process: frozenset(fact for fact in each if fact.kind in invariant.observes) for process, each in observed.items()}
-            if invariant.name not in self.found and invariant.check(self.system, visible) is not None:
+            if invariant.name not in self.found and invariant.check(self.quorums, visible) is not None:
                 self._relation_broken(invariant, facts)
 
     def _relation_broken(self, invariant: RelationInvariant, facts: dict[ProcessId, dict[Fact, Event]]) -> None:

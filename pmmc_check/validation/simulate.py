@@ -36,7 +36,7 @@ from pmmc_check.trace.events import (
     is_chosen,
 )
 from pmmc_check.trace.fields import BROADCASTS, FIELDS, RECIPIENT
-from pmmc_check.trace.system import Performed, system_of
+from pmmc_check.trace.system import OpaqueResult, system_of
 from pmmc_check.trace.values import Values
 from pmmc_check.validation.replay.in_place import InPlaceReplica
 from pmmc_check.validation.replay.open_requests import resolved
@@ -121,7 +121,7 @@ class Pool:
         return (*pair, message)
 
 
-class Walk:
+class Simulation:
     """One random walk; `events()` is the complete trace."""
 
     def __init__(self, plan: Plan) -> None:
@@ -279,7 +279,7 @@ class Walk:
 
     def _as_sent(self, message: Any, process: Process | None) -> Any:
         """The message as the log shows it; `wire` is what travels (p1b carries both of its forms)."""
-        if type(message) is Response and type(message.result) is Performed:
+        if type(message) is Response and type(message.result) is OpaqueResult:
             message = Response(message.cid, f"r{message.result.position}")
         self.wire = message
         if type(message) is not P1b or process is None:

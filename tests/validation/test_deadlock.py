@@ -13,7 +13,8 @@ from pmmc_check.trace.events import RECEIVE, SEND, Event
 from pmmc_check.trace.sources import Source
 from pmmc_check.validation.judge import judge
 from pmmc_check.validation.replay.deadlock import Wait, cycle
-from pmmc_check.validation.verdict import REJECTED, Failure
+from pmmc_check.validation.verdict import Failure
+from pmmc_check.verdicts import REJECTED
 
 
 def wait(log: str, ender: str | None) -> Wait:

@@ -14,7 +14,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 
 from pmmc_check.trace.errors import TraceError, Unfit
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, NONE, PARTIAL, RECEIVE, RESTART, SEND, Event
-from pmmc_check.trace.header import WORDS, HeaderBuilder
+from pmmc_check.trace.header import WORD_SETTINGS, HeaderBuilder
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.values import plain_word
 
@@ -121,7 +121,7 @@ class Line:
                 builder.set_meta(name, plain_word(str(words[1])))
             elif key in ("window", "slots", "rounds"):
                 builder.set(key, int(str(words[0])))
-            elif key in WORDS:
+            elif key in WORD_SETTINGS:
                 builder.set(key, words[0])
             elif key == "network":
                 builder.set(key, tuple(_words(each)[0] for each in setting.children))

@@ -15,8 +15,8 @@ import orjson
 
 from pmmc_check.trace.errors import TraceError, Unfit
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, NONE, PARTIAL, RECEIVE, ROLE_FIELDS, SEND, Comment, Event
-from pmmc_check.trace.fields import ACTIONS, FIELDS
-from pmmc_check.trace.header import COUNTS, WORDS, HeaderBuilder
+from pmmc_check.trace.fields import ACTION_OF_VERB, FIELDS
+from pmmc_check.trace.header import NUMBER_SETTINGS, WORD_SETTINGS, HeaderBuilder
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.readers.frequent_events import SHAPES, Compose, EventComposer
 from pmmc_check.trace.values import MEMO_SIZE, WORD, show_word
@@ -130,9 +130,9 @@ class JsonReader:
         log, verb = fields.get("at"), fields.get("do")
         if not isinstance(log, str):
             raise Unfit('"at" must name the process whose log this is, such as "at": "A1"', "at")
-        if verb not in ACTIONS:
-            raise Unfit(f'"do" must be one of {", ".join(ACTIONS)}', "do")
-        action = ACTIONS[verb]
+        if verb not in ACTION_OF_VERB:
+            raise Unfit(f'"do" must be one of {", ".join(ACTION_OF_VERB)}', "do")
+        action = ACTION_OF_VERB[verb]
         kind = fields.get("msg")
         if (action in _WITH_MESSAGE) != (kind is not None):
             raise Unfit(f'{verb} {"needs" if action in _WITH_MESSAGE else "has no"} "msg"', "msg")
@@ -235,21 +235,21 @@ def _note(note: Any) -> str | None:
     return note.strip() if note else None
 
 
-def configure(builder: HeaderBuilder, fields: dict[str, Any]) -> None:
+def take_settings(builder: HeaderBuilder, fields: dict[str, Any]) -> None:
     """Takes the settings of a header object. Raises `Unfit`."""
     for key, value in fields.items():
         if key in ROLE_FIELDS or key == "network":
             builder.set(key, tuple(_strings(key, value)))
-        elif key in COUNTS:
+        elif key in NUMBER_SETTINGS:
             if type(value) is not int:
                 _wrong(key, "a number")
             builder.set(key, value)
-        elif key in WORDS:
-            builder.set(key, value if isinstance(value, str) else _wrong(key, " or ".join(WORDS[key])))
+        elif key in WORD_SETTINGS:
+            builder.set(key, value if isinstance(value, str) else _wrong(key, " or ".join(WORD_SETTINGS[key])))
         elif key == "meta":
             _meta(builder, value)
         elif key not in ("pmmc-trace", "part", "logs"):
-            known = ", ".join((*ROLE_FIELDS, *COUNTS, "network", *WORDS, "meta", "logs"))
+            known = ", ".join((*ROLE_FIELDS, *NUMBER_SETTINGS, "network", *WORD_SETTINGS, "meta", "logs"))
             raise Unfit(f"{key!r} is no setting; expected {known}", key)
     logs = fields.get("logs", {})
     if not isinstance(logs, dict):

@@ -16,12 +16,12 @@ from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System, rep
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, Ballot, ProcessId, SlotCommand
 from pmmc_check.trace.events import UNKNOWN, Delta, Event, is_chosen
 from pmmc_check.trace.matching import agrees
-from pmmc_check.trace.system import Performed
+from pmmc_check.trace.system import OpaqueResult
 from pmmc_check.validation.compact_sets import Ledger, Once
 from pmmc_check.validation.replay.in_place import IN_PLACE, GrowingPValues, Mark
 from pmmc_check.validation.replay.open_requests import resolved
 
-Pick = Callable[[Iterable[Outcome]], Outcome]
+ChooseOutcome = Callable[[Iterable[Outcome]], Outcome]
 """Chooses among the outcomes of a step."""
 
 
@@ -84,7 +84,7 @@ class Process:
         self.state = outcome.state
         return outcome.sends
 
-    def step(self, message: Message, pick: Pick | None = None) -> tuple[Send, ...]:
+    def step(self, message: Message, pick: ChooseOutcome | None = None) -> tuple[Send, ...]:
         """Delivers `message`; returns what the step sends. Creations (`Start`) are among it.
 
         The paper's roles have one outcome here (requests are chosen by the log); for others `pick` chooses.
@@ -145,7 +145,7 @@ class Process:
             if pattern.accepted != self.added(accepted):
                 return False
             pattern = replace(pattern, accepted=message.accepted)
-        if type(message) is Response and isinstance(message.result, Performed):
+        if type(message) is Response and isinstance(message.result, OpaqueResult):
             return pattern.cid in (UNKNOWN, message.cid)
         return agrees(pattern, message)
 

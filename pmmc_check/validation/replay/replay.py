@@ -28,7 +28,7 @@ from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.fields import RECIPIENT, SENDERS
 from pmmc_check.trace.matching import agrees, undetermined
-from pmmc_check.trace.system import Performed, system_of
+from pmmc_check.trace.system import OpaqueResult, system_of
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.compact_sets import Once
@@ -39,7 +39,7 @@ from pmmc_check.validation.replay.interleaving import Interleaving, Log
 from pmmc_check.validation.replay.process import Process, Processes
 from pmmc_check.validation.replay.unrecorded import CALLS, Unrecorded
 
-RECENT = 400
+EVENTS_KEPT = 400
 """Events kept for explanations."""
 
 
@@ -57,7 +57,7 @@ class Replay(Unrecorded, Interleaving):
         self.processes = Processes(self.system, protocol)
         self._running = self.processes.running
         self.network = in_flight(header.duplicates, header.loses, header.ordered)
-        self.recent: deque[Event] = deque(maxlen=RECENT)
+        self.recent: deque[Event] = deque(maxlen=EVENTS_KEPT)
         self.full = frozenset(
             process for process in self._logged() if self._shows_all(process, but=CALLS if process.role == LEADER else ())
         )
@@ -269,7 +269,7 @@ class Replay(Unrecorded, Interleaving):
     def _put(self, event: Event, to: ProcessId, sent: Any, process: Process) -> None:
         """A replayed send reaches the network, and whoever waits for it."""
         if sent.kind in self._special_kinds:
-            if type(sent) is Response and type(sent.result) is Performed:
+            if type(sent) is Response and type(sent.result) is OpaqueResult:
                 sent = self._result(event, sent)
             elif type(sent) is P1b:
                 sent = self._p1b(to, sent, process)
@@ -301,7 +301,7 @@ class Replay(Unrecorded, Interleaving):
             if any(self._records(client, "response") for client in self.closed_clients):
                 raise Ambiguous(f"{event.place} sends a result that was not recorded (?)")
             return Response(sent.cid, result)
-        assert isinstance(performed, Performed), "only opaque results come here"
+        assert isinstance(performed, OpaqueResult), "only opaque results come here"
         known = self.results.setdefault(performed.position, [result, 0])
         known[1] += 1
         if known[0] != result:

@@ -15,7 +15,7 @@ LEADERS_MAX = 3
 """With more leaders, not every reconfiguration that nobody recorded is tried."""
 
 
-class Limits(NamedTuple):
+class Reach(NamedTuple):
     """Ballots and slots that unrecorded steps may reach: one more than the trace speaks of."""
 
     rounds: int
@@ -74,7 +74,7 @@ def unspoken(header: Header, names: Names, events: Sequence[Event]) -> Iterator[
     received = all(header.contract(replica).records("request") for replica in header.replicas)
     if client is None or (received and not unsaid):
         return
-    reach = limits_of(events, header).slots + 1
+    reach = reach_of(events, header).slots + 1
     plain = tuple(Command(client, 10**15 + number, "") for number in range(reach))
     yield plain
     if min(reach, header.slots or reach) > header.window:
@@ -83,7 +83,7 @@ def unspoken(header: Header, names: Names, events: Sequence[Event]) -> Iterator[
         yield plain + tuple(Command(client, 2 * 10**15 + number, Reconfigure(each)) for number, each in enumerate(sets))
 
 
-def limits_of(events: Sequence[Event], header: Header) -> Limits:
+def reach_of(events: Sequence[Event], header: Header) -> Reach:
     """One more than the highest round and slot in the trace, unless the header has bounds."""
     rounds, slots = [0], [1]
     for event in events:
@@ -95,7 +95,7 @@ def limits_of(events: Sequence[Event], header: Header) -> Limits:
         slots += [slot] if slot is not UNKNOWN else []
         slots += [value - 1 for key, value in event.post or () if key in ("slot_in", "slot_out")]
     responses = len({(event.log, message.cid) for event in events if isinstance(message := event.message, Response)})
-    return Limits(max(rounds) + 1, max(*slots, responses) + 1)
+    return Reach(max(rounds) + 1, max(*slots, responses) + 1)
 
 
 def _pvalues(message: Any, name: str) -> Iterable[Any]:

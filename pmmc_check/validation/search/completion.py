@@ -17,11 +17,11 @@ from pmmc_check.protocol.values import CLIENT, LEADER, REPLICA, Command, Process
 from pmmc_check.trace.events import CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.fields import RECIPIENT
 from pmmc_check.trace.matching import shows
-from pmmc_check.trace.system import Performed
+from pmmc_check.trace.system import OpaqueResult
 from pmmc_check.trace.values import Values
-from pmmc_check.validation.search.bounds import ballots_in, commands_in, limits_of, orderly
+from pmmc_check.validation.search.bounds import ballots_in, commands_in, orderly, reach_of
 from pmmc_check.validation.search.inboxes import Packet
-from pmmc_check.validation.search.steps import Cell, Node, Steps
+from pmmc_check.validation.search.steps import Cell, Point, Steps
 
 
 class Completion(Steps):
@@ -29,7 +29,7 @@ class Completion(Steps):
 
     def __init__(self, header: Header, names: Names, events: Sequence[Event], protocol: Protocol, others: tuple[Command, ...] = ()) -> None:
         super().__init__(header, names, protocol, (*commands_in(events), *others))
-        self.limits = limits_of(events, header)
+        self.limits = reach_of(events, header)
         self.crashing = frozenset(event.log for event in events if event.action in (CRASH, RESTART))
         by_log: dict[str, list[Event]] = {}
         for event in events:
@@ -42,7 +42,7 @@ class Completion(Steps):
         self.show = Values(names).show_process
         self._log_of: dict[ProcessId, str] = {}
 
-    def start(self) -> Node:
+    def start(self) -> Point:
         """Before everything."""
         return self.initial(len(self.logs))
 
@@ -52,12 +52,12 @@ class Completion(Steps):
 
     # ---- logged events ----
 
-    def next_event(self, node: Node, index: int) -> Event | None:
+    def next_event(self, node: Point, index: int) -> Event | None:
         """The next event of a log."""
         log, position = self.logs[index], node.positions[index]
         return log[position] if position < len(log) else None
 
-    def take(self, node: Node, index: int) -> list[Node]:
+    def take(self, node: Point, index: int) -> list[Point]:
         """All ways in which the next event of log `index` can happen now."""
         event = self.next_event(node, index)
         assert event is not None, "a log at its end has no next event"
@@ -73,7 +73,7 @@ class Completion(Steps):
             return self._take_drop(node, event)
         return self._take_fault(node, event)
 
-    def _take_send(self, node: Node, event: Event) -> list[Node]:
+    def _take_send(self, node: Point, event: Event) -> list[Point]:
         me, pattern = event.process, event.message
         if me.role == CLIENT:
             return self._client_sends(node, event)
@@ -81,7 +81,7 @@ class Completion(Steps):
         cell = cells.get(me)
         if cell is None:
             return []
-        found: list[Node] = []
+        found: list[Point] = []
         seen: set[Message] = set()
         for send in cell.owed:
             accepted = send.message.accepted if isinstance(send.message, P1b) else cell.shown
@@ -102,15 +102,15 @@ class Completion(Steps):
                 found.append(agreed._replace(cells=frozenset(after.items()), inboxes=frozenset(inboxes.items())))
         return found
 
-    def _agreed(self, node: Node, pattern: Any, message: Any) -> Node | None:
+    def _agreed(self, node: Point, pattern: Any, message: Any) -> Point | None:
         """The node with what an event shows of an opaque result; None where another is known: it is the same at all replicas."""
-        if not isinstance(message, Response) or not isinstance(message.result, Performed) or pattern.result is UNKNOWN:
+        if not isinstance(message, Response) or not isinstance(message.result, OpaqueResult) or pattern.result is UNKNOWN:
             return node
         shown = (message.result.position, pattern.result)
         known = dict(node.results).get(*shown)
         return node._replace(results=node.results | {shown}) if known == pattern.result else None
 
-    def _client_sends(self, node: Node, event: Event) -> list[Node]:
+    def _client_sends(self, node: Point, event: Event) -> list[Point]:
         pattern: Any = event.message
         found = []
         for command in self.commands if pattern.command is UNKNOWN else (pattern.command,):
@@ -123,8 +123,8 @@ class Completion(Steps):
             found.append(node._replace(inboxes=frozenset(inboxes.items()), requested=node.requested | asked))
         return found
 
-    def _take_receive(self, node: Node, event: Event, index: int) -> list[Node]:
-        found: list[Node] = []
+    def _take_receive(self, node: Point, event: Event, index: int) -> list[Point]:
+        found: list[Point] = []
         cell = dict(node.cells).get(event.process)
         if event.process.role != CLIENT and (cell is None or cell.owed):
             return []
@@ -154,12 +154,12 @@ class Completion(Steps):
                 proposed.setdefault(message.slot, message.command)
         return ()
 
-    def _take_drop(self, node: Node, event: Event) -> list[Node]:
+    def _take_drop(self, node: Point, event: Event) -> list[Point]:
         if not self.header.loses:
             return []
         return [rest for _, rest in self.packets(node, event.process, _received_as(event), event.message)]
 
-    def _take_fault(self, node: Node, event: Event) -> list[Node]:
+    def _take_fault(self, node: Point, event: Event) -> list[Point]:
         cells = dict(node.cells)
         hosted = [me for me in cells if self._logged_in(me) == event.log]
         owing = [me for me in hosted if cells[me].owed]
@@ -171,7 +171,7 @@ class Completion(Steps):
         node = node._replace(cells=frozenset(cells.items()), cut=cut)
         return self._restarted(node, event, hosted) if event.action == RESTART else [node]
 
-    def _restarted(self, node: Node, event: Event, hosted: Sequence[ProcessId]) -> list[Node]:
+    def _restarted(self, node: Point, event: Event, hosted: Sequence[ProcessId]) -> list[Point]:
         """After a recorded restart."""
         return [
             after._replace(cut=node.cut - {event.log})
@@ -191,7 +191,7 @@ class Completion(Steps):
             return True
         return not isinstance(state, Lifecycle) and all(getattr(state, key) == value for key, value in event.post)
 
-    def unrecorded(self, node: Node) -> Iterator[tuple[ProcessId, Any, Node]]:
+    def unrecorded(self, node: Point) -> Iterator[tuple[ProcessId, Any, Point]]:
         """Every step that no log shows and that changes something: (process, message, node after it).
 
         A delivery that is ignored changes something where order is kept: it lets the next message through.
@@ -210,14 +210,14 @@ class Completion(Steps):
                     if (after.cells, after.inboxes) != (before.cells, before.inboxes) and self._within(me, message, after):
                         yield me, message, after
 
-    def _spontaneous(self, node: Node) -> Iterator[tuple[ProcessId, Any, Node]]:
+    def _spontaneous(self, node: Point) -> Iterator[tuple[ProcessId, Any, Point]]:
         """What the header lets processes do of themselves: restarts that no log shows, ballots that no preemption asked for."""
         if "any" not in (self.header.restarts, self.header.ballots):
             return
         for me, cell in sorted(node.cells, key=lambda each: each[0]):
             if isinstance(cell.state, Lifecycle) or (node.cut and self._logged_in(me) in node.cut):
                 continue
-            found: list[Node] = []
+            found: list[Point] = []
             if self.header.restarts == "any" and me.role in (LEADER, REPLICA) and self.host_is_silent(me):
                 found += self.comes_back(node, me, [each for each, _ in node.cells if host_of(each) == me])
             if self.header.ballots == "any" and me.role == LEADER:
@@ -226,7 +226,7 @@ class Completion(Steps):
                 if (after.cells, after.inboxes) != (node.cells, node.inboxes) and self._within(me, Start(), after):
                     yield me, Start(), after
 
-    def _unrecorded_sends(self, node: Node, me: ProcessId, cell: Cell) -> Iterator[tuple[ProcessId, Any, Node]]:
+    def _unrecorded_sends(self, node: Point, me: ProcessId, cell: Cell) -> Iterator[tuple[ProcessId, Any, Point]]:
         """Those that wait because their order shows."""
         for send in cell.owed:
             if not self.records(me, send.message.kind):
@@ -237,7 +237,7 @@ class Completion(Steps):
                 after = node._replace(cells=(node.cells - {(me, cell)}) | {(me, left)}, inboxes=frozenset(inboxes.items()))
                 yield send.to, send.message, after
 
-    def _within(self, me: ProcessId, message: Message, after: Node) -> bool:
+    def _within(self, me: ProcessId, message: Message, after: Point) -> bool:
         """Keeps unrecorded steps to the ballots and slots near those that the trace speaks of."""
         state = next(cell.state for process, cell in after.cells if process == me)
         if me.role == LEADER and not isinstance(state, Lifecycle) and state.ballot.round > self.limits.rounds:
@@ -248,7 +248,7 @@ class Completion(Steps):
             return False
         return True
 
-    def complete(self, node: Node) -> bool:
+    def complete(self, node: Point) -> bool:
         """Whether all logs are matched; those that ended in good order owe nothing."""
         if any(position < len(log) for position, log in zip(node.positions, self.logs, strict=True)):
             return False

@@ -33,12 +33,13 @@ from pmmc_check.validation.citation import place_of
 from pmmc_check.validation.search.bounds import LEADERS_MAX, unspoken
 from pmmc_check.validation.search.completion import Completion
 from pmmc_check.validation.search.relevance import Relevance
-from pmmc_check.validation.search.steps import Node
-from pmmc_check.validation.verdict import ACCEPTED, INCONCLUSIVE, REJECTED, Failure
+from pmmc_check.validation.search.steps import Point
+from pmmc_check.validation.verdict import Failure
+from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
 
 
 @dataclass(frozen=True)
-class Budget:
+class SearchBudget:
     """When to give up."""
 
     states_max: int = 20_000
@@ -58,7 +59,7 @@ class Answer:
 class Search:
     """One search over the completions of one trace."""
 
-    def __init__(self, header: Header, names: Names, events: Sequence[Event], budget: Budget, protocol: Protocol = PMMC) -> None:
+    def __init__(self, header: Header, names: Names, events: Sequence[Event], budget: SearchBudget, protocol: Protocol = PMMC) -> None:
         self.arguments = (header, names, events, protocol)
         self.system = Completion(*self.arguments)
         self.budget = budget
@@ -66,8 +67,8 @@ class Search:
         self.relevance = Relevance(self.system)
         self.whole = {process for name, process in names.process_of.items() if header.contract(name).form == COMPLETE}
         self.named = {(e.process, e.message.kind) for e in events if e.action in (RECEIVE, DROP) and e.message and e.peers}
-        self.visited: set[Node] = set()
-        self.furthest: Node | None = None
+        self.visited: set[Point] = set()
+        self.furthest: Point | None = None
         self.stop_at = 0.0
 
     def run(self) -> Answer:
@@ -88,7 +89,7 @@ class Search:
 
     def _search(self) -> Answer | None:
         """None when all points were visited in vain."""
-        stack: list[Iterator[Node]] = [iter((self.system.start(),))]
+        stack: list[Iterator[Point]] = [iter((self.system.start(),))]
         while stack:
             node = next(stack[-1], None)
             if node is None:
@@ -120,7 +121,7 @@ class Search:
         reason = self._exhausted()
         return Answer(INCONCLUSIVE, len(self.visited), reason) if reason else None
 
-    def _forced(self, node: Node) -> Node:
+    def _forced(self, node: Point) -> Point:
         """Takes forced steps until there are none."""
         moved = True
         while moved and time.monotonic() < self.stop_at:
@@ -133,7 +134,7 @@ class Search:
                     node, moved = after[0], True
         return node
 
-    def _may_be_forced(self, event: Event, node: Node, index: int) -> bool:
+    def _may_be_forced(self, event: Event, node: Point, index: int) -> bool:
         """Whether nothing that may happen meanwhile could make this event happen otherwise."""
         if event.action in (SEND, END):
             return True
@@ -145,7 +146,7 @@ class Search:
             return event.process in self.whole or (event.action == RESTART and self._last(node, index) == CRASH)
         return False
 
-    def _last(self, node: Node, index: int) -> str | None:
+    def _last(self, node: Point, index: int) -> str | None:
         """What the latest matched event of a log is."""
         position = node.positions[index]
         return self.system.logs[index][position - 1].action if position else None
@@ -157,7 +158,7 @@ class Search:
             return True
         return event.peers is None and (self.system.header.ordered or (event.process, message.kind) in self.named)
 
-    def _moves(self, node: Node) -> Iterator[Node]:
+    def _moves(self, node: Point) -> Iterator[Point]:
         """Logged events first, then unrecorded steps, the most promising first."""
         for index in range(len(node.positions)):
             if self.system.next_event(node, index) is not None:
@@ -197,7 +198,7 @@ class Search:
             enabled=tuple(f"also waiting: {place.file}:{place.line}: {place.text}" for place in others),
         )
 
-    def _state(self, node: Node, process: ProcessId) -> str:
+    def _state(self, node: Point, process: ProcessId) -> str:
         cell: Any = dict(node.cells).get(process)
         show = self.writer.values.show
         if cell is None:

@@ -1,6 +1,6 @@
 """What may happen at a point of a run with gaps: the model's own steps, with what they send.
 
-A `Node` is such a point: how far each log has been matched, the state of every role process, what is in flight, and which sends of a step
+A `Point` is such a point: how far each log has been matched, the state of every role process, what is in flight, and which sends of a step
 the log still has to show. Sends of kinds that the sender's log records reach the network when the log shows them, others at once.
 `completion.py` says which of these steps the logs allow.
 """
@@ -64,7 +64,7 @@ class Cell(NamedTuple):
     shown: frozenset[Any] = frozenset()
 
 
-class Node(NamedTuple):
+class Point(NamedTuple):
     """A point of a run. `cut` are logs that crashed in the middle of a step, `requested` what open clients have used up.
 
     `results` are those of an opaque application that the logs have shown, by the number of commands performed.
@@ -108,13 +108,13 @@ class Steps:
 
     # ---- the start ----
 
-    def initial(self, logs: int) -> Node:
+    def initial(self, logs: int) -> Point:
         """All processes as the protocol starts them; none of so many logs has been matched."""
         cells: dict[ProcessId, Cell] = {}
         inboxes: dict[ProcessId, Any] = {}
         for process in (*self.system.acceptors, *self.system.replicas, *self.system.leaders):
             self._start(process, Start(), cells, inboxes)
-        return Node((0,) * logs, frozenset(cells.items()), frozenset(inboxes.items()), frozenset(), frozenset())
+        return Point((0,) * logs, frozenset(cells.items()), frozenset(inboxes.items()), frozenset(), frozenset())
 
     def role(self, process: ProcessId) -> Role:
         """The program of a process."""
@@ -156,7 +156,7 @@ class Steps:
             added = Delta(message.accepted - shown) if isinstance(message, P1b) else None
             inboxes[to] = self.network.put(inboxes.get(to, self.network.empty), sender, (sender, message, added))
 
-    def comes_back(self, node: Node, process: ProcessId, hosted: Sequence[ProcessId]) -> list[Node]:
+    def comes_back(self, node: Point, process: ProcessId, hosted: Sequence[ProcessId]) -> list[Point]:
         """The process is what its role brings back; of `hosted`, a leader's scouts and commanders are gone."""
         cells, inboxes = dict(node.cells), dict(node.inboxes)
         for me in hosted:
@@ -172,7 +172,7 @@ class Steps:
             cells[process] = cells[process]._replace(owed=owed)
         return [node._replace(cells=frozenset(cells.items()), inboxes=frozenset(inboxes.items()))]
 
-    def campaign(self, node: Node, me: ProcessId, ballot: Ballot) -> Node:
+    def campaign(self, node: Point, me: ProcessId, ballot: Ballot) -> Point:
         """The leader begins a ballot that is higher than its own."""
         cells, inboxes = dict(node.cells), dict(node.inboxes)
         cell = cells[me]
@@ -186,7 +186,7 @@ class Steps:
 
     # ---- deliveries ----
 
-    def packets(self, node: Node, to: ProcessId, fits: Fits, pattern: Any = None) -> Iterator[tuple[Packet, Node]]:
+    def packets(self, node: Point, to: ProcessId, fits: Fits, pattern: Any = None) -> Iterator[tuple[Packet, Point]]:
         """All that fits and may be delivered to a process, with the node after it has left the network.
 
         `pattern` is what is looked for, as far as it is known.
@@ -209,7 +209,7 @@ class Steps:
         found = self._open_requests.get(pattern.command) if type(pattern) is Request else None
         return (found,) if found is not None else ()
 
-    def delivered(self, node: Node, to: ProcessId, message: Message, guide: tuple[Command, ...] = ()) -> Iterator[tuple[Node, Any]]:
+    def delivered(self, node: Point, to: ProcessId, message: Message, guide: tuple[Command, ...] = ()) -> Iterator[tuple[Point, Any]]:
         """The nodes after `message` reached `to`, with the state of `to`."""
         cells = dict(node.cells)
         cell = cells[to]
