@@ -7,33 +7,44 @@ be told everything, so a small system shows local states that otherwise only lar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from pmmc_check.checker.any_slots.environment import Environment
+from pmmc_check.checker.any_slots.environment import Crowded, Environment
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.reductions import applicable, reductions_named
-from pmmc_check.checker.result import HOLDS, Control, Limits
-from pmmc_check.config import Config
+from pmmc_check.checker.result import Control, Limits
+from pmmc_check.config import QUORUMS, Config
 from pmmc_check.model.faults import Restart
 from pmmc_check.model.model import Model
 from pmmc_check.protocol import Protocol, variant
 from pmmc_check.protocol.messages import Message
-from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome
+from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Role
 from pmmc_check.protocol.values import CLIENT, FAULTS, REPLICA, ProcessId
+from pmmc_check.verdicts import HOLDS
 
 STATES_MAX = 100_000
 """A concrete system's search ends here; stock roles need 31,020 states. Roles that state no claims are not reduced and may need more."""
 
-SIZES: tuple[dict[str, int], ...] = (
-    {"acceptors": 1, "leaders": 2, "rounds": 2},
-    {"acceptors": 2, "leaders": 2, "replicas": 2},
-    {"acceptors": 3, "leaders": 1, "replicas": 2},
-    {"acceptors": 1, "leaders": 1, "commands": 3},
+
+class Size(NamedTuple):
+    """What is larger than one in a concrete system. `environment`: who proposes and preempts. `faults`: whether processes crash in it."""
+
+    counts: Mapping[str, int]
+    environment: type[Role] = Environment
+    faults: bool = True
+
+
+SIZES = (
+    Size({"acceptors": 1, "leaders": 2, "slots": 2, "rounds": 2}, faults=False),
+    Size({"acceptors": 1, "leaders": 2, "slots": 1, "rounds": 2}, Crowded),
+    Size({"acceptors": 2, "leaders": 2, "slots": 2, "replicas": 2}),
+    Size({"acceptors": 3, "leaders": 1, "slots": 2, "replicas": 2}),
+    Size({"acceptors": 1, "leaders": 1, "slots": 2, "commands": 3}),
 )
-"""With one acceptor, two leaders with two rounds each come far; with two or three, answers are counted; each of the other counts is above
-one somewhere. All have two slots."""
+"""With one acceptor, leaders come far in little space: in two slots, and in all four ballots of two rounds. With two or three
+acceptors, answers are counted. Each of the other counts is above one somewhere."""
 
 
 class LocalStep(NamedTuple):
@@ -66,12 +77,12 @@ class Concrete(NamedTuple):
 def concrete_systems(config: Config, protocol: Protocol) -> Iterator[Concrete]:
     """The systems that premises are checked on, with the quorums and faults of `config` and at most as many acceptors."""
     for size in SIZES:
-        yield concrete(_sized(config, size), protocol)
+        yield concrete(sized(config, size), protocol, size.environment)
 
 
-def concrete(config: Config, protocol: Protocol, states_max: int = STATES_MAX) -> Concrete:
+def concrete(config: Config, protocol: Protocol, environment: type[Role] = Environment, states_max: int = STATES_MAX) -> Concrete:
     """Searches one system, without an invariant, and gathers what its roles were asked, the environment excepted."""
-    model = Model(config, variant(Environment, base=protocol))
+    model = Model(config, variant(environment, base=protocol))
     reductions, _ = applicable(reductions_named("all"), model)
     result = CompiledSearch(model, (), Control(Limits(states_max=states_max)), reductions).run()
     own = [process for process in model.processes if process.role not in (CLIENT, REPLICA, FAULTS)]
@@ -88,7 +99,10 @@ def _restarts(model: Model, steps: Sequence[LocalStep]) -> Iterator[LocalStep]:
             yield LocalStep(process, down, Restart(), model.outcomes(process, down, Restart()))
 
 
-def _sized(config: Config, size: dict[str, int]) -> Config:
-    counts = {"slots": 2, "commands": 2, "window": 2, "replicas": 1, "rounds": 1} | size
+def sized(config: Config, size: Size) -> Config:
+    """The configuration of one concrete system."""
+    counts = {"commands": 2, "window": 2, "replicas": 1, "rounds": 1, **size.counts}
     counts["acceptors"] = min(counts["acceptors"], config.acceptors)
-    return replace(config, **counts)  # type: ignore[arg-type]  # all of them are numbers
+    counts |= {name: min(getattr(config, name), counts["acceptors"]) for name in QUORUMS}
+    faultless = {} if size.faults else {"crashes": 0, "restarts": 0, "faulty": ()}
+    return replace(config, **counts, **faultless)  # type: ignore[arg-type]  # each name has its own type

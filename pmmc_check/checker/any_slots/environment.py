@@ -33,12 +33,14 @@ class Environment(Role):
 
     role = REPLICA
     symmetric = True
+    outsiders = 0
+    """Further leaders, of which nothing is seen but that their ballots preempt."""
 
     def start(self, command: Command | None = None) -> Outcome:
         """Proposes every command for every slot (E1), and preempts every leader by every ballot (E2)."""
         slots = range(1, (self.system.slots or 1) + 1)
         proposals = [Propose(slot, each) for slot in slots for each in self.system.commands]
-        preemptions = [Preempted(ballot) for ballot in (BOTTOM, *ballots_of(self.system))]
+        preemptions = [Preempted(ballot) for ballot in (BOTTOM, *ballots_of(self.system, self.outsiders))]
         messages: list[Message] = [*proposals, *preemptions]
         return Outcome(EnvironmentState(), tuple(send for each in messages for send in broadcast(self.system.leaders, each)))
 
@@ -51,6 +53,15 @@ class Environment(Role):
         return isinstance(message, Request)
 
 
-def ballots_of(system: System) -> list[Ballot]:
-    """All ballots within the bounds, in their order."""
-    return [Ballot(each, leader.number) for each in range(system.rounds or 0) for leader in system.leaders]
+class Crowded(Environment):
+    """With one leader more than the system has, so that its last leader, too, is preempted in each round."""
+
+    symmetric = True
+    outsiders = 1
+    ignores = Environment.ignores
+
+
+def ballots_of(system: System, outsiders: int = 0) -> list[Ballot]:
+    """All ballots within the bounds, in their order; also those of so many leaders that are not in the system."""
+    leaders = range(1, len(system.leaders) + outsiders + 1)
+    return [Ballot(each, leader) for each in range(system.rounds or 0) for leader in leaders]

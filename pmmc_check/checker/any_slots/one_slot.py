@@ -12,6 +12,11 @@ from pmmc_check.model.model import Model
 from pmmc_check.protocol import Protocol, variant
 from pmmc_check.protocol.values import LEADER, REPLICA
 
+OF_ONE_SLOT = ("Agreement", "Validity", "A1", "A2", "A3", "A4", "A5", "C1", "C2")
+"""The invariants that speak of one slot."""
+OF_ONE_REPLICA = ("R2", "R3", "R4", "R5")
+"""The invariants that speak of one replica."""
+
 
 @dataclass(frozen=True)
 class Scope:

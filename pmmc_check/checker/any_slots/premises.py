@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pmmc_check.checker.any_slots.concrete import Concrete, concrete_systems
-from pmmc_check.checker.any_slots.environment import ballots_of
+from pmmc_check.checker.any_slots.environment import Crowded, ballots_of
 from pmmc_check.checker.any_slots.one_slot import Scope, one_slot
 from pmmc_check.checker.any_slots.projection import Projection
 from pmmc_check.checker.any_slots.simulation import Simulation
@@ -84,7 +84,7 @@ def _ballots(system: System) -> Iterator[Projection]:
 
 
 def _ballot_map(system: System) -> dict[Ballot, Ballot]:
-    return {ballot: Ballot(0, number) for number, ballot in enumerate(ballots_of(system), 1)}
+    return {ballot: Ballot(0, number) for number, ballot in enumerate(ballots_of(system, Crowded.outsiders), 1)}
 
 
 def _replicas(system: System) -> Iterator[Projection]:

@@ -66,15 +66,16 @@ class Projection:
             known = self._known[key] = self._image(value)
         return known[0]
 
-    def leader(self, leader: ProcessId, ballot: Ballot) -> ProcessId:
+    def leader(self, leader: ProcessId, ballot: Ballot | None) -> ProcessId:
         """What a leader is called while it uses `ballot`."""
-        return ProcessId(LEADER, self.ballots[ballot].leader) if self.ballots else leader
+        renamed = self.ballots.get(ballot) if ballot else None
+        return ProcessId(LEADER, renamed.leader) if renamed else leader
 
     def sends(self, sends: tuple[Send, ...], own: Ballot | None = None) -> frozenset[Send]:
         """What is left of what a process sends; `own` is the ballot that it uses, where it uses one."""
         left = set()
         for to, message in sends:
-            recipient = self.leader(to, own) if to.role == LEADER and own in self.ballots else self.of(to)
+            recipient = self.leader(to, own) if to.role == LEADER else self.of(to)
             image = self.of(message)
             if GONE not in (recipient, image):
                 left.add(Send(recipient, image))
@@ -112,9 +113,10 @@ class Projection:
             return frozenset(image for image in map(self.of, value) if image is not GONE)
         if isinstance(value, tuple):
             images = [self.of(part) for part in value]
-            if hasattr(value, "_fields"):
-                return type(value)(*[None if image is GONE else image for image in images])
-            return tuple(image for image in images if image is not GONE)
+            if not hasattr(value, "_fields"):
+                return tuple(image for image in images if image is not GONE)
+            make: Any = type(value)
+            return make(*(None if image is GONE else image for image in images))
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             changed = {each.name: self.of(getattr(value, each.name)) for each in dataclasses.fields(value)}
             return type(value)(**{name: None if image is GONE else image for name, image in changed.items()})
