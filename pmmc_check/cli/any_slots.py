@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING
 
 from pmmc_check.errors import UsageError
 
@@ -14,24 +14,33 @@ if TYPE_CHECKING:
     from pmmc_check.checker.result import Control
     from pmmc_check.protocol import Protocol
 
-BALLOTS_DEFAULT = 4
 ANY = "any"
+BALLOTS_DEFAULT = 4
+_COVERED = {
+    "replicas": "every number of replicas",
+    "commands": "every number of commands",
+    "window": "every WINDOW",
+}
 
 
 def wanted(arguments: argparse.Namespace) -> bool:
-    """Whether the options ask for every number of slots.
+    """Whether the options ask for every number of slots; makes `--slots any` of `--strategy compositional`.
 
     Raises:
-        UsageError: an option is given that means something only then.
+        UsageError: an option is given that means something only with `--slots any`.
     """
-    if arguments.strategy == "compositional" and arguments.slots is None:
+    if arguments.strategy == "compositional":
+        if arguments.slots not in (None, ANY):
+            raise UsageError(
+                f"--slots {arguments.slots}: the compositional strategy covers every number of slots; give --slots any, or leave it out"
+            )
         arguments.slots = ANY
     if arguments.slots == ANY:
         return True
-    if arguments.strategy == "compositional":
-        raise UsageError(f"--slots {arguments.slots}: the compositional strategy covers every number of slots; give --slots any, or leave it out")
     if arguments.ballots is not None:
-        raise UsageError(f"--ballots {arguments.ballots}: ballots are counted where slots are not; add --slots any, or give --leaders and --rounds")
+        raise UsageError(
+            f"--ballots {arguments.ballots}: ballots are counted where slots are not; add --slots any, or give --leaders and --rounds"
+        )
     if arguments.replica_slots is not None:
         raise UsageError(f"--replica-slots {arguments.replica_slots}: bounds the replica's part of --slots any; add that, or give --slots")
     return False
@@ -53,18 +62,13 @@ def scope(arguments: argparse.Namespace) -> Scope:
     config = Config(**{"slots": 1, "replicas": 1, "commands": 2, **given})
     check_needs(variants_named(arguments.variant), {**vars(config), "reconfigurations": 1})
     ballotwise = arguments.leaders is None and arguments.rounds is None
-    checked = Scope(config, arguments.ballots or BALLOTS_DEFAULT) if ballotwise else Scope(config)
-    checked.one_slot_config()  # refuses what is too large before anything is searched
-    return checked
+    asked = Scope(config, arguments.ballots or BALLOTS_DEFAULT) if ballotwise else Scope(config)
+    asked.one_slot_config()  # what is too large is refused before anything is searched
+    return asked
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
-    covered = {
-        "replicas": "every number of replicas",
-        "commands": "every number of commands",
-        "window": "every WINDOW (of a replica by itself: 1 to 3)",
-    }
-    for name, what in covered.items():
+    for name, what in _COVERED.items():
         if getattr(arguments, name) is not None:
             raise UsageError(f"--{name} {getattr(arguments, name)}: --slots any covers {what}; leave --{name} out")
     if arguments.network != "duplicating":
@@ -78,24 +82,35 @@ def _check_options(arguments: argparse.Namespace) -> None:
         )
     if arguments.ballots is not None and (arguments.leaders or arguments.rounds):
         other = "--leaders" if arguments.leaders else "--rounds"
-        raise UsageError(f"--ballots {arguments.ballots}: with it there may be any number of leaders and rounds; leave out {other} or --ballots")
+        raise UsageError(
+            f"--ballots {arguments.ballots}: with it there may be any number of leaders and rounds; leave out either {other} or --ballots"
+        )
     if arguments.strategy in ("random", "iterative"):
         raise UsageError(f"--strategy {arguments.strategy}: --slots any is a strategy of its own; leave --strategy out")
 
 
 def search(asked: Scope, protocol: Protocol, arguments: argparse.Namespace, engine: Engine, control: Control) -> AnySlotsResult:
     """Checks what the options ask for."""
-    from pmmc_check.checker.any_slots.replica_part import ReplicaBounds
-    from pmmc_check.checker.any_slots.search import OF_ONE_REPLICA, OF_ONE_SLOT, check_any_slots
+    from pmmc_check.checker.any_slots.one_slot import OF_ONE_REPLICA, OF_ONE_SLOT
+    from pmmc_check.checker.any_slots.search import AnySlotsSearch
+    from pmmc_check.checker.any_slots.surroundings import ReplicaBounds
     from pmmc_check.checker.reductions import reductions_named
     from pmmc_check.properties.invariants import invariants_named
     from pmmc_check.protocol.variants.catalogue import variants_named
 
     waived = [name for each in variants_named(arguments.variant) if not arguments.invariant for name in each.waives]
-    known = [each for each in (*OF_ONE_SLOT, *OF_ONE_REPLICA) if each not in waived]
-    invariants = invariants_named(arguments.invariant or known)
+    invariants = invariants_named(arguments.invariant or [each for each in (*OF_ONE_SLOT, *OF_ONE_REPLICA) if each not in waived])
     bounds = ReplicaBounds(slots=arguments.replica_slots) if arguments.replica_slots else ReplicaBounds()
-    return check_any_slots(asked, protocol, invariants, control, reductions_named(arguments.reduce or "all"), engine, bounds)
+    return AnySlotsSearch(asked, protocol, invariants, control, reductions_named(arguments.reduce or "all"), engine, bounds).run()
 
 
-__all__ = ["ANY", "Any", "Sequence", "scope", "search", "wanted"]
+def report(result: AnySlotsResult, arguments: argparse.Namespace) -> str:
+    """The result as it is printed."""
+    from pmmc_check.cli.outputs import results_stream
+    from pmmc_check.cli.terminal import layout
+    from pmmc_check.report.any_slots_json import any_slots_as_json
+    from pmmc_check.report.any_slots_text import any_slots_as_text
+
+    if arguments.format == "json":
+        return json.dumps(any_slots_as_json(result), indent=1)
+    return any_slots_as_text(result, layout(results_stream(), arguments.color, arguments.view)).removesuffix("\n")

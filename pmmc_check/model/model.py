@@ -192,11 +192,11 @@ class Model:
             known = self._outcomes[key] = self._asked_twice(process, "step", (state, message))
         return known
 
-    def asked(self) -> Iterator[tuple[ProcessId, Any, Message, tuple[Outcome, ...]]]:
+    def known_steps(self) -> Iterator[tuple[ProcessId, Any, Message, tuple[Outcome, ...]]]:
         """Every step that a role has been asked for so far: (process, state, message, outcomes)."""
         return ((*key, outcomes) for key, outcomes in self._outcomes.items())
 
-    def created(self) -> Iterator[tuple[ProcessId, Start, Outcome]]:
+    def known_creations(self) -> Iterator[tuple[ProcessId, Start, Outcome]]:
         """Every creation of a process that a role has been asked for so far."""
         return ((*key, outcome) for key, outcome in self._started.items())
 

@@ -28,17 +28,23 @@ def as_text(result: Result, model: Model, notes: Sequence[str] = (), layout: Lay
 
 
 def _parts(result: Result, model: Model, notes: Sequence[str], layout: Layout) -> Iterator[RenderableType]:
-    yield _headline(result)
+    yield headline(result)
     yield ""
+    yield from run_that_breaks_it(result, model, layout)
+    yield labelled(_facts(result, notes), _LABEL)
+
+
+def run_that_breaks_it(result: Result, model: Model, layout: Layout) -> Iterator[RenderableType]:
+    """Why it went wrong, and the counterexample; nothing where there is none."""
     if result.violation:
         reasons = why(result.violation, model)
         yield from _why(reasons)
         yield from _counterexample(result.violation, model, reasons, layout, walked=result.walks is not None)
         yield ""
-    yield labelled(_facts(result, notes), _LABEL)
 
 
-def _headline(result: Result) -> Text:
+def headline(result: Result) -> Text:
+    """The verdict in a sentence."""
     if result.violation:
         return Text.assemble(("VIOLATED", "bold red"), f": {result.violation.invariant}: {result.violation.how}")
     if result.verdict == HOLDS:
@@ -108,6 +114,12 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield "invariants", _verdicts(result)
     if result.violation and result.limit:
         yield "limit", f"{result.limit}: there may be a shorter counterexample"
+
+
+def size_of(config: Config) -> str:
+    """The counts of a configuration in a line."""
+    slots, rounds = _plural([(config.slots, "slot")]), _plural([(config.rounds, "round")])
+    return f"{_checked(config)}, {slots}, {rounds}, WINDOW {config.window}"
 
 
 def _checked(config: Config) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -43,7 +42,7 @@ BOUNDED = Scope(Config(acceptors=3, slots=1, leaders=2, rounds=2))
 
 
 def checked(protocol: Protocol, scope: Scope = BALLOTWISE) -> PremisesReport:
-    return check_premises(scope, protocol, time.monotonic)
+    return check_premises(scope, protocol)
 
 
 @pytest.mark.parametrize("scope", [BALLOTWISE, BOUNDED], ids=["ballots", "leaders and rounds"])

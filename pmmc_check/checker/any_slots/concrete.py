@@ -86,8 +86,8 @@ def concrete(config: Config, protocol: Protocol, environment: type[Role] = Envir
     reductions, _ = applicable(reductions_named("all"), model)
     result = CompiledSearch(model, (), Control(Limits(states_max=states_max)), reductions).run()
     own = [process for process in model.processes if process.role not in (CLIENT, REPLICA, FAULTS)]
-    steps = [LocalStep(*each) for each in model.asked() if each[0] in own]
-    creations = [Creation(*each) for each in model.created() if each[0] in own]
+    steps = [LocalStep(*each) for each in model.known_steps() if each[0] in own]
+    creations = [Creation(*each) for each in model.known_creations() if each[0] in own]
     return Concrete(model, [*steps, *_restarts(model, steps)], creations, result.distinct_states, result.verdict == HOLDS)
 
 

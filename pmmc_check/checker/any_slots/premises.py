@@ -61,7 +61,6 @@ class PremisesReport:
     systems: int
     local_steps: int
     complete: bool
-    seconds: float
 
 
 def _slots(system: System) -> Iterator[Projection]:
@@ -128,14 +127,13 @@ BALLOTWISE = Premise(
 )
 
 
-def check_premises(scope: Scope, protocol: Protocol, seconds: Callable[[], float]) -> PremisesReport:
-    """Checks all premises that `scope` needs. `seconds` is a clock.
+def check_premises(scope: Scope, protocol: Protocol) -> PremisesReport:
+    """Checks all premises that `scope` needs.
 
     Raises:
         PremiseFailed: one does not hold.
         ProtocolError: a role breaks its contract.
     """
-    began = seconds()
     needed = [SLOTWISE, OPAQUE, ALIKE, *([BALLOTWISE] if scope.ballotwise else [])]
     everything = Premise(
         "all at once",
@@ -148,7 +146,7 @@ def check_premises(scope: Scope, protocol: Protocol, seconds: Callable[[], float
     if not scope.ballotwise and any(each.weaker for each in results):
         _check_announced(systems)
     local_steps = sum(len(each.steps) + len(each.creations) for each in systems)
-    return PremisesReport(tuple(results), len(systems), local_steps, all(each.complete for each in systems), seconds() - began)
+    return PremisesReport(tuple(results), len(systems), local_steps, all(each.complete for each in systems))
 
 
 def _checked(premise: Premise, systems: Sequence[Concrete], protocol: Protocol) -> PremiseResult:

@@ -6,12 +6,14 @@ ordinary search is asked for one; what it finds is what is shown. If it finds no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from pmmc_check.checker.any_slots.one_slot import OF_ONE_REPLICA, OF_ONE_SLOT, Scope, one_slot
 from pmmc_check.checker.any_slots.premises import PremiseFailed, PremisesReport, check_premises
-from pmmc_check.checker.any_slots.replica_part import ReplicaBounds, ReplicaResult, ReplicaViolation, check_replica
+from pmmc_check.checker.any_slots.replica_part import ReplicaResult, ReplicaViolation, check_replica
+from pmmc_check.checker.any_slots.surroundings import ReplicaBounds
 from pmmc_check.checker.reductions import Reductions, applicable
 from pmmc_check.checker.result import Control, Result
 from pmmc_check.config import Config
@@ -27,22 +29,25 @@ from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 CONFIRM_SECONDS_MAX = 60.0
 """Each ordinary search for a run that confirms a violation gives up after this time."""
 
+T = TypeVar("T")
 Engine = Callable[[Model, Sequence[Invariant], Reductions, Control], Result]
 """An exhaustive search."""
 
 
 @dataclass(frozen=True)
 class Confirmation:
-    """The ordinary searches for a run of a violation: the configurations that were searched, and the result that has one."""
+    """The ordinary searches for a run of a violation: the configurations searched, and the result that has one, with its model and notes."""
 
     tried: tuple[Config, ...]
-    found: Result | None
-    model: Model | None
+    shown: tuple[Result, Model, list[str]] | None
 
 
 @dataclass(frozen=True)
 class AnySlotsResult:
-    """What was checked for every number of slots, and how it went. A part that was not come to is None."""
+    """What was checked for every number of slots, and how it went.
+
+    A part that was not come to is None. `seconds` are those of each part, by its field's name. `notes` are about reductions that are off.
+    """
 
     verdict: str
     scope: Scope
@@ -51,113 +56,110 @@ class AnySlotsResult:
     one_slot: Result
     replica: ReplicaResult | None
     confirmation: Confirmation | None
-    seconds: float
+    seconds: Mapping[str, float]
     limit: str | None
     notes: tuple[str, ...] = ()
 
 
 def split(invariants: Iterable[Invariant]) -> tuple[list[Invariant], list[Invariant]]:
-    """The invariants of one slot, and those of one replica.
+    """The invariants of one slot, and those of one replica. Validity is both.
 
     Raises:
         UsageError: one is neither, so it is not covered for every number of slots.
     """
-    slot_part, replica_part = [], []
-    for each in invariants:
-        if each.name in OF_ONE_SLOT:
-            slot_part.append(each)
-        elif each.name in OF_ONE_REPLICA:
-            replica_part.append(each)
-        else:
+    chosen = list(invariants)
+    for each in chosen:
+        if each.name not in (*OF_ONE_SLOT, *OF_ONE_REPLICA):
             raise UsageError(
                 f"--invariant {each.name}: --slots any covers what speaks of one slot ({', '.join(OF_ONE_SLOT)}) or of one replica "
                 f"({', '.join(OF_ONE_REPLICA)}); check {each.name} in an ordinary search, with a number of slots"
             )
-    return slot_part, replica_part
+    of_replica = (*OF_ONE_REPLICA, "Validity")
+    return [each for each in chosen if each.name in OF_ONE_SLOT], [each for each in chosen if each.name in of_replica]
 
 
-def check_any_slots(
-    scope: Scope,
-    protocol: Protocol,
-    invariants: Sequence[Invariant],
-    control: Control,
-    reductions: Reductions,
-    engine: Engine,
-    bounds: ReplicaBounds | None = None,
-) -> AnySlotsResult:
-    """Checks `invariants` for every number of slots within `scope`.
+class AnySlotsSearch:
+    """Checks `invariants` of `protocol` for every number of slots within `scope`."""
 
-    Raises:
-        PremiseFailed: one slot does not stand for all of these roles; or a replica sends what the environment does not.
-        ProtocolError: a role breaks its contract.
-        UsageError: an invariant speaks neither of one slot nor of one replica.
-    """
-    of_slot, of_replica = split(invariants)
-    premises = check_premises(scope, protocol, control.seconds)
-    slot_model = one_slot(scope.one_slot_config(), protocol)
-    usable, notes = applicable(reductions, slot_model, of_slot)
+    def __init__(
+        self,
+        scope: Scope,
+        protocol: Protocol,
+        invariants: Sequence[Invariant],
+        control: Control,
+        reductions: Reductions,
+        engine: Engine,
+        bounds: ReplicaBounds | None = None,
+    ) -> None:
+        self.scope = scope
+        self.protocol = protocol
+        self.invariants = invariants
+        self.of_slot, self.of_replica = split(invariants)
+        self.control = control
+        self.reductions = reductions
+        self.engine = engine
+        self.bounds = bounds or ReplicaBounds()
+        self._seconds: dict[str, float] = {}
 
-    def ended(
-        verdict: str,
-        limit: str | None,
-        slot_part: Result,
-        replica_part: ReplicaResult | None = None,
-        confirmation: Confirmation | None = None,
-    ) -> AnySlotsResult:
-        names = tuple(each.name for each in invariants)
-        seconds = control.seconds()
-        return AnySlotsResult(verdict, scope, names, premises, slot_part, replica_part, confirmation, seconds, limit, tuple(notes))
+    def run(self) -> AnySlotsResult:
+        """All parts, one after the other.
 
-    slot_part = engine(slot_model, of_slot, usable, control)
-    if slot_part.violation is not None:
-        tried = _larger(scope, slot_part)
-        confirmation = _confirmed(tried, protocol, of_slot, control, reductions, engine)
-        return ended(*_judged(confirmation), slot_part, None, confirmation)
-    if slot_part.limit is not None:
-        return ended(INCONCLUSIVE, slot_part.limit, slot_part)
-    replica_part = check_replica(protocol, control, bounds or ReplicaBounds(), of_replica)
-    if replica_part.foreign_send is not None:
-        raise PremiseFailed(
-            f"--slots any: the premise “replicas only propose” does not hold: {replica_part.foreign_send.how}; "
-            f"bound the slots, for example --slots 2"
+        Raises:
+            PremiseFailed: one slot does not stand for all of these roles, or a replica sends what the environment does not.
+            ProtocolError: a role breaks its contract.
+        """
+        premises = self._timed("premises", lambda: check_premises(self.scope, self.protocol))
+        model = one_slot(self.scope.one_slot_config(), self.protocol)
+        usable, notes = applicable(self.reductions, model, self.of_slot)
+        found = self._timed("one_slot", lambda: self.engine(model, self.of_slot, usable, self.control))
+        known = AnySlotsResult(
+            INCONCLUSIVE, self.scope, tuple(each.name for each in self.invariants), premises, found, None, None, {}, found.limit, tuple(notes)
         )
-    if replica_part.violation is not None:
-        tried = _of_replica(replica_part.violation)
-        confirmation = _confirmed(tried, protocol, of_replica, control, reductions, engine)
-        return ended(*_judged(confirmation), slot_part, replica_part, confirmation)
-    return ended(INCONCLUSIVE if replica_part.limit else HOLDS, replica_part.limit, slot_part, replica_part)
+        if found.violation is not None:
+            return self._confirmed(known, _larger(self.scope, found), self.of_slot)
+        if found.limit is not None:
+            return replace(known, seconds=self._seconds)
+        part = self._timed("replica", lambda: check_replica(self.protocol, self.control, self.bounds, self.of_replica))
+        known = replace(known, replica=part, limit=part.limit)
+        if part.foreign_send is not None:
+            raise PremiseFailed(
+                f"--slots any: the premise “replicas only propose” does not hold: {part.foreign_send.how}; "
+                f"bound the slots, for example --slots 2"
+            )
+        if part.violation is not None:
+            return self._confirmed(known, _of_replica(part.violation), self.of_replica)
+        return replace(known, verdict=INCONCLUSIVE if part.limit else HOLDS, seconds=self._seconds)
 
+    def _timed(self, part: str, work: Callable[[], T]) -> T:
+        began = self.control.seconds()
+        done = work()
+        self._seconds[part] = self.control.seconds() - began
+        return done
 
-def _judged(confirmation: Confirmation) -> tuple[str, str | None]:
-    """A violation that no ordinary search shows may be one of the over-approximation only."""
-    if confirmation.found is not None:
-        return VIOLATED, None
-    return INCONCLUSIVE, "only in the over-approximation: no ordinary search has shown a run that breaks the invariant"
+    def _confirmed(self, known: AnySlotsResult, configs: Iterable[Config], invariants: Sequence[Invariant]) -> AnySlotsResult:
+        """A violation that no ordinary search shows may be one of the over-approximation only."""
+        confirmation = self._timed("confirmation", lambda: self._searched(configs, invariants))
+        known = replace(known, confirmation=confirmation, seconds=self._seconds)
+        if confirmation.shown is not None:
+            return replace(known, verdict=VIOLATED, limit=None)
+        return replace(known, limit="only in the over-approximation: no ordinary search has shown a run that breaks the invariant")
 
-
-def _confirmed(
-    configs: Iterable[Config],
-    protocol: Protocol,
-    invariants: Sequence[Invariant],
-    control: Control,
-    reductions: Reductions,
-    engine: Engine,
-) -> Confirmation:
-    """Searches one ordinary configuration after the other."""
-    tried = []
-    limits = control.limits
-    for config in configs:
-        until = control.seconds() + CONFIRM_SECONDS_MAX
-        control.limits = replace(limits, seconds_max=until if limits.seconds_max is None else min(until, limits.seconds_max))
-        model = Model(config, protocol)
-        result = engine(model, invariants, applicable(reductions, model, invariants)[0], control)
-        control.limits = limits
-        tried.append(config)
-        if result.violation is not None:
-            return Confirmation(tuple(tried), result, model)
-        if control.stop:
-            break
-    return Confirmation(tuple(tried), None, None)
+    def _searched(self, configs: Iterable[Config], invariants: Sequence[Invariant]) -> Confirmation:
+        """Searches one ordinary configuration after the other."""
+        tried, limits = [], self.control.limits
+        for config in configs:
+            until = self.control.seconds() + CONFIRM_SECONDS_MAX
+            self.control.limits = replace(limits, seconds_max=min(until, limits.seconds_max or until))
+            model = Model(config, self.protocol)
+            usable, notes = applicable(self.reductions, model, invariants)
+            result = self.engine(model, invariants, usable, self.control)
+            self.control.limits = limits
+            tried.append(config)
+            if result.violation is not None:
+                return Confirmation(tuple(tried), (result, model, notes))
+            if self.control.stop:
+                break
+        return Confirmation(tuple(tried), None)
 
 
 def _larger(scope: Scope, found: Result) -> Iterator[Config]:
