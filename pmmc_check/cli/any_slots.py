@@ -101,7 +101,8 @@ def search(asked: Scope, protocol: Protocol, arguments: argparse.Namespace, engi
     waived = [name for each in variants_named(arguments.variant) if not arguments.invariant for name in each.waives]
     invariants = invariants_named(arguments.invariant or [each for each in (*OF_ONE_SLOT, *OF_ONE_REPLICA) if each not in waived])
     bounds = ReplicaBounds(slots=arguments.replica_slots) if arguments.replica_slots else ReplicaBounds()
-    return AnySlotsSearch(asked, protocol, invariants, control, reductions_named(arguments.reduce or "all"), engine, bounds).run()
+    reductions = reductions_named(arguments.reduce or "all")
+    return AnySlotsSearch(asked, protocol, invariants, control=control, reductions=reductions, engine=engine, bounds=bounds).run()
 
 
 def report(result: AnySlotsResult, arguments: argparse.Namespace) -> str:

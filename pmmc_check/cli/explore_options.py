@@ -53,7 +53,10 @@ def _size(parser: argparse.ArgumentParser) -> None:
         "--reconfigurations", type=_count, metavar="N", help="N more commands, each to change to a further set of leaders and acceptors"
     )
     size.add_argument(
-        "--ballots", type=_count, metavar="N", help="with --slots any: any number of leaders and rounds that use at most N ballots (default: 4)"
+        "--ballots",
+        type=_count,
+        metavar="N",
+        help="with --slots any: any number of leaders and rounds that use at most N ballots (default: 4)",
     )
     size.add_argument("--replica-slots", type=_count, metavar="N", help="with --slots any: slots of the replica's own part (default: 5)")
 

@@ -7,17 +7,16 @@ from typing import Any
 
 from pmmc_check import __version__
 from pmmc_check.checker.any_slots.replica_part import ReplicaResult, ReplicaViolation
-from pmmc_check.checker.any_slots.search import AnySlotsResult
+from pmmc_check.checker.any_slots.search import AnySlotsResult, Confirmation
+from pmmc_check.checker.result import Result
 from pmmc_check.protocol.messages import show
 from pmmc_check.report.any_slots_words import covered, not_covered, still_bounded
-from pmmc_check.report.explore_json import result_as_json, violation_as_json
-
-_OF_A_CONFIGURATION = ("verdict", "config", "violation", "properties", "seconds", "version", "seed", "states_per_second")
+from pmmc_check.report.coverage import coverage
+from pmmc_check.report.explore_json import violation_as_json
 
 
 def any_slots_as_json(result: AnySlotsResult) -> dict[str, Any]:
     """`result` as plain dictionaries and lists."""
-    one_slot = result_as_json(result.one_slot)
     shown = result.confirmation.shown if result.confirmation else None
     return {
         "verdict": result.verdict,
@@ -37,17 +36,36 @@ def any_slots_as_json(result: AnySlotsResult) -> dict[str, Any]:
             "local_steps": result.premises.local_steps,
             "complete": result.premises.complete,
         },
-        "one_slot": {"verdict": result.one_slot.verdict, **{k: v for k, v in one_slot.items() if k not in _OF_A_CONFIGURATION}},
+        "one_slot": _one_slot(result.one_slot),
         "replica": _replica(result.replica) if result.replica else None,
-        "confirmation": {"tried": [each.as_dict() for each in result.confirmation.tried], "config": shown[0].config.as_dict() if shown else None}
-        if result.confirmation
-        else None,
+        "confirmation": _confirmation(result.confirmation) if result.confirmation else None,
         "violation": violation_as_json(shown[0].violation, shown[1]) if shown and shown[0].violation else None,
         "seconds": {part: round(seconds, 3) for part, seconds in result.seconds.items()},
         "limit": result.limit,
         "notes": list(result.notes),
         "version": __version__,
     }
+
+
+def _one_slot(part: Result) -> dict[str, Any]:
+    return {
+        "verdict": part.verdict,
+        "engine": part.engine,
+        "reductions": list(part.reductions),
+        "distinct_states": part.distinct_states,
+        "generated_states": part.generated_states,
+        "depth": part.depth,
+        "peak_memory_bytes": part.peak_memory_bytes,
+        "collision_probability": part.collision_probability,
+        "action_coverage": {f"{action.role} {action.message}": count for action, count in coverage(part).items()},
+        "property": part.violation.invariant if part.violation else None,
+        "limit": part.limit,
+    }
+
+
+def _confirmation(confirmation: Confirmation) -> dict[str, Any]:
+    config = confirmation.shown[0].config.as_dict() if confirmation.shown else None
+    return {"tried": [each.as_dict() for each in confirmation.tried], "config": config}
 
 
 def _replica(part: ReplicaResult) -> dict[str, Any]:

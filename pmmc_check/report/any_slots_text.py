@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -88,7 +88,8 @@ def _replica(result: AnySlotsResult) -> str:
     if result.replica is None:
         return "not come to"
     part = result.replica
-    return f"of a replica in any surroundings, within {replica_bounds(part.bounds)}: {part.states:,} states, {part.steps:,} steps, {part.verdict}"
+    counts = f"{part.states:,} states, {part.steps:,} steps"
+    return f"of a replica in any surroundings, within {replica_bounds(part.bounds)}: {counts}, {part.verdict}"
 
 
 def _confirmation(result: AnySlotsResult) -> Iterator[tuple[str, str]]:
@@ -100,7 +101,7 @@ def _confirmation(result: AnySlotsResult) -> Iterator[tuple[str, str]]:
         yield "searched", f"in vain: {'; '.join(map(size_of, tried))}"
 
 
-def _of_replica(result: AnySlotsResult) -> Sequence[str]:
+def _of_replica(result: AnySlotsResult) -> list[str]:
     return [name for name in result.invariants if name not in of_slot(result)]
 
 

@@ -1,4 +1,6 @@
-"""What a result for every number of slots covers, and what not: the same words in text and JSON. “Every” is said only of what is covered."""
+"""What a result for every number of slots covers, and what not, in the same words in text and JSON.
+
+“Every” is said only of what is covered."""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ from pmmc_check.protocol.values import majority
 
 def covered(result: AnySlotsResult) -> str:
     """What there may be any number of, for the invariants of one slot."""
-    counts = "slots, commands, clients and replicas" if not result.scope.ballotwise else "slots, commands, clients, replicas, leaders and rounds"
-    return f"every number of {counts}, every WINDOW, on every network"
+    leaders = ", replicas, leaders and rounds" if result.scope.ballotwise else " and replicas"
+    return f"every number of slots, commands, clients{leaders}, every WINDOW, on every network"
 
 
 def still_bounded(result: AnySlotsResult) -> str:
@@ -37,11 +39,14 @@ def acceptors(config: Config) -> str:
 
 def faults(config: Config, ballotwise: bool) -> str:
     """Which crashes are covered. One without a restart is a process that takes no further step, which any run may have."""
-    stops = "any process may stop for good at any time"
-    of_acceptors = [role for role in config.faulty if role != "replica" and not (ballotwise and role == "leader")]
-    restarts = f"at most {_count(config.restarts, 'restart')} of any {' or '.join(of_acceptors)}" if of_acceptors and config.restarts else ""
-    of_leaders = "a restarted leader is another leader" if ballotwise and "leader" in config.faulty and config.restarts else ""
-    return "; ".join(filter(None, (stops, restarts, of_leaders))) + ("" if restarts or of_leaders else "; no acceptor or leader restarts")
+    restarted = [role for role in config.faulty if config.restarts and role != "replica"]
+    words = ["any process may stop for good at any time"]
+    if ballotwise and "leader" in restarted:
+        restarted.remove("leader")
+        words.append("a leader that restarts is a further leader")
+    if restarted:
+        words.append(f"at most {_count(config.restarts, 'restart')} of any {' or '.join(restarted)}")
+    return "; ".join(words) if len(words) > 1 else f"{words[0]}; no acceptor or leader restarts"
 
 
 def of_slot(result: AnySlotsResult) -> list[str]:

@@ -80,4 +80,3 @@ def missing(larger: set[Combination], smaller: list[dict[ProcessId, Any]]) -> It
             by_processes[processes] = {frozenset((process, one[process]) for process in processes) for one in smaller}
         if each not in by_processes[processes]:
             yield each
-

@@ -9,9 +9,9 @@ from itertools import product
 from typing import Any
 
 import pytest
-from any_slots.combinations import combinations, missing, projected
 from helpers import PMMC, Config, Model, label
 
+from any_slots.combinations import combinations, missing, projected
 from pmmc_check.checker.any_slots.environment import Environment, ballots_of
 from pmmc_check.checker.any_slots.one_slot import Scope
 from pmmc_check.checker.any_slots.projection import Projection

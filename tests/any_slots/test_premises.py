@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from helpers import B01, B02, B11, C1, C2, C3, PMMC, A1, Config, L1, R2, compiled, pv, small
+from helpers import A1, B01, B02, B11, C1, C2, C3, L1, PMMC, R2, Config, compiled, pv, small
 
 from pmmc_check.checker.any_slots.environment import Environment
+from pmmc_check.checker.any_slots.one_slot import OF_ONE_SLOT, Scope
 from pmmc_check.checker.any_slots.premises import PremiseFailed, PremisesReport, check_premises
 from pmmc_check.checker.any_slots.projection import GONE, Projection
-from pmmc_check.checker.any_slots.one_slot import OF_ONE_SLOT, Scope
 from pmmc_check.protocol import (
     Acceptor,
     AcceptorState,

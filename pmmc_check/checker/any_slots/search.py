@@ -20,9 +20,9 @@ from pmmc_check.config import Config
 from pmmc_check.errors import UsageError
 from pmmc_check.model.faults import Restart
 from pmmc_check.model.model import Model
-from pmmc_check.properties.invariants import Invariant
+from pmmc_check.properties.invariants import Invariant, RelationInvariant
 from pmmc_check.protocol import Protocol
-from pmmc_check.protocol.messages import Decision, Propose, Request
+from pmmc_check.protocol.messages import Decision, P1a, P2a, Propose, Request
 from pmmc_check.protocol.values import COMMANDER, LEADER, REPLICA, SCOUT, Reconfigure
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
@@ -36,7 +36,7 @@ Engine = Callable[[Model, Sequence[Invariant], Reductions, Control], Result]
 
 @dataclass(frozen=True)
 class Confirmation:
-    """The ordinary searches for a run of a violation: the configurations searched, and the result that has one, with its model and notes."""
+    """The ordinary searches for a run of a violation: what was searched, and the result that has one, with its model and notes."""
 
     tried: tuple[Config, ...]
     shown: tuple[Result, Model, list[str]] | None
@@ -62,20 +62,21 @@ class AnySlotsResult:
 
 
 def split(invariants: Iterable[Invariant]) -> tuple[list[Invariant], list[Invariant]]:
-    """The invariants of one slot, and those of one replica. Validity is both.
+    """The invariants of one slot, and those of one replica. Validity is both; whatever is read off the facts about one slot is the former.
 
     Raises:
         UsageError: one is neither, so it is not covered for every number of slots.
     """
     chosen = list(invariants)
+    of_slot = [each for each in chosen if each.name in OF_ONE_SLOT or isinstance(each, RelationInvariant)]
+    of_replica = [each for each in chosen if each.name in (*OF_ONE_REPLICA, "Validity")]
     for each in chosen:
-        if each.name not in (*OF_ONE_SLOT, *OF_ONE_REPLICA):
+        if each not in of_slot and each not in of_replica:
             raise UsageError(
                 f"--invariant {each.name}: --slots any covers what speaks of one slot ({', '.join(OF_ONE_SLOT)}) or of one replica "
                 f"({', '.join(OF_ONE_REPLICA)}); check {each.name} in an ordinary search, with a number of slots"
             )
-    of_replica = (*OF_ONE_REPLICA, "Validity")
-    return [each for each in chosen if each.name in OF_ONE_SLOT], [each for each in chosen if each.name in of_replica]
+    return of_slot, of_replica
 
 
 class AnySlotsSearch:
@@ -86,6 +87,7 @@ class AnySlotsSearch:
         scope: Scope,
         protocol: Protocol,
         invariants: Sequence[Invariant],
+        *,
         control: Control,
         reductions: Reductions,
         engine: Engine,
@@ -112,9 +114,8 @@ class AnySlotsSearch:
         model = one_slot(self.scope.one_slot_config(), self.protocol)
         usable, notes = applicable(self.reductions, model, self.of_slot)
         found = self._timed("one_slot", lambda: self.engine(model, self.of_slot, usable, self.control))
-        known = AnySlotsResult(
-            INCONCLUSIVE, self.scope, tuple(each.name for each in self.invariants), premises, found, None, None, {}, found.limit, tuple(notes)
-        )
+        names = tuple(each.name for each in self.invariants)
+        known = AnySlotsResult(INCONCLUSIVE, self.scope, names, premises, found, None, None, {}, found.limit, tuple(notes))
         if found.violation is not None:
             return self._confirmed(known, _larger(self.scope, found), self.of_slot)
         if found.limit is not None:
@@ -165,24 +166,37 @@ class AnySlotsSearch:
 def _larger(scope: Scope, found: Result) -> Iterator[Config]:
     """Ordinary configurations that may show what the one-slot system did: one slot, then two, with two replicas.
 
-    Where each ballot was a leader of its own, there are as many leaders as took part.
+    Where each ballot was a leader of its own, there are as many leaders as ballots were used; if that is not enough, as many as there were.
     """
-    assert found.violation is not None
     counts = {"replicas": 2, "commands": 2}
-    if scope.ballotwise:
-        acting = {each.step.process.number for each in found.violation.trace if each.step.process.role in (LEADER, SCOUT, COMMANDER)}
-        counts |= {"leaders": max(1, len(acting)), "rounds": 1}
+    leaders: list[dict[str, int]] = [{}]
+    if scope.ballots is not None:
+        leaders = [{"leaders": count, "rounds": 1} for count in sorted({len(_ballots_used(found)), scope.ballots})]
     for slots in (1, 2):
-        yield replace(scope.config, **counts, slots=slots, window=slots)  # type: ignore[arg-type]  # all of them are numbers
+        for each in leaders:
+            yield replace(scope.config, **counts, **each, slots=slots, window=slots)  # type: ignore[arg-type]  # all of them are numbers
+
+
+def _ballots_used(found: Result) -> set[int]:
+    """The ballots, by their leaders' numbers, of scouts and commanders that acted or were answered."""
+    assert found.violation is not None
+    used = set()
+    for process, message, _ in (each.step for each in found.violation.trace):
+        if process.role in (LEADER, SCOUT, COMMANDER):
+            used.add(process.number)
+        elif isinstance(message, P1a | P2a):
+            used.add(message.ballot.leader)
+    return used or {1}
 
 
 def _of_replica(found: ReplicaViolation) -> Iterator[Config]:
-    """Ordinary configurations that may show what a replica did: one acceptor and one leader decide for it, in as many slots as its run has."""
-    decided = [step.message for step in found.run if isinstance(step.message, Decision)]
-    sent = [send.message for step in found.run for send in step.outcome.sends if isinstance(send.message, Propose)]
+    """Ordinary configurations that may show what a replica did: one acceptor and one leader decide for it, in as many slots."""
+    decided = [(step.message.slot, step.message.command) for step in found.run if isinstance(step.message, Decision)]
+    sends = [send.message for step in found.run for send in step.outcome.sends]
+    proposed = [(each.slot, each.command) for each in sends if isinstance(each, Propose)]
     asked = [step.message.command for step in found.run if isinstance(step.message, Request)]
-    commands = {*asked, *(each.command for each in (*decided, *sent))}
-    slots = max((each.slot for each in (*decided, *sent)), default=1)
+    commands = {*asked, *(command for _, command in (*decided, *proposed))}
+    slots = max((slot for slot, _ in (*decided, *proposed)), default=1)
     changes = sum(isinstance(each.operation, Reconfigure) for each in commands)
     restarts = any(isinstance(step.message, Restart) for step in found.run)
     crashes = {"crashes": 1, "restarts": 1, "faulty": (REPLICA,)} if restarts else {}
