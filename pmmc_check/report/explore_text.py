@@ -16,7 +16,7 @@ from pmmc_check.report.counterexample import shown_steps, steps_view
 from pmmc_check.report.coverage import coverage, never_taken
 from pmmc_check.report.layout import Layout, labelled, rendered
 from pmmc_check.report.why import Why, why
-from pmmc_check.verdicts import HOLDS, VIOLATED
+from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 _LABEL = 11
 """Columns of the longest label."""
@@ -114,6 +114,8 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield "invariants", _verdicts(result)
     if result.violation and result.limit:
         yield "limit", f"{result.limit}: there may be a shorter counterexample"
+    if result.verdict == INCONCLUSIVE and not result.walks and not config.reconfigurations and "Progress" not in result.invariants:
+        yield "hint", "if it is too large to end, try --slots any: it covers every number of slots, often in seconds"
 
 
 def size_of(config: Config) -> str:
