@@ -100,9 +100,10 @@ def _restarts(model: Model, steps: Sequence[LocalStep]) -> Iterator[LocalStep]:
 
 
 def sized(config: Config, size: Size) -> Config:
-    """The configuration of one concrete system."""
+    """The configuration of one concrete system. The environment, in the replicas' place, does not crash."""
     counts = {"commands": 2, "window": 2, "replicas": 1, "rounds": 1, **size.counts}
     counts["acceptors"] = min(counts["acceptors"], config.acceptors)
     counts |= {name: min(getattr(config, name), counts["acceptors"]) for name in QUORUMS}
-    faultless = {} if size.faults else {"crashes": 0, "restarts": 0, "faulty": ()}
-    return replace(config, **counts, **faultless)  # type: ignore[arg-type]  # each name has its own type
+    faulty = tuple(role for role in config.faulty if role != REPLICA) if size.faults else ()
+    faults = {"faulty": faulty} if faulty else {"crashes": 0, "restarts": 0, "faulty": ()}
+    return replace(config, **counts, **faults)  # type: ignore[arg-type]  # each name has its own type

@@ -5,13 +5,14 @@ replica proposes only what was requested, and sends nothing but `propose` to lea
 every step. What is left of the protocol's invariants speaks of one replica. And since replicas meet only through decisions, one
 replica in the most general surroundings (see `surroundings`) stands for every replica of every run, within the bounds given there.
 
-The search is breadth-first and complete: every (log, state of the replica) that can be reached within the bounds, from which every message that may
-come next is delivered, and a restart. All windows are searched level by level together, so that the run shown is a
-shortest of all. Nothing is assumed of the replica's class but what it claims:
+The search is breadth-first and complete: in every pair of log and replica's state that can be reached within the bounds, every message
+that may come next is delivered, and the replica restarts. All windows are searched together, level by level, so that the run that is
+shown is a shortest of all. No claim of the class is believed:
 
-- `symmetric`: states that differ only in the names of commands stand for each other. And a replica is like any other.
-  Where it is not claimed, a second replica is asked the same questions; where it answers otherwise, it is searched, too.
-- `ignores`: a decision is not delivered again where it would be ignored.
+- `symmetric`: states that differ only in the names of commands stand for each other, and every replica for every other. For each step the
+  replica is asked for the renamed one as well, and must answer alike. (The paper's own is tested for it, and asked once.) Where
+  it is not claimed, a second replica is asked the same; if it ever answers otherwise, it is searched, too.
+- `ignores`: only of the paper's own replica a decision is not delivered again where it would be ignored.
 
 Restarts are no part of a state: what can be reached with one restart and also without is searched once, without. A state is searched again
 only where it is reached later with more restarts left."""
@@ -23,9 +24,9 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from pmmc_check.checker.any_slots.setting import FOREIGN_SEND, Setting
-from pmmc_check.checker.any_slots.surroundings import Log, ReplicaBounds
+from pmmc_check.checker.any_slots.surroundings import DecisionLog, ReplicaBounds
 from pmmc_check.checker.memory import resident_bytes
-from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, VIOLATED, Control, Snapshot
+from pmmc_check.checker.result import Control, Snapshot
 from pmmc_check.model.faults import Restart
 from pmmc_check.properties.checks import Violated
 from pmmc_check.properties.invariants import INVARIANTS, Invariant
@@ -33,9 +34,13 @@ from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.role import Lifecycle, Outcome, Role
 from pmmc_check.protocol.values import REPLICA, ProcessId
+from pmmc_check.users_code import Interrupted
+from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 REPLICA_INVARIANTS = ("Validity", "R2", "R3", "R4", "R5")
 """Those that speak of one replica."""
+_DEFAULT_BOUNDS = ReplicaBounds()
+_DEFAULT_INVARIANTS = tuple(INVARIANTS[name] for name in REPLICA_INVARIANTS)
 _LOOK_EVERY_STATES = 256
 
 
@@ -49,7 +54,7 @@ class ReplicaStep:
 
 @dataclass(frozen=True)
 class ReplicaViolation:
-    """From `initial`, `run` leads `replica`, with this WINDOW, to what breaks `invariant`. No run within the bounds that breaks anything is shorter."""
+    """From `initial`, `run` leads `replica`, with this WINDOW, to what breaks `invariant`. No shorter run within the bounds does."""
 
     invariant: str
     how: str
@@ -64,9 +69,9 @@ class ReplicaResult:
     """The outcome of the replica part.
 
     `bounds` are those that applied: without restarts where the class does not say what a restart keeps. `states` are the
-    different pairs of the log and the replica's state, of all windows, up to renaming commands where the class claims `symmetric`; `steps` are the
-    deliveries and restarts that were tried. `foreign_send` is set, and the verdict inconclusive, where the replica sends what the one-slot
-    system does not know of; its `invariant` is `FOREIGN_SEND`.
+    different pairs of log and replica's state, of all windows, up to the names of commands where the class claims `symmetric`;
+    `steps` are the deliveries and restarts that were tried. `foreign_send` is set, and the verdict inconclusive, where the replica
+    sends what the one-slot system does not know of; its `invariant` is `FOREIGN_SEND`.
     """
 
     verdict: str
@@ -84,8 +89,8 @@ class ReplicaResult:
 def check_replica(
     protocol: Protocol,
     control: Control,
-    bounds: ReplicaBounds = ReplicaBounds(),
-    invariants: Sequence[Invariant] = tuple(INVARIANTS[name] for name in REPLICA_INVARIANTS),
+    bounds: ReplicaBounds = _DEFAULT_BOUNDS,
+    invariants: Sequence[Invariant] = _DEFAULT_INVARIANTS,
 ) -> ReplicaResult:
     """Checks the replica of `protocol` in all surroundings within `bounds`.
 
@@ -104,11 +109,11 @@ def check_replica(
     return replace(result, seconds=control.seconds())
 
 
-class Node(NamedTuple):
+class ReplicaPoint(NamedTuple):
     """A point of the search: the setting's number, what has been decided, the replica's state, and how many restarts are left."""
 
     setting: int
-    log: Log
+    log: DecisionLog
     state: Any
     restarts: int
 
@@ -120,23 +125,30 @@ class ReplicaSearch:
         self.settings = settings
         self.bounds = bounds
         self.control = control
-        self.left: dict[tuple[int, Log, Any], int] = {}
+        self.left: dict[tuple[int, DecisionLog, Any], int] = {}
         """The restarts that were left where (setting, log, state) was reached, the most; also for what only stands for another."""
         self.states = self.steps = 0
         self.depth = 1
 
     def run(self) -> ReplicaResult:
-        """The whole search."""
-        frontier = [Node(i, frozenset(), each.start().state, self.bounds.restarts) for i, each in enumerate(self.settings)]
-        broken = any([self.wrong_at_start(node) for node in frontier])
-        for node in frontier:
-            self.is_new(node)
+        """Searches until there is an answer or a limit is reached."""
+        try:
+            return self.explored()
+        except Interrupted as stopped:
+            return self.result(INCONCLUSIVE, limit=str(stopped))
+
+    def explored(self) -> ReplicaResult:
+        """Level after level, up to whatever ends the search."""
+        frontier = [ReplicaPoint(i, frozenset(), each.start().state, self.bounds.restarts) for i, each in enumerate(self.settings)]
+        broken = any(self.wrong_at_start(point) for point in frontier)
+        for point in frontier:
+            self.is_new(point)
         while frontier and not broken:
-            following: list[Node] = []
-            for count, node in enumerate(frontier):
+            following: list[ReplicaPoint] = []
+            for count, point in enumerate(frontier):
                 if count % _LOOK_EVERY_STATES == 0 and (limit := self.limit_reached(len(frontier))):
                     return self.result(INCONCLUSIVE, limit=limit)
-                broken |= self.expand(node, following)
+                broken |= self.expand(point, following)
             self.depth += bool(following) or broken
             frontier = following
         if not broken:
@@ -146,36 +158,36 @@ class ReplicaSearch:
             return self.result(INCONCLUSIVE, foreign_send=found, limit=f"{found.how}, which is no message of the paper's replicas")
         return self.result(VIOLATED, violation=found)
 
-    def expand(self, node: Node, following: list[Node]) -> bool:
+    def expand(self, point: ReplicaPoint, following: list[ReplicaPoint]) -> bool:
         """Tries everything that may come next; new nodes go to `following`. Whether something is broken: this level is its first."""
-        setting = self.settings[node.setting]
+        setting = self.settings[point.setting]
         broken = False
-        for message, log, left, outcomes in next_steps(setting, node):
+        for message, log, left, outcomes in next_steps(setting, point):
             for outcome in outcomes:
                 self.steps += 1
-                after = Node(node.setting, log, outcome.state, left)
-                broken |= setting.wrong_step(node.state, message, outcome) is not None
+                after = ReplicaPoint(point.setting, log, outcome.state, left)
+                broken |= setting.wrong_step(point.state, message, outcome) is not None
                 if self.is_new(after):
                     broken |= setting.wrong_state(log, outcome.state) is not None
                     following.append(after)
         return broken
 
-    def is_new(self, node: Node) -> bool:
-        """Whether nothing that stands for `node` has been reached with as many restarts left; remembers it."""
-        key = node[:3]
+    def is_new(self, point: ReplicaPoint) -> bool:
+        """Whether nothing that stands for `point` has been reached with as many restarts left; remembers it."""
+        key = point[:3]
         known = self.left.get(key, -1)
-        if known >= node.restarts:
+        if known >= point.restarts:
             return False
-        for image in self.settings[node.setting].images(node.log, node.state):
-            known = max(known, self.left.get((node.setting, *image), -1))
-        self.left[key] = node.restarts
+        for image in self.settings[point.setting].images(point.log, point.state):
+            known = max(known, self.left.get((point.setting, *image), -1))
+        self.left[key] = point.restarts
         self.states += known < 0
-        return known < node.restarts
+        return known < point.restarts
 
-    def wrong_at_start(self, node: Node) -> bool:
+    def wrong_at_start(self, point: ReplicaPoint) -> bool:
         """Whether the first state is broken, or what the replica sends on its creation."""
-        setting = self.settings[node.setting]
-        return bool(setting.wrong_sends(setting.start().sends) or setting.wrong_state(node.log, node.state))
+        setting = self.settings[point.setting]
+        return bool(setting.wrong_sends(setting.start().sends) or setting.wrong_state(point.log, point.state))
 
     def limit_reached(self, frontier: int) -> str | None:
         """Looks at the limits, and reports progress."""
@@ -190,61 +202,61 @@ class ReplicaSearch:
         return ReplicaResult(verdict, self.bounds, *counts, invariants, **found)
 
 
-def next_steps(setting: Setting, node: Node) -> Iterator[tuple[Message, Log, int, tuple[Outcome, ...]]]:
+def next_steps(setting: Setting, point: ReplicaPoint) -> Iterator[tuple[Message, DecisionLog, int, tuple[Outcome, ...]]]:
     """Each message that may come next, and a restart: with the log after it, the restarts left, and all outcomes."""
-    if isinstance(node.state, Lifecycle):
+    if isinstance(point.state, Lifecycle):
         return
-    for message, log in setting.messages(node.log, node.state):
-        yield message, log, node.restarts, setting.answers(node.state, message)
-    if node.restarts:
-        yield Restart(), node.log, node.restarts - 1, setting.answers(node.state, Restart())
+    for message, log in setting.messages(point.log, point.state):
+        yield message, log, point.restarts, setting.answers(point.state, message)
+    if point.restarts:
+        yield Restart(), point.log, point.restarts - 1, setting.answers(point.state, Restart())
 
 
 class ShortestRun:
-    """The same search once more, after something was found, in its plainest form: without symmetry, in an order that depends on content only,
-    and with the way back from each node. So the run that is shown is a shortest one and the same every time."""
+    """The same search once more, after something was found, in its plainest form: without symmetry, in an order that depends on
+    content only, and with the way back from each point. So the run that is shown is a shortest one and the same every time."""
 
     def __init__(self, settings: Sequence[Setting], bounds: ReplicaBounds) -> None:
         self.settings = settings
-        self.came_from: dict[Node, tuple[ReplicaStep, Node] | None] = {}
-        self.first = [Node(i, frozenset(), each.start().state, bounds.restarts) for i, each in enumerate(settings)]
+        self.came_from: dict[ReplicaPoint, tuple[ReplicaStep, ReplicaPoint] | None] = {}
+        self.first = [ReplicaPoint(i, frozenset(), each.start().state, bounds.restarts) for i, each in enumerate(settings)]
 
     def find(self) -> ReplicaViolation:
         """The first violation."""
-        for node in self.first:
-            setting = self.settings[node.setting]
-            if broken := setting.wrong_sends(setting.start().sends) or setting.wrong_state(node.log, node.state):
-                return self.violation(broken, node)
+        for point in self.first:
+            setting = self.settings[point.setting]
+            if broken := setting.wrong_sends(setting.start().sends) or setting.wrong_state(point.log, point.state):
+                return self.violation(broken, point)
         self.came_from.update(dict.fromkeys(self.first))
         frontier = self.first
         while frontier:
-            following: list[Node] = []
-            for node in frontier:
-                if found := self.expand(node, following):
+            following: list[ReplicaPoint] = []
+            for point in frontier:
+                if found := self.expand(point, following):
                     return found
             frontier = following
         raise AssertionError("a violation that was found is found again")
 
-    def expand(self, node: Node, following: list[Node]) -> ReplicaViolation | None:
-        """Takes every step from `node`."""
-        setting = self.settings[node.setting]
-        for message, log, left, outcomes in next_steps(setting, node):
+    def expand(self, point: ReplicaPoint, following: list[ReplicaPoint]) -> ReplicaViolation | None:
+        """Takes every step from `point`."""
+        setting = self.settings[point.setting]
+        for message, log, left, outcomes in next_steps(setting, point):
             for outcome in setting.in_order(outcomes):
-                after, step = Node(node.setting, log, outcome.state, left), ReplicaStep(message, outcome)
-                broken = setting.wrong_step(node.state, message, outcome)
+                after, step = ReplicaPoint(point.setting, log, outcome.state, left), ReplicaStep(message, outcome)
+                broken = setting.wrong_step(point.state, message, outcome)
                 if after not in self.came_from:
-                    self.came_from[after] = (step, node)
+                    self.came_from[after] = (step, point)
                     following.append(after)
                     broken = broken or setting.wrong_state(log, outcome.state)
                 if broken:
-                    return self.violation(broken, node, step)
+                    return self.violation(broken, point, step)
         return None
 
-    def violation(self, broken: Violated, node: Node, *last: ReplicaStep) -> ReplicaViolation:
-        """The run to `node`, and the step that breaks something."""
+    def violation(self, broken: Violated, point: ReplicaPoint, *last: ReplicaStep) -> ReplicaViolation:
+        """The run to `point`, and the step that breaks something."""
         run = list(last)
-        while (origin := self.came_from.get(node)) is not None:
-            step, node = origin
+        while (origin := self.came_from.get(point)) is not None:
+            step, point = origin
             run.insert(0, step)
-        setting = self.settings[node.setting]
-        return ReplicaViolation(*broken, setting.process, setting.window, node.state, tuple(run))
+        setting = self.settings[point.setting]
+        return ReplicaViolation(*broken, setting.process, setting.window, point.state, tuple(run))

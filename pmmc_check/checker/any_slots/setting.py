@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from pmmc_check.checker.any_slots.surroundings import Log, ReplicaBounds, Surroundings
+from pmmc_check.checker.any_slots.surroundings import DecisionLog, ReplicaBounds, Surroundings
+from pmmc_check.checker.false_claim import asymmetric
 from pmmc_check.checker.symmetry import renamings
-from pmmc_check.errors import ProtocolError
+from pmmc_check.model.calls import called
 from pmmc_check.model.content import Images
-from pmmc_check.model.faults import Restart, Spend
+from pmmc_check.model.faults import Restart
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.invariants import Invariant
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.messages import Decision, Message, Propose, Response, Start
-from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Send, states_claim
+from pmmc_check.protocol.messages import Message, Propose, Response, Start
+from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Role, Send, states_claim
 from pmmc_check.protocol.values import CLIENT, LEADER, REPLICA, ProcessId
+from pmmc_check.users_code import users_code
 
 FOREIGN_SEND = "foreign send"
 """In place of an invariant's name: the replica sends what the one-slot system does not know of."""
@@ -25,7 +27,9 @@ FOREIGN_SEND = "foreign send"
 class Setting:
     """Replica number `number` of `protocol`, with one WINDOW.
 
-    `alike` becomes false as soon as another replica answers a question otherwise; it is asked only where the class does not claim to be symmetric.
+    What the paper's own replica claims is true (the tests see to it), and is used. Of any other class nothing is believed: `symmetric` is
+    checked on every step that is asked for, and `ignores` is not used. `alike` becomes false as soon as another replica
+    answers a question otherwise; it is asked where the class does not claim to be symmetric.
     """
 
     def __init__(self, protocol: Protocol, bounds: ReplicaBounds, window: int, invariants: Sequence[Invariant], number: int = 1) -> None:
@@ -37,34 +41,39 @@ class Setting:
         self.model = Model(bounds.config(window, replicas=1 if self.symmetric else 2), protocol)
         self.checks = Checks(self.model, invariants)
         self.surroundings = Surroundings(self.model.system, bounds)
-        self._commands = frozenset(self.model.system.commands)
+        self._role = self.model.roles[self.process]
+        self._other = self._role if self.symmetric else self.model.roles[ProcessId(REPLICA, 3 - number)]
         self._is_stock = role_class in PMMC.values()
-        self._ignores = self.model.roles[self.process].ignores if states_claim(role_class, "ignores") else None
-        self._other = self.process if self.symmetric else ProcessId(REPLICA, 3 - number)
-        self._images = [Images(each) for each in renamings(self.model.system)[1:]] if self.symmetric else []
+        self._commands = frozenset(self.model.system.commands)
+        self._renamings = renamings(self.model.system)[1:] if self.symmetric else []
+        self._images = [Images(each) for each in self._renamings]
 
     def start(self) -> Outcome:
         """The replica's creation."""
         outcome = self.model.started(self.process, Start())
-        self.alike &= self.model.started(self._other, Start()) == outcome
+        self.alike &= self.model.started(self._other.me, Start()) == outcome
+        self._check_symmetric(Lifecycle.NOT_STARTED, Start(), (outcome,), lambda state, message: (outcome,))
         return outcome
 
-    def messages(self, log: Log, state: Any) -> Iterator[tuple[Message, Log]]:
+    def messages(self, log: DecisionLog, state: Any) -> Iterator[tuple[Message, DecisionLog]]:
         """What may be delivered next and can have an effect, with the log after it."""
         for message, after in self.surroundings.messages(log, state):
-            if not (after is log and isinstance(message, Decision) and self._ignored(state, message)):
+            if not (self._is_stock and after is log and self._role.ignores(state, message)):
                 yield message, after
 
     def answers(self, state: Any, message: Message) -> tuple[Outcome, ...]:
         """What delivering `message`, or a restart, leads to.
 
         Raises:
-            ProtocolError: the class broke the contract of roles.
+            ProtocolError: the class broke the contract of roles, or claims to be symmetric and is not.
         """
-        given = self._asked(self.process, state, message)
-        if not self._is_stock and (again := self._asked(self._other, state, message)) != given and frozenset(again) != frozenset(given):
-            before = Crashed(state) if isinstance(message, Restart) else state
-            self.model.outcomes(self.process, before, message)  # says so where the same replica answers in two ways
+        if self._is_stock:
+            return (self._role.restart(state),) if isinstance(message, Restart) else tuple(self._role.step(state, message))  # type: ignore[return-value]
+        given = self._asked(self._role, state, message)
+        if self._images:
+            self._check_symmetric(state, message, given, lambda *image: self._asked(self._role, *image))
+        elif _differ(given, self._asked(self._other, state, message)):
+            self._check_pure(state, message)
             self.alike = False
         return given
 
@@ -72,7 +81,7 @@ class Setting:
         """By content: the same on every run."""
         return sorted(outcomes, key=self.model.content.order)
 
-    def images(self, log: Log, state: Any) -> Iterator[tuple[Log, Any]]:
+    def images(self, log: DecisionLog, state: Any) -> Iterator[tuple[DecisionLog, Any]]:
         """What stands for the same as `state` with `log`: they are told apart by the names of commands only."""
         return ((each.of(log), each.of(state)) for each in self._images)
 
@@ -93,30 +102,39 @@ class Setting:
                 return Violated(FOREIGN_SEND, f"{self.process} sends {message} to {to}")
         return None
 
-    def wrong_state(self, log: Log, state: Any) -> Violated | None:
+    def wrong_state(self, log: DecisionLog, state: Any) -> Violated | None:
         """What a state breaks. A decision that the replica was never told may be another elsewhere: then Agreement is broken."""
         if isinstance(state, Lifecycle):
             return None
         if broken := self.checks.of_local_state(self.process, state):
             return broken
-        try:
+        with users_code(f"reading the decisions of {self.process} ({type(self._role).__name__})"):
             untold = sorted(frozenset(state.decisions) - log)
-        except Exception as error:  # the state is the user's: whatever its fields hold
-            name = type(self.model.roles[self.process]).__name__
-            raise ProtocolError(f"cannot read the decisions of {self.process} ({name}): {type(error).__name__}: {error}") from error
         return Violated("Agreement", f"{self.process} takes {untold[0]} for decided, which no decision has told it") if untold else None
 
-    def _ignored(self, state: Any, message: Message) -> bool:
-        if self._ignores is None:
-            return False
-        try:
-            return bool(self._ignores(state, message))
-        except Exception as error:
-            name = type(self.model.roles[self.process]).__name__
-            raise ProtocolError(f"{name}.ignores of {self.process} raised {type(error).__name__}: {error}") from error
+    def _asked(self, role: Role, state: Any, message: Message) -> tuple[Outcome, ...]:
+        if isinstance(message, Restart):
+            return called(role, "restart", (state,), self.model.index)
+        return called(role, "step", (state, message), self.model.index)
 
-    def _asked(self, process: ProcessId, state: Any, message: Message) -> tuple[Outcome, ...]:
-        if not isinstance(message, Restart):
-            return self.model.asked(process, state, message)
-        (outcome,) = self.model.asked(process, Crashed(state), message)
-        return (outcome._replace(sends=tuple(each for each in outcome.sends if not isinstance(each.message, Spend))),)
+    def _check_symmetric(
+        self, state: Any, message: Message, given: tuple[Outcome, ...], answer: Callable[[Any, Message], tuple[Outcome, ...]]
+    ) -> None:
+        """Asks the same with commands renamed: the answer must be the renamed one."""
+        for renaming, images in zip(self._renamings, self._images, strict=True):
+            image = images.of(state), images.of(message)
+            expected, found = tuple(images.of(each) for each in given), answer(*image)
+            if _differ(expected, found):
+                if not isinstance(state, Lifecycle):
+                    self._check_pure(state, message)
+                    self._check_pure(*image)
+                step = (self.process, state, message), (self.process, *image)
+                raise asymmetric(self.model, renaming, *step, (given, expected, found))
+
+    def _check_pure(self, state: Any, message: Message) -> None:
+        """Says so where one replica answers one question in two ways."""
+        self.model.outcomes(self.process, Crashed(state) if isinstance(message, Restart) else state, message)
+
+
+def _differ(some: tuple[Outcome, ...], others: tuple[Outcome, ...]) -> bool:
+    return some != others and frozenset(some) != frozenset(others)

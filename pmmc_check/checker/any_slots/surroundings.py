@@ -12,12 +12,11 @@ What was decided is remembered here, in a **log**, and not read off the replica:
 be told others afterwards. The log grows only when a decision is delivered. Nothing is lost by that: a decision that never
 arrives is one that the replica cannot tell from none.
 
-Three bounds keep the search finite and short, beside the counts of slots and commands. Each only withholds messages, so a
-violation within them is a run without them:
+Beside the counts of slots and commands, three bounds keep the search short. Each of them only withholds messages, so whatever is
+found within them is a run without them; what would need more is not looked for, and they are reported:
 
-- `early`: so many slots may be decided, at this replica, beyond the first one that is not. How far decisions can overtake each other.
-- `waiting`: no request arrives while so many wait at the replica to be proposed (its field `requests`). One that comes later
-  finds the replica in the same state or a later one; a command that lost its slot waits, too, and none of these is ever refused.
+- `early`: so many decisions may have overtaken the first slot in which the replica knows of none.
+- `waiting`: no request arrives while so many wait at the replica (its field `requests`; a command that lost its slot waits, too).
 - `restarts`: how often it may come back."""
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from pmmc_check.protocol.messages import Decision, Message, Request
 from pmmc_check.protocol.role import System
 from pmmc_check.protocol.values import SlotCommand
 
-Log = frozenset[SlotCommand]
+DecisionLog = frozenset[SlotCommand]
 """What has been decided, as far as the replica was told: one command a slot."""
 
 
@@ -40,8 +39,9 @@ Log = frozenset[SlotCommand]
 class ReplicaBounds:
     """How far the replica part searches.
 
-    `slots`, `commands` and `reconfigurations` as in `Config`: a reconfiguration is one more command. `windows`: each WINDOW is searched
-    by itself; a reconfiguration takes effect only where WINDOW < `slots`. `restarts`, `early` and `waiting`: see this module; None is no bound.
+    `slots`, `commands` and `reconfigurations` as in `Config`: a reconfiguration is one more command. `windows`: each WINDOW is
+    searched by itself; a reconfiguration takes effect only where WINDOW < `slots`. `restarts`, `early` and `waiting`: see this
+    module; None is no bound.
 
     Raises:
         UsageError: a bound is too low.
@@ -83,11 +83,11 @@ class Surroundings:
         self.bounds = bounds
         self._commands = sorted(system.commands)
         self._requests = [Request(command) for command in self._commands]
-        self._logs: dict[Log, Log] = {}
-        self._decisions: dict[Log, list[tuple[Message, Log]]] = {}
+        self._logs: dict[DecisionLog, DecisionLog] = {}
+        self._decisions: dict[DecisionLog, list[tuple[Message, DecisionLog]]] = {}
 
-    def messages(self, log: Log, state: Any) -> list[tuple[Message, Log]]:
-        """Every message that may be delivered next to a replica in `state`, and the log after it; a repeated decision leaves it as it is."""
+    def messages(self, log: DecisionLog, state: Any) -> list[tuple[Message, DecisionLog]]:
+        """Every message that may be delivered next to a replica in `state`, and the log after it (the same, where none is decided)."""
         decisions = self._decisions.get(log)
         if decisions is None:
             decisions = self._decisions[log] = self._possible(log)
@@ -96,11 +96,11 @@ class Surroundings:
             return decisions
         return [(request, log) for request in self._requests] + decisions
 
-    def _possible(self, log: Log) -> list[tuple[Message, Log]]:
+    def _possible(self, log: DecisionLog) -> list[tuple[Message, DecisionLog]]:
         decided = dict(log)
         first_open = next(slot for slot in range(1, self.bounds.slots + 2) if slot not in decided)
         early = sum(slot > first_open for slot in decided)
-        possible: list[tuple[Message, Log]] = []
+        possible: list[tuple[Message, DecisionLog]] = []
         for slot in range(1, self.bounds.slots + 1):
             if slot in decided:
                 possible.append((Decision(slot, decided[slot]), log))
@@ -108,7 +108,7 @@ class Surroundings:
                 possible += [(Decision(slot, each), self._with(log, SlotCommand(slot, each))) for each in self._commands]
         return possible
 
-    def _with(self, log: Log, entry: SlotCommand) -> Log:
+    def _with(self, log: DecisionLog, entry: SlotCommand) -> DecisionLog:
         """One object for each log, so that comparing two of them is cheap."""
         longer = log | {entry}
         return self._logs.setdefault(longer, longer)
