@@ -10,7 +10,7 @@ from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
     from pmmc_check.checker.any_slots.one_slot import Scope
-    from pmmc_check.checker.any_slots.search import AnySlotsResult, Engine
+    from pmmc_check.checker.any_slots.search import AnySlotsResult, MakeSearch
     from pmmc_check.checker.result import Control
     from pmmc_check.protocol import Protocol
 
@@ -89,7 +89,7 @@ def _check_options(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--strategy {arguments.strategy}: --slots any is a strategy of its own; leave --strategy out")
 
 
-def search(asked: Scope, protocol: Protocol, arguments: argparse.Namespace, engine: Engine, control: Control) -> AnySlotsResult:
+def search(asked: Scope, protocol: Protocol, arguments: argparse.Namespace, make_search: MakeSearch, control: Control) -> AnySlotsResult:
     """Checks what the options ask for."""
     from pmmc_check.checker.any_slots.one_slot import OF_ONE_REPLICA, OF_ONE_SLOT
     from pmmc_check.checker.any_slots.search import AnySlotsSearch
@@ -102,7 +102,7 @@ def search(asked: Scope, protocol: Protocol, arguments: argparse.Namespace, engi
     invariants = invariants_named(arguments.invariant or [each for each in (*OF_ONE_SLOT, *OF_ONE_REPLICA) if each not in waived])
     bounds = ReplicaBounds(slots=arguments.replica_slots) if arguments.replica_slots else ReplicaBounds()
     reductions = reductions_named(arguments.reduce or "all")
-    return AnySlotsSearch(asked, protocol, invariants, control=control, reductions=reductions, engine=engine, bounds=bounds).run()
+    return AnySlotsSearch(asked, protocol, invariants, control=control, reductions=reductions, make_search=make_search, bounds=bounds).run()
 
 
 def report(result: AnySlotsResult, arguments: argparse.Namespace) -> str:

@@ -18,7 +18,7 @@ from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
-    from pmmc_check.checker.result import Control, Engine, Result
+    from pmmc_check.checker.result import Control, Engine, Result, Search
     from pmmc_check.model.model import Model
 
 
@@ -54,13 +54,14 @@ def _run_any_slots(arguments: argparse.Namespace, trace_out: OutputFile | None) 
     from pmmc_check.checker.result import Control
     from pmmc_check.verdicts import HOLDS, VIOLATED
 
+    def make_search(model: Model, invariants: Any, reductions: Any, control: Control) -> Search:
+        return _engine(arguments, invariants, control, reductions)(model)
+
     scope, protocol = any_slots.scope(arguments), _protocol(arguments)
     with progress_line(quiet=arguments.quiet) as report:
         control = Control(_limits(arguments), search_progress(report))
         with interruptible(control):
-            result = any_slots.search(
-                scope, protocol, arguments, lambda model, *how: _engine(arguments, how[0], how[2], how[1])(model), control
-            )
+            result = any_slots.search(scope, protocol, arguments, make_search, control)
     try:
         print_results(any_slots.report(result, arguments))
     finally:

@@ -12,13 +12,15 @@ from typing import Any, NamedTuple
 
 from pmmc_check.config import Config
 from pmmc_check.errors import ProtocolError, UsageError
+from pmmc_check.model.calls import called, made, shown
 from pmmc_check.model.content import Digest
 from pmmc_check.model.faults import FAULTS_ID, Drop, FaultBudget, FaultStep, Restart, Spend, fault_outcome, fault_steps, spent
 from pmmc_check.model.network import Deliverable, Inbox, Lossy, Network, network_named
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.messages import Decision, Instant, Message, P2a, Start, Stop, show
+from pmmc_check.protocol.messages import Decision, Instant, Message, P2a, Start, Stop
 from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Role, Send, System
 from pmmc_check.protocol.values import COMMANDER, FAULTS, ROLES, SCOUT, Ballot, ProcessId, commander_id, scout_id
+from pmmc_check.users_code import users_code
 
 
 class View(NamedTuple):
@@ -79,7 +81,7 @@ class Model:
         self.network: Network = network_named(config.network)
         self.processes = _processes(config, self.system)
         self.index = {process: i for i, process in enumerate(self.processes)}
-        self.roles = {process: _made(self.protocol[process.role], process, self.system) for process in self.processes}
+        self.roles = {process: made(self.protocol[process.role], process, self.system) for process in self.processes}
         self._recorded_kinds = recorded_kinds(config)
         self.content = Digest()
         self._started: dict[tuple[ProcessId, Start], Outcome] = {}
@@ -190,20 +192,6 @@ class Model:
             known = self._outcomes[key] = self._asked_twice(process, "step", (state, message))
         return known
 
-    def asked(self, process: ProcessId, state: Any, message: Message) -> tuple[Outcome, ...]:
-        """The role's step, or a restart, asked for once and not remembered: for checking claims on steps that the search itself does not
-        take, and for searches that never ask the same again.
-
-        Raises:
-            ProtocolError: the step raised, or returned what is no outcome.
-        """
-        if isinstance(message, Restart):
-            restarted = _called(self.roles[process], "restart", (state.state,), self.index)[0]
-            return (fault_outcome(self.roles[process], state, message, self.processes, restarted),)
-        if isinstance(message, FaultStep) or isinstance(state, Lifecycle):
-            return self.outcomes(process, state, message)
-        return _called(self.roles[process], "step", (state, message), self.index)
-
     def known_steps(self) -> Iterator[tuple[ProcessId, Any, Message, tuple[Outcome, ...]]]:
         """Every step that a role has been asked for so far: (process, state, message, outcomes)."""
         return ((*key, outcomes) for key, outcomes in self._outcomes.items())
@@ -224,13 +212,15 @@ class Model:
                 self._compare(process, "step", (state, message), known)
 
     def _asked_twice(self, process: ProcessId, method: str, arguments: tuple[Any, ...]) -> tuple[Outcome, ...]:
-        outcomes = _called(self.roles[process], method, arguments, self.index)
-        self._compare(process, method, arguments, outcomes)
-        return outcomes if len(outcomes) == 1 else tuple(sorted(outcomes, key=self.content.order))
+        role = self.roles[process]
+        with users_code(f"reading what {type(role).__name__}.{method} of {process} returned"):
+            outcomes = called(role, method, arguments, self.index)
+            self._compare(process, method, arguments, outcomes)
+            return tuple(sorted(outcomes, key=self.content.order))
 
     def _compare(self, process: ProcessId, method: str, arguments: tuple[Any, ...], known: tuple[Outcome, ...]) -> None:
         role = self.roles[process]
-        if frozenset(known) != frozenset(_called(role, method, arguments, self.index)):
+        if frozenset(known) != frozenset(called(role, method, arguments, self.index)):
             raise ProtocolError(
                 f"{type(role).__name__}.{method} is not deterministic: {process} answered ({shown(arguments)}) in two ways; "
                 f"it must be a function of its arguments (no clock, no randomness, no variables of its own)"
@@ -258,55 +248,3 @@ def _processes(config: Config, system: System) -> tuple[ProcessId, ...]:
     everyone = [*system.clients, *system.replicas, *system.leaders, *system.acceptors, *scouts, *commanders]
     budget = (FAULTS_ID,) if config.crashes else ()
     return (*sorted(everyone, key=lambda process: (ROLES.index(process.role), process[1:])), *budget)
-
-
-def _made(role: type[Role], process: ProcessId, system: System) -> Role:
-    try:
-        return role(process, system)
-    except Exception as error:
-        raise ProtocolError(f"{role.__name__}({process}, system) raised {type(error).__name__}: {error}") from error
-
-
-def _called(role: Role, method: str, arguments: tuple[Any, ...], known: dict[ProcessId, int]) -> tuple[Outcome, ...]:
-    """Calls a role's method and checks its answer: everything that user code can do wrong is caught here."""
-    try:
-        answer = getattr(role, method)(*arguments)
-        outcomes = (answer,) if method in ("start", "restart") else tuple(answer)
-    except Exception as error:
-        called = f"{_name(role, method)} raised {type(error).__name__}: {error} (called with {shown(arguments)})"
-        raise ProtocolError(called) from error
-    if not outcomes:
-        raise ProtocolError(
-            f"{_name(role, method)} returned no outcome (called with {shown(arguments)}); to ignore a message return [Outcome(state)]"
-        )
-    for outcome in outcomes:
-        if wrong := _wrong(outcome, known):
-            raise ProtocolError(f"{_name(role, method)} {wrong}")
-    return outcomes if len(outcomes) == 1 else tuple(dict.fromkeys(outcomes))
-
-
-def _name(role: Role, method: str) -> str:
-    return f"{type(role).__name__}.{method} of {role.me}"
-
-
-def _wrong(outcome: Any, known: dict[ProcessId, int]) -> str | None:
-    """What is wrong with an outcome, if anything is."""
-    if not isinstance(outcome, Outcome):
-        return f"returned {outcome!r}; expected an Outcome(state, sends)"
-    if not isinstance(outcome.sends, tuple):
-        return f"sends {outcome.sends!r}; expected a tuple of Send(to, message)"
-    for send in outcome.sends:
-        if not isinstance(send, Send) or not isinstance(send.message, Message):
-            return f"sends {send!r}; expected a Send(to, message)"
-        if send.to not in known:
-            return f"sends {send.message} to {send.to}, which does not exist in this configuration"
-    try:
-        hash(outcome)
-    except TypeError as error:
-        return f"returned a state or message that is not immutable ({error}); use frozen dataclasses, tuples and frozensets"
-    return None
-
-
-def shown(arguments: tuple[Any, ...]) -> str:
-    """The arguments of a role's method, for a message."""
-    return "; ".join(map(show, arguments))

@@ -53,7 +53,7 @@ def test_a_fault_is_found_or_refused(capsys: pytest.CaptureFixture[str], name: s
         return
     assert code == 1, said or answer["limit"]
     assert answer["verdict"] == "violated"
-    assert answer["violation"]["property"] in variant.breaks
+    assert answer["violation"]["property"] in (*variant.breaks, "C2"), "C2 may be broken on the way to Agreement"
     assert answer["violation"]["steps"]
     assert answer["confirmation"]["config"]["slots"] >= 1
 

@@ -21,7 +21,7 @@ from pmmc_check.checker.any_slots.concrete import Concrete, concrete_systems
 from pmmc_check.checker.any_slots.environment import Crowded, ballots_of
 from pmmc_check.checker.any_slots.one_slot import Scope, one_slot
 from pmmc_check.checker.any_slots.projection import Projection
-from pmmc_check.checker.any_slots.simulation import Simulation
+from pmmc_check.checker.any_slots.simulation import Comparison
 from pmmc_check.errors import ProtocolError
 from pmmc_check.model.model import Model
 from pmmc_check.protocol import Protocol
@@ -155,13 +155,13 @@ def _checked(premise: Premise, systems: Sequence[Concrete], protocol: Protocol) 
         target: Model | None = None
         for projection in premise.projections(system.model.system):
             target = target or _target(system.model, projection, protocol)  # all projections of a premise lead to the same system
-            simulation = Simulation(projection, target)
+            comparison = Comparison(projection, target)
             for creation in system.creations:
-                _refuse_if(premise, simulation.of_creation(creation))
+                _refuse_if(premise, comparison.of_creation(creation))
             for step in system.steps:
-                _refuse_if(premise, simulation.of_step(step))
+                _refuse_if(premise, comparison.of_step(step))
             steps += len(system.creations) + len(system.steps)
-            weaker += simulation.raised
+            weaker += comparison.raised
     return PremiseResult(premise.name, premise.statement, steps, weaker)
 
 

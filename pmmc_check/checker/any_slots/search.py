@@ -15,7 +15,7 @@ from pmmc_check.checker.any_slots.premises import PremiseFailed, PremisesReport,
 from pmmc_check.checker.any_slots.replica_part import ReplicaResult, ReplicaViolation, check_replica
 from pmmc_check.checker.any_slots.surroundings import ReplicaBounds
 from pmmc_check.checker.reductions import Reductions, applicable
-from pmmc_check.checker.result import Control, Result
+from pmmc_check.checker.result import Control, Result, Search
 from pmmc_check.config import Config
 from pmmc_check.errors import UsageError
 from pmmc_check.model.faults import Restart
@@ -30,8 +30,8 @@ CONFIRM_SECONDS_MAX = 60.0
 """Each ordinary search for a run that confirms a violation gives up after this time."""
 
 T = TypeVar("T")
-Engine = Callable[[Model, Sequence[Invariant], Reductions, Control], Result]
-"""An exhaustive search."""
+MakeSearch = Callable[[Model, Sequence[Invariant], Reductions, Control], Search]
+"""Makes an exhaustive search."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class AnySlotsSearch:
         *,
         control: Control,
         reductions: Reductions,
-        engine: Engine,
+        make_search: MakeSearch,
         bounds: ReplicaBounds | None = None,
     ) -> None:
         self.scope = scope
@@ -99,7 +99,7 @@ class AnySlotsSearch:
         self.of_slot, self.of_replica = split(invariants)
         self.control = control
         self.reductions = reductions
-        self.engine = engine
+        self.make_search = make_search
         self.bounds = bounds or ReplicaBounds()
         self._seconds: dict[str, float] = {}
 
@@ -113,7 +113,7 @@ class AnySlotsSearch:
         premises = self._timed("premises", lambda: check_premises(self.scope, self.protocol))
         model = one_slot(self.scope.one_slot_config(), self.protocol)
         usable, notes = applicable(self.reductions, model, self.of_slot)
-        found = self._timed("one_slot", lambda: self.engine(model, self.of_slot, usable, self.control))
+        found = self._timed("one_slot", lambda: self.make_search(model, self.of_slot, usable, self.control).run())
         names = tuple(each.name for each in self.invariants)
         known = AnySlotsResult(INCONCLUSIVE, self.scope, names, premises, found, None, None, {}, found.limit, tuple(notes))
         if found.violation is not None:
@@ -153,7 +153,7 @@ class AnySlotsSearch:
             self.control.limits = replace(limits, seconds_max=min(until, limits.seconds_max or until))
             model = Model(config, self.protocol)
             usable, notes = applicable(self.reductions, model, invariants)
-            result = self.engine(model, invariants, usable, self.control)
+            result = self.make_search(model, invariants, usable, self.control).run()
             self.control.limits = limits
             tried.append(config)
             if result.violation is not None:

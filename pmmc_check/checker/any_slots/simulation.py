@@ -34,11 +34,9 @@ from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, FAULTS, LEADER, SCOU
 
 Reason = str | None
 """Why a step is no step of the projected system; None when it is one."""
-Words = Callable[[], str]
-"""A step in words, made only when they are needed."""
 
 
-class Simulation:
+class Comparison:
     """Compares steps of any system with those of `target`, through `projection`. `raised` counts where the weaker form was needed."""
 
     def __init__(self, projection: Projection, target: Model) -> None:
@@ -99,7 +97,7 @@ class Simulation:
                 return None
         return f"{_words(step)}, which is about another slot, and seen from this slot changes to {_state(after)}"
 
-    def _foreign_sends(self, words: Words, outcome: Outcome) -> Reason:
+    def _foreign_sends(self, words: Callable[[], str], outcome: Outcome) -> Reason:
         """A process of another slot."""
         left = [each for each in self.projection.sends(outcome.sends) if not _preempts(each)]
         return f"{words()} and sends {_sent(left)}, though it belongs to another slot" if left else None
@@ -188,7 +186,7 @@ class Simulation:
         own = process.ballot if process.role in (SCOUT, COMMANDER) else None
         return self.projection.of(outcome.state), self.projection.sends(outcome.sends, own)
 
-    def _compared(self, words: Words, image: tuple[Any, frozenset[Send]], expected: Any) -> Reason:
+    def _compared(self, words: Callable[[], str], image: tuple[Any, frozenset[Send]], expected: Any) -> Reason:
         """Whether the projected outcome is one of those expected."""
         state, sends = image
         possible = [(each.state, frozenset(each.sends)) for each in expected]
