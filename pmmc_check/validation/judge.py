@@ -1,4 +1,9 @@
-"""Judges one trace: reads it, replays it, searches where replay cannot tell, and collects facts where it is not accepted."""
+"""Judges one trace: reads it, replays it, searches where replay cannot tell, and collects facts.
+
+Facts (what the logs say by themselves) are collected where no run was found, to say what is wrong; and under a variant also where one was,
+since a legal run of a faulty protocol may break every invariant. Of a legal run of the paper's protocol they would say nothing new: what a
+complete log shows are the states and messages of that very run, each made by the paper's step functions, and no run of theirs breaks
+an invariant. That is what the paper proves and `explore` checks; reading a long trace twice would not make it surer."""
 
 from __future__ import annotations
 
@@ -105,8 +110,13 @@ class _Judge:
                 self.file, 0, 0, "has a header but no events; a trace with nothing in it shows nothing: check what was recorded"
             )
         if ambiguity is None and replay.exact:
-            return TraceVerdict(self.file, ACCEPTED, replay.events)
+            return self._found(replay.events, replay.names)
         return self._by_search(ambiguity)
+
+    def _found(self, events: int, names: Names) -> TraceVerdict:
+        """The verdict on a trace that a legal run shows; only a changed protocol has legal runs that break an invariant."""
+        violations = self._facts(names=names)[1] if self.protocol is not PMMC else ()
+        return TraceVerdict(self.file, REJECTED if violations else ACCEPTED, events, violations, legal_run=True)
 
     def _guess(self, replay: Replay) -> str | None:
         """What the replay had to guess: another guess might have led to its end, so that its rejection is not final."""
@@ -164,7 +174,7 @@ class _Judge:
         search = Search(trace.header, trace.names, events, self.options.budget, self.protocol)
         answer = search.run()
         if answer.verdict == ACCEPTED:
-            return TraceVerdict(self.file, ACCEPTED, count, method="search", states=answer.states)
+            return TraceVerdict(self.file, ACCEPTED, count, method="search", states=answer.states, legal_run=True)
         if answer.verdict == REJECTED:
             return TraceVerdict(self.file, REJECTED, count, failure=answer.failure, method="search", states=answer.states)
         why = f"{ambiguity}; " if ambiguity else ""
