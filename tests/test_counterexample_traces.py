@@ -115,7 +115,9 @@ def test_a_run_of_a_users_role_that_has_no_trace_is_reported_but_not_written(tmp
 
 @pytest.mark.parametrize("variant", [each for each in VARIANTS.values() if each.safe and not each.own_messages], ids=lambda each: each.name)
 @pytest.mark.parametrize("network", ["reliable", "lossy,duplicating", "fifo"])
-def test_long_runs_of_a_safe_variant_break_nothing(variant: Variant, network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_long_runs_of_a_safe_variant_break_nothing(
+    variant: Variant, network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for seed in ("1", "2", "3"):
         file = tmp_path / f"{seed}.pmmc"
         asked = ["simulate", "--variant", variant.name, "--network", network, "--events", "600", "--commands", "60", "--seed", seed]

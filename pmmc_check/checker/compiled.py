@@ -36,6 +36,7 @@ from pmmc_check.model.content import Digest
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.invariants import Invariant
+from pmmc_check.users_code import Interrupted
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 _OUTPUT_STATES = 1 << 14
@@ -78,7 +79,7 @@ class CompiledSearch:
         self._candidates_max = 64 * CHUNK_STATES
 
     def run(self) -> Result:
-        """The whole search."""
+        """Searches until there is an answer or a limit is reached."""
         self._allocate()
         initial = np.array([self.tables.state_of(self.model.initial())], np.int32)
         fingerprint = np.zeros(1, np.uint64)
@@ -87,7 +88,10 @@ class CompiledSearch:
         self.levels[1].append(initial)
         with ThreadPoolExecutor(self.threads) as pool:
             self._map: Callable[..., Iterable[Any]] = pool.map if self.threads > 1 else map
-            limit = self._explore()
+            try:
+                limit = self._explore()
+            except Interrupted as stopped:  # what was found before still counts
+                limit = str(stopped)
         violation = rebuild(min(self.suspects), self.tables, self.store, self.checks) if self.suspects else None
         if violation is None and limit is None and self._open_states and self._steps_not_deeper:
             cycle = self._open_states.cycle(self.store)

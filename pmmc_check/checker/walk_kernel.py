@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import uint64
 
-from pmmc_check.checker.compilation import kernel
+from pmmc_check.checker.compilation import kernel, uint64
 from pmmc_check.checker.kernel import MISSING, REFUSED, StepTables, known_facts, received
 
 BOUND, ENDED, BROKEN, UNJUDGED, MISSED, GOES_ON = range(6)

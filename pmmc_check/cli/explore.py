@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from pmmc_check.cli.explore_options import configure
+from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED, say
+from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
+from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.machine import cores
-from pmmc_check.cli.main import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED
-from pmmc_check.cli.outputs import writable, write_trace
-from pmmc_check.cli.progress import interruptible, progress_line, search_progress
+from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
+from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,17 +27,25 @@ __all__ = ["configure", "run"]
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the search and prints its result."""
-    from pmmc_check.model.model import Model
-    from pmmc_check.verdicts import HOLDS, VIOLATED
+    with ExitStack() as stack:
+        stack.enter_context(interrupts_deferred())
+        from pmmc_check.model.model import Model
+        from pmmc_check.verdicts import HOLDS, VIOLATED
 
-    model = Model(_config(arguments), _protocol(arguments))
-    trace_out = writable(arguments.trace_out)
-    result, model, notes = _search(model, arguments)
-    model.check_still_pure()
-    _print(result, model, notes, arguments)
-    if trace_out is not None:
-        write_trace(trace_out, result, model)
-    return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(result.verdict, EXIT_INCONCLUSIVE)
+        trace_out = stack.enter_context(OutputFile("--trace-out", arguments.trace_out)) if arguments.trace_out is not None else None
+        if arguments.protocol:
+            stack.enter_context(prints_to_stderr())
+            stack.enter_context(exits_refused())
+        model = Model(_config(arguments), _protocol(arguments))
+        _check_trace_out(arguments, model.config)
+        result, model, notes = _search(model, arguments)
+        model.check_still_pure()
+        try:
+            print_results(_report(result, model, notes, arguments))
+        finally:
+            if trace_out is not None:
+                _write_trace(trace_out, result, model)
+        return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(result.verdict, EXIT_INCONCLUSIVE)
 
 
 def _config(arguments: argparse.Namespace) -> Any:
@@ -127,12 +137,42 @@ def _check_strategy(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{option}: only random walks take it; add --strategy random")
 
 
-def _print(result: Result, model: Model, notes: list[str], arguments: argparse.Namespace) -> None:
+def _report(result: Result, model: Model, notes: list[str], arguments: argparse.Namespace) -> str:
     from pmmc_check.cli.terminal import layout
     from pmmc_check.report.explore_json import result_as_json
     from pmmc_check.report.explore_text import as_text
 
     if arguments.format == "json":
-        print(json.dumps(result_as_json(result, model), ensure_ascii=False, indent=1))
-    else:
-        print(as_text(result, model, notes, layout(sys.stdout, arguments.color, arguments.view)), end="")
+        return json.dumps(result_as_json(result, model), indent=1)
+    return as_text(result, model, notes, layout(results_stream(), arguments.color, arguments.view)).removesuffix("\n")
+
+
+def _check_trace_out(arguments: argparse.Namespace, config: Any) -> None:
+    """Refuses a trace that can never be written, before the search that it would be of."""
+    from pmmc_check.protocol.variants.catalogue import variants_named
+    from pmmc_check.report.violation_trace import never_writable
+
+    name = arguments.trace_out
+    reason = None if name is None or name.endswith(".json") else never_writable(config, variants_named(arguments.variant))
+    if reason is not None:
+        raise UsageError(f"--trace-out {name}: {reason}; give a name that ends in .json, for the counterexample as JSON")
+
+
+def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
+    """Writes the counterexample: as JSON if the file's name says so, else as a trace."""
+    from pmmc_check.report.explore_json import violation_as_json
+    from pmmc_check.report.violation_trace import NotWritable, trace_text
+
+    if result.violation is None:
+        say("explore", f"no counterexample, so {target.path} was not written")
+        return
+    try:
+        if target.path.suffix == ".json":
+            text = json.dumps(violation_as_json(result.violation, model), indent=1) + "\n"
+        else:
+            text = trace_text(result.violation, model)
+    except NotWritable as error:
+        say("explore", f"{target.path} was not written: {error}; a file name that ends in .json always works")
+        return
+    target.write(text)
+    target.commit()

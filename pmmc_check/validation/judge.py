@@ -50,12 +50,15 @@ class JudgeOptions:
     waived: frozenset[str] = frozenset()
 
 
-def judge(source: Source, options: JudgeOptions | None = None) -> TraceVerdict:
-    """The verdict on one trace; what cannot be read is a verdict too (`BAD_INPUT`), so that other traces still get theirs."""
+def judge(source: Source, options: JudgeOptions | None = None, report: Callable[[str], None] | None = None) -> TraceVerdict:
+    """The verdict on one trace; what cannot be read is a verdict too (`BAD_INPUT`), so that other traces still get theirs.
+
+    `report` is told now and then how far it is, in a few words.
+    """
     started = time.perf_counter()
     try:
         with rare_collections():
-            verdict = _Judge(source, options or JudgeOptions()).verdict()
+            verdict = _Judge(source, options or JudgeOptions(), report).verdict()
     except TraceError as error:
         verdict = TraceVerdict(str(source.path), BAD_INPUT, reason=str(error))
     except RecursionError:
@@ -74,20 +77,44 @@ def rare_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+class _Reading:
+    """How far the files of a trace have been read."""
+
+    def __init__(self, source: Source, report: Callable[[str], None]) -> None:
+        self._report, self._what, self._bytes = report, "", 0
+        self._files = source.parts or (source.path,)
+
+    def begin(self, what: str) -> None:
+        """From the beginning."""
+        self._what, self._bytes = what, 0
+        self._total = sum(each.stat().st_size for each in self._files if each.exists())
+        self._report(what)
+
+    def read(self, count: int) -> None:
+        """So many bytes more."""
+        self._bytes += count
+        self._report(f"{self._what}, {self._bytes / 2**20:,.1f} of {self._total / 2**20:,.1f} MiB read")
+
+
 class _Judge:
-    def __init__(self, source: Source, options: JudgeOptions) -> None:
+    def __init__(self, source: Source, options: JudgeOptions, report: Callable[[str], None] | None) -> None:
         self.source, self.options = source, options
+        self.reading = _Reading(source, report) if report is not None else None
         self.file = str(source.path)
         self.protocol = options.protocol or PMMC
         self.heard: set[str] = set()
         """The logs that have events; known once the trace was read to its end."""
 
-    def _open(self, names: Names | None = None) -> Trace:
-        return open_trace(self.source.path, self.source.parts, names=names)
+    def _open(self, what: str, names: Names | None = None) -> Trace:
+        """Opens the trace for `what` is to be done."""
+        if self.reading is None:
+            return open_trace(self.source.path, self.source.parts, names=names)
+        self.reading.begin(what)
+        return open_trace(self.source.path, self.source.parts, names=names, on_read=self.reading.read)
 
     def verdict(self) -> TraceVerdict:
         """The verdict, with notes on logs that are empty against their promise."""
-        trace = self._open()
+        trace = self._open("replaying")
         verdict = self._by_replay(trace)
         changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
         return replace(verdict, notes=(*changed, *_silent(trace, self.heard)))
@@ -98,7 +125,7 @@ class _Judge:
         ambiguity = None
         try:
             replay.run(trace.events())
-            self.heard.update(replay.logs)
+            self.heard.update(replay.heard)
         except Rejected as rejected:
             ambiguity = self._guess(replay)
             if ambiguity is None:
@@ -126,7 +153,7 @@ class _Judge:
             return None
         named: set[tuple[ProcessId, str]] = set()
         unnamed: set[tuple[ProcessId, str]] = set()
-        for stream in self._open().events():
+        for stream in self._open("looking at receives").events():
             for event in stream:
                 if event.action in (RECEIVE, DROP) and event.message is not None:
                     (unnamed if event.peers is None else named).add((event.process, event.message.kind))
@@ -148,7 +175,7 @@ class _Judge:
     def _collected(
         self, slots: Collection[int] | None, witness: Callable[[Event], None] | None, names: Names | None
     ) -> tuple[Facts, int, DslWriter]:
-        trace = self._open(names)
+        trace = self._open("judging facts", names)
         facts, count = Facts(trace.header, trace.names, system_of(trace.header, trace.names), slots), 0
         for stream in trace.events():
             for event in stream:
@@ -160,7 +187,7 @@ class _Judge:
         return facts, count, DslWriter(trace.values)
 
     def _by_search(self, ambiguity: str | None) -> TraceVerdict:
-        trace = self._open()
+        trace = self._open("preparing the search")
         limit = self.options.search_events_max
         events = list(islice((event for stream in trace.events() for event in stream), limit + 1))
         if not events:
@@ -172,6 +199,8 @@ class _Judge:
             reason = f"{count} events are more than the search takes ({limit}, --search-events); record complete logs, or cut the trace"
             return TraceVerdict(self.file, INCONCLUSIVE, count, reason=reason + _FACTS_HOLD, method="search")
         search = Search(trace.header, trace.names, events, self.options.budget, self.protocol)
+        if self.reading is not None:
+            self.reading.begin("searching for a legal run")
         answer = search.run()
         if answer.verdict == ACCEPTED:
             return TraceVerdict(self.file, ACCEPTED, count, method="search", states=answer.states, legal_run=True)
