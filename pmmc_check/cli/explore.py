@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from pmmc_check.cli.explore_options import configure
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED, say
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
-from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.machine import cores
 from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
 from pmmc_check.cli.progress import progress_line, search_progress
@@ -34,6 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
 
         trace_out = stack.enter_context(OutputFile("--trace-out", arguments.trace_out)) if arguments.trace_out is not None else None
         if arguments.protocol:
+            from pmmc_check.cli.load import exits_refused
+
             stack.enter_context(prints_to_stderr())
             stack.enter_context(exits_refused())
         model = Model(_config(arguments), _protocol(arguments))
