@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pmmc_check.checker.result import Violation
+from pmmc_check.checker.result import TraceStep, Violation
 from pmmc_check.config import Config
 from pmmc_check.model.faults import Crash, Drop, FaultStep, Restart
-from pmmc_check.model.model import Item, Model, Step
+from pmmc_check.model.model import Item, Model, State, Step
+from pmmc_check.model.network import Fifo
 from pmmc_check.protocol.messages import Instant, Message, Start
 from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.protocol.values import COMMANDER, SCOUT, ProcessId, majority
@@ -96,8 +97,10 @@ def _events(violation: Violation, model: Model, names: Names) -> Iterator[Event]
     for process in model.processes:
         if process.role not in (SCOUT, COMMANDER):
             yield from _sends(model.items(process, model.started(process, Start()).sends), names)
+    before = violation.initial
     for each in violation.trace:
-        yield _taken(each.step, names)._replace(post=_post(each.step))
+        yield _taken(each.step, names)._replace(post=_post(each.step), peers=_sender(model, before, each))
+        before = each.after
         yield from _sends(model.items(each.step.process, each.step.outcome.sends), names)
 
 
@@ -109,6 +112,18 @@ def _taken(step: Step, names: Names) -> Event:
     if isinstance(message, FaultStep):
         return _event(step.process, {Crash: CRASH, Restart: RESTART}[type(message)], None, names)
     return _event(step.process, RECEIVE, message, names)
+
+
+def _sender(model: Model, before: State, taken: TraceStep) -> tuple[ProcessId] | None:
+    """Who sent what a step received, where that matters: on a network that keeps the order between two processes."""
+    if model.config.network != Fifo.name:
+        return None
+    index = model.index[taken.step.process]
+    for each in model.deliveries(taken.step.process, before[index]):
+        same = (each.message, each.outcome) == (taken.step.message, taken.step.outcome)
+        if same and each.sender is not None and model.taken(before, index, each) == taken.after:
+            return (each.sender,)
+    return None
 
 
 def _post(step: Step) -> tuple[tuple[str, Any], ...] | None:
