@@ -12,11 +12,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_USAGE, exit_for, say, show_traceback
 from pmmc_check.cli.interrupts import signals_handled
-from pmmc_check.cli.outputs import PLAIN_TEXT, print_results
+from pmmc_check.cli.outputs import PLAIN_TEXT, print_results, write_results
+from pmmc_check.users_code import nothing_handed_in
 
 VERBS = {
     "explore": "check every interleaving of a configuration",
@@ -47,10 +48,18 @@ class Parser(argparse.ArgumentParser):
         """One line, exit code 2."""
         self.exit(EXIT_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """As argparse does, which however says nothing when the help cannot be written."""
+        if message and file is sys.stdout:
+            write_results([message])
+        else:
+            super()._print_message(message, file)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     _open_streams()
+    nothing_handed_in()
     arguments = list(sys.argv[1:] if argv is None else argv)
     verb = next((argument for argument in arguments if not argument.startswith("-")), "")
     if sys.stdout is None:
