@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
-    from pmmc_check.checker.result import Control, Result
+    from pmmc_check.checker.result import Control, Engine, Result
     from pmmc_check.model.model import Model
 
 
@@ -98,29 +97,29 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
     with progress_line(quiet=arguments.quiet) as report:
         control = Control(limits, search_progress(report))
         with interruptible(control):
-            search = _engine(arguments, invariants, control, reductions)
+            engine = _engine(arguments, invariants, control, reductions)
             if arguments.strategy == "iterative":
-                return *grow(model.config, model.protocol, search), notes + waived + quorum_notes
-            return search(model), model, ([] if arguments.engine == "reference" else notes) + waived + quorum_notes
+                return *grow(model.config, model.protocol, engine), notes + waived + quorum_notes
+            return engine(model).run(), model, ([] if arguments.engine == "reference" else notes) + waived + quorum_notes
 
 
-def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, reductions: Any) -> Callable[[Model], Result]:
-    """What searches one model: for those of the invariants that can be judged of it."""
+def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, reductions: Any) -> Engine:
+    """Makes searches for those of the invariants that can be judged of a model."""
     from pmmc_check.properties.quorums import judgeable
 
     if arguments.engine == "reference":
         from pmmc_check.checker.reference import ReferenceSearch
 
-        return lambda model: ReferenceSearch(model, judgeable(model, invariants)[0], control).run()
+        return lambda model: ReferenceSearch(model, judgeable(model, invariants)[0], control)
     if arguments.strategy == "random":
         from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
 
         seed, steps_max = arguments.seed or 1, arguments.walk_steps or STEPS_MAX
-        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, seed=seed, steps_max=steps_max).run()
+        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, seed=seed, steps_max=steps_max)
     from pmmc_check.checker.compiled import CompiledSearch
 
     threads = arguments.threads or cores()
-    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads).run()
+    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads)
 
 
 def _check_strategy(arguments: argparse.Namespace) -> None:
