@@ -56,6 +56,11 @@ def nothing_handed_in() -> None:
     _handed_in.clear()
 
 
+def anything_handed_in() -> bool:
+    """Whether code of the user has been loaded."""
+    return bool(_handed_in)
+
+
 def running(frame: FrameType | None) -> str | None:
     """What of the user's code is running now, such as "Mine.step of A1" or "__eq__ in mine.py, line 7"; `frame` is where the program is."""
     if _running:

@@ -23,7 +23,7 @@ from pmmc_check.validation.verdict import TraceVerdict
 
 TINY = options(acceptors=1, leaders=1, replicas=1, slots=1)
 QUICK = [*TINY, "--engine", "reference"]
-FAULTY = [*options(acceptors=1, replicas=2, slots=1, commands=2, variant="ignore-pmax"), "--invariant", "Agreement"]
+FAULTY = options(acceptors=1, leaders=2, replicas=1, slots=1, variant="accept-lower-ballot")
 VERBS = {
     "help": ["--help"],
     "verb help": ["explore", "--help"],
@@ -108,7 +108,7 @@ def test_nothing_else_needs_to_be_open(redirection: str) -> None:
 def test_a_poor_environment_changes_no_verdict(env: dict[str, str | None]) -> None:
     found = command("explore", *FAULTY, "--engine", "reference", env=env)
     assert found.returncode == 1, found.stderr
-    assert found.stdout.startswith("VIOLATED: Agreement")
+    assert found.stdout.startswith("VIOLATED: A2")
     assert "Traceback" not in found.stderr
 
 

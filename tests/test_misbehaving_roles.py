@@ -247,6 +247,18 @@ def test_a_child_process_of_a_role_may_exit_as_it_likes(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(
+    "left",
+    ["import atexit; atexit.register(os._exit, 0)", "import threading; threading.Timer(100, os._exit, [0]).start()"],
+    ids=["a handler", "a thread"],
+)
+def test_what_a_role_leaves_behind_changes_no_exit_code(tmp_path: Path, left: str) -> None:
+    wrong = "    def accept(self, state, message): return super().accept(replace(state, ballot=message.ballot), message)\n"
+    body = f"{wrong}{left}\n"
+    done = _real(tmp_path, body, "explore", *options(acceptors=1, leaders=2, replicas=1, slots=1), "--protocol", "mine:Mine")
+    assert (done.returncode, done.stdout[:9]) == (1, "VIOLATED:"), done.stderr
+
+
 def test_os_exit_is_its_old_self_afterwards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = os._exit
     in_process(capsys, "explore", *SIZE, "--protocol", "nowhere:Mine")

@@ -15,9 +15,9 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_USAGE, exit_for, say, show_traceback
-from pmmc_check.cli.interrupts import signals_handled
+from pmmc_check.cli.interrupts import exit_at_once, signals_handled
 from pmmc_check.cli.outputs import PLAIN_TEXT, print_results, write_results
-from pmmc_check.users_code import nothing_handed_in
+from pmmc_check.users_code import anything_handed_in, nothing_handed_in
 
 VERBS = {
     "explore": "check every interleaving of a configuration",
@@ -75,6 +75,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(verb, text)
         _discard_what_cannot_be_written()
     return code
+
+
+def entry() -> NoReturn:
+    """The command as a process: no handler or thread that code of the user leaves behind can change the exit code any more."""
+    code = main()
+    if anything_handed_in():
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        exit_at_once(code)
+    sys.exit(code)
 
 
 def _parsed(arguments: list[str], verb: str) -> argparse.Namespace | int:
