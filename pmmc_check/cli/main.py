@@ -10,16 +10,19 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import NoReturn
 
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_USAGE, exit_for, say, show_traceback
-from pmmc_check.cli.interrupts import signals_handled
+from pmmc_check.cli.interrupts import exit_at_once, signals_handled
 from pmmc_check.cli.outputs import PLAIN_TEXT, print_results
 from pmmc_check.cli.parser import module_of, parsed
+from pmmc_check.users_code import anything_handed_in, nothing_handed_in
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
     _open_streams()
+    nothing_handed_in()
     arguments = list(sys.argv[1:] if argv is None else argv)
     verb = next((argument for argument in arguments if not argument.startswith("-")), "")
     if sys.stdout is None:
@@ -35,6 +38,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(verb, text)
         _discard_what_cannot_be_written()
     return code
+
+
+def entry() -> NoReturn:
+    """The command as a process: no handler or thread that code of the user leaves behind can change the exit code any more."""
+    code = main()
+    if anything_handed_in():
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        exit_at_once(code)
+    sys.exit(code)
 
 
 def _run(asked: argparse.Namespace | int) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import sys
 from collections.abc import Collection, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
 from pmmc_check.cli.failures import EXIT_USAGE
+from pmmc_check.cli.outputs import write_results
 from pmmc_check.errors import did_you_mean
 
 VERBS = {
@@ -63,6 +65,13 @@ class Parser(argparse.ArgumentParser):
         options = [each for action in self._actions for each in action.option_strings]
         told = [each + did_you_mean(each.partition("=")[0], options) * each.startswith("-") for each in unknown]
         self.error(f"unrecognized arguments: {' '.join(told)}")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """As argparse does, which however says nothing when the help cannot be written."""
+        if message and file is sys.stdout:
+            write_results([message])
+        else:
+            super()._print_message(message, file)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """As argparse's, with a suggestion."""

@@ -94,7 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
             for option, name, content in (("--junit", arguments.junit, as_xml), ("--explain", arguments.explain, _explanations))
             if name is not None
         ]
-        if len({os.path.realpath(file.path) for file, _ in files if file.path.is_file()}) < sum(file.path.is_file() for file, _ in files):
+        plain = [os.path.realpath(file.path) for file, _ in files if file.path.is_file() or not file.path.exists()]
+        if len(set(plain)) < len(plain):
             raise UsageError(f"--junit and --explain both name {arguments.junit}; give each a file of its own")
         listed, interrupted = _verdicts(found, options, arguments)
         try:

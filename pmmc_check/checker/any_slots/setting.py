@@ -123,7 +123,10 @@ class Setting:
         """Asks the same with commands renamed: the answer must be the renamed one."""
         for renaming, images in zip(self._renamings, self._images, strict=True):
             image = images.of(state), images.of(message)
-            expected, found = tuple(images.of(each) for each in given), answer(*image)
+            expected = tuple(
+                Outcome(images.of(after), tuple(Send(images.of(to), images.of(sent)) for to, sent in sends)) for after, sends in given
+            )
+            found = answer(*image)
             if _differ(expected, found):
                 if not isinstance(state, Lifecycle):
                     self._check_pure(state, message)
