@@ -26,7 +26,7 @@ MessageNumber = int
 ClaimNumber = int
 
 
-class LocalStep(NamedTuple):
+class GraphStep(NamedTuple):
     """A message is delivered in a local state, which is that of one process."""
 
     state: StateNumber
@@ -78,7 +78,7 @@ class LocalGraph:
         self._process_images = [[model.index[_renamed(r, process)] for process in model.processes] for r in renamings]
         self._state_images: list[list[StateNumber]] = [[] for _ in renamings]
         self._message_images: list[list[MessageNumber]] = [[] for _ in renamings]
-        self._answers: dict[LocalStep, LocalAnswer] = {}
+        self._answers: dict[GraphStep, LocalAnswer] = {}
         self._following: dict[StateNumber, dict[StateNumber, None]] = defaultdict(dict)
         self._claims: list[Claimed] = []
         self._claim_numbers: dict[Claimed, ClaimNumber] = {}
@@ -99,7 +99,7 @@ class LocalGraph:
         """
         if process.role == FAULTS or isinstance(message, Drop):
             return
-        step = LocalStep(self._state(self.model.index[process], state), self._message(message))
+        step = GraphStep(self._state(self.model.index[process], state), self._message(message))
         if step in self._answers:
             return
         self._add(step, outcomes)
@@ -107,7 +107,7 @@ class LocalGraph:
         while pending:
             step = pending.pop()
             for g in range(len(self._renamings)):
-                image = LocalStep(self._state_image(g, step.state), self._message_image(g, step.message))
+                image = GraphStep(self._state_image(g, step.state), self._message_image(g, step.message))
                 if image not in self._answers:
                     self._add(image, self._asked(image))
                     pending.append(image)
@@ -138,7 +138,7 @@ class LocalGraph:
 
     # The steps
 
-    def _add(self, step: LocalStep, outcomes: Iterable[Outcome]) -> None:
+    def _add(self, step: GraphStep, outcomes: Iterable[Outcome]) -> None:
         self.steps_checked += bool(self._renamings)
         process = self._states[step.state][0]
         answer = self._answers[step] = frozenset((self._state(process, after), self._items(sends)) for after, sends in outcomes)
@@ -151,7 +151,7 @@ class LocalGraph:
                     self._created(process, to)
                     self._hold(after, {self._claim(Exists(to)): None})
 
-    def _asked(self, step: LocalStep) -> tuple[Outcome, ...]:
+    def _asked(self, step: GraphStep) -> tuple[Outcome, ...]:
         """What the role answers."""
         number, state = self._states[step.state]
         process, message = self.model.processes[number], self._messages[step.message]
@@ -161,7 +161,7 @@ class LocalGraph:
         assert outcome is not None, "only the fault budget, which is never asked here, refuses"
         return (outcome,)
 
-    def _compare(self, g: int, step: LocalStep, image: LocalStep) -> None:
+    def _compare(self, g: int, step: GraphStep, image: GraphStep) -> None:
         given = self._answers[step]
         expected = frozenset([(self._state_image(g, after), self._items_image(g, items)) for after, items in given])
         if expected != self._answers[image]:
@@ -330,7 +330,7 @@ class LocalGraph:
 
     # Back to what people read
 
-    def _shown(self, step: LocalStep) -> tuple[ProcessId, Any, Message]:
+    def _shown(self, step: GraphStep) -> tuple[ProcessId, Any, Message]:
         process, state = self._states[step.state]
         return self.model.processes[process], state, self._messages[step.message]
 

@@ -45,6 +45,7 @@ def text_digest(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
+_LEAVES = (str, int, type(None), bool, bytes, Enum)
 _WEIGHTS = np.array([text_digest(f"weight {i}") | 1 for i in range(64)], np.uint64)
 
 
@@ -57,7 +58,7 @@ class Images:
 
     def of(self, value: Any) -> Any:
         """The image of `value`, which is built of the types that a state may have."""
-        if value is None or isinstance(value, bool | int | str | bytes | Enum):
+        if isinstance(value, _LEAVES):
             return value
         key = (type(value), value)
         if key not in self._known:

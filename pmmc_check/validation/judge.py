@@ -1,4 +1,9 @@
-"""Judges one trace: reads it, replays it, searches where replay cannot tell, and collects facts where it is not accepted."""
+"""Judges one trace: reads it, replays it, searches where replay cannot tell, and collects facts.
+
+Facts (what the logs say by themselves) are collected where no run was found, to say what is wrong; and under a variant also where one was,
+since a legal run of a faulty protocol may break every invariant. Of a legal run of the paper's protocol they would say nothing new: what a
+complete log shows are the states and messages of that very run, each made by the paper's step functions, and no run of theirs breaks
+an invariant. That is what the paper proves and `explore` checks; reading a long trace twice would not make it surer."""
 
 from __future__ import annotations
 
@@ -45,12 +50,15 @@ class JudgeOptions:
     waived: frozenset[str] = frozenset()
 
 
-def judge(source: Source, options: JudgeOptions | None = None) -> TraceVerdict:
-    """The verdict on one trace; what cannot be read is a verdict too (`BAD_INPUT`), so that other traces still get theirs."""
+def judge(source: Source, options: JudgeOptions | None = None, report: Callable[[str], None] | None = None) -> TraceVerdict:
+    """The verdict on one trace; what cannot be read is a verdict too (`BAD_INPUT`), so that other traces still get theirs.
+
+    `report` is told now and then how far it is, in a few words.
+    """
     started = time.perf_counter()
     try:
         with rare_collections():
-            verdict = _Judge(source, options or JudgeOptions()).verdict()
+            verdict = _Judge(source, options or JudgeOptions(), report).verdict()
     except TraceError as error:
         verdict = TraceVerdict(str(source.path), BAD_INPUT, reason=str(error))
     except RecursionError:
@@ -69,20 +77,44 @@ def rare_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+class _Reading:
+    """How far the files of a trace have been read."""
+
+    def __init__(self, source: Source, report: Callable[[str], None]) -> None:
+        self._report, self._what, self._bytes = report, "", 0
+        self._files = source.parts or (source.path,)
+
+    def begin(self, what: str) -> None:
+        """From the beginning."""
+        self._what, self._bytes = what, 0
+        self._total = sum(each.stat().st_size for each in self._files if each.exists())
+        self._report(what)
+
+    def read(self, count: int) -> None:
+        """So many bytes more."""
+        self._bytes += count
+        self._report(f"{self._what}, {self._bytes / 2**20:,.1f} of {self._total / 2**20:,.1f} MiB read")
+
+
 class _Judge:
-    def __init__(self, source: Source, options: JudgeOptions) -> None:
+    def __init__(self, source: Source, options: JudgeOptions, report: Callable[[str], None] | None) -> None:
         self.source, self.options = source, options
+        self.reading = _Reading(source, report) if report is not None else None
         self.file = str(source.path)
         self.protocol = options.protocol or PMMC
         self.heard: set[str] = set()
         """The logs that have events; known once the trace was read to its end."""
 
-    def _open(self, names: Names | None = None) -> Trace:
-        return open_trace(self.source.path, self.source.parts, names=names)
+    def _open(self, what: str, names: Names | None = None) -> Trace:
+        """Opens the trace for `what` is to be done."""
+        if self.reading is None:
+            return open_trace(self.source.path, self.source.parts, names=names)
+        self.reading.begin(what)
+        return open_trace(self.source.path, self.source.parts, names=names, on_read=self.reading.read)
 
     def verdict(self) -> TraceVerdict:
         """The verdict, with notes on logs that promise events and have none."""
-        trace = self._open()
+        trace = self._open("replaying")
         verdict = self._by_replay(trace)
         changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
         return replace(verdict, notes=(*changed, *_silent(trace, self.heard)))
@@ -103,8 +135,13 @@ class _Judge:
         if ambiguity is None and not replay.events:
             raise TraceError(self.file, 0, 0, "has a header but no events, so there is nothing to judge; check what was recorded")
         if ambiguity is None and replay.exact:
-            return TraceVerdict(self.file, ACCEPTED, replay.events)
+            return self._found(replay.events, replay.names)
         return self._by_search(ambiguity)
+
+    def _found(self, events: int, names: Names) -> TraceVerdict:
+        """The verdict on a trace that a legal run shows; only a changed protocol has legal runs that break an invariant."""
+        violations = self._facts(names=names)[1] if self.protocol is not PMMC else ()
+        return TraceVerdict(self.file, REJECTED if violations else ACCEPTED, events, violations, legal_run=True)
 
     def _guess(self, replay: Replay) -> str | None:
         """What the replay had to guess: another guess might have led to its end, so that its rejection is not final."""
@@ -114,7 +151,7 @@ class _Judge:
             return None
         named: set[tuple[ProcessId, str]] = set()
         unnamed: set[tuple[ProcessId, str]] = set()
-        for stream in self._open().events():
+        for stream in self._open("looking at receives").events():
             for event in stream:
                 if event.action in (RECEIVE, DROP) and event.message is not None:
                     (unnamed if event.peers is None else named).add((event.process, event.message.kind))
@@ -136,7 +173,7 @@ class _Judge:
     def _collected(
         self, slots: Collection[int] | None, witness: Callable[[Event], None] | None, names: Names | None
     ) -> tuple[Facts, int, DslWriter]:
-        trace = self._open(names)
+        trace = self._open("judging facts", names)
         facts, count = Facts(trace.header, trace.names, system_of(trace.header, trace.names), slots), 0
         for stream in trace.events():
             for event in stream:
@@ -148,7 +185,7 @@ class _Judge:
         return facts, count, DslWriter(trace.values)
 
     def _by_search(self, ambiguity: str | None) -> TraceVerdict:
-        trace = self._open()
+        trace = self._open("preparing the search")
         limit = self.options.search_events_max
         events = list(islice((event for stream in trace.events() for event in stream), limit + 1))
         if not events:
@@ -160,10 +197,12 @@ class _Judge:
             most = f"the search takes at most {limit} events (--search-events), and the trace has {count}"
             reason = f"{most}; record complete logs, or cut the trace"
             return TraceVerdict(self.file, INCONCLUSIVE, count, reason=reason + _FACTS_HOLD, method="search")
+        if self.reading is not None:
+            self.reading.begin("searching for a legal run")
         search = TraceSearch(trace.header, trace.names, events, self.options.budget, self.protocol)
         answer = search.run()
         if answer.verdict == ACCEPTED:
-            return TraceVerdict(self.file, ACCEPTED, count, method="search", states=answer.states)
+            return TraceVerdict(self.file, ACCEPTED, count, method="search", states=answer.states, legal_run=True)
         if answer.verdict == REJECTED:
             return TraceVerdict(self.file, REJECTED, count, failure=answer.failure, method="search", states=answer.states)
         why = f"{ambiguity}; " if ambiguity else ""
