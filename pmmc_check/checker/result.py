@@ -108,12 +108,27 @@ class ClaimsUsed:
 
 
 @dataclass(frozen=True)
+class Exercised:
+    """What a search has had occasion to see.
+
+    `decided`: whether any command was ever decided. `put_off`: the deliveries in `Result.coverage` that deferral put off. `offered`: the
+    kinds of messages that could be delivered, to whatever effect. `unchanged`: the roles that are not the paper's (class and role) and
+    have done nothing that the paper's would not have done.
+    """
+
+    decided: bool = True
+    put_off: dict[Action, int] = field(default_factory=dict)
+    offered: frozenset[Action] = frozenset()
+    unchanged: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Result:
     """The outcome of a search.
 
     `distinct_states` are the states expanded or checked, `generated_states` the initial state and all transitions
     explored; `depth` counts the states on the longest of the shortest paths, the initial state being 1. `coverage`
-    says how often each kind of step was taken, and `unneeded` which kinds a reduction left out because nothing that
+    says how often each kind of step was taken (in deliveries), and `unneeded` which kinds a reduction left out because nothing that
     is checked depends on them."""
 
     verdict: str
@@ -135,6 +150,7 @@ class Result:
     symmetry_order: int = 1
     walks: Walks | None = None
     claims: ClaimsUsed = ClaimsUsed()
+    exercised: Exercised = field(default_factory=Exercised)
     smaller_completed: int | None = None
     """By an iterative search: how many smaller configurations were checked to the end before this one."""
 

@@ -85,6 +85,9 @@ def _check_options(arguments: argparse.Namespace) -> None:
         raise UsageError(
             f"--ballots {arguments.ballots}: with it there may be any number of leaders and rounds; leave out either {other} or --ballots"
         )
+    for name, why in (("strict", "reports what it does not cover"), ("trust_claims", "rests on claims that are checked")):
+        if getattr(arguments, name):
+            raise UsageError(f"--{name.replace('_', '-')}: --slots any {why}; leave --{name.replace('_', '-')} out")
     if arguments.strategy in ("random", "iterative"):
         raise UsageError(f"--strategy {arguments.strategy}: --slots any is a strategy of its own; leave --strategy out")
 

@@ -48,7 +48,19 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             if trace_out is not None:
                 _write_trace(trace_out, result, model)
+        if arguments.strict and result.verdict == HOLDS and _vacuously(result):
+            return EXIT_INCONCLUSIVE
         return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(result.verdict, EXIT_INCONCLUSIVE)
+
+
+def _vacuously(result: Result) -> bool:
+    """Whether there is something to say against what holds; then says what that means for the exit code."""
+    from pmmc_check.report.vacuity import vacuous
+
+    if not (reasons := vacuous(result)):
+        return False
+    say("explore", f"--strict: what holds, holds vacuously: {'; '.join(reasons)}")
+    return True
 
 
 def _run_any_slots(arguments: argparse.Namespace, trace_out: OutputFile | None) -> int:
