@@ -71,7 +71,7 @@ def test_no_line_is_wider_than_the_terminal(
     assert not re.search(r" $", shown, re.MULTILINE)
     taken = view or ("table" if columns >= 150 else "list")
     assert ("R1: slot_in 1 → 2\n" in shown) == (taken == "list")
-    assert bool(re.search(r"^# .* delivered", shown, re.MULTILINE)) == (taken == "table")
+    assert bool(re.search(r"^# .* replica .* acceptor", shown, re.MULTILINE)) == (taken == "table")
     assert bool(re.search(r"^# .* L1 ", shown, re.MULTILINE)) == (taken == "lanes")
 
 
