@@ -123,6 +123,8 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
         raise UsageError(
             f"--reduce {arguments.reduce}: the reference engine has no reductions; leave --reduce out or use --engine compiled"
         )
+    if arguments.engine == "reference" and arguments.trust_claims:
+        raise UsageError("--trust-claims: the reference engine uses no claims; leave --trust-claims out")
     _check_strategy(arguments)
     reductions, notes = applicable(reductions_named(arguments.reduce or "all"), model, invariants)
     judged, quorum_notes = judgeable(model, invariants)
@@ -149,11 +151,13 @@ def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, re
         from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
 
         seed, steps_max = arguments.seed or 1, arguments.walk_steps or STEPS_MAX
-        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, seed=seed, steps_max=steps_max)
+        walking = {"seed": seed, "steps_max": steps_max, "trust_claims": arguments.trust_claims}
+        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, **walking)
     from pmmc_check.checker.compiled import CompiledSearch
 
     threads = arguments.threads or cores()
-    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads)
+    trust = arguments.trust_claims
+    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
 
 
 def _check_strategy(arguments: argparse.Namespace) -> None:
