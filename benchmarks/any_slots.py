@@ -1,7 +1,7 @@
 """How long `--slots any` takes: `python benchmarks/any_slots.py [--quick] [--out FILE]` prints one JSON object.
 
-    parts     premises, one-slot search and replica's part of the default, as a command would run them, kernels compiled before
-    one_slot  the one-slot system alone for growing numbers of acceptors and ballots: states, seconds, peak memory of a fresh process
+parts     premises, one-slot search and replica's part of the default, as a command would run them, kernels compiled before
+one_slot  the one-slot system alone for growing numbers of acceptors and ballots: states, seconds, peak memory of a fresh process
 """
 
 from __future__ import annotations
