@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from pmmc_check.protocol.messages import Message
-from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA, Command, ProcessId, host_of
+from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, NOBODY, NOOP, REPLICA, Command, ProcessId, host_of
 
 VERSION: Final = 1
 """The format's version; see docs/trace-format.md for what may change within one."""
@@ -189,10 +189,11 @@ class Names:
         return self.name_of[host_of(process)]
 
 
-NOBODY = ProcessId(CLIENT, 0)
-"""The client of a stand-in: a command of which the log has not said yet which request it is."""
+def stand_in(serial: int) -> Command:
+    """A command of which the log has not said yet which request it is; `serial`, from 1, tells those of one replica apart."""
+    return Command(NOBODY, serial, "")
 
 
 def is_chosen(command: Command) -> bool:
     """Whether this is a command and no stand-in."""
-    return command.client.number != 0
+    return command.client.number != NOBODY.number or command == NOOP

@@ -103,7 +103,7 @@ _FAULTS = (
         "commander-half",
         "a commander decides with n/2 (rounded down) answers",
         (sc.CommanderHalf,),
-        ("Agreement",),
+        ("Agreement", "C2"),
         _size(3, 2, 1),
     ),
     Variant(
@@ -253,6 +253,13 @@ _SAFE = (
         own_messages=True,
         waives=("A3",),
         waiver=_A3,
+    ),
+    Variant(
+        "fill-holes",
+        "an adopted leader proposes the no-op for holes below the highest slot that it learns of",
+        (optimised.FillHoles,),
+        (),
+        _size(1, 2, 1, slots=2, replicas=1),
     ),
     Variant(
         "informed-leaders",
