@@ -143,7 +143,7 @@ class Config:
         )
 
     def as_dict(self) -> dict[str, int | str | list[str]]:
-        """For JSON."""
+        """The configuration as it is written in JSON."""
         given = asdict(self) | dict(zip(QUORUMS, self.quorums, strict=True))
         return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
 

@@ -34,7 +34,7 @@ def test_json_is_one_object_with_the_keys_of_the_contract_and_the_exit_code_foll
 
 def test_a_violation_has_the_keys_of_the_contract() -> None:
     violation = explore(*FAULTY)["violation"]
-    assert sorted(violation) == ["message", "property", "steps"]
+    assert sorted(violation) == ["message", "property", "steps", "why"]
     assert [step["index"] for step in violation["steps"]] == list(range(1, len(violation["steps"]) + 1))
     for step in violation["steps"]:
         assert sorted(step) == ["action", "changes", "index", "message", "process"]
@@ -150,7 +150,7 @@ def _imported_by(*arguments: str) -> set[str]:
 def test_help_imports_none_of_the_heavy_libraries(arguments: list[str]) -> None:
     modules = _imported_by(*arguments)
     assert "pmmc_check.cli.main" in modules
-    assert not modules & {"numpy", "numba", "llvmlite", "psutil", "tqdm", "networkx"}
+    assert not modules & {"numpy", "numba", "llvmlite", "psutil", "rich", "shtab", "networkx"}
 
 
 def test_the_search_for_imported_modules_sees_them() -> None:

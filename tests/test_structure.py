@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """What each part may import besides itself."""
 TOP = {"__init__", "__main__"}
-LINES_MAX, FUNCTION_LINES_MAX = 450, 60
+LINES_MAX, FUNCTION_LINES_MAX, METHODS_MAX = 450, 60, 30
 INTERFACES = {"cli": {"configure", "run"}}
 """Names by which a part calls each of its modules: they mean the same in all of them."""
 
@@ -100,6 +100,33 @@ def test_a_public_name_has_one_meaning_in_the_whole_package() -> None:
 def test_the_search_for_names_sees_classes_functions_and_constants_and_neither_imports_nor_private_ones() -> None:
     source = "from b import C\nclass D: e = 1\ndef f(): pass\nH, (I, _J) = 1, (2, 3)\nk: int = [p for p in q]\nL[0] = m.n = 5\n_o = 6"
     assert sorted(_defined(source)) == ["D", "H", "I", "f", "k"]
+
+
+def _methods(sources: Iterable[str]) -> dict[str, set[str]]:
+    """The methods of each class, those of its bases among the classes of `sources` included."""
+    classes = [node for source in sources for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+    own = {each.name: {node.name for node in each.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)} for each in classes}
+    bases = {each.name: [name for name in map(_last_name, each.bases) if name in own] for each in classes}
+
+    def all_of(name: str) -> set[str]:
+        return own[name].union(*map(all_of, bases[name]))
+
+    return {name: all_of(name) for name in own}
+
+
+def _last_name(base: ast.expr) -> str:
+    return base.attr if isinstance(base, ast.Attribute) else base.id if isinstance(base, ast.Name) else ""
+
+
+def test_no_class_is_too_large_with_what_it_inherits() -> None:
+    found = _methods(module.read_text(encoding="utf-8") for module in MODULES)
+    assert {name: len(methods) for name, methods in found.items() if len(methods) > METHODS_MAX} == {}
+    assert len(found["Replay"]) > 10
+
+
+def test_inherited_methods_count_once() -> None:
+    source = "class A:\n def f(): ...\n def g(): ...\nclass B(A, dict):\n def g(): ...\n async def h(): ..."
+    assert _methods([source, "class C(m.B): ..."]) == {"A": {"f", "g"}, "B": {"f", "g", "h"}, "C": {"f", "g", "h"}}
 
 
 @every_module

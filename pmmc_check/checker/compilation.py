@@ -78,7 +78,7 @@ class _Announce(event.Listener):
             print("pmmc-check: compiling the search kernels (only the first time, a few seconds) ...", file=sys.stderr)
 
     def on_end(self, compiled: Any) -> None:
-        """Nothing to say."""
+        """Called by numba at the end of a compilation; there is nothing to report then."""
 
 
 def announce_compilation() -> None:

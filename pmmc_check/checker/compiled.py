@@ -78,7 +78,7 @@ class CompiledSearch:
         self._candidates_max = 64 * CHUNK_STATES
 
     def run(self) -> Result:
-        """The whole search."""
+        """Searches until there is an answer or a limit is reached."""
         self._allocate()
         initial = np.array([self.tables.state_of(self.model.initial())], np.int32)
         fingerprint = np.zeros(1, np.uint64)

@@ -33,7 +33,7 @@ class ReferenceSearch:
         self.expanded_states = 0
 
     def run(self) -> Result:
-        """The whole search."""
+        """Searches until there is an answer or a limit is reached."""
         initial = self.model.initial()
         self.came_from[initial] = None
         if broken := self.checks.of_state(initial):
@@ -94,7 +94,7 @@ class ReferenceSearch:
         return Violation(*broken, self.model.initial(), (*self.path_to(state), *last))
 
     def path_to(self, state: State) -> tuple[TraceStep, ...]:
-        """A shortest path."""
+        """A shortest path from the initial state to `state`."""
         trace = []
         while (origin := self.came_from[state]) is not None:
             trace.append(TraceStep(origin[0], state))
@@ -109,7 +109,7 @@ class ReferenceSearch:
         return self.control.limit_reached(len(self.came_from), memory_bytes)
 
     def result(self, verdict: str, violation: Violation | None = None, limit: str | None = None) -> Result:
-        """What is known now."""
+        """The result, as far as the search has got."""
         return Result(
             verdict=verdict,
             config=self.model.config,

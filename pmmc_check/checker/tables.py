@@ -74,7 +74,7 @@ class Path(NamedTuple):
     deliveries: tuple[PathDelivery, ...]
 
     def then(self, message: MessageId, choice: int, sender: ProcessId | None) -> Path:
-        """One more."""
+        """The same history with one more step at its end."""
         return Path((*self.deliveries, PathDelivery(message, choice, sender)))
 
 

@@ -76,7 +76,7 @@ class RandomWalks:
         )
 
     def run(self) -> Result:
-        """Walk after walk."""
+        """Takes one walk after another until there is an answer or a limit is reached."""
         while True:
             if limit := self._limit_reached():
                 return self._result(None, limit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from pmmc_check.cli.explore_options import configure
 from pmmc_check.cli.machine import cores
 from pmmc_check.cli.main import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED
 from pmmc_check.cli.outputs import writable, write_trace
-from pmmc_check.cli.progress import interruptible, progress_line
+from pmmc_check.cli.progress import interruptible, progress_line, search_progress
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     trace_out = writable(arguments.trace_out)
     result, model, notes = _search(model, arguments)
     model.check_still_pure()
-    _print(result, model, notes, arguments.format)
+    _print(result, model, notes, arguments)
     if trace_out is not None:
         write_trace(trace_out, result, model)
     return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(result.verdict, EXIT_INCONCLUSIVE)
@@ -86,7 +87,7 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
     if arguments.invariant and len(judged) < len(invariants):
         raise UsageError(f"--invariant {arguments.invariant[0]}: {quorum_notes[0]}")
     with progress_line(quiet=arguments.quiet) as report:
-        control = Control(limits, report)
+        control = Control(limits, search_progress(report))
         with interruptible(control):
             search = _engine(arguments, invariants, control, reductions)
             if arguments.strategy == "iterative":
@@ -126,11 +127,12 @@ def _check_strategy(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{option}: only random walks take it; add --strategy random")
 
 
-def _print(result: Result, model: Model, notes: list[str], form: str) -> None:
+def _print(result: Result, model: Model, notes: list[str], arguments: argparse.Namespace) -> None:
+    from pmmc_check.cli.terminal import layout
     from pmmc_check.report.explore_json import result_as_json
     from pmmc_check.report.explore_text import as_text
 
-    if form == "json":
+    if arguments.format == "json":
         print(json.dumps(result_as_json(result, model), ensure_ascii=False, indent=1))
     else:
-        print(as_text(result, model, notes), end="")
+        print(as_text(result, model, notes, layout(sys.stdout, arguments.color, arguments.view)), end="")

@@ -67,7 +67,7 @@ class FaultBudget(Role):
     starts_once = True
 
     def start(self, command: Command | None = None) -> Outcome:
-        """The whole budget."""
+        """Starts with the whole budget."""
         return Outcome(Budget(self.system.faults.crashes, self.system.faults.restarts))
 
     def step(self, state: Budget, message: Message) -> Outcomes:

@@ -10,6 +10,7 @@ from pmmc_check.model.model import Model
 from pmmc_check.protocol.messages import show
 from pmmc_check.report.changes import changes
 from pmmc_check.report.coverage import coverage
+from pmmc_check.report.why import why
 
 
 def result_as_json(result: Result, model: Model) -> dict[str, Any]:
@@ -56,4 +57,4 @@ def violation_as_json(violation: Violation, model: Model) -> dict[str, Any]:
             }
         )
         before = each.after
-    return {"property": violation.invariant, "message": violation.how, "steps": steps}
+    return {"property": violation.invariant, "message": violation.how, "why": list(why(violation, model).sentences), "steps": steps}

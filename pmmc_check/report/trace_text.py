@@ -12,7 +12,7 @@ _VIOLATIONS_MAX = 3
 
 
 def summary(verdict: TraceVerdict) -> str:
-    """One line."""
+    """The verdict on one trace, in one line."""
     if verdict.verdict == BAD_INPUT:
         return f"{verdict.file}: bad input"
     broken = f", breaks {', '.join(each.invariant for each in verdict.violations)}" if verdict.violations else ""

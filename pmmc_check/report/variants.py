@@ -56,7 +56,7 @@ def as_list(variants: Iterable[Variant] = VARIANTS.values()) -> str:
 
 
 def catalogue_as_json(variants: Iterable[Variant] = VARIANTS.values()) -> dict[str, Any]:
-    """One object."""
+    """The catalogue as one JSON object."""
     return {
         "variants": [
             {

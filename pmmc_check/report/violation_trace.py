@@ -89,4 +89,4 @@ def _sends(items: Iterable[Item], names: Names) -> Iterator[Event]:
 def _event(process: ProcessId, action: str, message: Message | None, names: Names, peers: tuple[ProcessId, ...] | None = None) -> Event:
     if message is not None and message.kind not in KINDS:
         raise NotWritable(f"a trace has no {message.kind} messages")
-    return Event(names.log_of(process), process, action, message, peers, None, None, None, None, "", 0)
+    return Event(names.log_of(process), process, action, message, peers)

@@ -43,7 +43,7 @@ class HeaderBuilder:
         self.logs: dict[str, Contract] = {}
 
     def set(self, key: str, value: Any) -> None:
-        """One setting; lists come as tuples."""
+        """Takes one setting; lists come as tuples."""
         if key in self.settings:
             raise Unfit(f"{key}= is set twice; leave one", key)
         if key in ROLE_FIELDS:
@@ -88,7 +88,7 @@ class HeaderBuilder:
         return frozenset(flags)
 
     def log(self, names: tuple[str, ...], form: str, kinds: tuple[str, ...] = ()) -> None:
-        """The contract of some processes."""
+        """Takes the contract of some processes."""
         header = self.configuration("log")
         known = Names(header)
         for kind in kinds:

@@ -31,11 +31,11 @@ class Opaque:
     """Somebody's application: its state is how many commands it has performed, its results are unknown but functions of that."""
 
     def initial(self) -> int:
-        """Nothing performed."""
+        """Zero: no command has been performed."""
         return 0
 
     def apply(self, state: int, command: Command) -> tuple[int, Any]:
-        """One command more."""
+        """Counts the command."""
         return state + 1, OpaqueResult(state + 1)
 
 
@@ -43,11 +43,11 @@ class CountingLog:
     """The model's application (`CommandLog`) as a trace shows it: the result is how many commands are performed."""
 
     def initial(self) -> int:
-        """Nothing performed."""
+        """Zero: no command has been performed."""
         return 0
 
     def apply(self, state: int, command: Command) -> tuple[int, Any]:
-        """One command more."""
+        """Counts the command."""
         return state + 1, str(state + 1)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from pmmc_check.protocol.role import Send, replace
 from pmmc_check.protocol.values import ProcessId, PValue
 from pmmc_check.trace.events import Delta, Event
+from pmmc_check.trace.fields import SET_FIELDS
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.recorded_facts import FactViolation
 from pmmc_check.validation.verdict import CitedViolation, Place
@@ -20,7 +21,7 @@ _NOTES = 60
 
 
 def cut(text: str, width: int = CITATION_WIDTH) -> str:
-    """`text`, or its beginning."""
+    """`text`, cut to `width` characters."""
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
@@ -74,7 +75,7 @@ def place_of(event: Event, writer: DslWriter, slot: int | None = None) -> Place:
 
 def _narrowed(event: Event, writer: DslWriter, slot: int | None) -> str:
     message: Any = event.message
-    for key in ("accepted", "pvalues"):
+    for key in SET_FIELDS:
         whole = getattr(message, key, None)
         if slot is not None and isinstance(whole, frozenset):
             some = type(whole)(each for each in whole if each.slot == slot)

@@ -93,7 +93,7 @@ class _Judge:
         ambiguity = None
         try:
             replay.run(trace.events())
-            self.heard.update(replay.logs)
+            self.heard.update(replay.heard)
         except Rejected as rejected:
             ambiguity = self._guess(replay)
             if ambiguity is None:

@@ -25,6 +25,7 @@ from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, COMMANDER, REPLICA, Bal
 from pmmc_check.trace.events import RECEIVE, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.values import Values
 from pmmc_check.validation.compact_sets import Ledger, Once
+from pmmc_check.validation.promises import Promises
 
 _RELATIONS = [each for each in INVARIANTS.values() if isinstance(each, RelationInvariant)]
 
@@ -52,7 +53,7 @@ class Facts:
         self.ledger = Ledger()
         self.disputed: set[int] = set()
         self.show = Values(names).show
-        self.records = {process: header.contract(name) for name, process in names.process_of.items()}
+        self.promises = Promises(header, names)
         self.found: dict[str, FactViolation] = {}
         self.by_slot: dict[int, dict[ProcessId, dict[Fact, Event]]] = {}
         self.acceptances: list[tuple[ProcessId, ProcessId, Event]] = []
@@ -66,7 +67,7 @@ class Facts:
         self.answered = Once()
 
     def add(self, event: Event) -> None:
-        """One recorded event."""
+        """Takes one recorded event."""
         message: Any = event.message
         if message is not None:
             handler = getattr(self, "_" + message.kind, None)
@@ -156,10 +157,10 @@ class Facts:
             self._violated("A2", how, event)
 
     def _post_active(self, event: Event, active: bool) -> None:
-        """Nothing that an invariant speaks of."""
+        """No invariant speaks of this."""
 
     def _post_slot_in(self, event: Event, slot_in: int) -> None:
-        """Nothing that an invariant speaks of."""
+        """No invariant speaks of this."""
 
     def _post_slot_out(self, event: Event, slot_out: int) -> None:
         replica = event.process
@@ -174,7 +175,7 @@ class Facts:
 
     def _slot_out_at_most(self, replica: ProcessId) -> int | None:
         """An upper bound of slot_out: one above the decisions without a hole, where all decisions are recorded with their slots."""
-        if not self.records[replica].records("decision") or replica in self.decided_somewhere:
+        if not self.promises.records(replica, "decision") or replica in self.decided_somewhere:
             return None
         below = self.decided_below.get(replica, 1)
         while replica in self.decided_at and self.decided_at[replica].seen(0, below):

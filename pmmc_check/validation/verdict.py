@@ -69,5 +69,5 @@ class TraceVerdict:
 
 
 def worst(verdicts: list[TraceVerdict]) -> str:
-    """The verdict on all of them."""
+    """The worst of some verdicts: the verdict on all traces together."""
     return max((each.verdict for each in verdicts), key=SEVERITY.index, default=BAD_INPUT)

@@ -19,7 +19,7 @@ from pmmc_check.verdicts import REJECTED
 
 def wait(log: str, ender: str | None) -> Wait:
     line = int(log.strip("L"))
-    event = Event(log, ProcessId(ACCEPTOR, line), RECEIVE, P1a(Ballot(0, 1)), None, None, None, None, None, "run", line)
+    event = Event(log, ProcessId(ACCEPTOR, line), RECEIVE, P1a(Ballot(0, 1)), None, "run", line)
     return Wait(event, True, ender, event._replace(action=SEND, log=ender) if ender else None)
 
 

@@ -15,7 +15,7 @@ import orjson
 
 from pmmc_check.trace.errors import TraceError, Unfit
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, NONE, PARTIAL, RECEIVE, ROLE_FIELDS, SEND, Comment, Event
-from pmmc_check.trace.fields import ACTION_OF_VERB, FIELDS
+from pmmc_check.trace.fields import ACTION_OF_VERB, FIELDS, NUMBER_FIELDS, SET_FIELDS
 from pmmc_check.trace.header import NUMBER_SETTINGS, WORD_SETTINGS, HeaderBuilder
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.readers.frequent_events import SHAPES, Compose, EventComposer
@@ -23,7 +23,6 @@ from pmmc_check.trace.values import MEMO_SIZE, WORD, show_word
 
 _WITH_MESSAGE = (RECEIVE, SEND, DROP)
 _COMMON = ("at", "do", "id", "t", "note", "post")
-_NUMBERS = ("s", "cid")
 _POST_TYPES: dict[str, type] = {"ballot": str, "accepted": list, "slot_in": int, "slot_out": int, "active": bool}
 
 
@@ -123,7 +122,7 @@ class JsonReader:
             keys = shape.split()
             if set(fields) == {"at", "do", "msg", *keys} and len(self._shapes) < MEMO_SIZE:
                 compose = self._composer.composer(event.log, owner, event.action, kind)
-                numeric = next((key for key in keys if key in _NUMBERS), None)
+                numeric = next((key for key in keys if key in NUMBER_FIELDS), None)
                 self._shapes[event.log, fields["do"], kind, len(fields)] = compose, _getter(keys), numeric
 
     def _event(self, fields: dict[str, Any], number: int) -> Event:
@@ -176,13 +175,13 @@ def _text(key: str, value: Any) -> Any:
     """A field as the DSL writes it."""
     if value is None:
         return "?"
-    if key in ("accepted", "pvalues"):
+    if key in SET_FIELDS:
         delta = key == "accepted" and isinstance(value, dict) and list(value) == ["added"]
         members = value["added"] if delta else value
         if not isinstance(members, list) or not all(isinstance(each, str) for each in members):
             raise Unfit(f'{key!r} must be a list of pvalues such as ["0.L1/3/C1:7"]{_OR_ADDED if key == "accepted" else ""}', key)
         return delta, members
-    if key in _NUMBERS:
+    if key in NUMBER_FIELDS:
         if type(value) is not int or value < 0:
             raise Unfit(f"{key!r} must be a whole number, not below 0", key)
         return str(value)
@@ -214,7 +213,7 @@ def _post(value: Any) -> dict[str, Any]:
 
 def _plain(key: str, value: Any) -> str:
     """A field's text, if it is of the type that it should have. Raises KeyError."""
-    if key in _NUMBERS:
+    if key in NUMBER_FIELDS:
         if type(value) is int and value >= 0:
             return str(value)
     elif type(value) is str:

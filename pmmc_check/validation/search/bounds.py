@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from pmmc_check.protocol.messages import Request, Response
 from pmmc_check.protocol.values import CLIENT, COMMANDER, SCOUT, Ballot, Command, ProcessId, Reconfigure
-from pmmc_check.trace.events import CRASH, DROP, END, RESTART, UNKNOWN, Event, Header, Names
+from pmmc_check.trace.events import CRASH, DROP, END, RESTART, UNKNOWN, Event, Header
+from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.search.steps import by_content
 
 LEADERS_MAX = 3
@@ -61,17 +62,18 @@ def ballots_in(events: Sequence[Event]) -> tuple[Ballot, ...]:
     return tuple(sorted(found))
 
 
-def unspoken(header: Header, names: Names, events: Sequence[Event]) -> Iterator[tuple[Command, ...]]:
+def unspoken(promises: Promises, events: Sequence[Event]) -> Iterator[tuple[Command, ...]]:
     """Requests that no event names though somebody may have sent them: none, then plain ones, then reconfigurations too.
 
     Plain ones are interchangeable, so one for each slot within reach is enough. Reconfigurations change nothing in the first WINDOW slots.
     """
     yield ()
+    header, names = promises.header, promises.names
     processes = [names.process_of[name] for name in header.clients or ()]
     unsaid = [event.process for event in events if event.message == Request(UNKNOWN)]
-    sending = [each for each in processes if each in unsaid or not header.contract(names.name_of[each]).records("request")]
+    sending = [each for each in processes if each in unsaid or not promises.records(each, "request")]
     client = ProcessId(CLIENT, 10**6) if header.clients is None else next(iter(sending), None)
-    received = all(header.contract(replica).records("request") for replica in header.replicas)
+    received = all(promises.records(names.process_of[replica], "request") for replica in header.replicas)
     if client is None or (received and not unsaid):
         return
     reach = reach_of(events, header).slots + 1

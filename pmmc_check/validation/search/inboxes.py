@@ -41,7 +41,7 @@ class UnorderedInboxes:
         self.duplicates = duplicates
 
     def put(self, inbox: frozenset[Any], sender: ProcessId, message: Any) -> Any:
-        """One more of it."""
+        """Adds one copy of the packet."""
         for entry in inbox:
             if entry[0] == message:
                 return inbox if self.duplicates else (inbox - {entry}) | {(message, entry[1] + 1)}
@@ -69,7 +69,7 @@ class PairwiseInboxes:
         self.loses, self.duplicates = loses, duplicates
 
     def put(self, inbox: frozenset[Any], sender: ProcessId, message: Any) -> Any:
-        """At the end of the sender's queue."""
+        """The packet goes to the end of the sender's queue."""
         for entry in inbox:
             if entry[0] == sender:
                 return (inbox - {entry}) | {(sender, (*entry[1], message), entry[2])}
@@ -90,7 +90,7 @@ class PairwiseInboxes:
 
 
 def inboxes(header: Header) -> Inboxes:
-    """For a trace's network assumptions."""
+    """The inboxes of the network that a trace assumes."""
     if header.ordered:
         return PairwiseInboxes(header.loses, header.duplicates)
     return UnorderedInboxes(header.duplicates)

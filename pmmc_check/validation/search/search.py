@@ -30,6 +30,7 @@ from pmmc_check.trace.matching import undetermined
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import place_of
+from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.search.bounds import LEADERS_MAX, unspoken
 from pmmc_check.validation.search.completion import Completion
 from pmmc_check.validation.search.relevance import Relevance
@@ -60,7 +61,7 @@ class Search:
     """One search over the completions of one trace."""
 
     def __init__(self, header: Header, names: Names, events: Sequence[Event], budget: SearchBudget, protocol: Protocol = PMMC) -> None:
-        self.arguments = (header, names, events, protocol)
+        self.arguments = (Promises(header, names), events, protocol)
         self.system = Completion(*self.arguments)
         self.budget = budget
         self.writer = DslWriter(Values(names))
@@ -74,13 +75,13 @@ class Search:
     def run(self) -> Answer:
         """Searches with the requests that the trace speaks of; if that is in vain, with others too that nobody may have recorded."""
         self.stop_at = time.monotonic() + self.budget.seconds_max
-        header, names, events, _ = self.arguments
-        for others in unspoken(header, names, events):
+        promises, events, _ = self.arguments
+        for others in unspoken(promises, events):
             if others:
                 self.system = Completion(*self.arguments, others)
                 self.relevance = Relevance(self.system)
                 self.visited.clear()
-            if len(header.leaders) > LEADERS_MAX and any(isinstance(each.operation, Reconfigure) for each in others):
+            if len(promises.header.leaders) > LEADERS_MAX and any(isinstance(each.operation, Reconfigure) for each in others):
                 self.system.bounded.add(f"not all reconfigurations that nobody recorded were tried (more than {LEADERS_MAX} leaders)")
             answer = self._search()
             if answer is not None:
@@ -141,7 +142,7 @@ class Search:
         if event.process.role == LEADER and self.system.header.ballots == "any":
             return False
         if event.action == RECEIVE:
-            return self.system.all_recorded(event.process) and not self._leaves_open(event)
+            return self.system.promises.shows_all_receives(event.process) and not self._leaves_open(event)
         if event.action in (CRASH, RESTART):
             return event.process in self.whole or (event.action == RESTART and self._last(node, index) == CRASH)
         return False
