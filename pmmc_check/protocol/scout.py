@@ -56,11 +56,11 @@ class Scout(Role):
         return state.pvalues | message.accepted
 
     def is_quorum(self, acceptors: frozenset[ProcessId]) -> bool:
-        """Whether the promises of these acceptors are a quorum (of phase 1): of stock scouts, any that are enough."""
+        """Whether the promises of these acceptors are a quorum (of phase 1). Override it for quorums of your own."""
         return self.enough(len(acceptors))
 
     def enough(self, answers: int) -> bool:
-        """Whether so many acceptors are a quorum."""
+        """Whether so many promises are counted as a quorum."""
         return answers >= self.quorum_size
 
     def preempted(self, ballot: Ballot) -> tuple[Send, ...]:

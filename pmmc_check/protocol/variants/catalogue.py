@@ -103,7 +103,7 @@ _FAULTS = (
         "commander-half",
         "a commander decides with n/2 (rounded down) answers",
         (sc.CommanderHalf,),
-        ("Agreement", "C2"),
+        ("Agreement",),
         _size(3, 2, 1),
     ),
     Variant(
