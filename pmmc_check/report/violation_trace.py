@@ -27,8 +27,6 @@ def trace_lines(violation: Violation, model: Model) -> Iterator[str]:
     """
     if model.config.reconfigurations:
         raise NotWritable("a trace has one set of leaders from the start")
-    if model.system.quorum1 or model.system.quorum2:
-        raise NotWritable("a trace cannot say that quorums are not majorities")
     header = _header(violation, model)
     names = Names(header)
     writer = DslWriter(Values(names))
@@ -52,6 +50,8 @@ def _header(violation: Violation, model: Model) -> Header:
         application="log",
         slots=model.config.slots,
         rounds=model.config.rounds,
+        quorum1=model.system.quorum1,
+        quorum2=model.system.quorum2,
         meta=(("violates", violation.invariant),),
         logs=dict.fromkeys((name for group in everyone.values() for name in group), ALL),
     )

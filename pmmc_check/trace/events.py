@@ -81,7 +81,8 @@ class Header:
     """The configuration of a trace. Process names are the user's own; the order of `leaders` orders ballots.
 
     `clients` is None when the trace does not list them: then any name may be a client's. `slots` and `rounds` bound a run that comes from a
-    bounded model; None is unbounded. `resent` says that clients repeat requests; `application` is `log` when results are the
+    bounded model; None is unbounded. `quorum1` and `quorum2` are how many acceptors scouts and commanders wait for; None is a
+    majority. `resent` says that clients repeat requests; `application` is `log` when results are the
     number of commands performed so far, else `opaque`.
     `restarts` is `any` when processes without a log may have restarted, `ballots` when a leader may begin any higher ballot of its own
     at any time.
@@ -99,6 +100,8 @@ class Header:
     ballots: str = "next"
     slots: int | None = None
     rounds: int | None = None
+    quorum1: int | None = None
+    quorum2: int | None = None
     meta: tuple[tuple[str, str], ...] = ()
     logs: Mapping[str, Contract] = field(default_factory=dict)
 
