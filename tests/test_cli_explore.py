@@ -14,7 +14,7 @@ TINY = options(acceptors=1, leaders=1, replicas=1, slots=1)
 FAULTY = options(acceptors=1, replicas=2, slots=1, commands=2, variant="ignore-pmax")
 KEYS = [
     "verdict", "config", "engine", "reductions", "distinct_states", "generated_states", "depth", "seconds", "states_per_second",
-    "peak_memory_bytes", "collision_probability", "properties", "action_coverage", "violation", "limit",
+    "peak_memory_bytes", "collision_probability", "properties", "action_coverage", "violation", "limit", "version", "seed",
 ]  # fmt: skip
 
 
@@ -37,8 +37,9 @@ def test_a_violation_has_the_keys_of_the_contract() -> None:
     assert sorted(violation) == ["message", "property", "steps", "why"]
     assert [step["index"] for step in violation["steps"]] == list(range(1, len(violation["steps"]) + 1))
     for step in violation["steps"]:
-        assert sorted(step) == ["action", "changes", "index", "message", "process"]
+        assert sorted(step) == ["action", "changes", "index", "message", "process", "sends"]
         assert step["message"].startswith(step["action"] + "(")
+        assert all(sorted(send) == ["message", "to"] for send in step["sends"])
         assert all(sorted(change) == ["after", "before", "field", "process"] for change in step["changes"])
 
 

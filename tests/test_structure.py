@@ -11,19 +11,22 @@ from helpers import ROOT
 
 PACKAGE = ROOT / "pmmc_check"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+_ENGINES = {"errors", "users_code", "protocol", "config", "model", "properties", "trace", "verdicts"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "verdicts": set(),
+    "users_code": {"errors"},
     "protocol": {"errors"},
+    "examples": {"protocol"},
     "config": {"errors", "protocol"},
-    "model": {"errors", "protocol", "config"},
-    "properties": {"errors", "protocol", "config", "model"},
+    "model": {"errors", "users_code", "protocol", "config"},
+    "properties": {"errors", "users_code", "protocol", "config", "model"},
     "trace": {"errors", "protocol"},
-    "checker": {"errors", "protocol", "config", "model", "properties", "trace", "verdicts"},
-    "validation": {"errors", "protocol", "config", "model", "properties", "trace", "verdicts"},
-    "runtime": {"errors", "protocol", "config", "model", "properties", "trace", "verdicts"},
-    "report": {"errors", "protocol", "config", "model", "properties", "trace", "verdicts", "checker", "validation", "runtime"},
-    "cli": {"errors", "protocol", "config", "model", "properties", "trace", "verdicts", "checker", "validation", "runtime", "report"},
+    "checker": _ENGINES,
+    "validation": _ENGINES,
+    "runtime": _ENGINES,
+    "report": _ENGINES | {"checker", "validation", "runtime"},
+    "cli": _ENGINES | {"checker", "validation", "runtime", "report"},
 }
 """What each part may import besides itself."""
 TOP = {"__init__", "__main__"}

@@ -36,11 +36,11 @@ from pmmc_check.model.content import Digest
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.invariants import Invariant
+from pmmc_check.users_code import Interrupted
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 _OUTPUT_STATES = 1 << 14
 _REPORT_SECONDS = 0.25
-_NOT_BROKEN = 255
 
 
 class CompiledSearch:
@@ -87,7 +87,10 @@ class CompiledSearch:
         self.levels[1].append(initial)
         with ThreadPoolExecutor(self.threads) as pool:
             self._map: Callable[..., Iterable[Any]] = pool.map if self.threads > 1 else map
-            limit = self._explore()
+            try:
+                limit = self._explore()
+            except Interrupted as stopped:  # what was found before still counts
+                limit = str(stopped)
         violation = rebuild(min(self.suspects), self.tables, self.store, self.checks) if self.suspects else None
         if violation is None and limit is None and self._open_states and self._steps_not_deeper:
             cycle = self._open_states.cycle(self.store)
@@ -225,7 +228,7 @@ class CompiledSearch:
         """Notes the states from which a process by itself breaks an invariant: the first such state of each chunk is enough."""
         for chunk in range(chunks):
             state, process, deliveries = self.batch.counters[chunk, kernel.BROKEN_STATE :].tolist()
-            if deliveries < _NOT_BROKEN:
+            if deliveries < kernel.NOT_BROKEN:
                 view = int(vectors[state, process])
                 broken = self.tables.broken_by[view].violated
                 self.suspects.append(Suspect(level + deliveries, self._order(broken), int(self.batch.parents[state]), process))
@@ -239,7 +242,7 @@ class CompiledSearch:
         batch, store = self.batch, self.store
         offsets = batch.offsets[:chunks]
         candidates = int((offsets[:, which + 1] - offsets[:, which]).sum())
-        stale: NDArray[np.int64] = np.zeros(256, np.int64)
+        stale: NDArray[np.int64] = np.zeros(kernel.WEIGHTS, np.int64)
         added: list[NewStates] = []
         progress: NDArray[np.int64] = np.array([0, 0, store.used[which], 0])
         while candidates:

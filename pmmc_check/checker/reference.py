@@ -14,6 +14,7 @@ from pmmc_check.checker.result import Action, Control, Result, Snapshot, TraceSt
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.invariants import Invariant
+from pmmc_check.users_code import Interrupted
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 _REPORT_EVERY_STATES = 2000
@@ -34,6 +35,13 @@ class ReferenceSearch:
 
     def run(self) -> Result:
         """Searches until there is an answer or a limit is reached."""
+        try:
+            return self.explored()
+        except Interrupted as stopped:
+            return self.result(INCONCLUSIVE, limit=str(stopped))
+
+    def explored(self) -> Result:
+        """Level after level, up to whatever ends the search."""
         initial = self.model.initial()
         self.came_from[initial] = None
         if broken := self.checks.of_state(initial):

@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import uint64
 
-from pmmc_check.checker.compilation import kernel
+from pmmc_check.checker.compilation import kernel, uint64
 from pmmc_check.checker.kernel import MISSING, REFUSED, StepTables, known_facts, received
 
 BOUND, ENDED, BROKEN, UNJUDGED, MISSED, GOES_ON = range(6)
@@ -21,8 +20,9 @@ STEPS, DETAIL, BUNDLE = range(3)
 
 
 class Walk(NamedTuple):
-    """A walk and its working memory: the state it is in, room for the next, the fingerprints it has met, its moves as (process,
-    step), how often each step was taken, the state of the random numbers, and (steps taken, detail, bundle)."""
+    """A walk and its working memory: the state it is in, room for the next (both int32 (processes)), the fingerprints it has met (uint64
+    (steps + 1)), its moves as (process, step) (steps, 2), how often each step was taken (int64), the state of the random numbers (uint64
+    (1)), and (steps taken, detail, bundle)."""
 
     vector: Any
     after: Any

@@ -25,6 +25,7 @@ from pmmc_check.model.content import Digest, text_digest
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks
 from pmmc_check.properties.invariants import Invariant
+from pmmc_check.users_code import Interrupted
 from pmmc_check.verdicts import INCONCLUSIVE, VIOLATED
 
 STEPS_MAX = 200
@@ -80,7 +81,10 @@ class RandomWalks:
         while True:
             if limit := self._limit_reached():
                 return self._result(None, limit)
-            broken, last = self._walked()
+            try:
+                broken, last = self._walked()
+            except Interrupted as stopped:
+                return self._result(None, str(stopped))
             steps = int(self._walk.place[walk_kernel.STEPS])
             taken = self._walk.moves[:steps]
             depth = 1 + int(self.tables.step_weight.data[taken[:, 1]].sum()) + sum(len(move.path.deliveries) for move in last)

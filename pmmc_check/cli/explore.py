@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from pmmc_check.cli.explore_options import configure
+from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED, say
+from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
+from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.machine import cores
-from pmmc_check.cli.main import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED
-from pmmc_check.cli.outputs import writable, write_trace
-from pmmc_check.cli.progress import interruptible, progress_line, search_progress
+from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
+from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
-    from pmmc_check.checker.result import Control, Result
+    from pmmc_check.checker.result import Control, Engine, Result
     from pmmc_check.model.model import Model
 
 
@@ -25,17 +26,24 @@ __all__ = ["configure", "run"]
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the search and prints its result."""
-    from pmmc_check.model.model import Model
-    from pmmc_check.verdicts import HOLDS, VIOLATED
+    with ExitStack() as stack:
+        stack.enter_context(interrupts_deferred())
+        from pmmc_check.model.model import Model
+        from pmmc_check.verdicts import HOLDS, VIOLATED
 
-    model = Model(_config(arguments), _protocol(arguments))
-    trace_out = writable(arguments.trace_out)
-    result, model, notes = _search(model, arguments)
-    model.check_still_pure()
-    _print(result, model, notes, arguments)
-    if trace_out is not None:
-        write_trace(trace_out, result, model)
-    return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(result.verdict, EXIT_INCONCLUSIVE)
+        trace_out = stack.enter_context(OutputFile("--trace-out", arguments.trace_out)) if arguments.trace_out is not None else None
+        if arguments.protocol:
+            stack.enter_context(prints_to_stderr())
+            stack.enter_context(exits_refused())
+        model = Model(_config(arguments), _protocol(arguments))
+        result, model, notes = _search(model, arguments)
+        model.check_still_pure()
+        try:
+            print_results(_report(result, model, notes, arguments))
+        finally:
+            if trace_out is not None:
+                _write_trace(trace_out, result, model)
+        return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(result.verdict, EXIT_INCONCLUSIVE)
 
 
 def _config(arguments: argparse.Namespace) -> Any:
@@ -89,29 +97,29 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
     with progress_line(quiet=arguments.quiet) as report:
         control = Control(limits, search_progress(report))
         with interruptible(control):
-            search = _engine(arguments, invariants, control, reductions)
+            engine = _engine(arguments, invariants, control, reductions)
             if arguments.strategy == "iterative":
-                return *grow(model.config, model.protocol, search), notes + waived + quorum_notes
-            return search(model), model, ([] if arguments.engine == "reference" else notes) + waived + quorum_notes
+                return *grow(model.config, model.protocol, engine), notes + waived + quorum_notes
+            return engine(model).run(), model, ([] if arguments.engine == "reference" else notes) + waived + quorum_notes
 
 
-def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, reductions: Any) -> Callable[[Model], Result]:
-    """What searches one model: for those of the invariants that can be judged of it."""
+def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, reductions: Any) -> Engine:
+    """Makes searches for those of the invariants that can be judged of a model."""
     from pmmc_check.properties.quorums import judgeable
 
     if arguments.engine == "reference":
         from pmmc_check.checker.reference import ReferenceSearch
 
-        return lambda model: ReferenceSearch(model, judgeable(model, invariants)[0], control).run()
+        return lambda model: ReferenceSearch(model, judgeable(model, invariants)[0], control)
     if arguments.strategy == "random":
         from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
 
         seed, steps_max = arguments.seed or 1, arguments.walk_steps or STEPS_MAX
-        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, seed=seed, steps_max=steps_max).run()
+        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, seed=seed, steps_max=steps_max)
     from pmmc_check.checker.compiled import CompiledSearch
 
     threads = arguments.threads or cores()
-    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads).run()
+    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads)
 
 
 def _check_strategy(arguments: argparse.Namespace) -> None:
@@ -127,12 +135,31 @@ def _check_strategy(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{option}: only random walks take it; add --strategy random")
 
 
-def _print(result: Result, model: Model, notes: list[str], arguments: argparse.Namespace) -> None:
+def _report(result: Result, model: Model, notes: list[str], arguments: argparse.Namespace) -> str:
     from pmmc_check.cli.terminal import layout
     from pmmc_check.report.explore_json import result_as_json
     from pmmc_check.report.explore_text import as_text
 
     if arguments.format == "json":
-        print(json.dumps(result_as_json(result, model), ensure_ascii=False, indent=1))
-    else:
-        print(as_text(result, model, notes, layout(sys.stdout, arguments.color, arguments.view)), end="")
+        return json.dumps(result_as_json(result, model), indent=1)
+    return as_text(result, model, notes, layout(results_stream(), arguments.color, arguments.view)).removesuffix("\n")
+
+
+def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
+    """Writes the counterexample: as JSON if the file's name says so, else as a trace."""
+    from pmmc_check.report.explore_json import violation_as_json
+    from pmmc_check.report.violation_trace import NotWritable, trace_lines
+
+    if result.violation is None:
+        say("explore", f"no counterexample, so {target.path} was not written")
+        return
+    try:
+        if target.path.suffix == ".json":
+            text = json.dumps(violation_as_json(result.violation, model), indent=1) + "\n"
+        else:
+            text = "".join(f"{line.rstrip()}\n" for line in trace_lines(result.violation, model))
+    except NotWritable as error:
+        say("explore", f"{target.path} was not written: {error}; a file name that ends in .json always works")
+        return
+    target.write(text)
+    target.commit()

@@ -1,8 +1,7 @@
-"""The progress of a search on stderr, and Ctrl-C while it runs."""
+"""The progress of a search on stderr."""
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.text import Text
 
-    from pmmc_check.checker.result import Control, Snapshot
+    from pmmc_check.checker.result import Snapshot
 
 SECONDS_UNTIL_SHOWN = 2.0
 SECONDS_BETWEEN_LINES = 60.0
@@ -124,19 +123,3 @@ class _Trend:
         if not self._before or self._now == self._before:
             return ""
         return " and growing" if self._now > self._before else " and shrinking"
-
-
-@contextmanager
-def interruptible(control: Control) -> Iterator[None]:
-    """Ctrl-C ends the search with what is known so far; a second one ends the program."""
-
-    def stop(number: int, frame: object) -> None:
-        if control.stop:
-            raise KeyboardInterrupt
-        control.stop = True
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence, Set
 from itertools import combinations
 from typing import Any, TypeVar
 
-from pmmc_check.errors import ProtocolError
+from pmmc_check.model.calls import made, shown
 from pmmc_check.model.model import Model
 from pmmc_check.protocol import PMMC, Commander, Protocol
 from pmmc_check.protocol.messages import Decision, P2a, P2b, Start
 from pmmc_check.protocol.role import Lifecycle, Outcome, Role, System
 from pmmc_check.protocol.values import COMMANDER, Ballot, ProcessId, commander_id
+from pmmc_check.users_code import users_code
 
 SPEAK_OF_QUORUMS = frozenset({"A5", "C2"})
 """The invariants that ask for quorums."""
@@ -44,7 +45,10 @@ class Quorums:
         """
         if not _states_quorums(self._commander):
             return len(acceptors) >= self._system.quorum2_of(len(self._system.acceptors_of(ballot.leader)))
-        return _stated(self._commander(commander_id(ballot, slot), self._system), frozenset(acceptors))
+        process, asked = commander_id(ballot, slot), frozenset(acceptors)
+        role: Any = made(self._commander, process, self._system)
+        with users_code(f"{self._commander.__name__}.is_quorum of {process}", lambda: f" (called with {shown((asked,))})"):
+            return bool(role.is_quorum(asked))
 
 
 class Named(typing.Protocol):
@@ -130,14 +134,6 @@ def _decides(model: Model, process: ProcessId, outcome: Outcome, accepted: Accep
 
 def _states_quorums(commander: type[Role]) -> bool:
     return getattr(commander, "is_quorum", Commander.is_quorum) is not Commander.is_quorum
-
-
-def _stated(role: Any, acceptors: Acceptors) -> bool:
-    try:
-        return bool(role.is_quorum(acceptors))
-    except Exception as error:
-        name = f"{type(role).__name__}.is_quorum of {role.me}"
-        raise ProtocolError(f"{name} raised {type(error).__name__}: {error} (called with {sorted(map(str, acceptors))})") from error
 
 
 def _listed(quorums: set[Acceptors], model: Model) -> str:

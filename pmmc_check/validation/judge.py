@@ -27,7 +27,7 @@ from pmmc_check.validation.replay.evidence import Evidence
 from pmmc_check.validation.replay.explain import failure_of
 from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.replay import Replay
-from pmmc_check.validation.search.search import Search, SearchBudget
+from pmmc_check.validation.search.search import SearchBudget, TraceSearch
 from pmmc_check.validation.verdict import CitedViolation, Failure, TraceVerdict
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
@@ -64,7 +64,7 @@ def judge(source: Source, options: JudgeOptions | None = None) -> TraceVerdict:
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Lets Python look for cyclic garbage rarely: a replay makes none, and the search costs a fifth of its time."""
+    """Makes Python look for cyclic garbage less often: a replay makes none, and looking takes a fifth of its time."""
     before = gc.get_threshold()
     gc.set_threshold(200_000, 10, 10)
     try:
@@ -85,7 +85,7 @@ class _Judge:
         return open_trace(self.source.path, self.source.parts, names=names)
 
     def verdict(self) -> TraceVerdict:
-        """The verdict, with notes on logs that are empty against their promise."""
+        """The verdict, with notes on logs that promise events and have none."""
         trace = self._open()
         verdict = self._by_replay(trace)
         changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
@@ -106,9 +106,7 @@ class _Judge:
         except Ambiguous as ambiguous:
             ambiguity = str(ambiguous)
         if ambiguity is None and not replay.events:
-            raise TraceError(
-                self.file, 0, 0, "has a header but no events; a trace with nothing in it shows nothing: check what was recorded"
-            )
+            raise TraceError(self.file, 0, 0, "has a header but no events, so there is nothing to judge; check what was recorded")
         if ambiguity is None and replay.exact:
             return TraceVerdict(self.file, ACCEPTED, replay.events)
         return self._with_stray_noop() if self._has_stray_noop(trace) else self._by_search(ambiguity)
@@ -151,7 +149,7 @@ class _Judge:
         return TraceVerdict(self.file, REJECTED, count, violations, failure)
 
     def _facts(self, witness: Callable[[Event], None] | None = None, names: Names | None = None) -> tuple[int, tuple[CitedViolation, ...]]:
-        """Reads the trace again, to its end: how many events, and all violations in the facts. `witness` sees all events."""
+        """Reads the trace again to its end; returns the number of events and the violations in the facts. `witness` sees all events."""
         facts, count, writer = self._collected(None, witness, names)
         if facts.disputed:
             facts, count, writer = self._collected(facts.disputed, None, names)
@@ -176,14 +174,15 @@ class _Judge:
         limit = self.options.search_events_max
         events = list(islice((event for stream in trace.events() for event in stream), limit + 1))
         if not events:
-            raise TraceError(self.file, 0, 0, "has a header but no events")
+            raise TraceError(self.file, 0, 0, "has a header but no events, so there is nothing to judge; check what was recorded")
         count, violations = self._facts()
         if violations:
             return TraceVerdict(self.file, REJECTED, count, violations, method="facts")
         if len(events) > limit:
-            reason = f"{count} events are more than the search takes ({limit}, --search-events); record complete logs, or cut the trace"
+            most = f"the search takes at most {limit} events (--search-events), and the trace has {count}"
+            reason = f"{most}; record complete logs, or cut the trace"
             return TraceVerdict(self.file, INCONCLUSIVE, count, reason=reason + _FACTS_HOLD, method="search")
-        search = Search(trace.header, trace.names, events, self.options.budget, self.protocol)
+        search = TraceSearch(trace.header, trace.names, events, self.options.budget, self.protocol)
         answer = search.run()
         if answer.verdict == ACCEPTED:
             return TraceVerdict(self.file, ACCEPTED, count, method="search", states=answer.states)
@@ -203,7 +202,7 @@ def _names_noop(event: Event) -> bool:
 
 
 def _silent(trace: Trace, heard: set[str]) -> Iterator[str]:
-    """Processes that promise a log and have no event: legal, since a process may crash at once, but often a file is missing."""
+    """Notes on logs that promise events and have none. That is legal, since a process may crash at once, but often a file is missing."""
     hosts = {trace.names.log_of(trace.values.process(log)) for log in heard}
     silent: dict[str, list[str]] = {}
     for name, contract in trace.header.logs.items():
@@ -212,4 +211,4 @@ def _silent(trace: Trace, heard: set[str]) -> Iterator[str]:
             silent.setdefault("a complete log" if contract.form == COMPLETE else f"every {kinds}", []).append(name)
     for promise, names in silent.items():
         verb, has = ("promises", "has") if len(names) == 1 else ("promise", "have")
-        yield f"{','.join(names)} {verb} {promise} but {has} no events: legal after a crash at the start, else look for what is missing"
+        yield f"{','.join(names)} {verb} {promise} but {has} no events: legal after a crash at the start; otherwise something is missing"

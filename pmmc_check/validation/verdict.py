@@ -1,4 +1,4 @@
-"""What validation answers: one `TraceVerdict` a trace. Plain data; reports print it."""
+"""What validation answers: one `TraceVerdict` for each trace, as plain data that reports print."""
 
 from __future__ import annotations
 

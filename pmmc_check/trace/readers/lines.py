@@ -1,5 +1,7 @@
-"""Opening traces: plain or gzip, told by content; lines of decoded text in blocks, so that reading costs little and
-memory stays bounded."""
+"""Opens the files of traces, plain or compressed, and gives their lines.
+
+Whether a file is compressed with gzip is seen from its content. Text is decoded in blocks, so that reading is fast and memory bounded.
+"""
 
 from __future__ import annotations
 

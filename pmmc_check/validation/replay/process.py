@@ -1,7 +1,7 @@
 """One role process of a replayed run: its state, what its last step still has to send, and the steps themselves.
 
-The protocol's own `Role.step` makes every step. A step's sends are not on the network until the log shows them: a process may stop at any
-point, also in the middle of a step, but it may not go on before its step is whole.
+The protocol's own `Role.step` makes every step. What a step sends reaches the network only when the log shows it: a process may stop at any
+point, even in the middle of a step, but it may not go on before its step is complete.
 """
 
 from __future__ import annotations
