@@ -11,7 +11,6 @@ from pmmc_check.checker.result import Violation
 from pmmc_check.model.model import Model
 from pmmc_check.properties.deviations import ON_CREATION, Deviation, deviations
 from pmmc_check.properties.quorums import Quorums
-from pmmc_check.protocol import PMMC
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.values import ProcessId, PValue
 from pmmc_check.report.chronicle import Chronicle, Decided, chronicle
@@ -31,7 +30,7 @@ def why(violation: Violation, model: Model) -> Why:
     told = chronicle(violation, model)
     left = tuple(deviations(model, violation.initial, ((each.step, each.after) for each in violation.trace)))
     teller = {"Agreement": _agreement, "C2": _chosen_overruled, "A5": _chosen_overruled, "C1": _asked_twice, "A4": _accepted_twice}
-    sentences = [*teller.get(violation.invariant, _last_step)(violation, model, told), *_missed(left, told)]
+    sentences = [*teller.get(violation.invariant, _last_step)(violation, model, told), *_missed(left, told, model)]
     return Why(tuple(sentences), left)
 
 
@@ -65,7 +64,7 @@ def _acceptance(pvalue: PValue, until: int, model: Model, told: Chronicle) -> st
     accepted = {who: index for who, index in told.accepted.get(pvalue, {}).items() if index <= until}
     if not accepted:
         return f"nobody has accepted {pvalue}"
-    quorum = Quorums(PMMC, model.system).include(pvalue.ballot, pvalue.slot, accepted.keys())
+    quorum = Quorums(model.protocol, model.system).include(pvalue.ballot, pvalue.slot, accepted.keys())
     return f"{pvalue} has been accepted by {_with_steps(accepted)}, {'a quorum' if quorum else 'no quorum'}"
 
 
@@ -149,10 +148,13 @@ def _last_step(violation: Violation, model: Model, told: Chronicle) -> Sentences
         yield f"{step.process} took ballot {ballot} in step {index}."
 
 
-def _missed(left: Sequence[Deviation], told: Chronicle) -> Sentences:
+def _missed(left: Sequence[Deviation], told: Chronicle, model: Model) -> Sentences:
     """The first step that the paper's protocol would not have taken; without one, where the paper's own protocol gets stuck."""
     if not left:
-        yield "Every step is one that the paper's protocol takes, too."
+        takes = "Every step is one that the paper's protocol takes, too"
+        quorum1, quorum2 = model.config.quorums
+        meet = model.config.quorums_meet
+        yield f"{takes}." if meet else f"{takes}, with quorums of {quorum1} and {quorum2} acceptors, which need not have one in common."
         for index, commander, answer in told.stuck[:1]:
             yield (
                 f"{answer.acceptor} received p2a before the p1a of the same ballot, so it answered with a lower ballot ({answer.ballot}): "
