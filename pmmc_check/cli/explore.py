@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from pmmc_check.cli.explore_options import configure
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED, say
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
-from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.machine import cores
 from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
 from pmmc_check.cli.progress import progress_line, search_progress
@@ -33,9 +32,12 @@ def run(arguments: argparse.Namespace) -> int:
 
         trace_out = stack.enter_context(OutputFile("--trace-out", arguments.trace_out)) if arguments.trace_out is not None else None
         if arguments.protocol:
+            from pmmc_check.cli.load import exits_refused
+
             stack.enter_context(prints_to_stderr())
             stack.enter_context(exits_refused())
         model = Model(_config(arguments), _protocol(arguments))
+        _check_trace_out(arguments, model.config)
         result, model, notes = _search(model, arguments)
         model.check_still_pure()
         try:
@@ -145,10 +147,21 @@ def _report(result: Result, model: Model, notes: list[str], arguments: argparse.
     return as_text(result, model, notes, layout(results_stream(), arguments.color, arguments.view)).removesuffix("\n")
 
 
+def _check_trace_out(arguments: argparse.Namespace, config: Any) -> None:
+    """Refuses a trace that can never be written, before the search that it would be of."""
+    from pmmc_check.protocol.variants.catalogue import variants_named
+    from pmmc_check.report.violation_trace import never_writable
+
+    name = arguments.trace_out
+    reason = None if name is None or name.endswith(".json") else never_writable(config, variants_named(arguments.variant))
+    if reason is not None:
+        raise UsageError(f"--trace-out {name}: {reason}; give a name that ends in .json, for the counterexample as JSON")
+
+
 def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
     """Writes the counterexample: as JSON if the file's name says so, else as a trace."""
     from pmmc_check.report.explore_json import violation_as_json
-    from pmmc_check.report.violation_trace import NotWritable, trace_lines
+    from pmmc_check.report.violation_trace import NotWritable, trace_text
 
     if result.violation is None:
         say("explore", f"no counterexample, so {target.path} was not written")
@@ -157,7 +170,7 @@ def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
         if target.path.suffix == ".json":
             text = json.dumps(violation_as_json(result.violation, model), indent=1) + "\n"
         else:
-            text = "".join(f"{line.rstrip()}\n" for line in trace_lines(result.violation, model))
+            text = trace_text(result.violation, model)
     except NotWritable as error:
         say("explore", f"{target.path} was not written: {error}; a file name that ends in .json always works")
         return

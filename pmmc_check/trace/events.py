@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from pmmc_check.protocol.messages import Message
-from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, NOBODY, NOOP, REPLICA, Command, ProcessId, host_of
+from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, NOBODY, NOOP, REPLICA, Command, ProcessId, host_of, majority
 
 VERSION: Final = 1
 """The format's version; see docs/trace-format.md for what may change within one."""
@@ -104,6 +104,12 @@ class Header:
     quorum2: int | None = None
     meta: tuple[tuple[str, str], ...] = ()
     logs: Mapping[str, Contract] = field(default_factory=dict)
+
+    @property
+    def quorums_meet(self) -> bool:
+        """Whether every quorum of scouts shares an acceptor with every quorum of commanders, which safety depends on."""
+        usual = majority(len(self.acceptors))
+        return (self.quorum1 or usual) + (self.quorum2 or usual) > len(self.acceptors)
 
     @property
     def duplicates(self) -> bool:

@@ -1,4 +1,9 @@
-"""Judges one trace: reads it, replays it, searches where replay cannot tell, and collects facts where it is not accepted."""
+"""Judges one trace: reads it, replays it, searches where replay cannot tell, and collects facts.
+
+Facts (what the logs say by themselves) are collected where no run was found, to say what is wrong; and under a variant also where one was,
+since a legal run of a faulty protocol may break every invariant. Of a legal run of the paper's protocol they would say nothing new: what a
+complete log shows are the states and messages of that very run, each made by the paper's step functions, and no run of theirs breaks
+an invariant. That is what the paper proves and `explore` checks; reading a long trace twice would not make it surer."""
 
 from __future__ import annotations
 
@@ -32,6 +37,7 @@ from pmmc_check.validation.verdict import CitedViolation, Failure, TraceVerdict
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
 _NOOP = "noop occurs, which the paper's leaders never propose; if yours fill holes with it, judge with --variant fill-holes"
+_QUORUMS_APART = "its quorums need not have an acceptor in common, so legal runs may break invariants"
 _FACTS_HOLD = "; what is recorded breaks no invariant"
 
 
@@ -49,12 +55,15 @@ class JudgeOptions:
     waived: frozenset[str] = frozenset()
 
 
-def judge(source: Source, options: JudgeOptions | None = None) -> TraceVerdict:
-    """The verdict on one trace; what cannot be read is a verdict too (`BAD_INPUT`), so that other traces still get theirs."""
+def judge(source: Source, options: JudgeOptions | None = None, report: Callable[[str], None] | None = None) -> TraceVerdict:
+    """The verdict on one trace; what cannot be read is a verdict too (`BAD_INPUT`), so that other traces still get theirs.
+
+    `report` is told now and then how far it is, in a few words.
+    """
     started = time.perf_counter()
     try:
         with rare_collections():
-            verdict = _Judge(source, options or JudgeOptions()).verdict()
+            verdict = _Judge(source, options or JudgeOptions(), report).verdict()
     except TraceError as error:
         verdict = TraceVerdict(str(source.path), BAD_INPUT, reason=str(error))
     except RecursionError:
@@ -73,24 +82,49 @@ def rare_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+class _Reading:
+    """How far the files of a trace have been read."""
+
+    def __init__(self, source: Source, report: Callable[[str], None]) -> None:
+        self._report, self._what, self._bytes = report, "", 0
+        self._files = source.parts or (source.path,)
+
+    def begin(self, what: str) -> None:
+        """From the beginning."""
+        self._what, self._bytes = what, 0
+        self._total = sum(each.stat().st_size for each in self._files if each.exists())
+        self._report(what)
+
+    def read(self, count: int) -> None:
+        """So many bytes more."""
+        self._bytes += count
+        self._report(f"{self._what}, {self._bytes / 2**20:,.1f} of {self._total / 2**20:,.1f} MiB read")
+
+
 class _Judge:
-    def __init__(self, source: Source, options: JudgeOptions) -> None:
+    def __init__(self, source: Source, options: JudgeOptions, report: Callable[[str], None] | None) -> None:
         self.source, self.options = source, options
+        self.reading = _Reading(source, report) if report is not None else None
         self.file = str(source.path)
         self.protocol = options.protocol or PMMC
         self.heard: set[str] = set()
         """The logs that have events; known once the trace was read to its end."""
 
-    def _open(self, names: Names | None = None) -> Trace:
-        return open_trace(self.source.path, self.source.parts, names=names)
+    def _open(self, what: str, names: Names | None = None) -> Trace:
+        """Opens the trace for `what` is to be done."""
+        if self.reading is None:
+            return open_trace(self.source.path, self.source.parts, names=names)
+        self.reading.begin(what)
+        return open_trace(self.source.path, self.source.parts, names=names, on_read=self.reading.read)
 
     def verdict(self) -> TraceVerdict:
         """The verdict, with notes on logs that promise events and have none."""
-        trace = self._open()
+        trace = self._open("replaying")
         verdict = self._by_replay(trace)
         changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
         noop = (_NOOP,) if self._has_stray_noop(trace) and verdict.verdict != ACCEPTED else ()
-        return replace(verdict, notes=(*changed, *noop, *_silent(trace, self.heard)))
+        apart = () if trace.header.quorums_meet else (_QUORUMS_APART,)
+        return replace(verdict, notes=(*changed, *apart, *noop, *_silent(trace, self.heard)))
 
     def _by_replay(self, trace: Trace) -> TraceVerdict:
         """Replay first; then search, if replay could not tell."""
@@ -108,17 +142,16 @@ class _Judge:
         if ambiguity is None and not replay.events:
             raise TraceError(self.file, 0, 0, "has a header but no events, so there is nothing to judge; check what was recorded")
         if ambiguity is None and replay.exact:
-            return TraceVerdict(self.file, ACCEPTED, replay.events)
-        return self._with_stray_noop() if self._has_stray_noop(trace) else self._by_search(ambiguity)
+            return self._found(replay.events, trace)
+        return self._with_stray_noop(replay.names) if self._has_stray_noop(trace) else self._by_search(ambiguity)
 
     def _has_stray_noop(self, trace: Trace) -> bool:
         """Whether the trace, as far as it was read, has a no-op that no leader of this protocol proposes."""
         return trace.values.has_noop and not issubclass(self.protocol[LEADER], FillHoles)
 
-    def _with_stray_noop(self) -> TraceVerdict:
+    def _with_stray_noop(self, names: Names) -> TraceVerdict:
         """The rejection of a trace that replays, but for what nobody has recorded of a no-op."""
         strays: list[Event] = []
-        names = self._open().names
         count, violations = self._facts(lambda event: strays.append(event) if not strays and _names_noop(event) else None, names)
         failure = Failure(
             place_of(strays[0], DslWriter(Values(names))),
@@ -128,6 +161,13 @@ class _Judge:
         )
         return TraceVerdict(self.file, REJECTED, count, violations, failure)
 
+    def _found(self, events: int, trace: Trace) -> TraceVerdict:
+        """The verdict on a trace that a legal run shows; only a changed protocol, or one whose quorums need not meet, has legal runs
+        that break an invariant."""
+        safe = self.protocol is PMMC and trace.header.quorums_meet
+        violations = () if safe else self._facts(names=trace.names)[1]
+        return TraceVerdict(self.file, REJECTED if violations else ACCEPTED, events, violations, legal_run=True)
+
     def _guess(self, replay: Replay) -> str | None:
         """What the replay had to guess: another guess might have led to its end, so that its rejection is not final."""
         if replay.guessed:
@@ -136,7 +176,7 @@ class _Judge:
             return None
         named: set[tuple[ProcessId, str]] = set()
         unnamed: set[tuple[ProcessId, str]] = set()
-        for stream in self._open().events():
+        for stream in self._open("looking at receives").events():
             for event in stream:
                 if event.action in (RECEIVE, DROP) and event.message is not None:
                     (unnamed if event.peers is None else named).add((event.process, event.message.kind))
@@ -158,7 +198,7 @@ class _Judge:
     def _collected(
         self, slots: Collection[int] | None, witness: Callable[[Event], None] | None, names: Names | None
     ) -> tuple[Facts, int, DslWriter]:
-        trace = self._open(names)
+        trace = self._open("judging facts", names)
         facts, count = Facts(trace.header, trace.names, system_of(trace.header, trace.names), slots), 0
         for stream in trace.events():
             for event in stream:
@@ -170,7 +210,7 @@ class _Judge:
         return facts, count, DslWriter(trace.values)
 
     def _by_search(self, ambiguity: str | None) -> TraceVerdict:
-        trace = self._open()
+        trace = self._open("preparing the search")
         limit = self.options.search_events_max
         events = list(islice((event for stream in trace.events() for event in stream), limit + 1))
         if not events:
@@ -182,10 +222,12 @@ class _Judge:
             most = f"the search takes at most {limit} events (--search-events), and the trace has {count}"
             reason = f"{most}; record complete logs, or cut the trace"
             return TraceVerdict(self.file, INCONCLUSIVE, count, reason=reason + _FACTS_HOLD, method="search")
+        if self.reading is not None:
+            self.reading.begin("searching for a legal run")
         search = TraceSearch(trace.header, trace.names, events, self.options.budget, self.protocol)
         answer = search.run()
         if answer.verdict == ACCEPTED:
-            return TraceVerdict(self.file, ACCEPTED, count, method="search", states=answer.states)
+            return TraceVerdict(self.file, ACCEPTED, count, method="search", states=answer.states, legal_run=True)
         if answer.verdict == REJECTED:
             return TraceVerdict(self.file, REJECTED, count, failure=answer.failure, method="search", states=answer.states)
         why = f"{ambiguity}; " if ambiguity else ""

@@ -65,6 +65,7 @@ class Facts:
         self.decided_below: dict[ProcessId, int] = {}
         self.responses: dict[tuple[ProcessId, int], dict[ProcessId, Event]] = {}
         self.answered = Once()
+        self.performed: dict[ProcessId, int] = {}
 
     def add(self, event: Event) -> None:
         """Takes one recorded event."""
@@ -200,6 +201,7 @@ class Facts:
             how = f"{self.show(event.process)} performed {self.show(client)}:{message.cid} twice"
             self._violated("R3", how, event)
             return
+        self._performed_in_order(event)
         answered = self.responses.setdefault((client, message.cid), {})
         command = f"{self.show(client)}:{message.cid}"
         for other in answered.values():
@@ -210,6 +212,15 @@ class Facts:
         answered[event.process] = event
         if len(answered) == len(self.system.replicas):
             del self.responses[client, message.cid]
+
+    def _performed_in_order(self, event: Event) -> None:
+        """A replica performs no more commands than it has learned decisions without a hole."""
+        replica = event.process
+        self.performed[replica] = self.performed.get(replica, 0) + 1
+        below = self._slot_out_at_most(replica)
+        if below is not None and self.performed[replica] >= below:
+            what = f"{self.show(replica)} performs a command as number {self.performed[replica]}"
+            self._violated("R3", f"{what}, but had learned no decision for slot {below}", event)
 
     # ---- judgement ----
 

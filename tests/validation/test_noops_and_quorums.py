@@ -200,7 +200,9 @@ def test_a_counterexample_with_quorums_is_a_trace_of_the_same_quorums(capsys: py
     assert in_process(capsys, "explore", *size, "--trace-out", out).returncode == 1
     assert "quorum1=2 quorum2=1" in (tmp_path / "c.pmmc").read_text()
     verdict = judge(Source(tmp_path / "c.pmmc"))
-    assert verdict.failure is None, "every step is one of the protocol with these quorums"
+    assert verdict.failure is None and verdict.legal_run, "every step is one of the protocol with these quorums"
+    assert verdict.verdict == REJECTED and "Agreement" in [each.invariant for each in verdict.violations]
+    assert verdict.notes == ("its quorums need not have an acceptor in common, so legal runs may break invariants",)
 
 
 def test_simulated_quorums_are_accepted_and_read_back(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
