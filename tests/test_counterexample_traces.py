@@ -82,6 +82,23 @@ def test_what_no_trace_can_show_is_refused_before_the_search(variant: Variant, t
     assert in_process(capsys, *asked, "--trace-out", str(tmp_path / "found.json"), "--max-states", "1").returncode == 3
 
 
+_SPEAKS = """
+from dataclasses import dataclass
+from pmmc_check.protocol import Acceptor, Outcome, Send
+from pmmc_check.protocol.messages import Message
+
+@dataclass(frozen=True, slots=True)
+class Hello(Message):
+    pass
+
+class Polite(Acceptor):
+    def accept(self, state, message):
+        outcome = super().accept(state, message)
+        accepted = {*state.accepted, *outcome.state.accepted}
+        return outcome._replace(state=type(state)(state.ballot, frozenset()), sends=(*outcome.sends, Send(self.system.leaders[0], Hello())))
+"""
+
+
 def test_a_run_of_a_users_role_that_has_no_trace_is_reported_but_not_written(tmp_path: Path) -> None:
     (tmp_path / "polite.py").write_text(_SPEAKS)
     file = tmp_path / "found.pmmc"
