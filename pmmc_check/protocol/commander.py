@@ -27,6 +27,7 @@ class Commander(Role):
     def __init__(self, me: ProcessId, system: System) -> None:
         super().__init__(me, system)
         self.acceptors = system.acceptors_of(me.number)
+        self._asked = frozenset(self.acceptors)
         self.quorum_size = system.quorum2_of(len(self.acceptors))
         self.ballot = me.ballot
 
@@ -48,7 +49,7 @@ class Commander(Role):
         if message.ballot != self.ballot:
             return [Outcome(Lifecycle.EXITED, self.preempted(message.ballot))]
         waitfor = state.waitfor - {message.acceptor}
-        if self.is_quorum(frozenset(self.acceptors) - waitfor):
+        if self.is_quorum(self._asked - waitfor):
             return [Outcome(Lifecycle.EXITED, self.decide(state.command))]
         return [Outcome(replace(state, waitfor=waitfor))]
 

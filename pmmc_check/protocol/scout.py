@@ -27,6 +27,7 @@ class Scout(Role):
     def __init__(self, me: ProcessId, system: System) -> None:
         super().__init__(me, system)
         self.acceptors = system.acceptors_of(me.number)
+        self._asked = frozenset(self.acceptors)
         self.quorum_size = system.quorum1_of(len(self.acceptors))
         self.ballot = me.ballot
 
@@ -47,7 +48,7 @@ class Scout(Role):
             return [Outcome(Lifecycle.EXITED, self.preempted(message.ballot))]
         pvalues = self.collect(state, message)
         waitfor = state.waitfor - {message.acceptor}
-        if self.is_quorum(frozenset(self.acceptors) - waitfor):
+        if self.is_quorum(self._asked - waitfor):
             return [Outcome(Lifecycle.EXITED, (Send(self.leader, Adopted(self.ballot, pvalues)),))]
         return [Outcome(ScoutState(waitfor, pvalues))]
 
