@@ -100,6 +100,14 @@ class Walks:
 
 
 @dataclass(frozen=True)
+class ClaimsUsed:
+    """The claims of roles that a search relied on (`used`), and on how many local steps they were `checked`; None: they were trusted."""
+
+    used: tuple[str, ...] = ()
+    checked: int | None = 0
+
+
+@dataclass(frozen=True)
 class Result:
     """The outcome of a search.
 
@@ -126,6 +134,7 @@ class Result:
     bytes_per_state: float = 0.0
     symmetry_order: int = 1
     walks: Walks | None = None
+    claims: ClaimsUsed = ClaimsUsed()
     smaller_completed: int | None = None
     """By an iterative search: how many smaller configurations were checked to the end before this one."""
 

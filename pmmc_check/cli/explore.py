@@ -7,6 +7,7 @@ import json
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from pmmc_check.cli import any_slots
 from pmmc_check.cli.explore_options import configure
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED, say
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
@@ -16,7 +17,7 @@ from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
-    from pmmc_check.checker.result import Control, Engine, Result
+    from pmmc_check.checker.result import Control, Engine, Result, Search
     from pmmc_check.model.model import Model
 
 
@@ -36,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
 
             stack.enter_context(prints_to_stderr())
             stack.enter_context(exits_refused())
+        if any_slots.wanted(arguments):
+            return _run_any_slots(arguments, trace_out)
         model = Model(_config(arguments), _protocol(arguments))
         _check_trace_out(arguments, model.config)
         result, model, notes = _search(model, arguments)
@@ -46,6 +49,38 @@ def run(arguments: argparse.Namespace) -> int:
             if trace_out is not None:
                 _write_trace(trace_out, result, model)
         return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(result.verdict, EXIT_INCONCLUSIVE)
+
+
+def _run_any_slots(arguments: argparse.Namespace, trace_out: OutputFile | None) -> int:
+    """The same for every number of slots. A counterexample is that of the ordinary search that confirms it."""
+    from pmmc_check.checker.result import Control
+    from pmmc_check.verdicts import HOLDS, VIOLATED
+
+    def make_search(model: Model, invariants: Any, reductions: Any, control: Control) -> Search:
+        return _engine(arguments, invariants, control, reductions)(model)
+
+    scope, protocol = any_slots.scope(arguments), _protocol(arguments)
+    with progress_line(quiet=arguments.quiet) as report:
+        control = Control(_limits(arguments), search_progress(report))
+        with interruptible(control):
+            result = any_slots.search(scope, protocol, arguments, make_search, control)
+    try:
+        print_results(any_slots.report(result, arguments))
+    finally:
+        shown = result.confirmation.shown if result.confirmation else None
+        if trace_out is not None and shown is not None:
+            _write_trace(trace_out, shown[0], shown[1])
+        elif trace_out is not None:
+            say("explore", f"no counterexample, so {trace_out.path} was not written")
+    return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(result.verdict, EXIT_INCONCLUSIVE)
+
+
+def _limits(arguments: argparse.Namespace) -> Any:
+    from pmmc_check.checker.memory import affordable_bytes
+    from pmmc_check.checker.result import Limits
+
+    memory_bytes_max = arguments.max_memory * 2**20 if arguments.max_memory else affordable_bytes()
+    return Limits(arguments.max_states, arguments.max_depth, arguments.time_limit, memory_bytes_max)
 
 
 def _config(arguments: argparse.Namespace) -> Any:
@@ -75,9 +110,8 @@ def _protocol(arguments: argparse.Namespace) -> Any:
 def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model, list[str]]:
     """Runs the search that was asked for; also returns the model that its result is about, and notes about what is off."""
     from pmmc_check.checker.iterative import grow
-    from pmmc_check.checker.memory import affordable_bytes
     from pmmc_check.checker.reductions import applicable, reductions_named
-    from pmmc_check.checker.result import Control, Limits
+    from pmmc_check.checker.result import Control
     from pmmc_check.properties.invariants import invariants_named
     from pmmc_check.properties.quorums import judgeable
     from pmmc_check.protocol.variants.catalogue import variants_named
@@ -85,19 +119,19 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
     waivers = [each for each in variants_named(arguments.variant) if each.waives and not arguments.invariant]
     invariants = invariants_named(arguments.invariant, [name for each in waivers for name in each.waives])
     waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers]
-    memory_bytes_max = arguments.max_memory * 2**20 if arguments.max_memory else affordable_bytes()
-    limits = Limits(arguments.max_states, arguments.max_depth, arguments.time_limit, memory_bytes_max)
     if arguments.engine == "reference" and arguments.reduce not in (None, "none"):
         raise UsageError(
             f"--reduce {arguments.reduce}: the reference engine has no reductions; leave --reduce out or use --engine compiled"
         )
+    if arguments.engine == "reference" and arguments.trust_claims:
+        raise UsageError("--trust-claims: the reference engine uses no claims; leave --trust-claims out")
     _check_strategy(arguments)
     reductions, notes = applicable(reductions_named(arguments.reduce or "all"), model, invariants)
     judged, quorum_notes = judgeable(model, invariants)
     if arguments.invariant and len(judged) < len(invariants):
         raise UsageError(f"--invariant {arguments.invariant[0]}: {quorum_notes[0]}")
     with progress_line(quiet=arguments.quiet) as report:
-        control = Control(limits, search_progress(report))
+        control = Control(_limits(arguments), search_progress(report))
         with interruptible(control):
             engine = _engine(arguments, invariants, control, reductions)
             if arguments.strategy == "iterative":
@@ -117,11 +151,13 @@ def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, re
         from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
 
         seed, steps_max = arguments.seed or 1, arguments.walk_steps or STEPS_MAX
-        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, seed=seed, steps_max=steps_max)
+        walking = {"seed": seed, "steps_max": steps_max, "trust_claims": arguments.trust_claims}
+        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, **walking)
     from pmmc_check.checker.compiled import CompiledSearch
 
     threads = arguments.threads or cores()
-    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads)
+    trust = arguments.trust_claims
+    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
 
 
 def _check_strategy(arguments: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pmmc_check.errors import did_you_mean
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import (
     ALL,
@@ -54,8 +55,9 @@ class HeaderBuilder:
         elif key == "network":
             value = self._network(value)
         elif key not in WORD_SETTINGS or value not in WORD_SETTINGS[key]:
-            known = ", ".join((*ROLE_FIELDS, *NUMBER_SETTINGS, "network", *WORD_SETTINGS))
-            raise Unfit(f"{key}={value} is no setting; expected one of {known}, with its value", key)
+            known = (*ROLE_FIELDS, *NUMBER_SETTINGS, "network", *WORD_SETTINGS)
+            guess = did_you_mean(str(value), WORD_SETTINGS[key]) if key in WORD_SETTINGS else did_you_mean(key, known)
+            raise Unfit(f"{key}={value} is no setting{guess}; expected one of {', '.join(known)}, with its value", key)
         self.settings[key] = value
 
     def set_meta(self, key: str, value: str) -> None:
@@ -82,7 +84,10 @@ class HeaderBuilder:
     def _network(self, flags: tuple[str, ...]) -> frozenset[str]:
         for flag in flags:
             if flag not in NETWORK_FLAGS:
-                raise Unfit(f"network={flag}: no such assumption; expected some of {', '.join(NETWORK_FLAGS)}", "network")
+                raise Unfit(
+                    f"network={flag}: no such assumption{did_you_mean(flag, NETWORK_FLAGS)}; expected some of {', '.join(NETWORK_FLAGS)}",
+                    "network",
+                )
         if RELIABLE in flags and {LOSSY, DUPLICATING} & set(flags):
             raise Unfit("a reliable network neither loses nor duplicates; leave out reliable, or lossy and duplicating", "network")
         return frozenset(flags)
@@ -93,7 +98,7 @@ class HeaderBuilder:
         known = Names(header)
         for kind in kinds:
             if kind not in KINDS:
-                raise Unfit(f"{kind!r} is no message kind; expected some of {', '.join(KINDS)}", "log")
+                raise Unfit(f"{kind!r} is no message kind{did_you_mean(kind, KINDS)}; expected some of {', '.join(KINDS)}", "log")
         for name in names:
             process = known.process_of.get(name)
             if process is None and (header.clients is not None or NAME.fullmatch(name) is None):
