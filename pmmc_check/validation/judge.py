@@ -63,6 +63,8 @@ def judge(source: Source, options: JudgeOptions | None = None, report: Callable[
         verdict = TraceVerdict(str(source.path), BAD_INPUT, reason=str(error))
     except RecursionError:
         verdict = TraceVerdict(str(source.path), INCONCLUSIVE, reason="the trace is too deeply entangled for this machine's stack")
+    except MemoryError:
+        verdict = TraceVerdict(str(source.path), INCONCLUSIVE, reason="memory ran out; judge it alone (--jobs 1), or on a larger machine")
     return replace(verdict, seconds=time.perf_counter() - started)
 
 
