@@ -16,12 +16,13 @@ from multiprocessing import get_context
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.matrix import config_of
 from pmmc_check.checker.reductions import applicable, reductions_named
-from pmmc_check.checker.result import INCONCLUSIVE, VIOLATED, Control, Limits, Result
+from pmmc_check.checker.result import Control, Limits, Result
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import invariants_named
 from pmmc_check.protocol.variants.catalogue import VARIANTS, combined
 from pmmc_check.report.variants import size
+from pmmc_check.verdicts import INCONCLUSIVE, VIOLATED
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ from pmmc_check.trace.readers.reader import open_trace
 from pmmc_check.trace.sources import Source
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.judge import judge
-from pmmc_check.validation.simulate import Plan, Walk, complete_logs
-from pmmc_check.validation.verdict import ACCEPTED
+from pmmc_check.validation.simulate import Plan, Simulation, complete_logs
+from pmmc_check.verdicts import ACCEPTED
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,7 +48,7 @@ def plan(events: int) -> Plan:
 
 def write(path: Path, events: int, network: str = "reliable") -> None:
     """A run without loss, which any network allows: with loss PMMC, which sends nothing twice, would come to a stop."""
-    walk = Walk(plan(events))
+    walk = Simulation(plan(events))
     writer = DslWriter(walk.values)
     with path.open("w") as stream:
         for line in writer.header(replace(walk.header, network=frozenset(network.split(",")))):
@@ -81,7 +81,7 @@ def brute_force(events: int) -> dict[str, float]:
     sys.path.insert(0, str(ROOT))  # the oracle belongs to the tests, which are not installed
     from tests.validation.oracle import Oracle  # noqa: PLC0415  (only now can it be found)
 
-    walk = Walk(plan(events))
+    walk = Simulation(plan(events))
     found = list(walk.events())
     started = time.process_time()
     oracle = Oracle(replace(walk.header, application="log"), walk.names, [_without_results(event) for event in found], 10**6)

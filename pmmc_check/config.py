@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.role import Configuration, Faults, System
-from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA, Command, ProcessId, Reconfigure
+from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA, Command, ProcessId, Reconfigure, majority
 
 PROCESSES_MAX = 120
 """More processes than this are refused: no search could end, and a state would no longer be small."""
 
 COUNTS = ("acceptors", "leaders", "replicas", "slots", "commands", "rounds", "window")
+QUORUMS = ("quorum1", "quorum2")
 FAULT_COUNTS = ("crashes", "restarts", "reconfigurations")
 FAULTY_ROLES = (ACCEPTOR, REPLICA, LEADER)
 """Who may crash. Scouts and commanders go down with their leader; a client keeps no state."""
@@ -21,7 +22,8 @@ FAULTY_ROLES = (ACCEPTOR, REPLICA, LEADER)
 class Config:
     """Counts and bounds of one configuration, and its network.
 
-    `commands` and `window` default to `slots`. `slots` bounds the slots that replicas propose for, `rounds` the
+    `commands` and `window` default to `slots`. `quorum1` and `quorum2` are how many acceptors a scout (phase 1) and a commander
+    (phase 2) wait for; 0 stands for a majority. `slots` bounds the slots that replicas propose for, `rounds` the
     ballots' rounds (0 .. rounds - 1). `crashes` and `restarts` bound how many such steps a run may have, of processes of
     the roles in `faulty` (all three when it is empty). With `reconfigurations` there are that many further sets of
     `leaders` leaders and `acceptors` acceptors, and for each set one more command, which changes to it.
@@ -42,6 +44,8 @@ class Config:
     restarts: int = 0
     faulty: tuple[str, ...] = ()
     reconfigurations: int = 0
+    quorum1: int = 0
+    quorum2: int = 0
 
     def __post_init__(self) -> None:
         for name in ("commands", "window"):
@@ -50,6 +54,7 @@ class Config:
         for name in COUNTS:
             if getattr(self, name) < 1:
                 raise UsageError(f"--{name} {getattr(self, name)}: must be at least 1")
+        self._check_quorums()
         for name in FAULT_COUNTS:
             if getattr(self, name) < 0:
                 raise UsageError(f"--{name} {getattr(self, name)}: must be at least 0")
@@ -65,6 +70,13 @@ class Config:
                 f"{self.commander_count} of them are commanders (leaders × rounds × slots): lower --{self.largest_factor}"
             )
 
+    def _check_quorums(self) -> None:
+        """Quorums that need not meet are allowed: what they break is worth seeing."""
+        for name in QUORUMS:
+            size = getattr(self, name)
+            if not 0 <= size <= self.acceptors:
+                raise UsageError(f"--{name} {size}: must be from 1 to the number of acceptors, {self.acceptors}")
+
     def _check_faults(self) -> None:
         for role in self.faulty:
             if role not in FAULTY_ROLES:
@@ -76,6 +88,16 @@ class Config:
             raise UsageError(f"--faulty {','.join(self.faulty)}: no crash is allowed; add --crashes 1, or leave --faulty out")
         if self.crashes and not self.faulty:
             object.__setattr__(self, "faulty", FAULTY_ROLES)
+
+    @property
+    def quorums(self) -> tuple[int, int]:
+        """The sizes of a quorum of phase 1 and of one of phase 2."""
+        return self.quorum1 or majority(self.acceptors), self.quorum2 or majority(self.acceptors)
+
+    @property
+    def quorums_meet(self) -> bool:
+        """Whether every quorum of phase 1 shares an acceptor with every quorum of phase 2: all that safety needs of them."""
+        return sum(self.quorums) > self.acceptors
 
     @property
     def sets(self) -> int:
@@ -116,11 +138,14 @@ class Config:
             rounds=self.rounds,
             configurations=configurations,
             faults=Faults(self.crashes, self.restarts, frozenset(self.faulty)),
+            quorum1=self.quorum1 or None,
+            quorum2=self.quorum2 or None,
         )
 
     def as_dict(self) -> dict[str, int | str | list[str]]:
-        """For JSON."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        """The configuration as it is written in JSON."""
+        given = asdict(self) | dict(zip(QUORUMS, self.quorums, strict=True))
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
 
     def _configurations(self) -> tuple[Configuration, ...]:
         return tuple(

@@ -24,6 +24,10 @@ from pmmc_check.properties.invariants import invariants_named
 from pmmc_check.protocol import PMMC, Ballot, Command, ProcessId, Protocol, PValue, SlotCommand, System
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA
 
+os.environ["COLUMNS"] = "200"  # so that the sentences that tests look for stay on one line
+for _colour in ("NO_COLOR", "FORCE_COLOR"):
+    os.environ.pop(_colour, None)
+
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN: list[dict[str, int]] = json.loads((ROOT / "specs" / "golden.json").read_text())
 NETWORKS = ("duplicating", "reliable")

@@ -14,7 +14,7 @@ TINY = options(acceptors=1, leaders=1, replicas=1, slots=1)
 FAULTY = options(acceptors=1, replicas=2, slots=1, commands=2, variant="ignore-pmax")
 KEYS = [
     "verdict", "config", "engine", "reductions", "distinct_states", "generated_states", "depth", "seconds", "states_per_second",
-    "peak_memory_bytes", "collision_probability", "properties", "action_coverage", "violation", "limit",
+    "peak_memory_bytes", "collision_probability", "properties", "action_coverage", "violation", "limit", "version", "seed",
 ]  # fmt: skip
 
 
@@ -34,11 +34,12 @@ def test_json_is_one_object_with_the_keys_of_the_contract_and_the_exit_code_foll
 
 def test_a_violation_has_the_keys_of_the_contract() -> None:
     violation = explore(*FAULTY)["violation"]
-    assert sorted(violation) == ["message", "property", "steps"]
+    assert sorted(violation) == ["message", "property", "steps", "why"]
     assert [step["index"] for step in violation["steps"]] == list(range(1, len(violation["steps"]) + 1))
     for step in violation["steps"]:
-        assert sorted(step) == ["action", "changes", "index", "message", "process"]
+        assert sorted(step) == ["action", "changes", "index", "message", "process", "sends"]
         assert step["message"].startswith(step["action"] + "(")
+        assert all(sorted(send) == ["message", "to"] for send in step["sends"])
         assert all(sorted(change) == ["after", "before", "field", "process"] for change in step["changes"])
 
 
@@ -51,7 +52,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     answer = explore("--max-states", "1")
     assert answer["config"] == {
         "acceptors": 3, "leaders": 2, "replicas": 2, "slots": 2, "commands": 2, "rounds": 1, "window": 2, "network": "duplicating",
-        "crashes": 0, "restarts": 0, "faulty": [], "reconfigurations": 0,
+        "crashes": 0, "restarts": 0, "faulty": [], "reconfigurations": 0, "quorum1": 2, "quorum2": 2,
     }  # fmt: skip
     assert answer["engine"] == "compiled"
     assert sorted(answer["reductions"]) == ["deferral", "halting", "inert", "symmetry"]
@@ -150,7 +151,7 @@ def _imported_by(*arguments: str) -> set[str]:
 def test_help_imports_none_of_the_heavy_libraries(arguments: list[str]) -> None:
     modules = _imported_by(*arguments)
     assert "pmmc_check.cli.main" in modules
-    assert not modules & {"numpy", "numba", "llvmlite", "psutil", "tqdm", "networkx"}
+    assert not modules & {"numpy", "numba", "llvmlite", "psutil", "rich", "shtab", "networkx"}
 
 
 def test_the_search_for_imported_modules_sees_them() -> None:

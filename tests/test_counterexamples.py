@@ -161,6 +161,6 @@ def test_the_explanation_of_a_broken_agreement_names_the_slot_and_both_commands(
     steps = violation_as_json(result.violation, model)["steps"]
     assert [each["index"] for each in steps] == list(range(1, len(result.violation.trace) + 1))
     for each in steps:
-        assert f"{each['index']:<4}" in text
+        assert f"{each['index']:>2}  " in text
     assert "(1, c1)" in text
     assert "(1, c2)" in text

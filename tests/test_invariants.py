@@ -18,8 +18,10 @@ from pmmc_check.properties.invariants import (
     StepInvariant,
     invariants_named,
 )
-from pmmc_check.properties.observe import ACCEPTED, DECIDED, PROPOSED, Fact
+from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED, Fact
+from pmmc_check.properties.quorums import Quorums
 from pmmc_check.protocol import (
+    PMMC,
     AcceptorState,
     Ballot,
     Command,
@@ -54,11 +56,11 @@ def decided(command: Command) -> Fact:
 
 
 def accepted(ballot: Ballot, command: Command) -> Fact:
-    return Fact(ACCEPTED, 1, ballot, command)
+    return Fact(PVALUE_ACCEPTED, 1, ballot, command)
 
 
 def proposed(ballot: Ballot, command: Command) -> Fact:
-    return Fact(PROPOSED, 1, ballot, command)
+    return Fact(P2A_SENT, 1, ballot, command)
 
 
 STATES: list[tuple[str, ProcessId, Any, str | None]] = [
@@ -183,7 +185,7 @@ FACTS: list[tuple[str, dict[ProcessId, set[Fact]], str | None]] = [
     (
         "A5",
         {A1: {accepted(B01, C1)}, A2: {accepted(B01, C1)}, A3: {accepted(B02, C2)}},
-        "a majority accepted c1 in slot 1 under ballot 0.L1, but c2 was accepted under the higher ballot 0.L2",
+        "a quorum accepted c1 in slot 1 under ballot 0.L1, but c2 was accepted under the higher ballot 0.L2",
     ),
     ("A5", {A1: {accepted(B01, C1)}, A2: {accepted(B01, C1)}, A3: {accepted(B02, C1)}}, None),
     ("A5", {A1: {accepted(B02, C1)}, A2: {accepted(B02, C1)}, A3: {accepted(B01, C2)}}, None),
@@ -194,7 +196,7 @@ FACTS: list[tuple[str, dict[ProcessId, set[Fact]], str | None]] = [
     (
         "C2",
         {A1: {accepted(B01, C1)}, A2: {accepted(B01, C1)}, commander_id(B02, 1): {proposed(B02, C2)}},
-        "a majority accepted c1 in slot 1 under ballot 0.L1, but c2 was sent in p2a under the higher ballot 0.L2",
+        "a quorum accepted c1 in slot 1 under ballot 0.L1, but c2 was sent in p2a under the higher ballot 0.L2",
     ),
     ("C2", {A1: {accepted(B01, C1)}, A2: {accepted(B01, C1)}, commander_id(B02, 1): {proposed(B02, C1)}}, None),
     ("C2", {A1: {accepted(B02, C1)}, A2: {accepted(B02, C1)}, COMMANDER: {proposed(B01, C2)}}, None),
@@ -208,7 +210,7 @@ def test_an_invariant_that_relates_processes_is_broken_by_these_facts_or_not(
 ) -> None:
     invariant = INVARIANTS[name]
     assert isinstance(invariant, RelationInvariant)
-    assert invariant.check(SYSTEM, {process: frozenset(each) for process, each in facts.items()}) == how
+    assert invariant.check(Quorums(PMMC, SYSTEM), {process: frozenset(each) for process, each in facts.items()}) == how
 
 
 def test_every_invariant_of_the_protocol_page_exists_and_is_shown_here_to_fail_and_to_hold() -> None:

@@ -16,7 +16,7 @@ from pmmc_check.checker.cycles import find_cycle
 from pmmc_check.checker.endless import OUTSIDE, graph_of, number, shortest
 from pmmc_check.checker.matrix import searched
 from pmmc_check.checker.reductions import applicable, reductions_named
-from pmmc_check.checker.result import HOLDS, VIOLATED, Control
+from pmmc_check.checker.result import Control
 from pmmc_check.config import Config
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
@@ -26,6 +26,7 @@ from pmmc_check.properties.progress import Left, left_to_decide
 from pmmc_check.protocol import PMMC, Ballot, LeaderState, Lifecycle, Propose, ReplicaState, Request, SlotCommand
 from pmmc_check.protocol.values import BOTTOM
 from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
+from pmmc_check.verdicts import HOLDS, VIOLATED
 
 WITHOUT_LOSS = ("reliable", "fifo")
 

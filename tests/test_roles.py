@@ -273,10 +273,18 @@ def test_an_acceptance_of_any_other_ballot_preempts_the_commander(other: Ballot)
     assert outcome == Outcome(EXITED, (Send(L1, Preempted(other)),))
 
 
-@pytest.mark.parametrize(("acceptors", "needed"), [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3)])
-@pytest.mark.parametrize("role", [Scout, Commander])
-def test_a_majority_is_more_than_half_of_all_acceptors(role: type[Role], acceptors: int, needed: int) -> None:
-    bounds = system(acceptors=acceptors)
+@pytest.mark.parametrize(
+    ("role", "counts", "needed"),
+    [
+        *((role, {"acceptors": n}, n // 2 + 1) for role in (Scout, Commander) for n in (1, 2, 3, 4, 5)),
+        *((Scout, {"acceptors": 3, "quorum1": n, "quorum2": 1}, n) for n in (1, 2, 3)),
+        *((Commander, {"acceptors": 3, "quorum1": 1, "quorum2": n}, n) for n in (1, 2, 3)),
+    ],
+)
+def test_a_quorum_is_a_majority_of_all_acceptors_or_as_many_as_the_configuration_says(
+    role: type[Role], counts: dict[str, int], needed: int
+) -> None:
+    bounds = system(**counts)
     process = role(SCOUT if role is Scout else COMMANDER, bounds)
     state, answers = process.start(C1).state, 0
     while state is not EXITED:

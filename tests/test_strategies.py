@@ -11,7 +11,7 @@ from helpers import VARYING, assert_one_clear_line, command, small
 from pmmc_check.checker.iterative import grow, smaller
 from pmmc_check.checker.matrix import config_of, searched
 from pmmc_check.checker.reductions import applicable, reductions_named
-from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, VIOLATED, Control, Limits, Result
+from pmmc_check.checker.result import Control, Limits, Result
 from pmmc_check.checker.shorten import replayed, shortened
 from pmmc_check.checker.walk_kernel import STEPS
 from pmmc_check.checker.walks import RandomWalks
@@ -21,6 +21,7 @@ from pmmc_check.properties.checks import Checks
 from pmmc_check.properties.invariants import invariants_named
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.variants.catalogue import VARIANTS, combined, protocol_with
+from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 FOUND_BY_WALKS = [
     (each, each.breaks[-1])

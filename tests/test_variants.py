@@ -9,13 +9,13 @@ import pytest
 from helpers import ROOT, assert_one_clear_line, command, reference
 
 from pmmc_check.checker.matrix import config_of, searched
-from pmmc_check.checker.result import HOLDS, VIOLATED
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks
 from pmmc_check.properties.invariants import INVARIANTS, PROPERTIES, invariants_named
 from pmmc_check.protocol import PMMC
 from pmmc_check.protocol.variants.catalogue import VARIANTS, Variant, check_needs, combined, protocol_with
+from pmmc_check.verdicts import HOLDS, VIOLATED
 
 FAULTS = [(each, name) for each in VARIANTS.values() for name in each.breaks]
 SAFE = [each for each in VARIANTS.values() if each.safe]

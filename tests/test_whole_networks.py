@@ -10,7 +10,7 @@ from helpers import REDUCTIONS, ROOT, compiled, label, reference, small
 
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.reductions import applicable, reductions_named
-from pmmc_check.checker.result import HOLDS, Control, Limits
+from pmmc_check.checker.result import Control, Limits
 from pmmc_check.config import Config
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
@@ -21,6 +21,7 @@ from pmmc_check.protocol.messages import Propose
 from pmmc_check.protocol.role import Crashed
 from pmmc_check.protocol.values import ACCEPTOR, FAULTS, LEADER, REPLICA
 from pmmc_check.protocol.variants.catalogue import VARIANTS, Variant, combined
+from pmmc_check.verdicts import HOLDS
 
 CONFIRMED: list[dict[str, Any]] = json.loads((ROOT / "specs" / "golden-faults.json").read_text())
 """Networks, faults and reconfigurations: counts that TLC found for specs/PMMC.tla."""

@@ -1,50 +1,89 @@
-"""How kernels are compiled: without the interpreter lock, kept on disk where a folder can be written.
+"""How kernels are compiled: without the interpreter lock, and kept on disk where there is a folder for them.
 
-The first compilation on a machine takes a while and says so; later runs load the result.
-"""
+The first compilation on a machine takes a while and says so; later runs load the result. This is the only module that imports numba."""
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numba
+from llvmlite import ir
+from numba import uint64
+from numba.core import caching, event, types
+from numba.extending import intrinsic
 
-def _cache_folder() -> str | None:
-    """The first folder that can be written: the user's cache, else a temporary one."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    for folder in (home / "pmmc-check", Path(tempfile.gettempdir()) / f"pmmc-check-{os.getuid() if hasattr(os, 'getuid') else 0}"):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                return str(folder)
-        except OSError:
-            continue
-    return None
+from pmmc_check.checker.kernel_cache import cache_folder, source_stamp
+from pmmc_check.errors import UsageError
 
+__all__ = ["announce_compilation", "kernel", "prefetch", "uint64"]
 
-_folder = os.environ.get("NUMBA_CACHE_DIR") or _cache_folder()
-if _folder:
-    os.environ["NUMBA_CACHE_DIR"] = _folder
-
-import numba  # noqa: E402  (its cache folder is read on import)
-from llvmlite import ir  # noqa: E402  (follows numba)
-from numba.core import event, types  # noqa: E402  (likewise)
-from numba.extending import intrinsic  # noqa: E402  (likewise)
+if numba.config.DISABLE_JIT:
+    raise UsageError("NUMBA_DISABLE_JIT is set, but this search needs compiled kernels; unset it, or use --engine reference")
 
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compiles `function` on its first call; without a folder to keep the result it is compiled on every run."""
-    try:
-        return numba.njit(function, nogil=True, cache=True, error_model="numpy", boundscheck=False)
-    except RuntimeError:
-        return numba.njit(function, nogil=True, error_model="numpy", boundscheck=False)
+    compiled = numba.njit(function, nogil=True, error_model="numpy", boundscheck=False)
+    folder = cache_folder()
+    if folder is not None:
+        compiled._cache = _KernelCache(function)  # numba's own choice of a folder may be the installed package's
+    return compiled
 
 
-@intrinsic
+class _Place:
+    """Where one kernel is kept (what numba calls a cache locator)."""
+
+    def get_cache_path(self) -> str:
+        """The folder."""
+        return str(cache_folder())
+
+    def ensure_cache_path(self) -> None:
+        """Makes the folder, should it have gone meanwhile."""
+        Path(self.get_cache_path()).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def get_source_stamp(self) -> str:
+        """What is kept is used only while this is the same."""
+        return source_stamp()
+
+    def get_disambiguator(self) -> str:
+        """Kernels have names of their own, so nothing more is needed."""
+        return "kernel"
+
+
+class _KernelCacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]  # numba has no types
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._lineno = function.__code__.co_firstlineno
+        self._locator = _Place()
+        self._filename_base = self.get_filename_base(f"{function.__module__}.{function.__qualname__}", getattr(sys, "abiflags", ""))
+
+
+class _KernelCache(caching.FunctionCache):  # type: ignore[misc]  # likewise
+    """A cache that is never in the way: what cannot be read is compiled again, what cannot be written is not kept."""
+
+    _impl_class = _KernelCacheImpl
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        """The kernel as it was kept, or None."""
+        try:
+            return super().load_overload(signature, target_context)
+        except Exception:  # a damaged file can raise anything
+            with suppress(Exception):
+                self.flush()
+            return None
+
+    def save_overload(self, signature: Any, compiled: Any) -> None:
+        """Keeps a kernel: the next run then need not compile it."""
+        try:
+            super().save_overload(signature, compiled)
+        except Exception:  # a full disk, or a damaged index
+            self.disable()
+
+
+@intrinsic  # type: ignore[untyped-decorator]  # likewise
 def _prefetch(typing_context: Any, array: Any, place: Any) -> Any:
     """Asks the processor to fetch element `place` of a uint64 array: the look-ups that follow then do not wait for memory."""
 
@@ -66,7 +105,7 @@ def _prefetch(typing_context: Any, array: Any, place: Any) -> Any:
 prefetch: Any = _prefetch
 
 
-class _Announce(event.Listener):
+class _Announce(event.Listener):  # type: ignore[misc]  # likewise
     """Says once, on stderr, that kernels are being compiled."""
 
     said = False
@@ -78,9 +117,9 @@ class _Announce(event.Listener):
             print("pmmc-check: compiling the search kernels (only the first time, a few seconds) ...", file=sys.stderr)
 
     def on_end(self, compiled: Any) -> None:
-        """Nothing to say."""
+        """Called by numba at the end of a compilation; there is nothing to report then."""
 
 
 def announce_compilation() -> None:
     """From now on the first compilation is announced."""
-    event.register("numba:compile", _Announce())  # type: ignore[no-untyped-call]  # numba has no types
+    event.register("numba:compile", _Announce())

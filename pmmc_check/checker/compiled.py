@@ -27,15 +27,17 @@ from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
-from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, VIOLATED, Action, Control, Result, Snapshot, Violation
+from pmmc_check.checker.result import Action, Control, Result, Snapshot, Violation
 from pmmc_check.checker.store import LEVEL_MAX, Store
 from pmmc_check.checker.symmetry import renamings
-from pmmc_check.checker.tables import Tables, coverage
+from pmmc_check.checker.tables import Tables, times_taken
 from pmmc_check.checker.workspace import CHUNK_STATES, Batch, NewStates, Vectors, Worker, batches, by_level
 from pmmc_check.model.content import Digest
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.invariants import Invariant
+from pmmc_check.users_code import Interrupted
+from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 _OUTPUT_STATES = 1 << 14
 _REPORT_SECONDS = 0.25
@@ -77,7 +79,7 @@ class CompiledSearch:
         self._candidates_max = 64 * CHUNK_STATES
 
     def run(self) -> Result:
-        """The whole search."""
+        """Searches until there is an answer or a limit is reached."""
         self._allocate()
         initial = np.array([self.tables.state_of(self.model.initial())], np.int32)
         fingerprint = np.zeros(1, np.uint64)
@@ -86,7 +88,10 @@ class CompiledSearch:
         self.levels[1].append(initial)
         with ThreadPoolExecutor(self.threads) as pool:
             self._map: Callable[..., Iterable[Any]] = pool.map if self.threads > 1 else map
-            limit = self._explore()
+            try:
+                limit = self._explore()
+            except Interrupted as stopped:  # what was found before still counts
+                limit = str(stopped)
         violation = rebuild(min(self.suspects), self.tables, self.store, self.checks) if self.suspects else None
         if violation is None and limit is None and self._open_states and self._steps_not_deeper:
             cycle = self._open_states.cycle(self.store)
@@ -305,7 +310,7 @@ class CompiledSearch:
             peak_memory_bytes=peak_memory_bytes(),
             collision_probability=min(1.0, pairs / 2**64),
             invariants=tuple(each.name for each in self.checks.invariants),
-            coverage=coverage(self.tables, self._taken()),
+            coverage=times_taken(self.tables, self._taken()),
             unneeded=frozenset(Action(role, kind) for role, kind in self.locals.dropped),
             violation=violation,
             limit=limit,

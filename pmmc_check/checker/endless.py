@@ -12,10 +12,9 @@ from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import uint64
 from numpy.typing import NDArray
 
-from pmmc_check.checker.compilation import kernel
+from pmmc_check.checker.compilation import kernel, uint64
 from pmmc_check.checker.kernel import Candidates
 from pmmc_check.checker.store import Store
 from pmmc_check.checker.tables import Growing, Tables, ViewId

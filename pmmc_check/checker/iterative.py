@@ -2,7 +2,7 @@
 
 A fault that shows in a small configuration is found there in milliseconds, with a counterexample that fits on a page, where
 the configuration that was asked for may be out of reach. All counts grow from 1 to what was asked for; all else that is
-given (network, faults, reconfigurations) stays."""
+given (network, faults, reconfigurations) stays; a quorum larger than there are acceptors becomes all of them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, Result
-from pmmc_check.config import Config
+from pmmc_check.checker.result import Result
+from pmmc_check.config import QUORUMS, Config
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.protocol import Protocol
+from pmmc_check.verdicts import HOLDS, INCONCLUSIVE
 
 GROWING = ("acceptors", "leaders", "replicas", "slots", "commands", "rounds")
 
@@ -25,6 +26,7 @@ def smaller(config: Config) -> Iterator[Config]:
     found = []
     for counts in product(*(range(1, getattr(config, name) + 1) for name in GROWING)):
         sizes: dict[str, Any] = dict(zip(GROWING, counts, strict=True))
+        sizes |= {name: min(getattr(config, name), sizes["acceptors"]) for name in QUORUMS}
         try:
             found.append(replace(config, **sizes, window=min(config.window, sizes["slots"])))
         except UsageError:

@@ -16,9 +16,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import uint64
 
-from pmmc_check.checker.compilation import kernel, prefetch
+from pmmc_check.checker.compilation import kernel, prefetch, uint64
 
 PARTITION_BITS = 4
 PARTITIONS = 1 << PARTITION_BITS

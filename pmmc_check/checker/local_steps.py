@@ -19,6 +19,7 @@ from pmmc_check.properties.observe import Fact
 from pmmc_check.protocol.messages import Instant, Message, Start
 from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Send, states_claim
 from pmmc_check.protocol.values import COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
+from pmmc_check.users_code import users_code
 
 StateId = int
 MessageId = int
@@ -221,7 +222,5 @@ class LocalSteps:
 
     def _claimed(self, process: ProcessId, claim: str, *arguments: Any) -> Any:
         role = self.model.roles[process]
-        try:
+        with users_code(f"{type(role).__name__}.{claim} of {process}"):
             return getattr(role, claim)(*arguments)
-        except Exception as error:
-            raise ProtocolError(f"{type(role).__name__}.{claim} of {process} raised {type(error).__name__}: {error}") from error

@@ -61,7 +61,7 @@ class Reductions:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those that are on."""
+        """The names of the reductions that are on."""
         return tuple(name for name in NAMES if getattr(self, name))
 
 

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Sequence
 
 from pmmc_check.checker.cycles import find_cycle
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
-from pmmc_check.checker.result import HOLDS, INCONCLUSIVE, VIOLATED, Action, Control, Result, Snapshot, TraceStep, Violation
+from pmmc_check.checker.result import Action, Control, Result, Snapshot, TraceStep, Violation
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.invariants import Invariant
+from pmmc_check.users_code import Interrupted
+from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 _REPORT_EVERY_STATES = 2000
 
@@ -32,7 +34,14 @@ class ReferenceSearch:
         self.expanded_states = 0
 
     def run(self) -> Result:
-        """The whole search."""
+        """Searches until there is an answer or a limit is reached."""
+        try:
+            return self.explored()
+        except Interrupted as stopped:
+            return self.result(INCONCLUSIVE, limit=str(stopped))
+
+    def explored(self) -> Result:
+        """Level after level, up to whatever ends the search."""
         initial = self.model.initial()
         self.came_from[initial] = None
         if broken := self.checks.of_state(initial):
@@ -93,7 +102,7 @@ class ReferenceSearch:
         return Violation(*broken, self.model.initial(), (*self.path_to(state), *last))
 
     def path_to(self, state: State) -> tuple[TraceStep, ...]:
-        """A shortest path."""
+        """A shortest path from the initial state to `state`."""
         trace = []
         while (origin := self.came_from[state]) is not None:
             trace.append(TraceStep(origin[0], state))
@@ -108,7 +117,7 @@ class ReferenceSearch:
         return self.control.limit_reached(len(self.came_from), memory_bytes)
 
     def result(self, verdict: str, violation: Violation | None = None, limit: str | None = None) -> Result:
-        """What is known now."""
+        """The result, as far as the search has got."""
         return Result(
             verdict=verdict,
             config=self.model.config,

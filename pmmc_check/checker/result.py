@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 from pmmc_check.config import Config
 from pmmc_check.model.model import State, Step
-
-HOLDS, VIOLATED, INCONCLUSIVE = "holds", "violated", "inconclusive"
+from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Control:
     started_at: float = field(default_factory=time.monotonic)
 
     def seconds(self) -> float:
-        """Since the search was set up."""
+        """Seconds since the search was set up."""
         return time.monotonic() - self.started_at
 
     def limit_reached(self, distinct_states: int, memory_bytes: int) -> str | None:

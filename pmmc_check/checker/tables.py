@@ -42,8 +42,6 @@ from pmmc_check.protocol.values import ProcessId
 
 ViewId = int
 NOT_FILLED = -1
-REFUSED = kernel.REFUSED
-"""In the place of a view: the recipient refuses, so the step cannot be taken."""
 EMPTY_KEY = np.uint64(0)
 INTERNAL_VIEWS_MAX = 1000
 """How many local views deferral looks through for the steps of one view: with many slots and commands a leader that has
@@ -76,7 +74,7 @@ class Path(NamedTuple):
     deliveries: tuple[PathDelivery, ...]
 
     def then(self, message: MessageId, choice: int, sender: ProcessId | None) -> Path:
-        """One more."""
+        """The same history with one more step at its end."""
         return Path((*self.deliveries, PathDelivery(message, choice, sender)))
 
 
@@ -188,8 +186,8 @@ class Tables:
                 if isinstance(self.locals.messages[message], Instant):
                     happened = self.locals.happened(process, state, message)
                     if happened is None:
-                        self._received[key] = REFUSED
-                        return REFUSED
+                        self._received[key] = kernel.REFUSED
+                        return kernel.REFUSED
                     state, sent = happened
                     history |= sent
                 elif self.locals.keeps(state, message):
@@ -219,7 +217,7 @@ class Tables:
         for item in range(first, last):
             to = int(self.item_process.data[item])
             after[to] = self.receive(vector[to], int(self.item_bundle.data[item]))
-        return None if REFUSED in after else after
+        return None if kernel.REFUSED in after else after
 
     def fill_receive(self, view: ViewId, bundle: BundleId) -> None:
         """Makes the table entry for `receive(view, bundle)`."""
@@ -388,7 +386,7 @@ def receive_slot(view: int, bundle: int) -> int:
     return (view * 0x9E3779B1 + bundle * 0x85EBCA77) >> 7
 
 
-def coverage(tables: Tables, taken: NDArray[np.int64]) -> dict[Action, int]:
+def times_taken(tables: Tables, taken: NDArray[np.int64]) -> dict[Action, int]:
     """How often each kind of step was taken, if step s was taken `taken[s]` times: every delivery of every transition counts."""
     counts: dict[Action, int] = defaultdict(int)
     for step in np.flatnonzero(taken).tolist():

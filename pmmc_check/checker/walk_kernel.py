@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import uint64
 
-from pmmc_check.checker.compilation import kernel
+from pmmc_check.checker.compilation import kernel, uint64
 from pmmc_check.checker.kernel import MISSING, REFUSED, StepTables, known_facts, received
 
-BOUND, ENDED, BROKEN, UNKNOWN, MISSED, GOES_ON = range(6)
+BOUND, ENDED, BROKEN, UNJUDGED, MISSED, GOES_ON = range(6)
 """Why a walk has stopped: it has as many steps as it may have; nothing can move; the process `DETAIL` breaks an invariant by itself; the
 facts about the slot `DETAIL` are not evaluated; the step table of the view `DETAIL` is missing, or what `BUNDLE` does to it."""
 
@@ -68,7 +67,7 @@ def looked_at(tables: StepTables, known: Any, walker: Walk) -> Any:
             facts += observed[vector[p], slot]
         if facts != uint64(0) and not known_facts(known, facts):
             place[DETAIL] = slot
-            return UNKNOWN
+            return UNJUDGED
     return GOES_ON
 
 

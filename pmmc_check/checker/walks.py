@@ -18,13 +18,15 @@ from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
-from pmmc_check.checker.result import INCONCLUSIVE, VIOLATED, Action, Control, Result, Snapshot, Violation, Walks
+from pmmc_check.checker.result import Action, Control, Result, Snapshot, Violation, Walks
 from pmmc_check.checker.shorten import shortened
-from pmmc_check.checker.tables import Tables, coverage
+from pmmc_check.checker.tables import Tables, times_taken
 from pmmc_check.model.content import Digest, text_digest
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks
 from pmmc_check.properties.invariants import Invariant
+from pmmc_check.users_code import Interrupted
+from pmmc_check.verdicts import INCONCLUSIVE, VIOLATED
 
 STEPS_MAX = 200
 _LOOK_EVERY_WALKS = 50
@@ -75,11 +77,14 @@ class RandomWalks:
         )
 
     def run(self) -> Result:
-        """Walk after walk."""
+        """Takes one walk after another until there is an answer or a limit is reached."""
         while True:
             if limit := self._limit_reached():
                 return self._result(None, limit)
-            broken, last = self._walked()
+            try:
+                broken, last = self._walked()
+            except Interrupted as stopped:
+                return self._result(None, str(stopped))
             steps = int(self._walk.place[walk_kernel.STEPS])
             taken = self._walk.moves[:steps]
             depth = 1 + int(self.tables.step_weight.data[taken[:, 1]].sum()) + sum(len(move.path.deliveries) for move in last)
@@ -103,7 +108,7 @@ class RandomWalks:
                 walk = self._walk
             elif status == walk_kernel.BROKEN:
                 return True, [Move(detail, tables.broken_by[int(walk.vector[detail])].path)]
-            elif status != walk_kernel.UNKNOWN:
+            elif status != walk_kernel.UNJUDGED:
                 return status == walk_kernel.ENDED and self._ends_badly(walk.vector.tolist()), []
             elif self.known.evaluate(walk.vector.tolist(), detail) is not None:
                 return True, []
@@ -148,7 +153,7 @@ class RandomWalks:
             peak_memory_bytes=peak_memory_bytes(),
             collision_probability=0.0,
             invariants=tuple(each.name for each in self.checks.invariants),
-            coverage=coverage(self.tables, self._walk.taken),
+            coverage=times_taken(self.tables, self._walk.taken),
             unneeded=frozenset(Action(role, kind) for role, kind in self.locals.dropped),
             violation=violation,
             limit=None if violation else f"random walks do not check everything; {limit}",

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
 
+from pmmc_check.cli.outputs import OutputFile, write_results
 from pmmc_check.errors import UsageError
-from pmmc_check.trace.convert import WRITERS, converted, format_of, writing
+from pmmc_check.trace.convert import WRITERS, converted, format_of
 from pmmc_check.trace.readers.reader import open_trace
 from pmmc_check.trace.sources import sources
 
@@ -38,17 +36,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{arguments.source}: {len(found)} traces; convert one at a time")
     trace = open_trace(found[0].path, found[0].parts)
     target = Path(arguments.target)
-    lines = converted(trace, arguments.to or format_of(target))
     if arguments.target == "-":
-        _write(lines, sys.stdout)
+        write_results(f"{line}\n" for line in converted(trace, arguments.to or format_of(target)))
         return 0
     if target.exists() and any(target.samefile(each) for each in (found[0].parts or (found[0].path,))):
         raise UsageError(f"{target}: is the trace that is read; write to another file")
-    with writing(target) as stream:
-        _write(lines, stream)
+    with OutputFile("", arguments.target) as output:
+        for line in converted(trace, arguments.to or format_of(target)):
+            output.write(f"{line}\n")
     return 0
-
-
-def _write(lines: Iterable[str], stream: IO[str]) -> None:
-    for line in lines:
-        print(line, file=stream)

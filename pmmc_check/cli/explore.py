@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from pmmc_check.cli.explore_options import configure
+from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED, say
+from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
+from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.machine import cores
-from pmmc_check.cli.main import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED
-from pmmc_check.cli.outputs import writable, write_trace
-from pmmc_check.cli.progress import interruptible, progress_line
+from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
+from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,17 +27,24 @@ __all__ = ["configure", "run"]
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the search and prints its result."""
-    from pmmc_check.checker.result import HOLDS, VIOLATED
-    from pmmc_check.model.model import Model
+    with ExitStack() as stack:
+        stack.enter_context(interrupts_deferred())
+        from pmmc_check.model.model import Model
+        from pmmc_check.verdicts import HOLDS, VIOLATED
 
-    model = Model(_config(arguments), _protocol(arguments))
-    trace_out = writable(arguments.trace_out)
-    result, model, notes = _search(model, arguments)
-    model.check_still_pure()
-    _print(result, model, notes, arguments.format)
-    if trace_out is not None:
-        write_trace(trace_out, result, model)
-    return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(result.verdict, EXIT_INCONCLUSIVE)
+        trace_out = stack.enter_context(OutputFile("--trace-out", arguments.trace_out)) if arguments.trace_out is not None else None
+        if arguments.protocol:
+            stack.enter_context(prints_to_stderr())
+            stack.enter_context(exits_refused())
+        model = Model(_config(arguments), _protocol(arguments))
+        result, model, notes = _search(model, arguments)
+        model.check_still_pure()
+        try:
+            print_results(_report(result, model, notes, arguments))
+        finally:
+            if trace_out is not None:
+                _write_trace(trace_out, result, model)
+        return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(result.verdict, EXIT_INCONCLUSIVE)
 
 
 def _config(arguments: argparse.Namespace) -> Any:
@@ -68,6 +78,7 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
     from pmmc_check.checker.reductions import applicable, reductions_named
     from pmmc_check.checker.result import Control, Limits
     from pmmc_check.properties.invariants import invariants_named
+    from pmmc_check.properties.quorums import judgeable
     from pmmc_check.protocol.variants.catalogue import variants_named
 
     waivers = [each for each in variants_named(arguments.variant) if each.waives and not arguments.invariant]
@@ -81,30 +92,35 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
         )
     _check_strategy(arguments)
     reductions, notes = applicable(reductions_named(arguments.reduce or "all"), model, invariants)
+    judged, quorum_notes = judgeable(model, invariants)
+    if arguments.invariant and len(judged) < len(invariants):
+        raise UsageError(f"--invariant {arguments.invariant[0]}: {quorum_notes[0]}")
     with progress_line(quiet=arguments.quiet) as report:
-        control = Control(limits, report)
+        control = Control(limits, search_progress(report))
         with interruptible(control):
             search = _engine(arguments, invariants, control, reductions)
             if arguments.strategy == "iterative":
-                return *grow(model.config, model.protocol, search), notes + waived
-            return search(model), model, (waived if arguments.engine == "reference" else notes + waived)
+                return *grow(model.config, model.protocol, search), notes + waived + quorum_notes
+            return search(model), model, ([] if arguments.engine == "reference" else notes) + waived + quorum_notes
 
 
 def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, reductions: Any) -> Callable[[Model], Result]:
-    """What searches one model."""
+    """What searches one model: for those of the invariants that can be judged of it."""
+    from pmmc_check.properties.quorums import judgeable
+
     if arguments.engine == "reference":
         from pmmc_check.checker.reference import ReferenceSearch
 
-        return lambda model: ReferenceSearch(model, invariants, control).run()
+        return lambda model: ReferenceSearch(model, judgeable(model, invariants)[0], control).run()
     if arguments.strategy == "random":
         from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
 
         seed, steps_max = arguments.seed or 1, arguments.walk_steps or STEPS_MAX
-        return lambda model: RandomWalks(model, invariants, control, reductions, seed=seed, steps_max=steps_max).run()
+        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, seed=seed, steps_max=steps_max).run()
     from pmmc_check.checker.compiled import CompiledSearch
 
     threads = arguments.threads or cores()
-    return lambda model: CompiledSearch(model, invariants, control, reductions, threads).run()
+    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads).run()
 
 
 def _check_strategy(arguments: argparse.Namespace) -> None:
@@ -120,11 +136,31 @@ def _check_strategy(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{option}: only random walks take it; add --strategy random")
 
 
-def _print(result: Result, model: Model, notes: list[str], form: str) -> None:
-    from pmmc_check.report.explore_json import as_json
+def _report(result: Result, model: Model, notes: list[str], arguments: argparse.Namespace) -> str:
+    from pmmc_check.cli.terminal import layout
+    from pmmc_check.report.explore_json import result_as_json
     from pmmc_check.report.explore_text import as_text
 
-    if form == "json":
-        print(json.dumps(as_json(result, model), ensure_ascii=False, indent=1))
-    else:
-        print(as_text(result, model, notes), end="")
+    if arguments.format == "json":
+        return json.dumps(result_as_json(result, model), indent=1)
+    return as_text(result, model, notes, layout(results_stream(), arguments.color, arguments.view)).removesuffix("\n")
+
+
+def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
+    """Writes the counterexample: as JSON if the file's name says so, else as a trace."""
+    from pmmc_check.report.explore_json import violation_as_json
+    from pmmc_check.report.violation_trace import NotWritable, trace_lines
+
+    if result.violation is None:
+        say("explore", f"no counterexample, so {target.path} was not written")
+        return
+    try:
+        if target.path.suffix == ".json":
+            text = json.dumps(violation_as_json(result.violation, model), indent=1) + "\n"
+        else:
+            text = "".join(f"{line.rstrip()}\n" for line in trace_lines(result.violation, model))
+    except NotWritable as error:
+        say("explore", f"{target.path} was not written: {error}; a file name that ends in .json always works")
+        return
+    target.write(text)
+    target.commit()

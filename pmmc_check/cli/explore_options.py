@@ -27,9 +27,16 @@ exit codes: 0 every reachable state was checked and all invariants hold; 1 viola
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.epilog = _EPILOG
+    for group in (_size, _faults, _what, _how, _limits, _output):
+        group(parser)
+
+
+def _size(parser: argparse.ArgumentParser) -> None:
     size = parser.add_argument_group("configuration")
     for name, default, text in (
-        ("acceptors", "3", "acceptors; a majority is more than half"),
+        ("acceptors", "3", "acceptors"),
+        ("quorum1", "a majority", "acceptors that make a quorum of phase 1: a scout waits for so many"),
+        ("quorum2", "a majority", "acceptors that make a quorum of phase 2: a commander waits for so many"),
         ("leaders", "2", "leaders"),
         ("replicas", "2", "replicas"),
         ("slots", "2", "replicas propose for slots 1 to N"),
@@ -42,10 +49,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     size.add_argument(
         "--reconfigurations", type=_count, metavar="N", help="N more commands, each to change to a further set of leaders and acceptors"
     )
+
+
+def _faults(parser: argparse.ArgumentParser) -> None:
     faults = parser.add_argument_group("faults; each kind bounded for a whole run")
     faults.add_argument("--crashes", type=_count, metavar="N", help="at most N crashes (default: none)")
     faults.add_argument("--restarts", type=_count, metavar="N", help="at most N restarts of crashed processes (default: none)")
     faults.add_argument("--faulty", type=_names, metavar="ROLE,...", help="who may crash: acceptor,replica,leader (default: all three)")
+
+
+def _what(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what is checked")
     what.add_argument(
         "--invariant", metavar="NAME", action="append", default=[], help="check only this one; may be repeated (default: all, but Progress)"
@@ -58,6 +71,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a built-in variant, such as a seeded fault; may be repeated (pmmc-check variants lists them)",
     )
     what.add_argument("--protocol", metavar="MODULE:OBJECT", action="append", default=[], help="a role of your own in place of the paper's")
+
+
+def _how(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how")
     how.add_argument(
         "--engine", choices=("compiled", "reference"), default="compiled", help="compiled (default), or the plain reference search"
@@ -72,13 +88,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--walk-steps", type=_count, metavar="N", help="a random walk ends after so many steps (default: 200)")
     how.add_argument("--reduce", metavar="LIST", help="all (default), none, or some of inert,deferral,halting,symmetry")
     how.add_argument("--threads", type=_threads, metavar="N", help="threads (default: as many as there are cores); the result is the same")
+
+
+def _limits(parser: argparse.ArgumentParser) -> None:
     limits = parser.add_argument_group("limits; when one stops the search the verdict is inconclusive")
     limits.add_argument("--max-states", type=_count, metavar="N", help="distinct states")
     limits.add_argument("--max-depth", type=_count, metavar="N", help="states on a path, the initial one included")
     limits.add_argument("--time-limit", type=_seconds, metavar="SECONDS", help="wall-clock time")
     limits.add_argument("--max-memory", type=_count, metavar="MIB", help="memory of the whole process (default: most of what is free)")
+
+
+def _output(parser: argparse.ArgumentParser) -> None:
     out = parser.add_argument_group("output")
     out.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or one JSON object")
+    out.add_argument(
+        "--view",
+        choices=("list", "table", "lanes"),
+        help="how to show a counterexample: a narrow list, a table with a column for each role, or a lane for each process "
+        "(default: list below 150 columns, else table)",
+    )
+    out.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="colours: auto (default) on a terminal, unless NO_COLOR is set"
+    )
     out.add_argument("--quiet", action="store_true", help="no progress line")
     out.add_argument(
         "--trace-out", metavar="FILE", help="also write the counterexample to FILE: a trace for validate, or JSON if it ends in .json"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn
 
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol import PMMC, Protocol, Role, variant
 from pmmc_check.protocol.values import ROLES
+from pmmc_check.users_code import fate, handed_in, users_code
 
 
 def protocol_from(reference: str, base: Protocol = PMMC) -> Protocol:
@@ -22,31 +25,69 @@ def protocol_from(reference: str, base: Protocol = PMMC) -> Protocol:
     module_name, colon, object_name = reference.partition(":")
     if not (module_name and colon and object_name):
         raise UsageError(f"{where}: expected module:object, for example my_variant:MyAcceptor")
-    given = _attribute(where, module_name, object_name)
+    handed_in(module_name)
+    module = _imported(where, module_name)
+    with users_code(f"{where}: looking at it"):
+        return variant(*_roles(where, _attribute(where, module, object_name)), base=base)
+
+
+def _roles(where: str, given: Any) -> list[type[Role]]:
     classes = list(given.values()) if isinstance(given, Mapping) else list(given) if isinstance(given, list | tuple) else [given]
     for each in classes:
         if not (isinstance(each, type) and issubclass(each, Role)):
             raise UsageError(f"{where}: {each!r} is no role; expected a subclass of pmmc_check.protocol.Role, or a list of them")
         if getattr(each, "role", None) not in ROLES:
             raise UsageError(f"{where}: {each.__name__} does not say which role it plays; set `role` to one of {', '.join(ROLES)}")
-    return variant(*classes, base=base)
+    return classes
 
 
-def _attribute(where: str, module_name: str, object_name: str) -> Any:
-    sys.path.insert(0, "")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name != module_name.split(".", maxsplit=1)[0] and error.name != module_name:
-            raise UsageError(f"{where}: importing {module_name} failed: {error}") from error
-        raise UsageError(f"{where}: there is no module {module_name}; run in its folder, or set PYTHONPATH") from error
-    except Exception as error:
-        raise UsageError(f"{where}: importing {module_name} raised {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove("")
-    found: Any = module
+def _imported(where: str, module_name: str) -> Any:
+    with suppress(OSError):  # the current folder may have been deleted
+        sys.path.insert(0, os.getcwd())  # for good: a step may import what it needs when it is called
+    with users_code(f"{where}: importing {module_name}"):
+        try:
+            return importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name != module_name.split(".", maxsplit=1)[0] and error.name != module_name:
+                raise UsageError(f"{where}: importing {module_name} failed: {error}") from error
+            raise UsageError(f"{where}: there is no module {module_name}; run in its folder, or set PYTHONPATH") from error
+        except SystemExit as error:
+            remedy = "put what a script does under `if __name__ == '__main__':`"
+            raise UsageError(f"{where}: importing {module_name} {fate(error)}; {remedy}") from error
+
+
+def _attribute(where: str, module: Any, object_name: str) -> Any:
+    found = module
     for name in object_name.split("."):
         if not hasattr(found, name):
-            raise UsageError(f"{where}: module {module_name} has no {object_name}")
+            raise UsageError(f"{where}: module {module.__name__} has no {object_name}")
         found = getattr(found, name)
     return found
+
+
+@contextmanager
+def exits_refused() -> Iterator[None]:
+    """Within, code of the user cannot end this process behind our back (os._exit), or put another program in its place (os.exec...)."""
+    process = os.getpid()
+    names = [name for name in ("_exit", "execv", "execve") if hasattr(os, name)]
+    before = {name: getattr(os, name) for name in names}
+
+    def refusing(name: str) -> Any:
+        def refuse(*arguments: Any, **named: Any) -> NoReturn:
+            if os.getpid() != process:
+                before[name](*arguments, **named)  # a child process may do as it likes
+            raise EndsProcess(f"os.{name} would end the search without a verdict")
+
+        return refuse
+
+    for name in names:
+        setattr(os, name, refusing(name))
+    try:
+        yield
+    finally:
+        for name, original in before.items():
+            setattr(os, name, original)
+
+
+class EndsProcess(BaseException):
+    """Code of the user tried to end the process in a way that leaves no exception. No `except Exception` of its own catches this."""

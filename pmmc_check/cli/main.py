@@ -10,12 +10,13 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import ModuleType
 from typing import NoReturn
 
-from pmmc_check.errors import PmmcError
-
-EXIT_HOLDS, EXIT_VIOLATED, EXIT_USAGE, EXIT_INCONCLUSIVE = 0, 1, 2, 3
+from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_USAGE, exit_for, say, show_traceback
+from pmmc_check.cli.interrupts import signals_handled
+from pmmc_check.cli.outputs import PLAIN_TEXT, print_results
 
 VERBS = {
     "explore": "check every interleaving of a configuration",
@@ -23,6 +24,7 @@ VERBS = {
     "validate": "check recorded traces against the protocol",
     "simulate": "write traces of random runs",
     "convert": "convert traces between the DSL and JSON Lines",
+    "examples": "list the example traces and roles, or copy them to a folder",
 }
 
 _EPILOG = """\
@@ -33,7 +35,8 @@ examples:
   pmmc-check validate traces/                       all traces in a folder
   pmmc-check VERB --help                            all options of a verb, with more examples
 
-exit codes: 0 holds or accepted, 1 violated or rejected, 2 usage or bad input, 3 inconclusive (a limit stopped it)
+exit codes: 0 holds or accepted, 1 violated or rejected, 2 usage or bad input, 3 inconclusive (a limit or a signal stopped it),
+            70 internal error (a bug of pmmc-check)
 """
 
 
@@ -47,10 +50,26 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    _open_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
+    verb = next((argument for argument in arguments if not argument.startswith("-")), "")
+    if sys.stdout is None:
+        say(verb, "standard output is closed, so no result can be shown; to discard it, write > /dev/null")
+        return EXIT_USAGE
+    try:
+        with signals_handled():
+            code = _run(_parsed(arguments, verb))
+        sys.stdout.flush()
+    except BaseException as error:
+        text, code = exit_for(error)
+        show_traceback(error)
+        say(verb, text)
+        _discard_what_cannot_be_written()
+    return code
+
+
+def _parsed(arguments: list[str], verb: str) -> argparse.Namespace | int:
+    """What is asked for, or the exit code where the parser has said all that there is to say."""
     parser = Parser(
         prog="pmmc-check",
         description="Model checker and trace validator for PMMC (Paxos Made Moderately Complex).",
@@ -60,47 +79,58 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
-    chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
-    for verb, summary in VERBS.items():
+    for name, summary in VERBS.items():
         verb_parser = verbs.add_parser(
-            verb,
+            name,
             help=summary,
             description=summary[0].upper() + summary[1:] + ".",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        if verb == chosen:
+        if name == verb:
             _module(verb).configure(verb_parser)
-    return _run(parser, parser.parse_args(arguments))
+    try:
+        parsed = parser.parse_args(arguments)
+        if parsed.verb is None and not parsed.version:
+            parser.error("which verb? " + " | ".join(VERBS))
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    return parsed
 
 
-def _run(parser: Parser, parsed: argparse.Namespace) -> int:
+def _run(parsed: argparse.Namespace | int) -> int:
+    if isinstance(parsed, int):
+        return parsed
     if parsed.version:
         from pmmc_check import __version__
 
-        print(f"pmmc-check {__version__}")
+        print_results(f"pmmc-check {__version__}")
         return EXIT_HOLDS
-    if parsed.verb is None:
-        parser.error("which verb? " + " | ".join(VERBS))
-    try:
-        code: int = _module(parsed.verb).run(parsed)
-        sys.stdout.flush()
-        return code
-    except PmmcError as error:
-        text = str(error) if error.in_lines else " ".join(str(error).split())
-        print(f"pmmc-check {parsed.verb}: {text}", file=sys.stderr)
-        return EXIT_USAGE
-    except KeyboardInterrupt:
-        print(f"pmmc-check {parsed.verb}: interrupted before there was a result", file=sys.stderr)
-        return EXIT_INCONCLUSIVE
-    except MemoryError:
-        print(f"pmmc-check {parsed.verb}: out of memory; take a smaller configuration, or set --max-memory lower", file=sys.stderr)
-        return EXIT_INCONCLUSIVE
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            print(f"pmmc-check {parsed.verb}: cannot read or write: {error.strerror or error}", file=sys.stderr)
-        return EXIT_USAGE
+    code: int = _module(parsed.verb).run(parsed)
+    return code
+
+
+def _open_streams() -> None:
+    """Makes stdout and stderr show any text, and puts something in the place of those that are closed: else the next file that is opened
+    would be taken for stderr."""
+    with suppress(OSError):
+        while (descriptor := os.open(os.devnull, os.O_RDWR)) in (0, 2):
+            pass
+        os.close(descriptor)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=PLAIN_TEXT)
+
+
+def _discard_what_cannot_be_written() -> None:
+    """What is left in the buffer of a stdout that is full or has no reader: Python would try it again at its end, and exit with 120."""
+    with suppress(OSError, ValueError):
+        try:
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _module(verb: str) -> ModuleType:

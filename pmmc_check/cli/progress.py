@@ -1,45 +1,125 @@
-"""The progress of a search on stderr, and Ctrl-C while it runs."""
+"""The progress of a search on stderr."""
 
 from __future__ import annotations
 
-import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pmmc_check.checker.result import Control, Snapshot
+    from rich.live import Live
+    from rich.text import Text
+
+    from pmmc_check.checker.result import Snapshot
+
+SECONDS_UNTIL_SHOWN = 2.0
+SECONDS_BETWEEN_LINES = 60.0
+"""Where stderr is no terminal."""
+
+
+class _Line:
+    """The line as it stands now; rich asks for it several times a second, so the time goes on while the search is silent."""
+
+    def __init__(self) -> None:
+        self.started_at = time.monotonic()
+        self.text = "starting"
+
+    def seconds(self) -> float:
+        """Since the search began."""
+        return time.monotonic() - self.started_at
+
+    def __str__(self) -> str:
+        return f"{clock(self.seconds())}  {self.text}"
+
+    def __rich__(self) -> Text:
+        from rich.text import Text
+
+        return Text(str(self), no_wrap=True, overflow="ellipsis")
 
 
 @contextmanager
-def progress_line(quiet: bool) -> Iterator[Callable[[Snapshot], None]]:
-    """A line on stderr, from the third second on, when stderr is a terminal."""
-    from tqdm import tqdm
+def progress_line(quiet: bool) -> Iterator[Callable[[str], None]]:
+    """What is called with a text now and then shows it on stderr with the time elapsed, from the third second on.
 
-    with tqdm(bar_format="{desc}", delay=2, leave=False, disable=quiet or not sys.stderr.isatty()) as bar:
-
-        def report(snapshot: Snapshot) -> None:
-            rate = snapshot.generated_states / max(bar.format_dict["elapsed"], 1e-9)
-            bar.set_description_str(
-                f"depth {snapshot.depth}, {snapshot.distinct_states:,} states, {rate:,.0f} generated/s, "
-                f"frontier {snapshot.frontier_states:,}, {snapshot.memory_bytes / 2**20:,.0f} MiB"
-            )
-
-        yield report
+    On a terminal that is one line, which is gone before anything else is printed; elsewhere a line a minute."""
+    line = _Line()
+    if quiet:
+        yield lambda text: None
+    elif sys.stderr.isatty():
+        yield from _on_a_terminal(line)
+    else:
+        yield from _a_line_a_minute(line)
 
 
-@contextmanager
-def interruptible(control: Control) -> Iterator[None]:
-    """Ctrl-C ends the search with what is known so far; a second one ends the program."""
+def _on_a_terminal(line: _Line) -> Iterator[Callable[[str], None]]:
+    from rich.console import Console
+    from rich.live import Live
 
-    def stop(number: int, frame: object) -> None:
-        if control.stop:
-            raise KeyboardInterrupt
-        control.stop = True
+    live: Live | None = None
 
-    before = signal.signal(signal.SIGINT, stop)
+    def report(text: str) -> None:
+        nonlocal live
+        line.text = text
+        if live is None and line.seconds() >= SECONDS_UNTIL_SHOWN:
+            live = Live(line, console=Console(stderr=True), transient=True, refresh_per_second=4)
+            live.start()
+
     try:
-        yield
+        yield report
     finally:
-        signal.signal(signal.SIGINT, before)
+        if live is not None:
+            live.stop()
+
+
+def _a_line_a_minute(line: _Line) -> Iterator[Callable[[str], None]]:
+    due = SECONDS_BETWEEN_LINES
+
+    def report(text: str) -> None:
+        nonlocal due
+        line.text = text
+        if line.seconds() >= due:
+            due += SECONDS_BETWEEN_LINES
+            print(f"pmmc-check: {line}", file=sys.stderr, flush=True)
+
+    yield report
+
+
+def clock(seconds: float) -> str:
+    """`1:05` or `2:00:09`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def search_progress(report: Callable[[str], None]) -> Callable[[Snapshot], None]:
+    """Tells `report` of the moments of a search: its counts, its rate, and whether the frontier grows from level to level or shrinks."""
+    started_at = time.monotonic()
+    trend = _Trend()
+
+    def tell(snapshot: Snapshot) -> None:
+        rate = snapshot.generated_states / max(time.monotonic() - started_at, 1e-9)
+        frontier = f"frontier {snapshot.frontier_states:,}{trend.of(snapshot)}, " if snapshot.frontier_states else ""
+        report(
+            f"depth {snapshot.depth}, {snapshot.distinct_states:,} states, {frontier}"
+            f"{rate:,.0f} generated/s, {snapshot.memory_bytes / 2**20:,.0f} MiB"
+        )
+
+    return tell
+
+
+class _Trend:
+    """Compares the largest frontier of each level with that of the level before."""
+
+    def __init__(self) -> None:
+        self._depth, self._now, self._before = 0, 0, 0
+
+    def of(self, snapshot: Snapshot) -> str:
+        """The word for it, where there is something to compare."""
+        if snapshot.depth != self._depth:
+            self._depth, self._before, self._now = snapshot.depth, self._now, 0
+        self._now = max(self._now, snapshot.frontier_states)
+        if not self._before or self._now == self._before:
+            return ""
+        return " and growing" if self._now > self._before else " and shrinking"

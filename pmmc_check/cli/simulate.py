@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
 
-from pmmc_check.cli.load import protocol_from
+from pmmc_check.cli.failures import say
+from pmmc_check.cli.load import exits_refused, protocol_from
+from pmmc_check.cli.outputs import OutputFile, prints_to_stderr, write_results
 from pmmc_check.errors import UsageError
+from pmmc_check.model.calls import checked
 from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
-from pmmc_check.trace.convert import WRITERS, format_of, writing
+from pmmc_check.trace.convert import WRITERS, format_of
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import ALL, KINDS, NETWORK_FLAGS, NOTHING, Contract, Event, Header, partial
 from pmmc_check.trace.header import HeaderBuilder
-from pmmc_check.validation.simulate import Plan, Walk, complete_logs, thinned
+from pmmc_check.validation.simulate import Plan, Simulation, complete_logs, thinned
 
 _EPILOG = """\
 examples:
@@ -61,17 +63,35 @@ def run(arguments: argparse.Namespace) -> int:
     for count in ("events", "commands", "traces"):
         if getattr(arguments, count) < 1:
             raise UsageError(f"--{count}: must be at least 1")
-    protocol = protocol_with(arguments.variant)
-    if arguments.protocol:
-        protocol = protocol_from(arguments.protocol, protocol)
-    if arguments.traces == 1:
-        made = _one(arguments, header, protocol, arguments.seed, Path(arguments.out) if arguments.out != "-" else None)
-        if made < arguments.events:
-            _note(f"nothing can happen any more after {made} of {arguments.events} events")
-        return 0
-    directory = Path(arguments.out)
-    if arguments.out == "-":
+    if arguments.traces > 1 and arguments.out == "-":
         raise UsageError("--traces needs a directory: --out DIR")
+    out = Path(arguments.out).absolute()  # code of the user may change the current folder
+    with ExitStack() as stack:
+        single = arguments.traces == 1 and arguments.out != "-"
+        target = stack.enter_context(OutputFile("--out", arguments.out)) if single else None
+        if arguments.protocol:
+            stack.enter_context(prints_to_stderr())
+            stack.enter_context(exits_refused())
+        protocol = _protocol(arguments)
+        if arguments.traces == 1:
+            made = _one(arguments, header, protocol, arguments.seed, target)
+            if made < arguments.events:
+                _note(f"nothing can happen any more after {made} of {arguments.events} events")
+        else:
+            _many(arguments, header, protocol, out)
+    return 0
+
+
+def _protocol(arguments: argparse.Namespace) -> Protocol:
+    stock = protocol_with(arguments.variant)
+    if not arguments.protocol:
+        return stock
+    protocol = protocol_from(arguments.protocol, stock)
+    return {name: role if role is stock[name] else checked(role) for name, role in protocol.items()}
+
+
+def _many(arguments: argparse.Namespace, header: Header, protocol: Protocol, directory: Path) -> None:
+    """Writes `--traces` traces into a directory."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -79,17 +99,17 @@ def run(arguments: argparse.Namespace) -> int:
     short = 0
     for seed in range(arguments.seed, arguments.seed + arguments.traces):
         suffix = "jsonl" if arguments.format == "jsonl" else "pmmc"
-        short += _one(arguments, header, protocol, seed, directory / f"seed-{seed}.{suffix}") < arguments.events
+        with OutputFile("--out", str(directory / f"seed-{seed}.{suffix}")) as target:
+            short += _one(arguments, header, protocol, seed, target) < arguments.events
     if short:
         _note(f"in {short} of {arguments.traces} runs nothing can happen any more before {arguments.events} events")
-    return 0
 
 
 def _note(text: str) -> None:
-    print(f"pmmc-check simulate: {text}; PMMC sends nothing twice, so losses may end a run", file=sys.stderr)
+    say("simulate", f"{text}; PMMC sends nothing twice, so losses may end a run")
 
 
-def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed: int, target: Path | None) -> int:
+def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed: int, target: OutputFile | None) -> int:
     """Writes one trace; returns how many events the run has, thinned or not."""
     header = replace(header, meta=(("seed", str(seed)), ("command", _command(arguments, seed))))
     plan = Plan(
@@ -104,15 +124,15 @@ def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed
         reconfiguration_rate=arguments.reconfiguration_rate,
         protocol=protocol,
     )
-    walk = Walk(plan)
+    walk = Simulation(plan)
     events = thinned(walk.events(), header.contract, walk.names)
-    writer = WRITERS[arguments.format or (format_of(target) if target else "dsl")](walk.values)
+    writer = WRITERS[arguments.format or (format_of(target.path) if target else "dsl")](walk.values)
     lines = _lines(writer.header(header), events, writer.item)
     if target is None:
-        _write(lines, sys.stdout)
+        write_results(lines)
     else:
-        with writing(target) as stream:
-            _write(lines, stream)
+        for line in lines:
+            target.write(line)
     return walk.made
 
 
@@ -135,13 +155,10 @@ def _command(arguments: argparse.Namespace, seed: int) -> str:
 
 
 def _lines(header: Iterator[str], events: Iterator[Event], show: Callable[[Event], str]) -> Iterator[str]:
-    yield from header
-    yield from map(show, events)
-
-
-def _write(lines: Iterator[str], stream: IO[str]) -> None:
-    for line in lines:
-        print(line, file=stream)
+    for line in header:
+        yield f"{line}\n"
+    for event in events:
+        yield f"{show(event)}\n"
 
 
 def _header(arguments: argparse.Namespace) -> Header:

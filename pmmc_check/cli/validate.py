@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import ExitStack
 
 from tqdm import tqdm
 
+from pmmc_check.cli.judging import judged
 from pmmc_check.cli.machine import cores
+from pmmc_check.cli.outputs import OutputFile, print_results
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with, variants_named
 from pmmc_check.report.trace_json import as_object
 from pmmc_check.report.trace_junit import as_xml
 from pmmc_check.report.trace_text import explanation, summary
 from pmmc_check.trace.sources import Source, sources
-from pmmc_check.validation.judge import Options, judge
-from pmmc_check.validation.search.search import Budget
-from pmmc_check.validation.verdict import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED, TraceVerdict, worst
+from pmmc_check.validation.judge import JudgeOptions
+from pmmc_check.validation.search.search import SearchBudget
+from pmmc_check.validation.verdict import TraceVerdict, worst
+from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
 EXITS = {ACCEPTED: 0, REJECTED: 1, BAD_INPUT: 2, INCONCLUSIVE: 3}
 
@@ -49,17 +52,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--search-states",
         type=int,
-        default=Budget().states_max,
+        default=SearchBudget().states_max,
         metavar="N",
         help="give up the search of a partial log here (default %(default)s)",
     )
     parser.add_argument(
-        "--search-seconds", type=float, default=Budget().seconds_max, metavar="S", help="or after this time (default %(default)s)"
+        "--search-seconds", type=float, default=SearchBudget().seconds_max, metavar="S", help="or after this time (default %(default)s)"
     )
     parser.add_argument(
         "--search-events",
         type=int,
-        default=Options().search_events_max,
+        default=JudgeOptions().search_events_max,
         metavar="N",
         help="longer partial logs are not searched (default %(default)s)",
     )
@@ -86,32 +89,48 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--search-seconds: must be more than 0")
     found = sources(arguments.paths)
     options = _options(arguments)
+    with ExitStack() as stack:
+        files = [
+            (stack.enter_context(OutputFile(option, name)), content)
+            for option, name, content in (("--junit", arguments.junit, as_xml), ("--explain", arguments.explain, _explanations))
+            if name is not None
+        ]
+        if len({os.path.realpath(file.path) for file, _ in files if file.path.is_file()}) < sum(file.path.is_file() for file, _ in files):
+            raise UsageError(f"--junit and --explain both name {arguments.junit}; give each a file of its own")
+        listed, interrupted = _verdicts(found, options, arguments)
+        try:
+            _report(listed, arguments)
+        finally:
+            for file, content in files:
+                file.write(content(listed))
+                file.commit()
+    return EXITS[INCONCLUSIVE] if interrupted else EXITS[worst(listed)]
+
+
+def _verdicts(found: Sequence[Source], options: JudgeOptions, arguments: argparse.Namespace) -> tuple[list[TraceVerdict], bool]:
+    """A verdict on each trace, and whether they were interrupted."""
     verdicts: dict[Source, TraceVerdict] = {}
     interrupted = False
     progress = tqdm(total=len(found), unit="trace", file=sys.stderr, disable=arguments.quiet or len(found) == 1 or not sys.stderr.isatty())
     with progress:
         try:
-            for source, verdict in _judged(found, options, arguments.jobs):
+            for source, verdict in judged(found, options, arguments.jobs or cores()):
                 verdicts[source] = verdict
                 progress.update()
         except KeyboardInterrupt:
             interrupted = True
-    listed = [
-        verdicts.get(source) or TraceVerdict(str(source.path), INCONCLUSIVE, reason="interrupted before it was judged") for source in found
-    ]
-    _report(listed, arguments)
-    _write_files(listed, arguments)
-    return max(EXITS[worst(listed)], EXITS[INCONCLUSIVE]) if interrupted else EXITS[worst(listed)]
+    reason = "interrupted before it was judged"
+    return [verdicts.get(source) or TraceVerdict(str(source.path), INCONCLUSIVE, reason=reason) for source in found], interrupted
 
 
-def _options(arguments: argparse.Namespace) -> Options:
+def _options(arguments: argparse.Namespace) -> JudgeOptions:
     """Raises `UsageError` for variants whose runs no trace can record."""
     chosen = variants_named(arguments.variant)
     for each in chosen:
         if each.own_messages:
             raise UsageError(f"--variant {each.name}: it sends what traces cannot record; expected one of {', '.join(_recordable())}")
-    return Options(
-        Budget(arguments.search_states, arguments.search_seconds),
+    return JudgeOptions(
+        SearchBudget(arguments.search_states, arguments.search_seconds),
         arguments.search_events,
         protocol_with(arguments.variant) if chosen else None,
         tuple(arguments.variant),
@@ -123,44 +142,21 @@ def _recordable() -> list[str]:
     return [each.name for each in VARIANTS.values() if not each.own_messages]
 
 
-def _judged(found: Sequence[Source], options: Options, jobs: int) -> Iterator[tuple[Source, TraceVerdict]]:
-    jobs = min(jobs or cores(), len(found))
-    if jobs == 1:
-        yield from ((source, judge(source, options)) for source in found)
-        return
-    with ProcessPoolExecutor(jobs) as pool:
-        futures = {pool.submit(judge, source, options): source for source in found}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
 def _report(verdicts: list[TraceVerdict], arguments: argparse.Namespace) -> None:
     if arguments.format == "json":
-        print(json.dumps(as_object(verdicts)))
+        print_results(json.dumps(as_object(verdicts)))
         return
     for each in verdicts:
-        print(summary(each))
-        if not arguments.quiet or each.verdict == BAD_INPUT:
+        print_results(summary(each))
+        if each.verdict == BAD_INPUT:
             for line in explanation(each):
-                print(line, file=sys.stderr if each.verdict == BAD_INPUT else sys.stdout)
+                print(line, file=sys.stderr)
+        elif not arguments.quiet:
+            print_results(*explanation(each))
     if len(verdicts) > 1:
         counts = [f"{sum(each.verdict == verdict for each in verdicts)} {verdict}" for verdict in EXITS]
-        print(f"{len(verdicts)} traces: {', '.join(counts)}")
+        print_results(f"{len(verdicts)} traces: {', '.join(counts)}")
 
 
-def _write_files(verdicts: list[TraceVerdict], arguments: argparse.Namespace) -> None:
-    if arguments.junit:
-        _write(arguments.junit, as_xml(verdicts))
-    if arguments.explain:
-        _write(arguments.explain, "".join(f"{line}\n" for each in verdicts for line in (summary(each), *explanation(each, whole=True))))
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        Path(path).write_text(text, encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+def _explanations(verdicts: list[TraceVerdict]) -> str:
+    return "".join(f"{line}\n" for each in verdicts for line in (summary(each), *explanation(each, whole=True)))

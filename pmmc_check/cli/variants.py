@@ -6,7 +6,8 @@ import argparse
 import json
 import sys
 
-from pmmc_check.cli.main import EXIT_HOLDS, EXIT_VIOLATED
+from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_VIOLATED
+from pmmc_check.cli.outputs import print_results, write_results
 
 _EPILOG = """\
 examples:
@@ -30,9 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints the list, or the page."""
     if arguments.matrix:
         return _matrix()
-    from pmmc_check.report.variants import as_json, as_list
+    from pmmc_check.report.variants import as_list, catalogue_as_json
 
-    print(json.dumps(as_json(), ensure_ascii=False, indent=1) if arguments.format == "json" else as_list())
+    print_results(json.dumps(catalogue_as_json(), indent=1) if arguments.format == "json" else as_list())
     return EXIT_HOLDS
 
 
@@ -45,6 +46,6 @@ def _matrix() -> int:
 
     rows = all_rows(report)
     without = unmodified(rows)
-    print(as_page(rows, without), end="")
+    write_results([as_page(rows, without)])
     good = all(row.expected for row in rows) and all(as_published(rows, *each) for each in without)
     return EXIT_HOLDS if good else EXIT_VIOLATED

@@ -19,7 +19,7 @@ from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Outcomes, Role
 from pmmc_check.protocol.values import COMMANDER, FAULTS, LEADER, SCOUT, Command, ProcessId
 
 FAULTS_ID = ProcessId(FAULTS, 1)
-CRASH, RESTART = "crash", "restart"
+_CRASH, _RESTART = "crash", "restart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class FaultBudget(Role):
     starts_once = True
 
     def start(self, command: Command | None = None) -> Outcome:
-        """The whole budget."""
+        """Starts with the whole budget."""
         return Outcome(Budget(self.system.faults.crashes, self.system.faults.restarts))
 
     def step(self, state: Budget, message: Message) -> Outcomes:
@@ -100,7 +100,7 @@ def fault_outcome(role: Role, state: Any, step: FaultStep, processes: Iterable[P
     if isinstance(step, Crash):
         down = [each for each in processes if each.role in (SCOUT, COMMANDER) and each.number == role.me.number]
         stops = tuple(Send(each, Stop()) for each in down) if role.role == LEADER else ()
-        return Outcome(Crashed(state), (Send(FAULTS_ID, Spend(CRASH)), *stops))
+        return Outcome(Crashed(state), (Send(FAULTS_ID, Spend(_CRASH)), *stops))
     if restarted is not None:
-        return restarted._replace(sends=(Send(FAULTS_ID, Spend(RESTART)), *restarted.sends))
+        return restarted._replace(sends=(Send(FAULTS_ID, Spend(_RESTART)), *restarted.sends))
     return Outcome(state)

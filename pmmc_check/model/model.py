@@ -12,13 +12,15 @@ from typing import Any, NamedTuple
 
 from pmmc_check.config import Config
 from pmmc_check.errors import ProtocolError, UsageError
+from pmmc_check.model.calls import called, made, shown
 from pmmc_check.model.content import Digest
 from pmmc_check.model.faults import FAULTS_ID, Drop, FaultBudget, FaultStep, Restart, Spend, fault_outcome, fault_steps, spent
 from pmmc_check.model.network import Deliverable, Inbox, Lossy, Network, network_named
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.messages import Decision, Instant, Message, P2a, Start, Stop, show
+from pmmc_check.protocol.messages import Decision, Instant, Message, P2a, Start, Stop
 from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Role, Send, System
 from pmmc_check.protocol.values import COMMANDER, FAULTS, ROLES, SCOUT, Ballot, ProcessId, commander_id, scout_id
+from pmmc_check.users_code import users_code
 
 
 class View(NamedTuple):
@@ -79,7 +81,7 @@ class Model:
         self.network: Network = network_named(config.network)
         self.processes = _processes(config, self.system)
         self.index = {process: i for i, process in enumerate(self.processes)}
-        self.roles = {process: _made(self.protocol[process.role], process, self.system) for process in self.processes}
+        self.roles = {process: made(self.protocol[process.role], process, self.system) for process in self.processes}
         self._recorded_kinds = recorded_kinds(config)
         self.content = Digest()
         self._started: dict[tuple[ProcessId, Start], Outcome] = {}
@@ -202,15 +204,17 @@ class Model:
                 self._compare(process, "step", (state, message), known)
 
     def _asked_twice(self, process: ProcessId, method: str, arguments: tuple[Any, ...]) -> tuple[Outcome, ...]:
-        outcomes = _called(self.roles[process], method, arguments, self.index)
-        self._compare(process, method, arguments, outcomes)
-        return tuple(sorted(outcomes, key=self.content.order))
+        role = self.roles[process]
+        with users_code(f"reading what {type(role).__name__}.{method} of {process} returned"):
+            outcomes = called(role, method, arguments, self.index)
+            self._compare(process, method, arguments, outcomes)
+            return tuple(sorted(outcomes, key=self.content.order))
 
     def _compare(self, process: ProcessId, method: str, arguments: tuple[Any, ...], known: tuple[Outcome, ...]) -> None:
         role = self.roles[process]
-        if frozenset(known) != frozenset(_called(role, method, arguments, self.index)):
+        if frozenset(known) != frozenset(called(role, method, arguments, self.index)):
             raise ProtocolError(
-                f"{type(role).__name__}.{method} is not deterministic: {process} answered ({_shown(arguments)}) in two ways; "
+                f"{type(role).__name__}.{method} is not deterministic: {process} answered ({shown(arguments)}) in two ways; "
                 f"it must be a function of its arguments (no clock, no randomness, no variables of its own)"
             )
 
@@ -236,47 +240,3 @@ def _processes(config: Config, system: System) -> tuple[ProcessId, ...]:
     everyone = [*system.clients, *system.replicas, *system.leaders, *system.acceptors, *scouts, *commanders]
     budget = (FAULTS_ID,) if config.crashes else ()
     return (*sorted(everyone, key=lambda process: (ROLES.index(process.role), process[1:])), *budget)
-
-
-def _made(role: type[Role], process: ProcessId, system: System) -> Role:
-    try:
-        return role(process, system)
-    except Exception as error:
-        raise ProtocolError(f"{role.__name__}({process}, system) raised {type(error).__name__}: {error}") from error
-
-
-def _called(role: Role, method: str, arguments: tuple[Any, ...], known: dict[ProcessId, int]) -> tuple[Outcome, ...]:
-    """Calls a role's method and checks its answer: everything that user code can do wrong is caught here."""
-    name = f"{type(role).__name__}.{method} of {role.me}"
-    try:
-        answer = getattr(role, method)(*arguments)
-        outcomes = (answer,) if method in ("start", "restart") else tuple(answer)
-    except Exception as error:
-        raise ProtocolError(f"{name} raised {type(error).__name__}: {error} (called with {_shown(arguments)})") from error
-    if not outcomes:
-        raise ProtocolError(f"{name} returned no outcome (called with {_shown(arguments)}); to ignore a message return [Outcome(state)]")
-    for outcome in outcomes:
-        _check_outcome(name, outcome, known)
-    return tuple(dict.fromkeys(outcomes))
-
-
-def _check_outcome(name: str, outcome: Any, known: dict[ProcessId, int]) -> None:
-    if not isinstance(outcome, Outcome):
-        raise ProtocolError(f"{name} returned {outcome!r}; expected an Outcome(state, sends)")
-    if not isinstance(outcome.sends, tuple):
-        raise ProtocolError(f"{name} sends {outcome.sends!r}; expected a tuple of Send(to, message)")
-    for send in outcome.sends:
-        if not isinstance(send, Send) or not isinstance(send.message, Message):
-            raise ProtocolError(f"{name} sends {send!r}; expected a Send(to, message)")
-        if send.to not in known:
-            raise ProtocolError(f"{name} sends {send.message} to {send.to}, which does not exist in this configuration")
-    try:
-        hash(outcome)
-    except TypeError as error:
-        raise ProtocolError(
-            f"{name} returned a state or message that is not immutable ({error}); use frozen dataclasses, tuples and frozensets"
-        ) from error
-
-
-def _shown(arguments: tuple[Any, ...]) -> str:
-    return "; ".join(map(show, arguments))

@@ -84,15 +84,15 @@ class Duplicating(Network):
         return (Deliverable(message, inbox) for message in inbox)
 
     def mapped(self, inbox: frozenset[Any], change: Callable[[Any], Any]) -> Inbox:
-        """Element by element."""
+        """Applies `change` to every message."""
         return frozenset(map(change, inbox))
 
     def contents(self, inbox: frozenset[Any]) -> Iterator[tuple[Any, Hashable]]:
-        """A set has no places."""
+        """The messages; places mean nothing in a set."""
         return ((message, 1) for message in inbox)
 
     def without(self, inbox: frozenset[Any], useless: Callable[[Any], bool]) -> Inbox:
-        """The subset."""
+        """The subset that remains."""
         dropped = {message for message in inbox if useless(message)}
         return inbox - dropped if dropped else inbox
 
@@ -107,7 +107,7 @@ class Reliable(Network):
     empty: Inbox = frozenset()
 
     def put(self, inbox: frozenset[tuple[Any, int]], sender: ProcessId, message: Any) -> Inbox:
-        """One more of `message`."""
+        """Adds one copy of `message`."""
         for entry in inbox:
             if entry[0] == message:
                 return (inbox - {entry}) | {(message, entry[1] + 1)}
@@ -120,7 +120,7 @@ class Reliable(Network):
             yield Deliverable(message, rest | {(message, count - 1)} if count > 1 else rest)
 
     def mapped(self, inbox: frozenset[tuple[Any, int]], change: Callable[[Any], Any]) -> Inbox:
-        """The counts stay."""
+        """Applies `change` to every message; the counts stay."""
         return frozenset((change(message), count) for message, count in inbox)
 
     def contents(self, inbox: frozenset[tuple[Any, int]]) -> Iterator[tuple[Any, Hashable]]:
@@ -128,7 +128,7 @@ class Reliable(Network):
         return iter(inbox)
 
     def without(self, inbox: frozenset[tuple[Any, int]], useless: Callable[[Any], bool]) -> Inbox:
-        """All copies go."""
+        """All copies of these messages go."""
         dropped = {entry for entry in inbox if useless(entry[0])}
         return inbox - dropped if dropped else inbox
 
@@ -141,7 +141,7 @@ class Lossy(Reliable):
     explanation = "every message is delivered at most once, in any order, and may be lost"
 
     def losses(self, inbox: frozenset[tuple[Any, int]]) -> Iterator[Deliverable]:
-        """Any message."""
+        """The network may lose any message."""
         return self.deliverable(inbox)
 
 
@@ -177,7 +177,7 @@ class Fifo(Network):
         return ((message, (sender, position)) for sender, queue in inbox for position, message in enumerate(queue))
 
     def mapped(self, inbox: frozenset[tuple[ProcessId, tuple[Any, ...]]], change: Callable[[Any], Any]) -> Inbox:
-        """The order stays."""
+        """Applies `change` to senders and messages; the order stays."""
         return frozenset((sender, tuple(map(change, queue))) for sender, queue in inbox)
 
     def without(self, inbox: frozenset[tuple[ProcessId, tuple[Any, ...]]], useless: Callable[[Any], bool]) -> Inbox:

@@ -10,9 +10,11 @@ from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.invariants import Invariant, RelationInvariant, StateInvariant, StepInvariant
 from pmmc_check.properties.observe import HELD, Fact, Observed, by_slot, held, observe
 from pmmc_check.properties.progress import Left, LocalStates, Progress, check_possible, endless, left_to_decide, stuck
+from pmmc_check.properties.quorums import Quorums
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome
 from pmmc_check.protocol.values import ProcessId
+from pmmc_check.users_code import PASSING, fate, users_code
 
 
 class Violated(NamedTuple):
@@ -28,6 +30,7 @@ class Checks:
     def __init__(self, model: Model, invariants: Sequence[Invariant]) -> None:
         self.model = model
         self.invariants = tuple(invariants)
+        self._quorums = Quorums(model.protocol, model.system)
         self._state = [each for each in invariants if isinstance(each, StateInvariant)]
         self._step = [each for each in invariants if isinstance(each, StepInvariant)]
         self._relation = [each for each in invariants if isinstance(each, RelationInvariant)]
@@ -61,7 +64,9 @@ class Checks:
     def of_facts(self, observed: Observed) -> Violated | None:
         """Checks the facts about one slot."""
         for each in self._relation:
-            if how := each.check(self.model.system, observed):
+            with users_code(f"invariant {each.name}, on what the states show of a slot,"):  # whatever their fields hold
+                how = each.check(self._quorums, observed)
+            if how:
                 return Violated(each.name, how)
         return None
 
@@ -72,7 +77,9 @@ class Checks:
             seen = observe(process, state, messages, history)
             if HELD in self.observed_kinds:
                 seen |= held(process, state, messages)
-        except Exception as error:  # likewise
+        except PASSING:
+            raise
+        except BaseException as error:  # likewise
             raise self._unreadable("observing it", process, error) from error
         return frozenset(fact for fact in seen if fact.kind in self.observed_kinds)
 
@@ -91,7 +98,8 @@ class Checks:
 
     def left(self, states: LocalStates, facts: Iterable[Fact]) -> Left | None:
         """What Progress still asks to be decided."""
-        return left_to_decide(self.model.system, states, facts)
+        with users_code("invariant Progress, on what the states show,"):
+            return left_to_decide(self.model.system, states, facts)
 
     def of_end(self, states: LocalStates, facts: Iterable[Fact]) -> Violated | None:
         """Checks a state in which nothing can move."""
@@ -133,13 +141,15 @@ class Checks:
     def _guarded(self, invariant: Invariant, process: ProcessId, check: Any, *arguments: Any) -> str | None:
         try:
             how: str | None = check(self.model.system, *arguments)
-        except Exception as error:  # the state is the user's: whatever its fields hold
+        except PASSING:
+            raise
+        except BaseException as error:  # the state is the user's: whatever its fields hold
             raise self._unreadable(f"invariant {invariant.name}", process, error) from error
         return how
 
-    def _unreadable(self, what: str, process: ProcessId, error: Exception) -> ProtocolError:
+    def _unreadable(self, what: str, process: ProcessId, error: BaseException) -> ProtocolError:
         role = type(self.model.roles[process]).__name__
         return ProtocolError(
-            f"{what} cannot read the state of {process} ({role}): {type(error).__name__}: {error}; "
+            f"{what} cannot read the state of {process} ({role}): the attempt {fate(error)}; "
             f"keep the paper's field names and types, or leave the invariant out with --invariant"
         )

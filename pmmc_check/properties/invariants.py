@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pmmc_check.errors import UsageError
-from pmmc_check.properties.observe import ACCEPTED, DECIDED, PROPOSED, Fact, Observed
+from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED, Fact, Observed
 from pmmc_check.properties.progress import Progress
+from pmmc_check.properties.quorums import Quorums
 from pmmc_check.protocol.messages import Message, Propose
 from pmmc_check.protocol.role import Lifecycle, Outcome, System
-from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, Command, ProcessId, Reconfigure, SlotCommand, is_majority
+from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, Command, ProcessId, Reconfigure, SlotCommand
 
 Broken = str | None
 """How an invariant is broken, as a sentence; None when it holds."""
@@ -53,13 +54,13 @@ class RelationInvariant:
     name: str
     statement: str
     observes: frozenset[str]
-    check: Callable[[System, Observed], Broken]
+    check: Callable[[Quorums, Observed], Broken]
 
 
 Invariant = StateInvariant | StepInvariant | RelationInvariant | Progress
 
 
-def agreement(system: System, observed: Observed) -> Broken:
+def agreement(quorums: Quorums, observed: Observed) -> Broken:
     """R1. Replicas that performed different commands in one slot would diverge for good."""
     decided = sorted({fact.command for fact in _all(observed, DECIDED)})
     if len(decided) < 2:
@@ -147,24 +148,24 @@ def accepted_grows(system: System, process: ProcessId, before: Any, message: Mes
     return f"{process} no longer has {min(lost)} among its accepted pvalues" if lost else None
 
 
-def accepted_unique(system: System, observed: Observed) -> Broken:
+def accepted_unique(quorums: Quorums, observed: Observed) -> Broken:
     """A4. One ballot carries one command a slot, across acceptors."""
-    return _one_command_a_ballot(observed, ACCEPTED, "accepted")
+    return _one_command_a_ballot(observed, PVALUE_ACCEPTED, "accepted")
 
 
-def commander_unique(system: System, observed: Observed) -> Broken:
+def commander_unique(quorums: Quorums, observed: Observed) -> Broken:
     """C1. One leader owns a ballot, and it has one command a slot."""
-    return _one_command_a_ballot(observed, PROPOSED, "sent in p2a")
+    return _one_command_a_ballot(observed, P2A_SENT, "sent in p2a")
 
 
-def chosen_stays_accepted(system: System, observed: Observed) -> Broken:
-    """A5. Once a majority has accepted a command, no higher ballot may accept another."""
-    return _chosen_stays(system, observed, ACCEPTED, "accepted")
+def chosen_stays_accepted(quorums: Quorums, observed: Observed) -> Broken:
+    """A5. Once a quorum has accepted a command, no higher ballot may accept another."""
+    return _chosen_stays(quorums, observed, PVALUE_ACCEPTED, "accepted")
 
 
-def chosen_stays_proposed(system: System, observed: Observed) -> Broken:
+def chosen_stays_proposed(quorums: Quorums, observed: Observed) -> Broken:
     """C2. As A5, one step earlier: no commander of a higher ballot may ask for another."""
-    return _chosen_stays(system, observed, PROPOSED, "sent in p2a")
+    return _chosen_stays(quorums, observed, P2A_SENT, "sent in p2a")
 
 
 def _all(observed: Observed, kind: str) -> Iterator[Fact]:
@@ -180,18 +181,15 @@ def _one_command_a_ballot(observed: Observed, kind: str, verb: str) -> Broken:
     return None
 
 
-def _chosen_stays(system: System, observed: Observed, kind: str, verb: str) -> Broken:
-    accepted = list(_all(observed, ACCEPTED))
+def _chosen_stays(quorums: Quorums, observed: Observed, kind: str, verb: str) -> Broken:
     later = sorted(_all(observed, kind), reverse=True)
-    for chosen in sorted(set(accepted)):
-        if not is_majority(accepted.count(chosen), len(system.acceptors_of(chosen.ballot.leader))):
-            continue
-        for fact in later:
-            if fact.ballot > chosen.ballot and fact.command != chosen.command:
-                return (
-                    f"a majority accepted {chosen.command} in slot {chosen.slot} under ballot {chosen.ballot}, "
-                    f"but {fact.command} was {verb} under the higher ballot {fact.ballot}"
-                )
+    for chosen in sorted(set(_all(observed, PVALUE_ACCEPTED))):
+        fact = next((each for each in later if each.ballot > chosen.ballot and each.command != chosen.command), None)
+        if fact is not None and quorums.include(chosen.ballot, chosen.slot, {each for each, facts in observed.items() if chosen in facts}):
+            return (
+                f"a quorum accepted {chosen.command} in slot {chosen.slot} under ballot {chosen.ballot}, "
+                f"but {fact.command} was {verb} under the higher ballot {fact.ballot}"
+            )
     return None
 
 
@@ -249,11 +247,16 @@ INVARIANTS: dict[str, Invariant] = {
         StepInvariant("A1", "an acceptor's ballot never decreases", _ACCEPTOR, ballot_grows),
         StepInvariant("A2", "an acceptor accepts (b, s, c) only while b is its ballot", _ACCEPTOR, accepts_own_ballot),
         StepInvariant("A3", "accepted never shrinks", _ACCEPTOR, accepted_grows),
-        RelationInvariant("A4", "accepted pvalues of one ballot and slot carry one command", frozenset({ACCEPTED}), accepted_unique),
-        RelationInvariant("A5", "no higher ballot accepts other than a majority accepted", frozenset({ACCEPTED}), chosen_stays_accepted),
-        RelationInvariant("C1", "at most one command for a ballot and slot is sent in p2a", frozenset({PROPOSED}), commander_unique),
+        RelationInvariant("A4", "accepted pvalues of one ballot and slot carry one command", frozenset({PVALUE_ACCEPTED}), accepted_unique),
         RelationInvariant(
-            "C2", "no p2a of a higher ballot carries other than a majority accepted", frozenset({ACCEPTED, PROPOSED}), chosen_stays_proposed
+            "A5", "no higher ballot accepts other than a quorum accepted", frozenset({PVALUE_ACCEPTED}), chosen_stays_accepted
+        ),
+        RelationInvariant("C1", "at most one command for a ballot and slot is sent in p2a", frozenset({P2A_SENT}), commander_unique),
+        RelationInvariant(
+            "C2",
+            "no p2a of a higher ballot carries other than a quorum accepted",
+            frozenset({PVALUE_ACCEPTED, P2A_SENT}),
+            chosen_stays_proposed,
         ),
     )
 }

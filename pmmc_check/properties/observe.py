@@ -12,7 +12,7 @@ from pmmc_check.protocol.messages import Decision, Message, P2a, Request
 from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, REPLICA, Ballot, Command, ProcessId
 
-ACCEPTED, PROPOSED, DECIDED, HELD = "accepted", "p2a sent", "decided", "held"
+PVALUE_ACCEPTED, P2A_SENT, DECIDED, HELD = "accepted", "p2a sent", "decided", "held"
 
 
 class Fact(NamedTuple):
@@ -34,14 +34,14 @@ def observe(process: ProcessId, state: Any, inbox: Iterable[Message], history: I
     Only a replica's inbox is looked at: a decision counts from the moment it is sent."""
     if isinstance(state, Crashed):
         state = state.state
-    facts = {Fact(PROPOSED, each.slot, each.ballot, each.command) for each in history if isinstance(each, P2a)}
+    facts = {Fact(P2A_SENT, each.slot, each.ballot, each.command) for each in history if isinstance(each, P2a)}
     facts.update(Fact(DECIDED, each.slot, BOTTOM, each.command) for each in history if isinstance(each, Decision))
     if process.role == REPLICA:
         facts.update(Fact(DECIDED, each.slot, BOTTOM, each.command) for each in inbox if isinstance(each, Decision))
     if not isinstance(state, Lifecycle):
         if process.role == ACCEPTOR:
             ever = getattr(state, "ever", state.accepted)  # the ghost variable of acceptors that forget on purpose
-            facts.update(Fact(ACCEPTED, slot, ballot, command) for ballot, slot, command in ever)
+            facts.update(Fact(PVALUE_ACCEPTED, slot, ballot, command) for ballot, slot, command in ever)
         if process.role == REPLICA:
             facts.update(Fact(DECIDED, slot, BOTTOM, command) for slot, command in state.decisions)
     return frozenset(facts)

@@ -12,7 +12,7 @@ from pmmc_check.protocol.values import CLIENT, Command, ProcessId
 
 @dataclass(frozen=True, slots=True)
 class ClientState:
-    """Nothing."""
+    """A client has no state that matters to the protocol."""
 
 
 class Client(Role):

@@ -1,4 +1,4 @@
-"""The commander (figure 6b of the paper): gets one command accepted in one slot by a majority, under one ballot."""
+"""The commander (figure 6b of the paper): gets one command accepted in one slot by a quorum, under one ballot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pmmc_check.protocol.messages import Decision, Message, P2a, P2b, Preempted
 from pmmc_check.protocol.role import Lifecycle, Outcome, Outcomes, Role, Send, System, broadcast, replace
-from pmmc_check.protocol.values import COMMANDER, Ballot, Command, ProcessId, is_majority, leader_id
+from pmmc_check.protocol.values import COMMANDER, Ballot, Command, ProcessId, leader_id
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Commander(Role):
     def __init__(self, me: ProcessId, system: System) -> None:
         super().__init__(me, system)
         self.acceptors = system.acceptors_of(me.number)
+        self.quorum_size = system.quorum2_of(len(self.acceptors))
         self.ballot = me.ballot
 
     @property
@@ -47,7 +48,7 @@ class Commander(Role):
         if message.ballot != self.ballot:
             return [Outcome(Lifecycle.EXITED, self.preempted(message.ballot))]
         waitfor = state.waitfor - {message.acceptor}
-        if self.enough(len(self.acceptors) - len(waitfor)):
+        if self.is_quorum(frozenset(self.acceptors) - waitfor):
             return [Outcome(Lifecycle.EXITED, self.decide(state.command))]
         return [Outcome(replace(state, waitfor=waitfor))]
 
@@ -55,9 +56,16 @@ class Commander(Role):
         """Tells every replica."""
         return broadcast(self.system.replicas, Decision(self.me.slot, command))
 
+    def is_quorum(self, acceptors: frozenset[ProcessId]) -> bool:
+        """Whether the acceptances of these acceptors are a quorum (of phase 2), which decides: of stock commanders, any that are enough.
+
+        A5 and C2 ask this, too: whoever decides by other quorums (a grid, say) says so here.
+        """
+        return self.enough(len(acceptors))
+
     def enough(self, answers: int) -> bool:
-        """Whether so many acceptors are a majority."""
-        return is_majority(answers, len(self.acceptors))
+        """Whether so many acceptors are a quorum."""
+        return answers >= self.quorum_size
 
     def preempted(self, ballot: Ballot) -> tuple[Send, ...]:
         """Tells the leader of the ballot that was met, even when it is lower: the paper's "stuck slot"."""

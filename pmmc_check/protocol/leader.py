@@ -43,7 +43,7 @@ class Leader(Role):
     starts_once = True
 
     def start(self, command: Command | None = None) -> Outcome:
-        """Tries round 0."""
+        """Begins with its ballot of round 0."""
         ballot = self.own_ballot(0)
         return Outcome(LeaderState(ballot), self.spawn_scout(ballot))
 

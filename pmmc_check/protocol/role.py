@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pmmc_check.protocol.application import Application, CommandLog
 from pmmc_check.protocol.messages import Message
-from pmmc_check.protocol.values import Command, ProcessId
+from pmmc_check.protocol.values import Command, ProcessId, majority
 
 
 class Lifecycle(Enum):
@@ -63,6 +63,7 @@ class System:
 
     `configurations` are those that reconfiguration commands lead through, the initial one first; empty stands for a
     single one of all leaders and acceptors.
+    `quorum1` and `quorum2` are how many acceptors a scout and a commander wait for; None means a majority of their configuration's.
     `slots` and `rounds` bound `propose()` and the ballots for model checking (conventions 3 of the protocol page);
     None means unbounded. `window` is the paper's WINDOW.
     """
@@ -78,6 +79,8 @@ class System:
     application: Application = field(default_factory=CommandLog)
     configurations: tuple[Configuration, ...] = ()
     faults: Faults = field(default_factory=Faults)
+    quorum1: int | None = None
+    quorum2: int | None = None
 
     @property
     def initial_leaders(self) -> tuple[ProcessId, ...]:
@@ -90,6 +93,14 @@ class System:
             if any(each.number == leader for each in configuration.leaders):
                 return configuration.acceptors
         return self.configurations[0].acceptors if self.configurations else self.acceptors
+
+    def quorum1_of(self, acceptors: int) -> int:
+        """How many of so many acceptors are a quorum of phase 1."""
+        return self.quorum1 or majority(acceptors)
+
+    def quorum2_of(self, acceptors: int) -> int:
+        """How many of so many acceptors are a quorum of phase 2."""
+        return self.quorum2 or majority(acceptors)
 
     def round_exists(self, round_number: int) -> bool:
         """Whether ballots of this round are within the bound."""
@@ -118,11 +129,11 @@ def broadcast(to: Iterable[ProcessId], message: Message) -> tuple[Send, ...]:
     return tuple([Send(process, message) for process in to])
 
 
-State = TypeVar("State")
+AnyState = TypeVar("AnyState")
 _create, _assign = object.__new__, object.__setattr__
 
 
-def replace(state: State, **changes: Any) -> State:
+def replace(state: AnyState, **changes: Any) -> AnyState:
     """`state` with some of its fields changed.
 
     As `dataclasses.replace`, in a third of the time: steps are taken by the million, and nothing is initialised a second time. That

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pmmc_check.protocol.messages import Adopted, Message, P1a, P1b, Preempted
 from pmmc_check.protocol.role import Lifecycle, Outcome, Outcomes, Role, Send, System, broadcast
-from pmmc_check.protocol.values import SCOUT, Ballot, Command, ProcessId, PValue, is_majority, leader_id
+from pmmc_check.protocol.values import SCOUT, Ballot, Command, ProcessId, PValue, leader_id
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Scout(Role):
     def __init__(self, me: ProcessId, system: System) -> None:
         super().__init__(me, system)
         self.acceptors = system.acceptors_of(me.number)
+        self.quorum_size = system.quorum1_of(len(self.acceptors))
         self.ballot = me.ballot
 
     @property
@@ -46,7 +47,7 @@ class Scout(Role):
             return [Outcome(Lifecycle.EXITED, self.preempted(message.ballot))]
         pvalues = self.collect(state, message)
         waitfor = state.waitfor - {message.acceptor}
-        if self.enough(len(self.acceptors) - len(waitfor)):
+        if self.is_quorum(frozenset(self.acceptors) - waitfor):
             return [Outcome(Lifecycle.EXITED, (Send(self.leader, Adopted(self.ballot, pvalues)),))]
         return [Outcome(ScoutState(waitfor, pvalues))]
 
@@ -54,9 +55,13 @@ class Scout(Role):
         """All pvalues that the answers so far have brought."""
         return state.pvalues | message.accepted
 
+    def is_quorum(self, acceptors: frozenset[ProcessId]) -> bool:
+        """Whether the promises of these acceptors are a quorum (of phase 1): of stock scouts, any that are enough."""
+        return self.enough(len(acceptors))
+
     def enough(self, answers: int) -> bool:
-        """Whether so many acceptors are a majority."""
-        return is_majority(answers, len(self.acceptors))
+        """Whether so many acceptors are a quorum."""
+        return answers >= self.quorum_size
 
     def preempted(self, ballot: Ballot) -> tuple[Send, ...]:
         """Tells the leader of the ballot that was met."""

@@ -130,9 +130,9 @@ class PValue(NamedTuple):
 Proposals = frozenset[SlotCommand]
 
 
-def is_majority(count: int, total: int) -> bool:
-    """Whether `count` of `total` acceptors are more than half."""
-    return 2 * count > total
+def majority(total: int) -> int:
+    """The least number that is more than half of `total`."""
+    return total // 2 + 1
 
 
 def pmax(pvalues: Iterable[PValue]) -> tuple[Proposals, ...]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from pmmc_check import __version__
 from pmmc_check.checker.result import Result, Violation
-from pmmc_check.model.model import Model
-from pmmc_check.protocol.messages import show
+from pmmc_check.model.model import Model, Step
+from pmmc_check.protocol.messages import Instant, show
 from pmmc_check.report.changes import changes
 from pmmc_check.report.coverage import coverage
+from pmmc_check.report.why import why
 
 
-def as_json(result: Result, model: Model) -> dict[str, Any]:
+def result_as_json(result: Result, model: Model) -> dict[str, Any]:
     """`result` as plain dictionaries and lists."""
     answer = {
         "verdict": result.verdict,
@@ -30,6 +32,8 @@ def as_json(result: Result, model: Model) -> dict[str, Any]:
         "action_coverage": {f"{action.role} {action.message}": count for action, count in coverage(result).items()},
         "violation": violation_as_json(result.violation, model) if result.violation else None,
         "limit": result.limit,
+        "version": __version__,
+        "seed": result.walks.seed if result.walks else None,
     }
     if result.walks is not None:
         answer["walks"] = asdict(result.walks)
@@ -49,6 +53,7 @@ def violation_as_json(violation: Violation, model: Model) -> dict[str, Any]:
                 "process": str(each.step.process),
                 "action": each.step.message.kind,
                 "message": str(each.step.message),
+                "sends": _sends(each.step, model),
                 "changes": [
                     {"process": str(c.process), "field": c.field, "before": show(c.before), "after": show(c.after)}
                     for c in changes(model, before, each.after)
@@ -56,4 +61,10 @@ def violation_as_json(violation: Violation, model: Model) -> dict[str, Any]:
             }
         )
         before = each.after
-    return {"property": violation.invariant, "message": violation.how, "steps": steps}
+    return {"property": violation.invariant, "message": violation.how, "why": list(why(violation, model).sentences), "steps": steps}
+
+
+def _sends(step: Step, model: Model) -> list[dict[str, str]]:
+    """What a step puts on the network, with what the scouts and commanders send that it creates."""
+    items = model.items(step.process, step.outcome.sends)
+    return [{"to": str(item.to), "message": str(item.message)} for item in items if not isinstance(item.message, Instant)]

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from pmmc_check.report.trace_text import explanation
-from pmmc_check.validation.verdict import ACCEPTED, INCONCLUSIVE, REJECTED, TraceVerdict
+from pmmc_check.validation.verdict import TraceVerdict
+from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
 
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

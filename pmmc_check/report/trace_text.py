@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pmmc_check.validation.verdict import BAD_INPUT, INCONCLUSIVE, Failure, Place, TraceVerdict, Violation
+from pmmc_check.validation.verdict import CitedViolation, Failure, Place, TraceVerdict
+from pmmc_check.verdicts import BAD_INPUT, INCONCLUSIVE
 
 LINES_MAX = 30
 _VIOLATIONS_MAX = 3
 
 
 def summary(verdict: TraceVerdict) -> str:
-    """One line."""
+    """The verdict on one trace, in one line."""
     if verdict.verdict == BAD_INPUT:
         return f"{verdict.file}: bad input"
     broken = f", breaks {', '.join(each.invariant for each in verdict.violations)}" if verdict.violations else ""
@@ -60,7 +61,7 @@ def _block(title: str, lines: Sequence[str]) -> Iterator[str]:
         yield from (f"      {line}" for line in lines)
 
 
-def _violation(violation: Violation) -> Iterator[str]:
+def _violation(violation: CitedViolation) -> Iterator[str]:
     yield f"  {violation.invariant} is broken: {violation.statement}"
     yield f"    {violation.how}"
     yield from (f"      {_place(place)}" for place in violation.places)

@@ -11,7 +11,7 @@ from pmmc_check.checker.result import Result
 from pmmc_check.config import Config
 from pmmc_check.protocol.variants.catalogue import VARIANTS, Options, Variant
 
-WIDTH = 120
+_WIDTH = 120
 
 _HEAD = """\
 # Variants
@@ -48,14 +48,14 @@ def as_list(variants: Iterable[Variant] = VARIANTS.values()) -> str:
             if each.safe == safe:
                 breaks = f" (breaks {', '.join(each.breaks)})" if each.breaks else ""
                 text = f"{each.summary}{breaks}. Try: pmmc-check explore --variant {each.name} {options_text(each.smallest)}"
-                filled = textwrap.fill(text, WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 4, break_on_hyphens=False)
+                filled = textwrap.fill(text, _WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 4, break_on_hyphens=False)
                 lines += [f"  {each.name}", filled]
         lines.append("")
     return "\n".join(lines)
 
 
-def as_json(variants: Iterable[Variant] = VARIANTS.values()) -> dict[str, Any]:
-    """One object."""
+def catalogue_as_json(variants: Iterable[Variant] = VARIANTS.values()) -> dict[str, Any]:
+    """The catalogue as one JSON object."""
     return {
         "variants": [
             {

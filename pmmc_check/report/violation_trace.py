@@ -27,6 +27,8 @@ def trace_lines(violation: Violation, model: Model) -> Iterator[str]:
     """
     if model.config.reconfigurations:
         raise NotWritable("a trace has one set of leaders from the start")
+    if model.system.quorum1 or model.system.quorum2:
+        raise NotWritable("a trace cannot say that quorums are not majorities")
     header = _header(violation, model)
     names = Names(header)
     writer = DslWriter(Values(names))
@@ -87,4 +89,4 @@ def _sends(items: Iterable[Item], names: Names) -> Iterator[Event]:
 def _event(process: ProcessId, action: str, message: Message | None, names: Names, peers: tuple[ProcessId, ...] | None = None) -> Event:
     if message is not None and message.kind not in KINDS:
         raise NotWritable(f"a trace has no {message.kind} messages")
-    return Event(names.log_of(process), process, action, message, peers, None, None, None, None, "", 0)
+    return Event(names.log_of(process), process, action, message, peers)

@@ -127,7 +127,8 @@ class Event(NamedTuple):
 
     `log` is the name under which it is logged, `process` the role that takes the event: a scout or commander logged under its leader is
     told from the message. `peers` are the recipients of a send (None: all that the protocol names), or the sender of a receive (None: not
-    recorded). `post` is the recorded state after the event. `time`, `id` and `note` are the user's and carry no meaning here.
+    recorded). `file` and `line` say where it stands; no file, where it was made and not read. `post` is the recorded state after the event.
+    `time`, `id` and `note` are the user's and carry no meaning here.
     """
 
     log: str
@@ -135,12 +136,17 @@ class Event(NamedTuple):
     action: str
     message: Message | None
     peers: tuple[ProcessId, ...] | None
-    post: tuple[tuple[str, Any], ...] | None
-    id: str | None
-    time: str | None
-    note: str | None
-    file: str
-    line: int
+    file: str = ""
+    line: int = 0
+    time: str | None = None
+    post: tuple[tuple[str, Any], ...] | None = None
+    id: str | None = None
+    note: str | None = None
+
+    @property
+    def at(self) -> tuple[str, int]:
+        """File and line: no two events of a trace have the same."""
+        return self.file, self.line
 
     @property
     def place(self) -> str:
@@ -189,11 +195,8 @@ class Names:
         return self.name_of[host_of(process)]
 
 
-Item = Header | Event | Comment
-"""What a reader yields: the header first (comments may precede it), then events."""
-
-
 NOBODY = ProcessId(CLIENT, 0)
+"""The client of a stand-in: a command of which the log has not said yet which request it is."""
 
 
 def is_chosen(command: Command) -> bool:

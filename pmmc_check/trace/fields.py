@@ -50,6 +50,21 @@ RECIPIENT = {
 BROADCASTS = frozenset({"request", "propose", "p1a", "p2a", "decision"})
 """Kinds whose sends go to every process of a role where `to` is left out."""
 
+CALLS = ("adopted", "preempted")
+"""Messages within one machine: there they are function calls, so a leader's log often leaves them out."""
+
+BALLOT_IS_OWNED = frozenset({"p1a", "p2a", "adopted"})
+"""Kinds whose ballot is that of a scout or commander, so some leader's, never ⊥."""
+
+NAMES_ITS_SENDER = frozenset({"request", "p1a", "p1b", "p2a", "p2b", "adopted"})
+"""Kinds whose fields say who sent them."""
+
+FROM_IS_NEEDED, TO_IS_NEEDED = frozenset({"preempted", "decision"}), frozenset({"p1b", "p2b"})
+"""Kinds of which a leader's log must name its scout or commander: who sends them, or who receives them."""
+
+SET_FIELDS, NUMBER_FIELDS = ("accepted", "pvalues"), ("s", "cid")
+"""The fields whose values are sets of pvalues, and those whose values are numbers; all others are words."""
+
 POST_FIELDS = {ACCEPTOR: ("ballot", "accepted"), REPLICA: ("slot_in", "slot_out"), LEADER: ("ballot", "active")}
 """What may be recorded of the state after an event, by role."""
 
@@ -65,5 +80,5 @@ ATTRIBUTE = {
 }
 """The message attribute that each field of a trace stands for."""
 
-ACTIONS = {"recv": RECEIVE, "send": SEND, "drop": DROP, "crash": CRASH, "restart": RESTART, "end": END}
+ACTION_OF_VERB = {"recv": RECEIVE, "send": SEND, "drop": DROP, "crash": CRASH, "restart": RESTART, "end": END}
 """The actions by their verb in JSON Lines."""

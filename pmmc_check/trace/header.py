@@ -23,10 +23,15 @@ from pmmc_check.trace.events import (
 )
 from pmmc_check.trace.values import NAME
 
-WORDS = {"requests": ("once", "resent"), "application": ("opaque", "log"), "restarts": ("logged", "any"), "ballots": ("next", "any")}
+WORD_SETTINGS = {
+    "requests": ("once", "resent"),
+    "application": ("opaque", "log"),
+    "restarts": ("logged", "any"),
+    "ballots": ("next", "any"),
+}
 RESERVED = ("config", "log", "pmmc-trace")
-COUNTS = ("window", "slots", "rounds")
-PROCESSES_MAX = 10_000
+NUMBER_SETTINGS = ("window", "slots", "rounds")
+HEADER_PROCESSES_MAX = 10_000
 
 
 class HeaderBuilder:
@@ -38,18 +43,18 @@ class HeaderBuilder:
         self.logs: dict[str, Contract] = {}
 
     def set(self, key: str, value: Any) -> None:
-        """One setting; lists come as tuples."""
+        """Takes one setting; lists come as tuples."""
         if key in self.settings:
             raise Unfit(f"{key}= is set twice; leave one", key)
         if key in ROLE_FIELDS:
             self._check_names(key, value)
-        elif key in COUNTS:
+        elif key in NUMBER_SETTINGS:
             if not 1 <= value <= 10**9:
                 raise Unfit(f"{key}={value} must be between 1 and 1000000000", key)
         elif key == "network":
             value = self._network(value)
-        elif key not in WORDS or value not in WORDS[key]:
-            known = ", ".join((*ROLE_FIELDS, *COUNTS, "network", *WORDS))
+        elif key not in WORD_SETTINGS or value not in WORD_SETTINGS[key]:
+            known = ", ".join((*ROLE_FIELDS, *NUMBER_SETTINGS, "network", *WORD_SETTINGS))
             raise Unfit(f"{key}={value} is no setting; expected one of {known}, with its value", key)
         self.settings[key] = value
 
@@ -71,8 +76,8 @@ class HeaderBuilder:
             if name in taken:
                 raise Unfit(f"two processes are called {name}; each needs a name of its own", key)
             taken.add(name)
-        if len(taken) > PROCESSES_MAX and key != "clients":
-            raise Unfit(f"{len(taken)} processes are more than {PROCESSES_MAX}", key)
+        if len(taken) > HEADER_PROCESSES_MAX and key != "clients":
+            raise Unfit(f"{len(taken)} processes are more than {HEADER_PROCESSES_MAX}", key)
 
     def _network(self, flags: tuple[str, ...]) -> frozenset[str]:
         for flag in flags:
@@ -83,7 +88,7 @@ class HeaderBuilder:
         return frozenset(flags)
 
     def log(self, names: tuple[str, ...], form: str, kinds: tuple[str, ...] = ()) -> None:
-        """The contract of some processes."""
+        """Takes the contract of some processes."""
         header = self.configuration("log")
         known = Names(header)
         for kind in kinds:

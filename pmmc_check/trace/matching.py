@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pmmc_check.trace.events import UNKNOWN, Delta
-from pmmc_check.trace.system import Performed
+from pmmc_check.trace.system import OpaqueResult
 
 
 def undetermined(message: Any) -> bool:
@@ -13,22 +13,18 @@ def undetermined(message: Any) -> bool:
     return any(getattr(message, name) is UNKNOWN for name in message.__dataclass_fields__)
 
 
-def agrees(pattern: Any, message: Any) -> bool:
-    """Whether a recorded message, perhaps with unrecorded fields, may be `message`."""
-    if type(pattern) is not type(message):
-        return False
-    return all((value := getattr(pattern, name)) is UNKNOWN or value == getattr(message, name) for name in message.__dataclass_fields__)
+def matches(pattern: Any, message: Any, added: Delta | None = None) -> bool:
+    """Whether a recorded message may be `message`, a p1b that has `added` since the acceptor's last one.
 
-
-def shows(pattern: Any, message: Any, added: Delta | None) -> bool:
-    """Whether a recorded message may be `message`, a p1b that brings `added`; an opaque result may be anything."""
+    A field that was not recorded may be anything, and so may a recorded result of which only the position is known.
+    """
     if type(pattern) is not type(message):
         return False
     for name in message.__dataclass_fields__:
         recorded, actual = getattr(pattern, name), getattr(message, name)
-        if isinstance(recorded, Delta):
+        if type(recorded) is Delta:
             if recorded != added:
                 return False
-        elif recorded is not UNKNOWN and not isinstance(actual, Performed) and recorded != actual:
+        elif recorded is not UNKNOWN and type(actual) is not OpaqueResult and recorded != actual:
             return False
     return True

@@ -28,7 +28,7 @@ from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import VERSION
 from pmmc_check.trace.fields import FIELDS
 from pmmc_check.trace.header import HeaderBuilder
-from pmmc_check.trace.readers.json_reader import configure
+from pmmc_check.trace.readers.json_reader import take_settings
 
 
 class TraceWriter:
@@ -52,7 +52,7 @@ class TraceWriter:
         fields = {"pmmc-trace": VERSION, **settings, "logs": dict(logs)}
         builder = HeaderBuilder()
         try:
-            configure(builder, fields)
+            take_settings(builder, fields)
             builder.finish()
         except Unfit as unfit:
             raise UsageError(unfit.problem) from None

@@ -9,7 +9,7 @@ from pmmc_check.protocol.values import Command, ProcessId
 from pmmc_check.trace.events import Header, Names
 
 
-class Performed:
+class OpaqueResult:
     """The result of an opaque application: known only by its position in the sequence of performed commands."""
 
     __slots__ = ("position",)
@@ -18,7 +18,7 @@ class Performed:
         self.position = position
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Performed) and other.position == self.position
+        return isinstance(other, OpaqueResult) and other.position == self.position
 
     def __hash__(self) -> int:
         return hash(self.position)
@@ -31,23 +31,23 @@ class Opaque:
     """Somebody's application: its state is how many commands it has performed, its results are unknown but functions of that."""
 
     def initial(self) -> int:
-        """Nothing performed."""
+        """Zero: no command has been performed."""
         return 0
 
     def apply(self, state: int, command: Command) -> tuple[int, Any]:
-        """One command more."""
-        return state + 1, Performed(state + 1)
+        """Counts the command."""
+        return state + 1, OpaqueResult(state + 1)
 
 
 class CountingLog:
     """The model's application (`CommandLog`) as a trace shows it: the result is how many commands are performed."""
 
     def initial(self) -> int:
-        """Nothing performed."""
+        """Zero: no command has been performed."""
         return 0
 
     def apply(self, state: int, command: Command) -> tuple[int, Any]:
-        """One command more."""
+        """Counts the command."""
         return state + 1, str(state + 1)
 
 

@@ -58,7 +58,7 @@ class Values:
     # ---- reading ----
 
     def ballot(self, text: str) -> Ballot:
-        """`0.L1`, or `-` for ⊥."""
+        """A ballot such as `0.L1`, or `-` for ⊥."""
         known = self._ballots.get(text)
         if known is None:
             known = BOTTOM if text == "-" else self._ballot(text)
@@ -72,7 +72,7 @@ class Values:
         return Ballot(int(match[1]), self._of_role(match[2], LEADER).number)
 
     def command(self, text: str) -> Command:
-        """`C1:7` or `C1:7:operation`."""
+        """A command such as `C1:7` or `C1:7:operation`."""
         known = self._commands.get(text)
         if known is None:
             match = _COMMAND.fullmatch(text)
@@ -93,7 +93,7 @@ class Values:
         return self.word(text) if text else ""
 
     def pvalue(self, text: str) -> PValue:
-        """`0.L1/3/C1:7`."""
+        """A pvalue such as `0.L1/3/C1:7`."""
         match = _PVALUE.fullmatch(text)
         if match is None:
             raise Unfit(f"{_quoted(text)} is no pvalue; expected ballot/slot/command, such as 0.{self._example(LEADER)}/3/C1:7")

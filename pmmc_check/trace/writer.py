@@ -9,16 +9,13 @@ import orjson
 
 from pmmc_check.protocol.messages import Message
 from pmmc_check.trace.events import NETWORK_FLAGS, PARTIAL, ROLE_FIELDS, SEND, UNKNOWN, VERSION, Comment, Delta, Event, Header
-from pmmc_check.trace.fields import ACTIONS, ATTRIBUTE, FIELDS
+from pmmc_check.trace.fields import ACTION_OF_VERB, ATTRIBUTE, FIELDS, FROM_IS_NEEDED, NAMES_ITS_SENDER, TO_IS_NEEDED
 from pmmc_check.trace.values import Values, show_word
 
 _SELDOM = (("restarts", "logged"), ("ballots", "next"))
 """Settings that are written only where they are not as usual."""
 
-_VERBS = {action: verb for verb, action in ACTIONS.items()}
-_IMPLIED_SENDER = frozenset({"request", "p1a", "p1b", "p2a", "p2b", "adopted"})
-_NAMED_SENDER = frozenset({"preempted", "decision"})
-_NAMED_RECIPIENT = frozenset({"p1b", "p2b"})
+_VERBS = {action: verb for verb, action in ACTION_OF_VERB.items()}
 
 
 class DslWriter:
@@ -124,14 +121,14 @@ def ends(values: Values, event: Event, message: Message) -> Iterator[tuple[str, 
     """The `from` and `to` that an event must state because the message does not."""
     kind, own_log = message.kind, event.log == values.show_process(event.process)
     if event.action != SEND:
-        if kind in _NAMED_RECIPIENT and not own_log:
+        if kind in TO_IS_NEEDED and not own_log:
             yield "to", values.show_process(event.process)
-        if (kind not in _IMPLIED_SENDER and event.peers is not None) or (
-            kind in _IMPLIED_SENDER and event.peers is not None and _has_unknown(message)
+        if (kind not in NAMES_ITS_SENDER and event.peers is not None) or (
+            kind in NAMES_ITS_SENDER and event.peers is not None and _has_unknown(message)
         ):
             yield "from", values.show_process(event.peers[0])
         return
-    if kind in _NAMED_SENDER and not own_log:
+    if kind in FROM_IS_NEEDED and not own_log:
         yield "from", values.show_process(event.process)
     if event.peers is not None:
         yield "to", ",".join(map(values.show_process, event.peers))

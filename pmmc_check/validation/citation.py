@@ -8,19 +8,20 @@ from typing import Any
 from pmmc_check.protocol.role import Send, replace
 from pmmc_check.protocol.values import ProcessId, PValue
 from pmmc_check.trace.events import Delta, Event
+from pmmc_check.trace.fields import SET_FIELDS
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.recorded_facts import FactViolation
-from pmmc_check.validation.verdict import Place, Violation
+from pmmc_check.validation.verdict import CitedViolation, Place
 
 Show = Callable[[Any], str]
 
-WIDTH = 160
+CITATION_WIDTH = 160
 _SET_WIDTH, _MEMBERS = 60, 3
 _NOTES = 60
 
 
-def cut(text: str, width: int = WIDTH) -> str:
-    """`text`, or its beginning."""
+def cut(text: str, width: int = CITATION_WIDTH) -> str:
+    """`text`, cut to `width` characters."""
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
@@ -57,16 +58,16 @@ def by_message(sends: Iterable[Send]) -> Sequence[tuple[Any, list[ProcessId]]]:
     return found
 
 
-def violation_of(found: FactViolation, writer: DslWriter) -> Violation:
+def violation_of(found: FactViolation, writer: DslWriter) -> CitedViolation:
     """The report of a broken invariant."""
     places = dict.fromkeys(place_of(event, writer, found.slot) for event in found.events)
-    return Violation(found.invariant, found.statement, found.how, tuple(places))
+    return CitedViolation(found.invariant, found.statement, found.how, tuple(places))
 
 
 def place_of(event: Event, writer: DslWriter, slot: int | None = None) -> Place:
     """An event with its text, as it is cited; of a long set what concerns `slot`, if one is given."""
     text = writer.item(event)
-    if len(text) > WIDTH:
+    if len(text) > CITATION_WIDTH:
         notes = "".join([f" id={event.id}" if event.id is not None else "", f" # {event.note}" if event.note is not None else ""])
         text = cut(_narrowed(event._replace(id=None, note=None), writer, slot)) + cut(notes, _NOTES)
     return Place(event.file, event.line, text)
@@ -74,7 +75,7 @@ def place_of(event: Event, writer: DslWriter, slot: int | None = None) -> Place:
 
 def _narrowed(event: Event, writer: DslWriter, slot: int | None) -> str:
     message: Any = event.message
-    for key in ("accepted", "pvalues"):
+    for key in SET_FIELDS:
         whole = getattr(message, key, None)
         if slot is not None and isinstance(whole, frozenset):
             some = type(whole)(each for each in whole if each.slot == slot)

@@ -48,7 +48,7 @@ class Bits:
                     yield index * _WORD + offset
 
     def copy(self) -> Bits:
-        """As it is now."""
+        """A copy that later additions leave alone."""
         other = Bits()
         other._words = dict(self._words)
         return other
@@ -126,7 +126,7 @@ class Archive:
         return self._count
 
     def add(self, family: Hashable, slot: int, command: Command) -> None:
-        """Adds one."""
+        """Adds the command to the slot, if it is not there."""
         if self.ledger.file(slot, command):
             bits = self._filed.get(family)
             if bits is None:
@@ -138,7 +138,7 @@ class Archive:
         self.highest = max(self.highest, slot)
 
     def has(self, family: Hashable, slot: int, command: Command) -> bool:
-        """Whether it is there."""
+        """Whether `add` was called with these."""
         filed = self._filed.get(family)
         if filed is not None and slot in filed and self.ledger.command(slot) == command:
             return True
@@ -157,7 +157,7 @@ class Archive:
         yield from (slot for (each, slot), commands in self._odd.items() if each == family and command in commands)
 
     def mark(self) -> tuple[dict[Hashable, Bits], dict[tuple[Hashable, int], int]]:
-        """Remembers what is there now."""
+        """What is there now, for `since`."""
         filed = {family: bits.copy() for family, bits in self._filed.items()}
         return filed, {key: len(commands) for key, commands in self._odd.items()}
 

@@ -24,32 +24,33 @@ from pmmc_check.validation.replay.evidence import Evidence
 from pmmc_check.validation.replay.explain import failure_of
 from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.replay import Replay
-from pmmc_check.validation.search.search import Budget, Search
-from pmmc_check.validation.verdict import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED, TraceVerdict, Violation
+from pmmc_check.validation.search.search import Search, SearchBudget
+from pmmc_check.validation.verdict import CitedViolation, TraceVerdict
+from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
 _FACTS_HOLD = "; what is recorded breaks no invariant"
 
 
 @dataclass(frozen=True)
-class Options:
+class JudgeOptions:
     """How to judge. `search_events_max`: longer traces are not searched; they would have to be held in memory.
 
     `protocol` may be a variant's; `variants` are their names, and `waived` the invariants that they change on purpose.
     """
 
-    budget: Budget = field(default_factory=Budget)
+    budget: SearchBudget = field(default_factory=SearchBudget)
     search_events_max: int = 20_000
     protocol: Protocol | None = None
     variants: tuple[str, ...] = ()
     waived: frozenset[str] = frozenset()
 
 
-def judge(source: Source, options: Options | None = None) -> TraceVerdict:
+def judge(source: Source, options: JudgeOptions | None = None) -> TraceVerdict:
     """The verdict on one trace; what cannot be read is a verdict too (`BAD_INPUT`), so that other traces still get theirs."""
     started = time.perf_counter()
     try:
         with rare_collections():
-            verdict = _Judge(source, options or Options()).verdict()
+            verdict = _Judge(source, options or JudgeOptions()).verdict()
     except TraceError as error:
         verdict = TraceVerdict(str(source.path), BAD_INPUT, reason=str(error))
     except RecursionError:
@@ -69,7 +70,7 @@ def rare_collections() -> Iterator[None]:
 
 
 class _Judge:
-    def __init__(self, source: Source, options: Options) -> None:
+    def __init__(self, source: Source, options: JudgeOptions) -> None:
         self.source, self.options = source, options
         self.file = str(source.path)
         self.protocol = options.protocol or PMMC
@@ -92,7 +93,7 @@ class _Judge:
         ambiguity = None
         try:
             replay.run(trace.events())
-            self.heard.update(replay.logs)
+            self.heard.update(replay.heard)
         except Rejected as rejected:
             ambiguity = self._guess(replay)
             if ambiguity is None:
@@ -127,7 +128,7 @@ class _Judge:
         failure = failure_of(replay, rejected.mismatch, evidence.events())
         return TraceVerdict(self.file, REJECTED, count, violations, failure)
 
-    def _facts(self, witness: Callable[[Event], None] | None = None, names: Names | None = None) -> tuple[int, tuple[Violation, ...]]:
+    def _facts(self, witness: Callable[[Event], None] | None = None, names: Names | None = None) -> tuple[int, tuple[CitedViolation, ...]]:
         """Reads the trace again, to its end: how many events, and all violations in the facts. `witness` sees all events."""
         facts, count, writer = self._collected(None, witness, names)
         if facts.disputed:

@@ -17,12 +17,15 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from pmmc_check.properties.invariants import INVARIANTS, RelationInvariant
-from pmmc_check.properties.observe import ACCEPTED, DECIDED, PROPOSED, Fact
+from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED, Fact
+from pmmc_check.properties.quorums import Quorums
+from pmmc_check.protocol import PMMC
 from pmmc_check.protocol.role import System
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, COMMANDER, REPLICA, Ballot, Command, ProcessId
 from pmmc_check.trace.events import RECEIVE, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.values import Values
 from pmmc_check.validation.compact_sets import Ledger, Once
+from pmmc_check.validation.promises import Promises
 
 _RELATIONS = [each for each in INVARIANTS.values() if isinstance(each, RelationInvariant)]
 
@@ -46,10 +49,11 @@ class Facts:
 
     def __init__(self, header: Header, names: Names, system: System, slots: Collection[int] | None = None) -> None:
         self.header, self.system, self.slots = header, system, slots
+        self.quorums = Quorums(PMMC, system)
         self.ledger = Ledger()
         self.disputed: set[int] = set()
         self.show = Values(names).show
-        self.records = {process: header.contract(name) for name, process in names.process_of.items()}
+        self.promises = Promises(header, names)
         self.found: dict[str, FactViolation] = {}
         self.by_slot: dict[int, dict[ProcessId, dict[Fact, Event]]] = {}
         self.acceptances: list[tuple[ProcessId, ProcessId, Event]] = []
@@ -63,7 +67,7 @@ class Facts:
         self.answered = Once()
 
     def add(self, event: Event) -> None:
-        """One recorded event."""
+        """Takes one recorded event."""
         message: Any = event.message
         if message is not None:
             handler = getattr(self, "_" + message.kind, None)
@@ -93,7 +97,7 @@ class Facts:
 
     def _p2a(self, event: Event, message: Any) -> None:
         if message.ballot is not UNKNOWN:
-            self._fact(event, ProcessId(COMMANDER, 0), Fact(PROPOSED, message.slot, message.ballot, message.command))
+            self._fact(event, ProcessId(COMMANDER, 0), Fact(P2A_SENT, message.slot, message.ballot, message.command))
 
     def _p1b(self, event: Event, message: Any) -> None:
         acceptor, accepted = message.acceptor, message.accepted
@@ -104,7 +108,7 @@ class Facts:
             if accepted is not UNKNOWN and type(accepted) is not Delta:
                 self._accepted(event, acceptor, accepted)
         for pvalue in accepted if accepted is not UNKNOWN else ():
-            self._fact(event, acceptor, Fact(ACCEPTED, pvalue.slot, pvalue.ballot, pvalue.command))
+            self._fact(event, acceptor, Fact(PVALUE_ACCEPTED, pvalue.slot, pvalue.ballot, pvalue.command))
 
     def _p2b(self, event: Event, message: Any) -> None:
         commander = event.process if event.action != SEND else event.peers[0] if event.peers else None
@@ -145,7 +149,7 @@ class Facts:
     def _post_accepted(self, event: Event, accepted: frozenset[Any]) -> None:
         self._accepted(event, event.process, accepted)
         for pvalue in accepted:
-            self._fact(event, event.process, Fact(ACCEPTED, pvalue.slot, pvalue.ballot, pvalue.command))
+            self._fact(event, event.process, Fact(PVALUE_ACCEPTED, pvalue.slot, pvalue.ballot, pvalue.command))
         ballot = dict(event.post or ()).get("ballot")
         above = [pvalue for pvalue in accepted if ballot is not None and pvalue.ballot > ballot]
         if above:
@@ -153,10 +157,10 @@ class Facts:
             self._violated("A2", how, event)
 
     def _post_active(self, event: Event, active: bool) -> None:
-        """Nothing that an invariant speaks of."""
+        """No invariant speaks of this."""
 
     def _post_slot_in(self, event: Event, slot_in: int) -> None:
-        """Nothing that an invariant speaks of."""
+        """No invariant speaks of this."""
 
     def _post_slot_out(self, event: Event, slot_out: int) -> None:
         replica = event.process
@@ -171,7 +175,7 @@ class Facts:
 
     def _slot_out_at_most(self, replica: ProcessId) -> int | None:
         """An upper bound of slot_out: one above the decisions without a hole, where all decisions are recorded with their slots."""
-        if not self.records[replica].records("decision") or replica in self.decided_somewhere:
+        if not self.promises.records(replica, "decision") or replica in self.decided_somewhere:
             return None
         below = self.decided_below.get(replica, 1)
         while replica in self.decided_at and self.decided_at[replica].seen(0, below):
@@ -224,14 +228,14 @@ class Facts:
             proposed = self.by_slot.get(commander.slot, {}).get(ProcessId(COMMANDER, 0), {})
             commands = {fact.command for fact in proposed if fact.ballot == commander.ballot}
             if len(commands) == 1:
-                self._fact(event, acceptor, Fact(ACCEPTED, commander.slot, commander.ballot, commands.pop()))
+                self._fact(event, acceptor, Fact(PVALUE_ACCEPTED, commander.slot, commander.ballot, commands.pop()))
         self.acceptances.clear()
 
     def _relations(self, facts: dict[ProcessId, dict[Fact, Event]]) -> None:
         observed = {process: frozenset(each) for process, each in facts.items()}
         for invariant in _RELATIONS:
             visible = {process: frozenset(fact for fact in each if fact.kind in invariant.observes) for process, each in observed.items()}
-            if invariant.name not in self.found and invariant.check(self.system, visible) is not None:
+            if invariant.name not in self.found and invariant.check(self.quorums, visible) is not None:
                 self._relation_broken(invariant, facts)
 
     def _relation_broken(self, invariant: RelationInvariant, facts: dict[ProcessId, dict[Fact, Event]]) -> None:

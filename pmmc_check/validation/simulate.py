@@ -18,7 +18,7 @@ from pmmc_check.errors import UsageError
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.messages import Message, P1b, Propose, Request, Response, Start
 from pmmc_check.protocol.role import Outcome, Send
-from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, LEADER, REPLICA, Command, ProcessId, Reconfigure, SlotCommand
+from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, LEADER, Command, ProcessId, Reconfigure, SlotCommand
 from pmmc_check.trace.events import (
     ALL,
     CRASH,
@@ -35,15 +35,12 @@ from pmmc_check.trace.events import (
     Names,
     is_chosen,
 )
-from pmmc_check.trace.fields import BROADCASTS, FIELDS, RECIPIENT
-from pmmc_check.trace.system import Performed, system_of
+from pmmc_check.trace.fields import BROADCASTS, CALLS, FIELDS, POST_FIELDS, RECIPIENT
+from pmmc_check.trace.system import OpaqueResult, system_of
 from pmmc_check.trace.values import Values
 from pmmc_check.validation.replay.in_place import InPlaceReplica
 from pmmc_check.validation.replay.open_requests import resolved
 from pmmc_check.validation.replay.process import Process, Processes
-
-_POST = {ACCEPTOR: ("ballot", "accepted"), REPLICA: ("slot_in", "slot_out"), LEADER: ("ballot", "active")}
-
 
 _CHOICES_MAX = 50
 """A replica proposes one of the requests that have waited longest."""
@@ -121,7 +118,7 @@ class Pool:
         return (*pair, message)
 
 
-class Walk:
+class Simulation:
     """One random walk; `events()` is the complete trace."""
 
     def __init__(self, plan: Plan) -> None:
@@ -230,7 +227,7 @@ class Walk:
                 self._send_all(created, spawned.pending, spawned)
 
     def _pick(self, outcomes: Iterable[Outcome]) -> Outcome:
-        """Any outcome, by content."""
+        """A random outcome; the choice depends on the seed and the outcomes' content only."""
         listed = list(outcomes)
         return listed[0] if len(listed) == 1 else self.rng.choice(sorted(listed, key=lambda each: repr(each.sends)))
 
@@ -259,10 +256,7 @@ class Walk:
         for message, recipients in listed:
             shown = self._as_sent(message, process)
             kind = message.kind
-            if (kind in BROADCASTS and len(recipients) == self._audience(kind) and self.rng.random() < 0.7) or kind in (
-                "adopted",
-                "preempted",
-            ):
+            if (kind in BROADCASTS and len(recipients) == self._audience(kind) and self.rng.random() < 0.7) or kind in CALLS:
                 self._record(me, SEND, shown, None, process)
             else:
                 for to in recipients:
@@ -275,11 +269,11 @@ class Walk:
     def _audience(self, kind: str) -> int:
         if kind == "propose":
             return len(self.system.leaders) if self.plan.reconfiguration_rate == 0 else -1
-        return len(self.system.acceptors if kind in ("p1a", "p2a") else self.system.replicas)
+        return len(self.system.acceptors if RECIPIENT[kind] == ACCEPTOR else self.system.replicas)
 
     def _as_sent(self, message: Any, process: Process | None) -> Any:
         """The message as the log shows it; `wire` is what travels (p1b carries both of its forms)."""
-        if type(message) is Response and type(message.result) is Performed:
+        if type(message) is Response and type(message.result) is OpaqueResult:
             message = Response(message.cid, f"r{message.result.position}")
         self.wire = message
         if type(message) is not P1b or process is None:
@@ -324,10 +318,10 @@ class Walk:
     ) -> None:
         post = None
         if process is not None and action == RECEIVE and not process.exited and self.rng.random() < self.plan.post_rate:
-            has = [key for key in _POST.get(me.role, ()) if hasattr(process.state, key)]
+            has = [key for key in POST_FIELDS.get(me.role, ()) if hasattr(process.state, key)]
             keys = [key for key in has if key != "accepted" or len(process.state.accepted) < 20]
             post = tuple((key, _plain(getattr(process.state, key))) for key in keys) or None
-        self.out.append(Event(self._log(me), me, action, message, peers, post, None, None, None, "", 0))
+        self.out.append(Event(self._log(me), me, action, message, peers, post=post))
 
 
 class DeltaP1b(P1b):

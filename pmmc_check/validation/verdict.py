@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-ACCEPTED, REJECTED, INCONCLUSIVE, BAD_INPUT = "accepted", "rejected", "inconclusive", "bad input"
+from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
+
 SEVERITY = (ACCEPTED, INCONCLUSIVE, REJECTED, BAD_INPUT)
 """From best to worst: several traces together are as bad as the worst of them."""
 
@@ -19,7 +20,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Violation:
+class CitedViolation:
     """An invariant that recorded facts break."""
 
     invariant: str
@@ -58,7 +59,7 @@ class TraceVerdict:
     file: str
     verdict: str
     events: int = 0
-    violations: tuple[Violation, ...] = ()
+    violations: tuple[CitedViolation, ...] = ()
     failure: Failure | None = None
     reason: str | None = None
     method: str = "replay"
@@ -68,5 +69,5 @@ class TraceVerdict:
 
 
 def worst(verdicts: list[TraceVerdict]) -> str:
-    """The verdict on all of them."""
+    """The worst of some verdicts: the verdict on all traces together."""
     return max((each.verdict for each in verdicts), key=SEVERITY.index, default=BAD_INPUT)

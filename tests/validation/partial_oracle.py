@@ -23,7 +23,7 @@ from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT
 from pmmc_check.trace.events import DROP, END, KINDS, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.system import system_of
 from pmmc_check.trace.values import Values
-from pmmc_check.validation.verdict import ACCEPTED, INCONCLUSIVE, REJECTED
+from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
 from tests.validation.oracle import Last, crashed
 
 QUEUE_MAX = 6

@@ -16,9 +16,9 @@ from pmmc_check.trace.readers.grammar_reader import Line
 from pmmc_check.trace.sources import Source
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
-from pmmc_check.validation.judge import Options, judge
-from pmmc_check.validation.search.search import Budget
-from pmmc_check.validation.simulate import Plan, Walk, complete_logs, thinned
+from pmmc_check.validation.judge import JudgeOptions, judge
+from pmmc_check.validation.search.search import SearchBudget
+from pmmc_check.validation.simulate import Plan, Simulation, complete_logs, thinned
 from pmmc_check.validation.verdict import TraceVerdict
 
 NETWORKS = (
@@ -60,12 +60,12 @@ class Run:
         header = DslWriter(Values(Names(self.header))).header(self.header)
         return "\n".join([*header, *self.lines]) + "\n"
 
-    def judged(self, budget: Budget | None = None) -> TraceVerdict:
+    def judged(self, budget: SearchBudget | None = None) -> TraceVerdict:
         """What `pmmc-check validate` says of it."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "run.pmmc"
             path.write_text(self.text(), encoding="utf-8")
-            return judge(Source(path), Options(budget or Budget(4000, 5)))
+            return judge(Source(path), JudgeOptions(budget or SearchBudget(4000, 5)))
 
 
 def small_header(rng: random.Random, network: Iterable[str], sizes: tuple[int, ...] = (1, 2, 3)) -> Header:
@@ -101,7 +101,7 @@ def plan(seed: int, events: int = 60, **changes: object) -> Plan:
 
 
 def run(plan: Plan, contract: Callable[[str], Contract] | None = None) -> Run:
-    walk = Walk(plan)
+    walk = Simulation(plan)
     writer = DslWriter(walk.values)
     header = plan.header
     if contract is not None:

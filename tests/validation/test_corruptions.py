@@ -10,7 +10,7 @@ import pytest
 
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.events import ALL, NOTHING
-from pmmc_check.validation.verdict import ACCEPTED, REJECTED
+from pmmc_check.verdicts import ACCEPTED, REJECTED
 from tests.validation.oracle import Oracle, TooManyStates
 from tests.validation.runs import Run, plan, run
 

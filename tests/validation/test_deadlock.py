@@ -13,12 +13,13 @@ from pmmc_check.trace.events import RECEIVE, SEND, Event
 from pmmc_check.trace.sources import Source
 from pmmc_check.validation.judge import judge
 from pmmc_check.validation.replay.deadlock import Wait, cycle
-from pmmc_check.validation.verdict import REJECTED, Failure
+from pmmc_check.validation.verdict import Failure
+from pmmc_check.verdicts import REJECTED
 
 
 def wait(log: str, ender: str | None) -> Wait:
     line = int(log.strip("L"))
-    event = Event(log, ProcessId(ACCEPTOR, line), RECEIVE, P1a(Ballot(0, 1)), None, None, None, None, None, "run", line)
+    event = Event(log, ProcessId(ACCEPTOR, line), RECEIVE, P1a(Ballot(0, 1)), None, "run", line)
     return Wait(event, True, ender, event._replace(action=SEND, log=ender) if ender else None)
 
 

@@ -13,7 +13,8 @@ from pmmc_check.protocol.messages import P1b
 from pmmc_check.report.trace_text import LINES_MAX, explanation
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.events import RECEIVE, SEND, Event
-from pmmc_check.validation.verdict import REJECTED, TraceVerdict
+from pmmc_check.validation.verdict import TraceVerdict
+from pmmc_check.verdicts import REJECTED
 from tests.validation.runs import Run, plan, run
 from tests.validation.test_corruptions import corruptions
 

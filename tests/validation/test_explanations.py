@@ -11,9 +11,10 @@ import pytest
 
 from pmmc_check.report.trace_text import LINES_MAX, explanation
 from pmmc_check.trace.sources import Source
-from pmmc_check.validation.judge import Options, judge
-from pmmc_check.validation.search.search import Budget
-from pmmc_check.validation.verdict import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED, Failure, TraceVerdict
+from pmmc_check.validation.judge import JudgeOptions, judge
+from pmmc_check.validation.search.search import SearchBudget
+from pmmc_check.validation.verdict import Failure, TraceVerdict
+from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
 HEADER = """\
 pmmc-trace 1
@@ -59,7 +60,7 @@ Judged = Callable[..., TraceVerdict]
 
 @pytest.fixture
 def judged(tmp_path: Path) -> Judged:
-    def judged(events: str, header: str = HEADER, options: Options | None = None) -> TraceVerdict:
+    def judged(events: str, header: str = HEADER, options: JudgeOptions | None = None) -> TraceVerdict:
         path = tmp_path / "run.pmmc"
         path.write_text(header + events)
         return judge(Source(path), options)
@@ -209,11 +210,11 @@ def test_facts_decide_before_any_search(judged: Judged) -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (Options(search_events_max=0), "1 events are more than the search takes (0, --search-events)"),
-        (Options(Budget(states_max=2)), "the search stopped after 2 states (--search-states)"),
+        (JudgeOptions(search_events_max=0), "1 events are more than the search takes (0, --search-events)"),
+        (JudgeOptions(SearchBudget(states_max=2)), "the search stopped after 2 states (--search-states)"),
     ],
 )
-def test_a_limit_makes_the_verdict_inconclusive_and_is_named(judged: Judged, options: Options, reason: str) -> None:
+def test_a_limit_makes_the_verdict_inconclusive_and_is_named(judged: Judged, options: JudgeOptions, reason: str) -> None:
     verdict = judged("R1 > response cid=1 result=a to=C1\n", PARTIAL, options)
     assert verdict.verdict == INCONCLUSIVE
     assert verdict.reason.startswith(reason)

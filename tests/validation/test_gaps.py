@@ -9,7 +9,7 @@ import pytest
 from pmmc_check.trace.readers.reader import open_trace
 from pmmc_check.trace.sources import Source
 from pmmc_check.validation.judge import judge
-from pmmc_check.validation.verdict import ACCEPTED, REJECTED
+from pmmc_check.verdicts import ACCEPTED, REJECTED
 from tests.validation.partial_oracle import PartialOracle
 
 CASES = {

@@ -21,7 +21,7 @@ def network(flags: str, *sent: Message, sender: ProcessId = A) -> InFlight:
 
 
 def put(made: InFlight, sender: ProcessId, message: Message) -> None:
-    made.put(sender, TO, message, Event("A1", sender, SEND, message, None, None, None, None, None, "f", 1))
+    made.put(sender, TO, message, Event("A1", sender, SEND, message, None, "f", 1))
 
 
 def taken(made: InFlight, *wanted: Message) -> list[bool]:

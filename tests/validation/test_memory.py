@@ -26,7 +26,7 @@ COMMANDS = st.builds(
 )
 BALLOTS = st.builds(Ballot, st.integers(0, 1), st.integers(1, 2))
 PVALUES = st.builds(PValue, BALLOTS, SLOTS, COMMANDS)
-EVENT = Event("A1", ProcessId(ACCEPTOR, 1), RECEIVE, None, None, None, None, None, None, "run", 1)
+EVENT = Event("A1", ProcessId(ACCEPTOR, 1), RECEIVE, None, None, "run", 1)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pmmc_check.trace.events import NOTHING
 from pmmc_check.trace.system import system_of
 from pmmc_check.validation.recorded_facts import Facts
 from pmmc_check.validation.simulate import complete_logs
-from pmmc_check.validation.verdict import ACCEPTED, INCONCLUSIVE, REJECTED
+from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
 from tests.validation.runs import plan, run, small_header, some_contract
 
 

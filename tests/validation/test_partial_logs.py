@@ -12,8 +12,8 @@ import pytest
 
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.events import ALL, Contract
-from pmmc_check.validation.search.search import Budget
-from pmmc_check.validation.verdict import ACCEPTED, INCONCLUSIVE, REJECTED
+from pmmc_check.validation.search.search import SearchBudget
+from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
 from tests.validation.oracle import Oracle, TooManyStates
 from tests.validation.partial_oracle import PartialOracle
 from tests.validation.runs import Run, plan, run, some_contract
@@ -65,7 +65,7 @@ def compare(seed: int, share: float, states_max: int) -> Table:
     table: Table = Counter()
     for each in readable(Run(thinned.header, lines) for lines in (thinned.lines, *corruptions(thinned.lines, rng, share))):
         names, events = each.read()
-        ours = each.judged(Budget(states_max // 2, 3))
+        ours = each.judged(SearchBudget(states_max // 2, 3))
         oracle = PartialOracle(each.header, names, events, states_max).verdict()
         table[ours.verdict, oracle] += 1
         assert {ours.verdict, oracle} != {ACCEPTED, REJECTED}, f"seed {seed}: {ours.verdict}, the oracle says {oracle}\n{each.text()}"

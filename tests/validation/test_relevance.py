@@ -11,9 +11,10 @@ import pytest
 from pmmc_check.validation.search import search
 from pmmc_check.validation.search.completion import Completion
 from pmmc_check.validation.search.relevance import Relevance
-from pmmc_check.validation.search.search import Budget
-from pmmc_check.validation.search.steps import Node
-from pmmc_check.validation.verdict import INCONCLUSIVE, TraceVerdict
+from pmmc_check.validation.search.search import SearchBudget
+from pmmc_check.validation.search.steps import Point
+from pmmc_check.validation.verdict import TraceVerdict
+from pmmc_check.verdicts import INCONCLUSIVE
 from tests.validation.runs import Run, plan, run, some_contract
 
 SEEDS = range(300, 318)
@@ -22,7 +23,7 @@ SEEDS = range(300, 318)
 class Reversed(Relevance):
     """The least promising first."""
 
-    def of(self, node: Node) -> Callable[[Any], float]:
+    def of(self, node: Point) -> Callable[[Any], float]:
         score = super().of(node)
         return lambda step: -score(step)
 
@@ -33,7 +34,7 @@ class Shuffled:
     def __init__(self, system: Completion) -> None:
         self.rng = random.Random(1)
 
-    def of(self, node: Node) -> Callable[[Any], float]:
+    def of(self, node: Point) -> Callable[[Any], float]:
         return lambda step: self.rng.random()
 
 
@@ -52,7 +53,7 @@ def verdicts() -> dict[str, list[TraceVerdict]]:
     with pytest.MonkeyPatch.context() as patch:
         for order in (Relevance, Shuffled, Reversed):
             patch.setattr(search, "Relevance", order)
-            found[order.__name__] = [each.judged(Budget(120, 10)) for each in thinned()]
+            found[order.__name__] = [each.judged(SearchBudget(120, 10)) for each in thinned()]
     return found
 
 

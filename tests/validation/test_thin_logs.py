@@ -13,12 +13,13 @@ import pytest
 from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
 from pmmc_check.trace.events import KINDS, Contract, partial
 from pmmc_check.trace.sources import Source
-from pmmc_check.validation.judge import Options, judge
+from pmmc_check.validation.judge import JudgeOptions, judge
 from pmmc_check.validation.replay import inflight
 from pmmc_check.validation.replay.diagnosis import Rejected
 from pmmc_check.validation.replay.replay import Replay
-from pmmc_check.validation.search.search import Budget
-from pmmc_check.validation.verdict import ACCEPTED, INCONCLUSIVE, REJECTED, TraceVerdict
+from pmmc_check.validation.search.search import SearchBudget
+from pmmc_check.validation.verdict import TraceVerdict
+from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
 from tests.validation.runs import Run, plan, run
 
 WITHOUT_CALLS = partial(frozenset(KINDS) - {"adopted", "preempted"})
@@ -150,7 +151,7 @@ def test_an_inconclusive_verdict_says_that_the_facts_hold(tmp_path: Path) -> Non
     file.write_text(
         HEADER.format(settings="", contract="partial decision").replace("log R1,R2,L1,L2,A1", "log R1") + "R1 < decision s=3 c=C1:1\n"
     )
-    reason = judge(Source(file), Options(Budget(1, 5))).reason
+    reason = judge(Source(file), JudgeOptions(SearchBudget(1, 5))).reason
     assert reason == "the search stopped after 1 states (--search-states); what is recorded breaks no invariant"
 
 
@@ -160,7 +161,7 @@ def test_the_search_keeps_its_time(tmp_path: Path) -> None:
     started = time.monotonic()
     file = tmp_path / "t.pmmc"
     file.write_text(HEADER.format(settings="", contract="partial decision").replace("log R1,R2,L1,L2,A1", "log R1") + decisions)
-    found = judge(Source(file), Options(Budget(10**6, 1.0)))
+    found = judge(Source(file), JudgeOptions(SearchBudget(10**6, 1.0)))
     assert found.verdict == INCONCLUSIVE
     assert time.monotonic() - started < 10
 
@@ -196,7 +197,7 @@ def test_what_a_variant_does_is_legal_for_it(name: str, tmp_path: Path) -> None:
         changed = replace(plan(seed, 60, crash_rate=0.02), protocol=protocol_with([name]))
         file = tmp_path / f"{seed}.pmmc"
         file.write_text(run(changed).text())
-        options = Options(Budget(2000, 3), protocol=changed.protocol, variants=(name,), waived=frozenset(variant.waives))
+        options = JudgeOptions(SearchBudget(2000, 3), protocol=changed.protocol, variants=(name,), waived=frozenset(variant.waives))
         found = judge(Source(file), options)
         assert found.verdict in (ACCEPTED, INCONCLUSIVE) or found.violations, f"seed {seed}: {found.failure}"
         assert not variant.safe or found.verdict == ACCEPTED

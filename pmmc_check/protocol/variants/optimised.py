@@ -1,6 +1,6 @@
 """The paper's optimisations (its section 4) and the two fixes of the stuck slot: variants that must stay safe.
 
-Where acceptors forget pvalues on purpose, A3 is not what is asked of them; A5 and C2 speak of what a majority *has* accepted, so these
+Where acceptors forget pvalues on purpose, A3 is not what is asked of them; A5 and C2 speak of what a quorum *has* accepted, so these
 acceptors carry a ghost variable, `ever`, with all that they ever accepted. Nothing but invariants reads it."""
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from pmmc_check.protocol.values import PValue
 
 
 class ScoutHalf(Scout):
-    """Takes half of the acceptors, rounded down, for a majority."""
+    """Takes half of the acceptors, rounded down, for a quorum."""
 
     symmetric = True
     ignores = Scout.ignores
@@ -72,7 +72,7 @@ class ScoutKeepsLastSeen(Scout):
 
 
 class CommanderHalf(Commander):
-    """Takes half of the acceptors, rounded down, for a majority."""
+    """Takes half of the acceptors, rounded down, for a quorum."""
 
     symmetric = True
     ignores = Commander.ignores

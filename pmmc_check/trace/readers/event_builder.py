@@ -25,13 +25,11 @@ from pmmc_check.protocol.messages import (
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, CLIENT, COMMANDER, LEADER, SCOUT, ProcessId, commander_id, scout_id
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import DROP, NONE, RECEIVE, SEND, UNKNOWN, Delta, Event
-from pmmc_check.trace.fields import BROADCASTS, FIELDS, POST_FIELDS, RECIPIENT, SENDERS
+from pmmc_check.trace.fields import BALLOT_IS_OWNED, BROADCASTS, FIELDS, POST_FIELDS, RECIPIENT, SENDERS
 from pmmc_check.trace.values import Values
 
 Raw = Mapping[str, Any]
 """Field name to text; a set is a pair (is it a delta, its members' texts)."""
-
-_OWNED = ("p1a", "p2a", "adopted")
 
 
 class EventBuilder:
@@ -50,7 +48,7 @@ class EventBuilder:
         }
 
     def field(self, key: str, raw: Any) -> Any:
-        """One field's value."""
+        """The value of one field."""
         if raw == "?":
             return UNKNOWN
         try:
@@ -91,12 +89,12 @@ class EventBuilder:
             self._own_end("from" if action == SEND else "to", raw, owner, process)
             peers = self.recipients(kind, raw, process) if action == SEND else self.sender(kind, message, raw)
         recorded = None if post is None else self.post(post, process)
-        return Event(log, process, action, message, peers, recorded, raw.get("id"), raw.get("time"), note, file, line)
+        return Event(log, process, action, message, peers, file, line, raw.get("time"), recorded, raw.get("id"), note)
 
     def message(self, kind: str, raw: Raw, owner: ProcessId, action: str) -> Message:
         """The message of an event in the log of `owner`."""
         found = {key: self.field(key, raw[key]) for key in FIELDS[kind] if key in raw}
-        if kind in _OWNED and found["b"] == BOTTOM:
+        if kind in BALLOT_IS_OWNED and found["b"] == BOTTOM:
             raise Unfit(f"a {kind} has a ballot that some leader owns; - is none", "b")
         if kind in ("p1b", "p2b"):
             self._settle_acceptor(kind, found, owner, action)
@@ -173,7 +171,7 @@ class EventBuilder:
         """A scout or commander with a log of its own: what the event says of its identity must be so."""
         key = "from" if action == SEND else "to"
         claims = [(self._end(key, raw[key]), key)] if raw.get(key, "?") != "?" else []
-        if action == SEND and kind in ("p1a", "p2a", "adopted") and message.ballot not in (UNKNOWN, owner.ballot):
+        if action == SEND and kind in BALLOT_IS_OWNED and message.ballot not in (UNKNOWN, owner.ballot):
             raise Unfit(f"this is {self.values.show_process(owner)}, so b={self.values.show(owner.ballot)} is expected", "b")
         if action == SEND and kind in ("p2a", "decision") and message.slot not in (UNKNOWN, owner.slot):
             raise Unfit(f"this is {self.values.show_process(owner)}, so s={owner.slot} is expected", "s")

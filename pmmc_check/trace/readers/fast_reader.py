@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, REPLICA, ProcessId
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import RECEIVE, SEND, Event
-from pmmc_check.trace.fields import FIELDS
+from pmmc_check.trace.fields import FIELDS, SET_FIELDS
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.readers.frequent_events import SHAPES, Compose, EventComposer
 from pmmc_check.trace.values import MEMO_SIZE, WORD
@@ -81,7 +81,7 @@ class FastReader:
                 table.clear()
             table[key] = meaning
         process, message, peers, state = meaning
-        return Event(log, process or owner, action, message, peers, state, name or None, time or None, None, self.file, number)
+        return Event(log, process or owner, action, message, peers, self.file, number, time or None, state, name or None)
 
     def _learn(self, log: str, owner: ProcessId, action: str, kind: str) -> None:
         """The next event of this log, action and kind may be one that is quickly put together."""
@@ -149,7 +149,7 @@ def _fields(kind: str, words: list[str], action: str) -> dict[str, Any] | None:
             if key == "a":
                 continue
             return None
-        is_set = key in ("accepted", "pvalues") and value != "?"
+        is_set = key in SET_FIELDS and value != "?"
         members = _set(value) if is_set else None
         if not value or (is_set and members is None) or (key == "pvalues" and members and members[0]):
             return None

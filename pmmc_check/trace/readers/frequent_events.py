@@ -122,7 +122,7 @@ class EventComposer:
 
         def compose(words: Words, line: int, time: str | None) -> Event:
             message, commander = known[tuple(words)]
-            return Event(log, owner, RECEIVE, message, commander, None, None, time, None, file, line)
+            return Event(log, owner, RECEIVE, message, commander, file, line, time)
 
         return compose
 
@@ -134,7 +134,7 @@ class EventComposer:
             message, (commander,) = known[ballot, slot, command]
             if commander.number != number:
                 raise KeyError(log)
-            return Event(log, commander, SEND, message, _option(ends, to), None, None, time, None, file, line)
+            return Event(log, commander, SEND, message, _option(ends, to), file, line, time)
 
         return compose
 
@@ -144,7 +144,7 @@ class EventComposer:
 
         def compose(words: Words, line: int, time: str | None) -> Event:
             ballot, to = words
-            return Event(log, owner, SEND, known[ballot], ends[to], None, None, time, None, file, line)
+            return Event(log, owner, SEND, known[ballot], ends[to], file, line, time)
 
         return compose
 
@@ -153,7 +153,7 @@ class EventComposer:
 
         def compose(words: Words, line: int, time: str | None) -> Event:
             acceptor, ballot, to = words
-            return Event(log, ends[to][0], RECEIVE, known[acceptor, ballot], acceptors[acceptor], None, None, time, None, file, line)
+            return Event(log, ends[to][0], RECEIVE, known[acceptor, ballot], acceptors[acceptor], file, line, time)
 
         return compose
 
@@ -162,7 +162,7 @@ class EventComposer:
 
         def compose(words: Words, line: int, time: str | None) -> Event:
             slot, command, sender, *to = words
-            return Event(log, mine[sender][0], SEND, known[slot, command], _option(ends, to), None, None, time, None, file, line)
+            return Event(log, mine[sender][0], SEND, known[slot, command], _option(ends, to), file, line, time)
 
         return compose
 
@@ -187,7 +187,7 @@ class EventComposer:
 
         def compose(words: Words, line: int, time: str | None) -> Event:
             first, second, *end = words
-            return Event(log, owner, action, known[first, second], _option(ends, end), None, None, time, None, file, line)
+            return Event(log, owner, action, known[first, second], _option(ends, end), file, line, time)
 
         return compose
 
@@ -197,7 +197,7 @@ class EventComposer:
         def compose(words: Words, line: int, time: str | None) -> Event:
             (command,) = words
             message, client = known[command]
-            return Event(log, owner, RECEIVE, message, client, None, None, time, None, file, line)
+            return Event(log, owner, RECEIVE, message, client, file, line, time)
 
         return compose
 
@@ -206,7 +206,7 @@ class EventComposer:
 
         def compose(words: Words, line: int, time: str | None) -> Event:
             command, *to = words
-            return Event(log, owner, SEND, known[command][0], _option(ends, to), None, None, time, None, file, line)
+            return Event(log, owner, SEND, known[command][0], _option(ends, to), file, line, time)
 
         return compose
 

@@ -13,15 +13,16 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
 
 from pmmc_check.trace.errors import TraceError, Unfit
-from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, NONE, PARTIAL, RECEIVE, RESTART, SEND, Event
-from pmmc_check.trace.header import WORDS, HeaderBuilder
+from pmmc_check.trace.events import COMPLETE, KINDS, NONE, PARTIAL, Event
+from pmmc_check.trace.fields import ACTION_OF_VERB, ATTRIBUTE
+from pmmc_check.trace.header import WORD_SETTINGS, HeaderBuilder
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.values import plain_word
 
 MAGIC, CONFIG, LOG, EVENT, EMPTY = "magic", "config", "log", "event", "empty"
 
-_ACTIONS = {"receive": RECEIVE, "send": SEND, "drop": DROP, "crash": CRASH, "restart": RESTART, "end": END}
-_KEYS = {"command": "c", "slot": "s", "ballot": "b", "acceptor": "a"}
+_ACTIONS = {"receive" if verb == "recv" else verb: action for verb, action in ACTION_OF_VERB.items()}
+_KEYS = {attribute: key for key, attribute in ATTRIBUTE.items()}
 _SHOWN = {
     "NAME": "a process name",
     "INT": "a number",
@@ -111,7 +112,7 @@ class Line:
         return int(str(children[0])), len(children) > 1
 
     def configure(self, builder: HeaderBuilder) -> None:
-        """A `config` line."""
+        """Gives the settings of a `config` line to `builder`."""
         for setting in self._children():
             words = [str(each) if isinstance(each, Token) else _words(each) for each in setting.children]
             key = str(setting.data)
@@ -121,7 +122,7 @@ class Line:
                 builder.set_meta(name, plain_word(str(words[1])))
             elif key in ("window", "slots", "rounds"):
                 builder.set(key, int(str(words[0])))
-            elif key in WORDS:
+            elif key in WORD_SETTINGS:
                 builder.set(key, words[0])
             elif key == "network":
                 builder.set(key, tuple(_words(each)[0] for each in setting.children))
@@ -129,14 +130,14 @@ class Line:
                 builder.set(key, tuple(words[1]))
 
     def contract(self, builder: HeaderBuilder) -> None:
-        """A `log` line."""
+        """Gives the contract of a `log` line to `builder`."""
         names, contract = self._children()
         self._mark("log", names)
         form = {"complete": COMPLETE, "none": NONE}.get(str(contract.data), PARTIAL)
         builder.log(tuple(_words(names)), form, tuple(_words(contract)))
 
     def event(self, event_builder: EventBuilder) -> Event:
-        """An event line. Raises `Unfit`."""
+        """The event of an event line. Raises `Unfit`."""
         tree = self._children()[0] if self.tree is not None and self.tree.data == "event" else self.tree
         assert tree is not None, "only an event line is asked for its event"
         action = _ACTIONS[str(tree.data)]
@@ -165,7 +166,7 @@ class Line:
             key = _KEYS.get(str(part.data), str(part.data))
             self._mark(key, part)
             raw[key] = _value(part)
-        return next(kind for kind in _KINDS_LONGEST_FIRST if self.text.startswith(kind, start))
+        return next(kind for kind in KINDS if self.text.startswith(kind, start))
 
     def _options(self, tree: Tree[Token], raw: dict[str, Any]) -> None:
         for part in tree.children:
@@ -202,9 +203,6 @@ class Line:
     def _mark(self, key: str, tree: Tree[Token]) -> None:
         if not tree.meta.empty:
             self.columns[key] = tree.meta.column
-
-
-_KINDS_LONGEST_FIRST = ("request", "response", "propose", "preempted", "decision", "adopted", "p1a", "p1b", "p2a", "p2b")
 
 
 def _head(tree: Tree[Token]) -> str:

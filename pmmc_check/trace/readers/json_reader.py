@@ -15,15 +15,14 @@ import orjson
 
 from pmmc_check.trace.errors import TraceError, Unfit
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, NONE, PARTIAL, RECEIVE, ROLE_FIELDS, SEND, Comment, Event
-from pmmc_check.trace.fields import ACTIONS, FIELDS
-from pmmc_check.trace.header import COUNTS, WORDS, HeaderBuilder
+from pmmc_check.trace.fields import ACTION_OF_VERB, FIELDS, NUMBER_FIELDS, SET_FIELDS
+from pmmc_check.trace.header import NUMBER_SETTINGS, WORD_SETTINGS, HeaderBuilder
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.readers.frequent_events import SHAPES, Compose, EventComposer
 from pmmc_check.trace.values import MEMO_SIZE, WORD, show_word
 
 _WITH_MESSAGE = (RECEIVE, SEND, DROP)
 _COMMON = ("at", "do", "id", "t", "note", "post")
-_NUMBERS = ("s", "cid")
 _POST_TYPES: dict[str, type] = {"ballot": str, "accepted": list, "slot_in": int, "slot_out": int, "active": bool}
 
 
@@ -123,16 +122,16 @@ class JsonReader:
             keys = shape.split()
             if set(fields) == {"at", "do", "msg", *keys} and len(self._shapes) < MEMO_SIZE:
                 compose = self._composer.composer(event.log, owner, event.action, kind)
-                numeric = next((key for key in keys if key in _NUMBERS), None)
+                numeric = next((key for key in keys if key in NUMBER_FIELDS), None)
                 self._shapes[event.log, fields["do"], kind, len(fields)] = compose, _getter(keys), numeric
 
     def _event(self, fields: dict[str, Any], number: int) -> Event:
         log, verb = fields.get("at"), fields.get("do")
         if not isinstance(log, str):
             raise Unfit('"at" must name the process whose log this is, such as "at": "A1"', "at")
-        if verb not in ACTIONS:
-            raise Unfit(f'"do" must be one of {", ".join(ACTIONS)}', "do")
-        action = ACTIONS[verb]
+        if verb not in ACTION_OF_VERB:
+            raise Unfit(f'"do" must be one of {", ".join(ACTION_OF_VERB)}', "do")
+        action = ACTION_OF_VERB[verb]
         kind = fields.get("msg")
         if (action in _WITH_MESSAGE) != (kind is not None):
             raise Unfit(f'{verb} {"needs" if action in _WITH_MESSAGE else "has no"} "msg"', "msg")
@@ -176,13 +175,13 @@ def _text(key: str, value: Any) -> Any:
     """A field as the DSL writes it."""
     if value is None:
         return "?"
-    if key in ("accepted", "pvalues"):
+    if key in SET_FIELDS:
         delta = key == "accepted" and isinstance(value, dict) and list(value) == ["added"]
         members = value["added"] if delta else value
         if not isinstance(members, list) or not all(isinstance(each, str) for each in members):
             raise Unfit(f'{key!r} must be a list of pvalues such as ["0.L1/3/C1:7"]{_OR_ADDED if key == "accepted" else ""}', key)
         return delta, members
-    if key in _NUMBERS:
+    if key in NUMBER_FIELDS:
         if type(value) is not int or value < 0:
             raise Unfit(f"{key!r} must be a whole number, not below 0", key)
         return str(value)
@@ -214,7 +213,7 @@ def _post(value: Any) -> dict[str, Any]:
 
 def _plain(key: str, value: Any) -> str:
     """A field's text, if it is of the type that it should have. Raises KeyError."""
-    if key in _NUMBERS:
+    if key in NUMBER_FIELDS:
         if type(value) is int and value >= 0:
             return str(value)
     elif type(value) is str:
@@ -235,21 +234,21 @@ def _note(note: Any) -> str | None:
     return note.strip() if note else None
 
 
-def configure(builder: HeaderBuilder, fields: dict[str, Any]) -> None:
+def take_settings(builder: HeaderBuilder, fields: dict[str, Any]) -> None:
     """Takes the settings of a header object. Raises `Unfit`."""
     for key, value in fields.items():
         if key in ROLE_FIELDS or key == "network":
             builder.set(key, tuple(_strings(key, value)))
-        elif key in COUNTS:
+        elif key in NUMBER_SETTINGS:
             if type(value) is not int:
                 _wrong(key, "a number")
             builder.set(key, value)
-        elif key in WORDS:
-            builder.set(key, value if isinstance(value, str) else _wrong(key, " or ".join(WORDS[key])))
+        elif key in WORD_SETTINGS:
+            builder.set(key, value if isinstance(value, str) else _wrong(key, " or ".join(WORD_SETTINGS[key])))
         elif key == "meta":
             _meta(builder, value)
         elif key not in ("pmmc-trace", "part", "logs"):
-            known = ", ".join((*ROLE_FIELDS, *COUNTS, "network", *WORDS, "meta", "logs"))
+            known = ", ".join((*ROLE_FIELDS, *NUMBER_SETTINGS, "network", *WORD_SETTINGS, "meta", "logs"))
             raise Unfit(f"{key!r} is no setting; expected {known}", key)
     logs = fields.get("logs", {})
     if not isinstance(logs, dict):

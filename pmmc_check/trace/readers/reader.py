@@ -99,7 +99,7 @@ class _File:
             number, text = self.held
             self.held = None
             try:
-                json_reader.configure(builder, json_reader.loads(self.name, number, text))
+                json_reader.take_settings(builder, json_reader.loads(self.name, number, text))
             except Unfit as unfit:
                 column = text.find(f'"{unfit.key}"') + 1 if unfit.key else 0
                 raise TraceError(self.name, number, max(column, 1), unfit.problem, text) from None

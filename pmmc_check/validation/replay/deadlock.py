@@ -59,7 +59,7 @@ def cycle(waiting: Iterable[Wait]) -> list[Wait]:
         if seen.get(log, -1) >= begun:
             found = path[seen[log] - begun :]
             shortest = found if not shortest or len(found) < len(shortest) else shortest
-    first = min(range(len(shortest)), key=lambda index: shortest[index].event[-2:], default=0)
+    first = min(range(len(shortest)), key=lambda index: shortest[index].event.at, default=0)
     return shortest[first:] + shortest[:first]
 
 

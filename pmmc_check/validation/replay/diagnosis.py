@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 from pmmc_check.protocol.messages import Adopted, P1b, Propose
 from pmmc_check.protocol.role import replace
 from pmmc_check.protocol.values import LEADER, ProcessId
 from pmmc_check.trace.events import END, Delta, Event, Header, is_chosen
-from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import by_message, cut, in_short, sets_apart
 from pmmc_check.validation.replay.deadlock import Wait, cycle
@@ -42,16 +41,19 @@ class Rejected(Exception):
 
 
 class Diagnosis:
-    """Makes mismatches. What a replay knows is all it needs; it changes nothing."""
+    """Makes mismatches of what one replay knows; it changes nothing."""
 
-    header: Header
-    processes: Processes
-    values: Values
-    writer: DslWriter
+    def __init__(self, header: Header, processes: Processes, writer: DslWriter) -> None:
+        self.header, self.processes, self.writer = header, processes, writer
+        self.show: Callable[[Any], str] = writer.values.show
+        """A value in the trace's own names."""
+        self.show_message: Callable[[Any], str] = writer.message
+        """A message in the words of the DSL."""
 
-    def _unfinished(self, event: Event, process: Process) -> Rejected:
+    def unfinished(self, event: Event, process: Process) -> Rejected:
+        """The process goes on, or its log ends, before its last step is whole."""
         cause = f" caused by {process.last.place}" if process.last is not None else " of its creation"
-        return self._rejected(
+        return self.rejected(
             event,
             "a step sends all that it must before the process goes on",
             f"{self.show(process.me)} to send {self._pending(process)}: the step{cause} is not complete",
@@ -59,13 +61,14 @@ class Diagnosis:
             process,
         )
 
-    def _not_enabled(self, event: Event, process: Process) -> Rejected:
+    def not_enabled(self, event: Event, process: Process) -> Rejected:
+        """The process sends what its last step does not."""
         to = f" to {self._listed(event.peers)}" if event.peers else ""
         expected = self._pending(process) or f"no send: {self.show(process.me)} must receive a message first"
         observed = self.show_message(event.message)
         if (alike := self._same_but_for_its_set(event, process)) is not None:
             expected, observed = alike
-        return self._rejected(event, "a process sends only what its last step makes it send", expected, f"{observed}{to}", process)
+        return self.rejected(event, "a process sends only what its last step makes it send", expected, f"{observed}{to}", process)
 
     def _same_but_for_its_set(self, event: Event, process: Process) -> tuple[str, str] | None:
         """Expected and observed of a p1b or adopted that differs from a pending one in its pvalues only."""
@@ -84,13 +87,15 @@ class Diagnosis:
                 return first, second
         return None
 
-    def _rejected(self, event: Event, rule: str, expected: str, observed: str, process: Process | None = None) -> Rejected:
+    def rejected(self, event: Event, rule: str, expected: str, observed: str, process: Process | None = None) -> Rejected:
+        """A mismatch at `event`, in the words given."""
         return Rejected(Mismatch(event, rule, expected, observed, process))
 
-    def _other_state(self, event: Event, process: Process, key: str, recorded: Any) -> Rejected:
+    def other_state(self, event: Event, process: Process, key: str, recorded: Any) -> Rejected:
+        """The state of the process is not the one that is recorded after the event."""
         actual = getattr(process.state, key)
         shown = sets_apart(actual, recorded, self.show) if key == "accepted" else (self.show(actual), self.show(recorded))
-        return self._rejected(
+        return self.rejected(
             event,
             f"the recorded {key} is that of the protocol's state after this step",
             f"{key}={shown[0]}",
@@ -100,7 +105,7 @@ class Diagnosis:
 
     # ---- logs that stand still ----
 
-    def _stuck(self, waiting: Sequence[Wait]) -> Mismatch:
+    def stuck(self, waiting: Sequence[Wait]) -> Mismatch:
         """Of all that stand still, one that waits for what never comes; else the logs wait for each other."""
         hopeless = [wait for wait in waiting if wait.ender is None]
         for wait in hopeless:
@@ -152,14 +157,6 @@ class Diagnosis:
         return f"{event.place}: {event.log} waits {what}, which comes after {after.place}"
 
     # ---- values as a reader knows them ----
-
-    def show(self, value: Any) -> str:
-        """A value in the trace's own names."""
-        return self.values.show(value)
-
-    def show_message(self, message: Any) -> str:
-        """A message in the words of the DSL."""
-        return self.writer.message(message)
 
     def brief(self, message: Any) -> str:
         """As `show_message`, of a long set only how many pvalues it has."""

@@ -21,28 +21,28 @@ class Evidence:
     """What explains one mismatch. Takes all events of the trace, those of one log in their order."""
 
     def __init__(self, mismatch: Mismatch, names: Names, replayed: Iterable[Event]) -> None:
-        self.at = mismatch.event
+        self.event = mismatch.event
         self.names = names
-        self.host = names.log_of(self.at.process)
+        self.host = names.log_of(self.event.process)
         process = mismatch.process
         self.promise = process.state.ballot if process is not None and process.me.role == ACCEPTOR else None
-        kind = self.at.message.kind if self.at.message is not None else ""
-        self.of_leader = self.at.process.role not in (ACCEPTOR, REPLICA) and kind in ("p1a", "p2a")
+        kind = self.event.message.kind if self.event.message is not None else ""
+        self.of_leader = self.event.process.role not in (ACCEPTOR, REPLICA) and kind in ("p1a", "p2a")
         self.open = not mismatch.awaited and not mismatch.cycle
         self._kept: dict[Any, Event] = {}
         for event in replayed:
-            if event.log != self.at.log:
+            if event.log != self.event.log:
                 self._take(event)
 
     def add(self, event: Event) -> None:
         """Takes an event, if it is of the log of the mismatch and comes before it; of other logs only the replay knows what does."""
-        if self.open and event.log == self.at.log:
-            self.open = event[-2:] != self.at[-2:]
+        if self.open and event.log == self.event.log:
+            self.open = event.at != self.event.at
             self._take(event)
 
     def events(self) -> list[Event]:
         """What was found, in the order of the log."""
-        return [event for _, event in sorted({event[-2:]: event for event in self._kept.values()}.items())]
+        return [event for _, event in sorted({event.at: event for event in self._kept.values()}.items())]
 
     def _take(self, event: Event) -> None:
         if self.open and self.names.log_of(event.process) == self.host:
@@ -67,7 +67,7 @@ class Evidence:
     def _of_leader(self, event: Event) -> tuple[Any, ...]:
         """What its leader has for the slot in question: proposals, what its scout's p1bs bring, and what made it active or not."""
         message: Any = event.message
-        slot, ballot = self.at.process.slot, self.at.process.ballot
+        slot, ballot = self.event.process.slot, self.event.process.ballot
         if message.kind == "propose":
             return ("first propose", "last propose") if message.slot == slot else ()
         if message.kind in ("adopted", "preempted"):

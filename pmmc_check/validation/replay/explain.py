@@ -24,17 +24,17 @@ _NEAREST, _ENABLED, _PAST, _LED = 3, 5, 9, 12
 
 def failure_of(replay: Replay, mismatch: Mismatch, evidence: Sequence[Event] = ()) -> Failure:
     """The explanation of a rejected replay; `evidence` are earlier events by which the process came to its state."""
-    event, process, writer = mismatch.event, mismatch.process, replay.writer
+    event, process, diagnosis = mismatch.event, mismatch.process, replay.diagnosis
     slot = next(iter(_subjects(event)[0]), None)
     return Failure(
-        at=place_of(event, writer, slot),
+        at=place_of(event, diagnosis.writer, slot),
         rule=mismatch.rule,
         expected=cut(mismatch.expected),
         observed=cut(mismatch.observed),
-        state=f"{replay.show(process.me)}: {process.show_state(replay.show)}" if process is not None else "",
+        state=f"{diagnosis.show(process.me)}: {process.show_state(diagnosis.show)}" if process is not None else "",
         nearest=tuple(_nearest(replay, event)) if mismatch.awaited else (),
         enabled=tuple(_enabled(replay, event)) if not mismatch.cycle else (),
-        past=tuple(place_of(each, writer, slot) for each in _led_here(replay.recent, event, evidence)),
+        past=tuple(place_of(each, diagnosis.writer, slot) for each in _led_here(replay.recent, event, evidence)),
         cycle=mismatch.cycle,
     )
 
@@ -42,18 +42,20 @@ def failure_of(replay: Replay, mismatch: Mismatch, evidence: Sequence[Event] = (
 def _nearest(replay: Replay, event: Event) -> Iterable[str]:
     """The messages of the same kind that were sent to the same process, those with fewest differences first."""
     wanted: Any = event.message
-    candidates: dict[Message, Event | None] = dict(replay.network.to(event.process))
+    candidates: dict[Message, Event | None] = dict(replay.deliveries.network.to(event.process))
     for each in replay.recent:
         if each.action == SEND and type(each.message) is type(wanted) and (each.peers is None or event.process in each.peers):
             candidates.setdefault(each.message, each)  # type: ignore[arg-type]
     scored = [
-        (_differences(wanted, message, replay.show), message, at) for message, at in candidates.items() if type(message) is type(wanted)
+        (_differences(wanted, message, replay.diagnosis.show), message, at)
+        for message, at in candidates.items()
+        if type(message) is type(wanted)
     ]
     scored.sort(key=lambda each: (len(each[0]), str(each[1])))
     for differences, message, at in scored[:_NEAREST]:
         where = f" ({at.place})" if at is not None else ""
         apart = "; ".join(differences) if differences else "the same message: already received, or sent later"
-        yield f"{cut(replay.brief(message))}{where}: {cut(apart)}"
+        yield f"{cut(replay.diagnosis.brief(message))}{where}: {cut(apart)}"
 
 
 def _differences(wanted: Any, message: Any, show: Callable[[Any], str]) -> list[str]:
@@ -74,14 +76,14 @@ def _enabled(replay: Replay, event: Event) -> Iterable[str]:
     """What the process could have done at this point: finish its step, or receive what is in flight to it."""
     process = replay.processes.running.get(event.process)
     if process is not None and process.pending:
-        shown = replay.shown_pending(process)
+        shown = replay.diagnosis.shown_pending(process)
         yield from (cut(f"send {text}") for text in shown[:_ENABLED])
         if len(shown) > _ENABLED:
             yield f"and {len(shown) - _ENABLED} more"
         return
-    waiting = replay.network.to(event.process)
+    waiting = replay.deliveries.network.to(event.process)
     for message, at in waiting[:_ENABLED]:
-        yield cut(f"receive {replay.brief(message)}") + (f" (sent at {at.place})" if at is not None else "")
+        yield cut(f"receive {replay.diagnosis.brief(message)}") + (f" (sent at {at.place})" if at is not None else "")
     if len(waiting) > _ENABLED:
         yield f"and {len(waiting) - _ENABLED} more"
 
@@ -89,9 +91,9 @@ def _enabled(replay: Replay, event: Event) -> Iterable[str]:
 def _led_here(recent: Iterable[Event], event: Event, evidence: Sequence[Event]) -> list[Event]:
     """The evidence, and as much of the causal past as there is room for, in the order of the replay."""
     past = [each for each in _past(recent, event) if each not in evidence]
-    order = {each[-2:]: number for number, each in enumerate(recent)}
+    order = {each.at: number for number, each in enumerate(recent)}
     together = [*evidence, *past[max(0, len(evidence) + len(past) - _LED) :]]
-    return sorted(together, key=lambda each: order.get(each[-2:], -1))
+    return sorted(together, key=lambda each: order.get(each.at, -1))
 
 
 def _past(recent: Iterable[Event], event: Event) -> list[Event]:

@@ -139,12 +139,12 @@ class IndexedReplicaState(ReplicaState):
     """A replica's state whose decisions are `GrowingSlots`."""
 
     def decided_in(self, slot: int) -> list[Command]:
-        """From the index."""
+        """Looks it up in the index."""
         found: list[Command] = self.decisions.in_slot(slot)  # type: ignore[attr-defined]
         return found
 
     def performed(self, command: Command) -> bool:
-        """From the index."""
+        """Looks it up in the index."""
         found: bool = self.decisions.has_below(command, self.slot_out)  # type: ignore[attr-defined]
         return found
 
@@ -154,7 +154,7 @@ class IndexedLeaderState(LeaderState):
     """A leader's state whose proposals are `GrowingSlots`."""
 
     def proposes_for(self, slot: int) -> bool:
-        """From the index."""
+        """Looks it up in the index."""
         return bool(self.proposals.in_slot(slot))  # type: ignore[attr-defined]
 
 
@@ -170,7 +170,7 @@ class InPlaceAcceptor(InPlace, Acceptor):
     """The acceptor with growing sets."""
 
     def start(self, command: Command | None = None) -> Outcome:
-        """As the acceptor's."""
+        """Starts as the acceptor does, with a set that grows."""
         state, sends = super().start(command)
         return Outcome(replace(state, accepted=GrowingPValues(self.ledger)), sends)
 
@@ -179,7 +179,7 @@ class InPlaceReplica(InPlace, Replica):
     """The replica with growing sets; which requests it proposes is left to the log (`open_requests.py`)."""
 
     def start(self, command: Command | None = None) -> Outcome:
-        """As the replica's."""
+        """Starts as the replica does, with sets that grow and requests that are left open."""
         state, sends = super().start(command)
         decisions: Any = GrowingSlots(self.ledger)
         requests: Any = OpenRequests({})
@@ -191,13 +191,13 @@ class InPlaceLeader(InPlace, Leader):
     """The leader with growing sets."""
 
     def start(self, command: Command | None = None) -> Outcome:
-        """As the leader's."""
+        """Starts as the leader does, with a set that grows."""
         state, sends = super().start(command)
         proposals: Any = GrowingSlots(self.ledger)
         return Outcome(IndexedLeaderState(state.ballot, state.active, proposals), sends)
 
     def merge(self, proposals: Proposals, pvalues: frozenset[PValue]) -> Iterable[Proposals]:
-        """As the leader's."""
+        """Merges as the leader does, into a set that grows."""
         merged: Any = [GrowingSlots(self.ledger, each) for each in super().merge(proposals, pvalues)]
         return merged  # type: ignore[no-any-return]  # they stand in for frozen sets
 

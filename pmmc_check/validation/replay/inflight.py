@@ -37,7 +37,7 @@ class Copies:
         self.sent_at = event
 
     def add(self, sender: ProcessId) -> None:
-        """One copy more."""
+        """Adds a copy that `sender` sent."""
         if self.senders is None and sender != self.sender:
             self.senders = {self.sender: self.left}
         if self.senders is not None:
@@ -51,7 +51,11 @@ class Copies:
         return self.senders.get(sender, 0)
 
     def take(self, sender: ProcessId | None) -> None:
-        """One copy less."""
+        """Uses up a copy, of `sender` if named.
+
+        Raises:
+            Ambiguous: receives that name their sender compete for copies with some that do not.
+        """
         if sender is None:
             self.unnamed = True
         else:
@@ -71,7 +75,7 @@ class Unordered:
         """A message's sender and send, or more than one of them."""
 
     def put(self, sender: ProcessId, to: ProcessId, message: Message, event: Event) -> None:
-        """One copy more."""
+        """Adds a copy."""
         alone = (sender, event)
         found = self.copies.setdefault((to, message), alone)
         if found is not alone:
@@ -128,7 +132,7 @@ class EverSent:
         """Of responses, by client and cid: replicas agree on them."""
 
     def put(self, sender: ProcessId, to: ProcessId, message: Message, event: Event) -> None:
-        """It may arrive from now on."""
+        """The message may arrive from now on."""
         self.recent.setdefault((to, message), {})[sender] = event
         if len(self.recent) > 2 * RECENT:
             for key in list(islice(self.recent, RECENT)):
@@ -192,7 +196,7 @@ class Ordered:
         self.last: dict[tuple[ProcessId, ProcessId], Message] = {}
 
     def put(self, sender: ProcessId, to: ProcessId, message: Message, event: Event) -> None:
-        """At the end of the pair's queue."""
+        """The message goes to the end of the pair's queue."""
         self.queues.setdefault((sender, to), deque()).append((message, event))
 
     def take(self, sender: ProcessId | None, to: ProcessId, message: Message) -> bool:
@@ -235,7 +239,7 @@ InFlight = Unordered | EverSent | Ordered
 
 
 def in_flight(duplicates: bool, loses: bool, ordered: bool) -> InFlight:
-    """For a trace's network assumptions."""
+    """The network that a trace assumes."""
     if ordered:
         return Ordered(duplicates, loses)
     return EverSent() if duplicates else Unordered()

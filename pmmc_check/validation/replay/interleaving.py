@@ -8,7 +8,7 @@ when that happens; nothing is ever polled.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pmmc_check.trace.events import DROP, RESTART, Event
@@ -30,18 +30,19 @@ class Log:
 
 
 class Interleaving:
-    """Takes events from streams, and carries each out when its turn comes. Subclasses say what that means."""
+    """Takes events from streams, and carries each out when its turn comes.
 
-    def __init__(self) -> None:
+    `advance(log, event)` carries an event out and returns True; or it calls `wait` and returns that, which is False.
+    """
+
+    def __init__(self, advance: Callable[[Log, Event], bool]) -> None:
         self.logs: dict[str, Log] = {}
         self.waiting: dict[Any, list[Log]] = {}
+        """Logs that cannot go on, by what they wait for."""
         self.events = 0
+        self._advance = advance
         self._ready: deque[Log] = deque()
         self._blocked = 0
-
-    def _advance(self, log: Log, event: Event) -> bool:
-        """Carries the event out; or calls `_wait` and returns False."""
-        raise NotImplementedError
 
     def take_all(self, streams: Iterable[Iterator[Event]]) -> None:
         """Takes all events of all streams. Those that never can happen stay in their logs' queues."""
@@ -73,12 +74,12 @@ class Interleaving:
                 return True
         return False
 
-    def _wait(self, key: Any, log: Log) -> bool:
-        """The log's next event can happen once `_wake(key)` is called at the earliest."""
+    def wait(self, key: Any, log: Log) -> bool:
+        """The log's next event can happen once `wake(key)` is called at the earliest."""
         self.waiting.setdefault(key, []).append(log)
         return False
 
-    def _wake(self, key: Any) -> None:
+    def wake(self, key: Any) -> None:
         """What `key` stands for has happened."""
         self._ready.extend(self.waiting.pop(key, ()))
 

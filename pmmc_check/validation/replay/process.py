@@ -11,17 +11,16 @@ from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.leader import Leader
-from pmmc_check.protocol.messages import Message, P1b, Propose, Response, Start
-from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System, replace
+from pmmc_check.protocol.messages import Message, P1b, Propose, Start
+from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, Ballot, ProcessId, SlotCommand
 from pmmc_check.trace.events import UNKNOWN, Delta, Event, is_chosen
-from pmmc_check.trace.matching import agrees
-from pmmc_check.trace.system import Performed
+from pmmc_check.trace.matching import matches
 from pmmc_check.validation.compact_sets import Ledger, Once
 from pmmc_check.validation.replay.in_place import IN_PLACE, GrowingPValues, Mark
 from pmmc_check.validation.replay.open_requests import resolved
 
-Pick = Callable[[Iterable[Outcome]], Outcome]
+ChooseOutcome = Callable[[Iterable[Outcome]], Outcome]
 """Chooses among the outcomes of a step."""
 
 
@@ -84,7 +83,7 @@ class Process:
         self.state = outcome.state
         return outcome.sends
 
-    def step(self, message: Message, pick: Pick | None = None) -> tuple[Send, ...]:
+    def step(self, message: Message, pick: ChooseOutcome | None = None) -> tuple[Send, ...]:
         """Delivers `message`; returns what the step sends. Creations (`Start`) are among it.
 
         The paper's roles have one outcome here (requests are chosen by the log); for others `pick` chooses.
@@ -138,16 +137,8 @@ class Process:
 
     def fits(self, pattern: Any, message: Any) -> bool:
         """Whether a recorded message may be `message`."""
-        if type(pattern) is not type(message):
-            return False
-        if type(message) is P1b and type(pattern.accepted) is Delta:
-            accepted: Any = message.accepted
-            if pattern.accepted != self.added(accepted):
-                return False
-            pattern = replace(pattern, accepted=message.accepted)
-        if type(message) is Response and isinstance(message.result, Performed):
-            return pattern.cid in (UNKNOWN, message.cid)
-        return agrees(pattern, message)
+        of_delta = type(message) is P1b and type(getattr(pattern, "accepted", None)) is Delta
+        return matches(pattern, message, self.added(message.accepted) if of_delta else None)
 
     def _resolve(self, message: Propose) -> None:
         """Puts the recorded command in the place of the stand-in for its slot."""

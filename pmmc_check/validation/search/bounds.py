@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 
 from pmmc_check.protocol.messages import Request, Response
 from pmmc_check.protocol.values import CLIENT, COMMANDER, SCOUT, Ballot, Command, ProcessId, Reconfigure
-from pmmc_check.trace.events import CRASH, DROP, END, RESTART, UNKNOWN, Event, Header, Names
+from pmmc_check.trace.events import CRASH, DROP, END, RESTART, UNKNOWN, Event, Header
+from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.search.steps import by_content
 
 LEADERS_MAX = 3
 """With more leaders, not every reconfiguration that nobody recorded is tried."""
 
 
-class Limits(NamedTuple):
+class Reach(NamedTuple):
     """Ballots and slots that unrecorded steps may reach: one more than the trace speaks of."""
 
     rounds: int
@@ -61,20 +62,21 @@ def ballots_in(events: Sequence[Event]) -> tuple[Ballot, ...]:
     return tuple(sorted(found))
 
 
-def unspoken(header: Header, names: Names, events: Sequence[Event]) -> Iterator[tuple[Command, ...]]:
+def unspoken(promises: Promises, events: Sequence[Event]) -> Iterator[tuple[Command, ...]]:
     """Requests that no event names though somebody may have sent them: none, then plain ones, then reconfigurations too.
 
     Plain ones are interchangeable, so one for each slot within reach is enough. Reconfigurations change nothing in the first WINDOW slots.
     """
     yield ()
+    header, names = promises.header, promises.names
     processes = [names.process_of[name] for name in header.clients or ()]
     unsaid = [event.process for event in events if event.message == Request(UNKNOWN)]
-    sending = [each for each in processes if each in unsaid or not header.contract(names.name_of[each]).records("request")]
+    sending = [each for each in processes if each in unsaid or not promises.records(each, "request")]
     client = ProcessId(CLIENT, 10**6) if header.clients is None else next(iter(sending), None)
-    received = all(header.contract(replica).records("request") for replica in header.replicas)
+    received = all(promises.records(names.process_of[replica], "request") for replica in header.replicas)
     if client is None or (received and not unsaid):
         return
-    reach = limits_of(events, header).slots + 1
+    reach = reach_of(events, header).slots + 1
     plain = tuple(Command(client, 10**15 + number, "") for number in range(reach))
     yield plain
     if min(reach, header.slots or reach) > header.window:
@@ -83,7 +85,7 @@ def unspoken(header: Header, names: Names, events: Sequence[Event]) -> Iterator[
         yield plain + tuple(Command(client, 2 * 10**15 + number, Reconfigure(each)) for number, each in enumerate(sets))
 
 
-def limits_of(events: Sequence[Event], header: Header) -> Limits:
+def reach_of(events: Sequence[Event], header: Header) -> Reach:
     """One more than the highest round and slot in the trace, unless the header has bounds."""
     rounds, slots = [0], [1]
     for event in events:
@@ -95,7 +97,7 @@ def limits_of(events: Sequence[Event], header: Header) -> Limits:
         slots += [slot] if slot is not UNKNOWN else []
         slots += [value - 1 for key, value in event.post or () if key in ("slot_in", "slot_out")]
     responses = len({(event.log, message.cid) for event in events if isinstance(message := event.message, Response)})
-    return Limits(max(rounds) + 1, max(*slots, responses) + 1)
+    return Reach(max(rounds) + 1, max(*slots, responses) + 1)
 
 
 def _pvalues(message: Any, name: str) -> Iterable[Any]:

@@ -12,24 +12,26 @@ from typing import Any
 
 from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.messages import Message, P1b, Request, Response, Start
-from pmmc_check.protocol.role import Lifecycle, Send
+from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, LEADER, REPLICA, Command, ProcessId, host_of
-from pmmc_check.trace.events import CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
+from pmmc_check.trace.events import CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event
 from pmmc_check.trace.fields import RECIPIENT
-from pmmc_check.trace.matching import shows
-from pmmc_check.trace.system import Performed
+from pmmc_check.trace.matching import matches
+from pmmc_check.trace.system import OpaqueResult
 from pmmc_check.trace.values import Values
-from pmmc_check.validation.search.bounds import ballots_in, commands_in, limits_of, orderly
+from pmmc_check.validation.promises import Promises
+from pmmc_check.validation.search.bounds import ballots_in, commands_in, orderly, reach_of
 from pmmc_check.validation.search.inboxes import Packet
-from pmmc_check.validation.search.steps import Cell, Node, Steps
+from pmmc_check.validation.search.steps import Cell, Point, Steps
 
 
-class Completion(Steps):
+class Completion:
     """The moves. `logs` are the events by log; `others` are requests that clients may have sent besides those the trace speaks of."""
 
-    def __init__(self, header: Header, names: Names, events: Sequence[Event], protocol: Protocol, others: tuple[Command, ...] = ()) -> None:
-        super().__init__(header, names, protocol, (*commands_in(events), *others))
-        self.limits = limits_of(events, header)
+    def __init__(self, promises: Promises, events: Sequence[Event], protocol: Protocol, others: tuple[Command, ...] = ()) -> None:
+        self.promises, self.header = promises, promises.header
+        self.commands = (*commands_in(events), *others)
+        self.reach = reach_of(events, promises.header)
         self.crashing = frozenset(event.log for event in events if event.action in (CRASH, RESTART))
         by_log: dict[str, list[Event]] = {}
         for event in events:
@@ -39,25 +41,24 @@ class Completion(Steps):
         self.readable = tuple(map(orderly, self.logs))
         self.ended = frozenset(name for name, log in by_log.items() if log[-1].action == END)
         self.ballots = ballots_in(events)
-        self.show = Values(names).show_process
+        self.show = Values(promises.names).show_process
         self._log_of: dict[ProcessId, str] = {}
+        self.steps = Steps(promises, protocol, self.commands, lambda me: self._logged_in(me) in self.crashing)
+        self.bounded = self.steps.bounded
+        """Which limits have cut off any moves."""
 
-    def start(self) -> Node:
-        """Before everything."""
-        return self.initial(len(self.logs))
-
-    def order_shows(self, me: ProcessId, sends: Sequence[Send]) -> bool:
-        """As of any step; and whether a crash that some log shows could cut it short."""
-        return super().order_shows(me, sends) or (self.header.ordered and self._logged_in(me) in self.crashing)
+    def start(self) -> Point:
+        """The point before everything: no log has been matched."""
+        return self.steps.initial(len(self.logs))
 
     # ---- logged events ----
 
-    def next_event(self, node: Node, index: int) -> Event | None:
+    def next_event(self, node: Point, index: int) -> Event | None:
         """The next event of a log."""
         log, position = self.logs[index], node.positions[index]
         return log[position] if position < len(log) else None
 
-    def take(self, node: Node, index: int) -> list[Node]:
+    def take(self, node: Point, index: int) -> list[Point]:
         """All ways in which the next event of log `index` can happen now."""
         event = self.next_event(node, index)
         assert event is not None, "a log at its end has no next event"
@@ -73,7 +74,7 @@ class Completion(Steps):
             return self._take_drop(node, event)
         return self._take_fault(node, event)
 
-    def _take_send(self, node: Node, event: Event) -> list[Node]:
+    def _take_send(self, node: Point, event: Event) -> list[Point]:
         me, pattern = event.process, event.message
         if me.role == CLIENT:
             return self._client_sends(node, event)
@@ -81,12 +82,12 @@ class Completion(Steps):
         cell = cells.get(me)
         if cell is None:
             return []
-        found: list[Node] = []
+        found: list[Point] = []
         seen: set[Message] = set()
         for send in cell.owed:
             accepted = send.message.accepted if isinstance(send.message, P1b) else cell.shown
             added = Delta(accepted - cell.shown) if cell.shown <= accepted else None
-            if send.message in seen or not shows(pattern, send.message, added):
+            if send.message in seen or not matches(pattern, send.message, added):
                 continue
             seen.add(send.message)
             taken = [each for each in cell.owed if each.message == send.message and (event.peers is None or each.to in event.peers)]
@@ -94,7 +95,7 @@ class Completion(Steps):
                 continue
             inboxes, after = dict(node.inboxes), dict(cells)
             for each in taken:
-                self.put(me, each.to, each.message, inboxes, cell.shown)
+                self.steps.put(me, each.to, each.message, inboxes, cell.shown)
             shown = send.message.accepted if isinstance(send.message, P1b) else cell.shown
             after[me] = Cell(cell.state, tuple(each for each in cell.owed if each not in taken), shown)
             agreed = self._agreed(node, pattern, send.message)
@@ -102,38 +103,38 @@ class Completion(Steps):
                 found.append(agreed._replace(cells=frozenset(after.items()), inboxes=frozenset(inboxes.items())))
         return found
 
-    def _agreed(self, node: Node, pattern: Any, message: Any) -> Node | None:
+    def _agreed(self, node: Point, pattern: Any, message: Any) -> Point | None:
         """The node with what an event shows of an opaque result; None where another is known: it is the same at all replicas."""
-        if not isinstance(message, Response) or not isinstance(message.result, Performed) or pattern.result is UNKNOWN:
+        if not isinstance(message, Response) or not isinstance(message.result, OpaqueResult) or pattern.result is UNKNOWN:
             return node
         shown = (message.result.position, pattern.result)
         known = dict(node.results).get(*shown)
         return node._replace(results=node.results | {shown}) if known == pattern.result else None
 
-    def _client_sends(self, node: Node, event: Event) -> list[Node]:
+    def _client_sends(self, node: Point, event: Event) -> list[Point]:
         pattern: Any = event.message
         found = []
         for command in self.commands if pattern.command is UNKNOWN else (pattern.command,):
             inboxes = dict(node.inboxes)
-            asked = {(to, command) for to in (event.peers if event.peers is not None else self.system.replicas)}
+            asked = {(to, command) for to in (event.peers if event.peers is not None else self.steps.system.replicas)}
             if command.client != event.process or (self.header.requests == "once" and asked & node.requested):
                 continue
             for to, _ in asked:
-                self.put(event.process, to, Request(command), inboxes)
+                self.steps.put(event.process, to, Request(command), inboxes)
             found.append(node._replace(inboxes=frozenset(inboxes.items()), requested=node.requested | asked))
         return found
 
-    def _take_receive(self, node: Node, event: Event, index: int) -> list[Node]:
-        found: list[Node] = []
+    def _take_receive(self, node: Point, event: Event, index: int) -> list[Point]:
+        found: list[Point] = []
         cell = dict(node.cells).get(event.process)
         if event.process.role != CLIENT and (cell is None or cell.owed):
             return []
-        for (_, message, _), rest in self.packets(node, event.process, _received_as(event), event.message):
+        for (_, message, _), rest in self.steps.packets(node, event.process, _received_as(event), event.message):
             if event.process.role == CLIENT:
                 found += [agreed] if (agreed := self._agreed(rest, event.message, message)) is not None else []
                 continue
             guide = self._guide(index, node.positions[index])
-            found += [after for after, state in self.delivered(rest, event.process, message, guide) if self._post_holds(event, state)]
+            found += [after for after, state in self.steps.delivered(rest, event.process, message, guide) if self._post_holds(event, state)]
         return found
 
     def _guide(self, index: int, position: int) -> tuple[Command, ...]:
@@ -154,12 +155,12 @@ class Completion(Steps):
                 proposed.setdefault(message.slot, message.command)
         return ()
 
-    def _take_drop(self, node: Node, event: Event) -> list[Node]:
+    def _take_drop(self, node: Point, event: Event) -> list[Point]:
         if not self.header.loses:
             return []
-        return [rest for _, rest in self.packets(node, event.process, _received_as(event), event.message)]
+        return [rest for _, rest in self.steps.packets(node, event.process, _received_as(event), event.message)]
 
-    def _take_fault(self, node: Node, event: Event) -> list[Node]:
+    def _take_fault(self, node: Point, event: Event) -> list[Point]:
         cells = dict(node.cells)
         hosted = [me for me in cells if self._logged_in(me) == event.log]
         owing = [me for me in hosted if cells[me].owed]
@@ -171,11 +172,11 @@ class Completion(Steps):
         node = node._replace(cells=frozenset(cells.items()), cut=cut)
         return self._restarted(node, event, hosted) if event.action == RESTART else [node]
 
-    def _restarted(self, node: Node, event: Event, hosted: Sequence[ProcessId]) -> list[Node]:
-        """After a recorded restart."""
+    def _restarted(self, node: Point, event: Event, hosted: Sequence[ProcessId]) -> list[Point]:
+        """The points after a recorded restart."""
         return [
             after._replace(cut=node.cut - {event.log})
-            for after in self.comes_back(node, event.process, hosted)
+            for after in self.steps.comes_back(node, event.process, hosted)
             if self._post_holds(event, dict(after.cells)[event.process].state)
         ]
 
@@ -183,7 +184,7 @@ class Completion(Steps):
         """The log that shows a process: a scout's or commander's own if there is one, else its leader's."""
         if process not in self._log_of:
             own = self.show(process)
-            self._log_of[process] = own if own in self.log_names else self.names.log_of(process)
+            self._log_of[process] = own if own in self.log_names else self.promises.names.log_of(process)
         return self._log_of[process]
 
     def _post_holds(self, event: Event, state: Any) -> bool:
@@ -191,7 +192,7 @@ class Completion(Steps):
             return True
         return not isinstance(state, Lifecycle) and all(getattr(state, key) == value for key, value in event.post)
 
-    def unrecorded(self, node: Node) -> Iterator[tuple[ProcessId, Any, Node]]:
+    def unrecorded(self, node: Point) -> Iterator[tuple[ProcessId, Any, Point]]:
         """Every step that no log shows and that changes something: (process, message, node after it).
 
         A delivery that is ignored changes something where order is kept: it lets the next message through.
@@ -201,61 +202,61 @@ class Completion(Steps):
             if node.cut and self._logged_in(me) in node.cut:
                 continue
             yield from self._unrecorded_sends(node, me, cell)
-            if isinstance(cell.state, Lifecycle) or cell.owed or self.all_recorded(me):
+            if isinstance(cell.state, Lifecycle) or cell.owed or self.promises.shows_all_receives(me):
                 continue
-            unseen = frozenset(kind for kind in RECIPIENT if not self.records(me, kind))
-            for (_, message, _), rest in self.packets(node, me, lambda packet: packet[1].kind in unseen):  # noqa: B023  (used at once)
-                for after, _ in self.delivered(rest, me, message):
+            unseen = frozenset(kind for kind in RECIPIENT if not self.promises.records(me, kind))
+            for (_, message, _), rest in self.steps.packets(node, me, lambda packet: packet[1].kind in unseen):  # noqa: B023  (used at once)
+                for after, _ in self.steps.delivered(rest, me, message):
                     before = node if self.header.ordered else rest
                     if (after.cells, after.inboxes) != (before.cells, before.inboxes) and self._within(me, message, after):
                         yield me, message, after
 
-    def _spontaneous(self, node: Node) -> Iterator[tuple[ProcessId, Any, Node]]:
+    def _spontaneous(self, node: Point) -> Iterator[tuple[ProcessId, Any, Point]]:
         """What the header lets processes do of themselves: restarts that no log shows, ballots that no preemption asked for."""
         if "any" not in (self.header.restarts, self.header.ballots):
             return
         for me, cell in sorted(node.cells, key=lambda each: each[0]):
             if isinstance(cell.state, Lifecycle) or (node.cut and self._logged_in(me) in node.cut):
                 continue
-            found: list[Node] = []
-            if self.header.restarts == "any" and me.role in (LEADER, REPLICA) and self.host_is_silent(me):
-                found += self.comes_back(node, me, [each for each, _ in node.cells if host_of(each) == me])
+            found: list[Point] = []
+            if self.header.restarts == "any" and me.role in (LEADER, REPLICA) and self.promises.shows_nothing(me):
+                found += self.steps.comes_back(node, me, [each for each, _ in node.cells if host_of(each) == me])
             if self.header.ballots == "any" and me.role == LEADER:
-                found += [self.campaign(node, me, ballot) for ballot in self.ballots if ballot.leader == me.number]
+                found += [self.steps.campaign(node, me, ballot) for ballot in self.ballots if ballot.leader == me.number]
             for after in found:
                 if (after.cells, after.inboxes) != (node.cells, node.inboxes) and self._within(me, Start(), after):
                     yield me, Start(), after
 
-    def _unrecorded_sends(self, node: Node, me: ProcessId, cell: Cell) -> Iterator[tuple[ProcessId, Any, Node]]:
+    def _unrecorded_sends(self, node: Point, me: ProcessId, cell: Cell) -> Iterator[tuple[ProcessId, Any, Point]]:
         """Those that wait because their order shows."""
         for send in cell.owed:
-            if not self.records(me, send.message.kind):
+            if not self.promises.records(me, send.message.kind):
                 inboxes = dict(node.inboxes)
-                self.put(me, send.to, send.message, inboxes, cell.shown)
+                self.steps.put(me, send.to, send.message, inboxes, cell.shown)
                 shown = send.message.accepted if isinstance(send.message, P1b) else cell.shown
                 left = Cell(cell.state, tuple(each for each in cell.owed if each != send), shown)
                 after = node._replace(cells=(node.cells - {(me, cell)}) | {(me, left)}, inboxes=frozenset(inboxes.items()))
                 yield send.to, send.message, after
 
-    def _within(self, me: ProcessId, message: Message, after: Node) -> bool:
+    def _within(self, me: ProcessId, message: Message, after: Point) -> bool:
         """Keeps unrecorded steps to the ballots and slots near those that the trace speaks of."""
         state = next(cell.state for process, cell in after.cells if process == me)
-        if me.role == LEADER and not isinstance(state, Lifecycle) and state.ballot.round > self.limits.rounds:
-            self.bounded.add(f"ballots above round {self.limits.rounds} were not tried")
+        if me.role == LEADER and not isinstance(state, Lifecycle) and state.ballot.round > self.reach.rounds:
+            self.bounded.add(f"ballots above round {self.reach.rounds} were not tried")
             return False
-        if me.role == REPLICA and state.slot_in > self.limits.slots + 1:
-            self.bounded.add(f"unrecorded proposals above slot {self.limits.slots} were not tried")
+        if me.role == REPLICA and state.slot_in > self.reach.slots + 1:
+            self.bounded.add(f"unrecorded proposals above slot {self.reach.slots} were not tried")
             return False
         return True
 
-    def complete(self, node: Node) -> bool:
+    def complete(self, node: Point) -> bool:
         """Whether all logs are matched; those that ended in good order owe nothing."""
         if any(position < len(log) for position, log in zip(node.positions, self.logs, strict=True)):
             return False
         return not any(self._logged_in(me) in self.ended and self._to_be_shown(me, cell) for me, cell in node.cells)
 
     def _to_be_shown(self, me: ProcessId, cell: Cell) -> bool:
-        return any(self.records(me, send.message.kind) for send in cell.owed)
+        return any(self.promises.records(me, send.message.kind) for send in cell.owed)
 
 
 def _received_as(event: Event) -> Callable[[Packet], bool]:
@@ -265,6 +266,6 @@ def _received_as(event: Event) -> Callable[[Packet], bool]:
 
     def fits(packet: Packet) -> bool:
         sender, message, added = packet
-        return (source is None or source == sender) and shows(pattern, message, added)
+        return (source is None or source == sender) and matches(pattern, message, added)
 
     return fits

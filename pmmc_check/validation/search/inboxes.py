@@ -1,6 +1,6 @@
 """Inboxes for the search: what is on its way to one process, as immutable values with their senders.
 
-They mean what the networks of the model mean, in all combinations: `Unordered` is a set or a multiset, `Pairwise`
+They mean what the networks of the model mean, in all combinations: `UnorderedInboxes` is a set or a multiset, `PairwiseInboxes`
 keeps the order between each pair of processes; with loss it skips, with duplication it may repeat the last.
 """
 
@@ -32,7 +32,7 @@ class Inboxes(Protocol):
         """Each packet that fits and may be delivered, with the inbox that remains."""
 
 
-class Unordered:
+class UnorderedInboxes:
     """An inbox is a set of (packet, copies); with duplication the number does not matter and stays 1."""
 
     empty: Any = frozenset()
@@ -41,7 +41,7 @@ class Unordered:
         self.duplicates = duplicates
 
     def put(self, inbox: frozenset[Any], sender: ProcessId, message: Any) -> Any:
-        """One more of it."""
+        """Adds one copy of the packet."""
         for entry in inbox:
             if entry[0] == message:
                 return inbox if self.duplicates else (inbox - {entry}) | {(message, entry[1] + 1)}
@@ -60,7 +60,7 @@ class Unordered:
                 yield packet, rest | {(packet, copies - 1)} if copies > 1 else rest
 
 
-class Pairwise:
+class PairwiseInboxes:
     """An inbox is a set of (sender, queue, last delivered)."""
 
     empty: Any = frozenset()
@@ -69,7 +69,7 @@ class Pairwise:
         self.loses, self.duplicates = loses, duplicates
 
     def put(self, inbox: frozenset[Any], sender: ProcessId, message: Any) -> Any:
-        """At the end of the sender's queue."""
+        """The packet goes to the end of the sender's queue."""
         for entry in inbox:
             if entry[0] == sender:
                 return (inbox - {entry}) | {(sender, (*entry[1], message), entry[2])}
@@ -90,7 +90,7 @@ class Pairwise:
 
 
 def inboxes(header: Header) -> Inboxes:
-    """For a trace's network assumptions."""
+    """The inboxes of the network that a trace assumes."""
     if header.ordered:
-        return Pairwise(header.loses, header.duplicates)
-    return Unordered(header.duplicates)
+        return PairwiseInboxes(header.loses, header.duplicates)
+    return UnorderedInboxes(header.duplicates)

@@ -14,7 +14,7 @@ from pmmc_check.protocol.messages import Adopted, Decision, P1a, P1b, P2a, P2b, 
 from pmmc_check.protocol.values import Ballot, Command, ProcessId
 from pmmc_check.trace.events import UNKNOWN
 from pmmc_check.validation.search.completion import Completion
-from pmmc_check.validation.search.steps import Node
+from pmmc_check.validation.search.steps import Point
 
 _ORDER = ("request", "p1a", "p1b", "propose", "adopted", "p2a", "p2b", "decision", "response")
 """Roughly, the way of a command through the protocol."""
@@ -38,7 +38,7 @@ class Relevance:
                 if event.process.role in ("scout", "commander"):
                     self.ballots.add(event.process.ballot)
 
-    def of(self, node: Node) -> Callable[[tuple[ProcessId, Any, Node]], float]:
+    def of(self, node: Point) -> Callable[[tuple[ProcessId, Any, Point]], float]:
         """The score of a step from `node`."""
         awaited = [event for index in range(len(node.positions)) if (event := self.system.next_event(node, index)) is not None]
         wanted: list[Any] = [event.message for event in awaited if event.message is not None]
@@ -49,7 +49,7 @@ class Relevance:
         preempting = any(ballot.round > 0 and not self._running(node, ballot) for ballot in ballots)
         before = sum(node.positions)
 
-        def score(step: tuple[ProcessId, Any, Node]) -> float:
+        def score(step: tuple[ProcessId, Any, Point]) -> float:
             process, message, after = step
             value = 100.0 * (self._gain(after) - before)
             value += self._fitness(process, message, after)
@@ -61,10 +61,10 @@ class Relevance:
 
         return score
 
-    def _running(self, node: Node, ballot: Ballot) -> bool:
+    def _running(self, node: Point, ballot: Ballot) -> bool:
         return any(process.role == "scout" and process.ballot == ballot for process, _ in node.cells)
 
-    def _gain(self, after: Node) -> int:
+    def _gain(self, after: Point) -> int:
         """The matched events after the step, those counted that can follow at once."""
         gained = sum(after.positions)
         for index in range(len(after.positions)):
@@ -73,7 +73,7 @@ class Relevance:
                 gained += 1
         return gained
 
-    def _fitness(self, process: ProcessId, message: Any, after: Node) -> float:
+    def _fitness(self, process: ProcessId, message: Any, after: Point) -> float:
         """Whether the step keeps to what the trace says of slots and ballots."""
         if isinstance(message, P1a):
             return 0.0 if message.ballot in self.ballots or not self.ballots else -30.0
@@ -88,7 +88,7 @@ class Relevance:
             return self._proposals(process, after)
         return 2.0 if isinstance(message, Adopted) else 0.0
 
-    def _proposals(self, process: ProcessId, after: Node) -> float:
+    def _proposals(self, process: ProcessId, after: Point) -> float:
         state: Any = next(cell.state for me, cell in after.cells if me == process)
         wrong = sum(1 for slot, command in state.proposals if (known := self.commands.get(slot)) is not None and command not in known)
         return -40.0 * wrong

@@ -30,15 +30,17 @@ from pmmc_check.trace.matching import undetermined
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import place_of
+from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.search.bounds import LEADERS_MAX, unspoken
 from pmmc_check.validation.search.completion import Completion
 from pmmc_check.validation.search.relevance import Relevance
-from pmmc_check.validation.search.steps import Node
-from pmmc_check.validation.verdict import ACCEPTED, INCONCLUSIVE, REJECTED, Failure
+from pmmc_check.validation.search.steps import Point
+from pmmc_check.validation.verdict import Failure
+from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
 
 
 @dataclass(frozen=True)
-class Budget:
+class SearchBudget:
     """When to give up."""
 
     states_max: int = 20_000
@@ -58,28 +60,28 @@ class Answer:
 class Search:
     """One search over the completions of one trace."""
 
-    def __init__(self, header: Header, names: Names, events: Sequence[Event], budget: Budget, protocol: Protocol = PMMC) -> None:
-        self.arguments = (header, names, events, protocol)
+    def __init__(self, header: Header, names: Names, events: Sequence[Event], budget: SearchBudget, protocol: Protocol = PMMC) -> None:
+        self.arguments = (Promises(header, names), events, protocol)
         self.system = Completion(*self.arguments)
         self.budget = budget
         self.writer = DslWriter(Values(names))
         self.relevance = Relevance(self.system)
         self.whole = {process for name, process in names.process_of.items() if header.contract(name).form == COMPLETE}
         self.named = {(e.process, e.message.kind) for e in events if e.action in (RECEIVE, DROP) and e.message and e.peers}
-        self.visited: set[Node] = set()
-        self.furthest: Node | None = None
+        self.visited: set[Point] = set()
+        self.furthest: Point | None = None
         self.stop_at = 0.0
 
     def run(self) -> Answer:
         """Searches with the requests that the trace speaks of; if that is in vain, with others too that nobody may have recorded."""
         self.stop_at = time.monotonic() + self.budget.seconds_max
-        header, names, events, _ = self.arguments
-        for others in unspoken(header, names, events):
+        promises, events, _ = self.arguments
+        for others in unspoken(promises, events):
             if others:
                 self.system = Completion(*self.arguments, others)
                 self.relevance = Relevance(self.system)
                 self.visited.clear()
-            if len(header.leaders) > LEADERS_MAX and any(isinstance(each.operation, Reconfigure) for each in others):
+            if len(promises.header.leaders) > LEADERS_MAX and any(isinstance(each.operation, Reconfigure) for each in others):
                 self.system.bounded.add(f"not all reconfigurations that nobody recorded were tried (more than {LEADERS_MAX} leaders)")
             answer = self._search()
             if answer is not None:
@@ -88,7 +90,7 @@ class Search:
 
     def _search(self) -> Answer | None:
         """None when all points were visited in vain."""
-        stack: list[Iterator[Node]] = [iter((self.system.start(),))]
+        stack: list[Iterator[Point]] = [iter((self.system.start(),))]
         while stack:
             node = next(stack[-1], None)
             if node is None:
@@ -120,7 +122,7 @@ class Search:
         reason = self._exhausted()
         return Answer(INCONCLUSIVE, len(self.visited), reason) if reason else None
 
-    def _forced(self, node: Node) -> Node:
+    def _forced(self, node: Point) -> Point:
         """Takes forced steps until there are none."""
         moved = True
         while moved and time.monotonic() < self.stop_at:
@@ -133,19 +135,19 @@ class Search:
                     node, moved = after[0], True
         return node
 
-    def _may_be_forced(self, event: Event, node: Node, index: int) -> bool:
+    def _may_be_forced(self, event: Event, node: Point, index: int) -> bool:
         """Whether nothing that may happen meanwhile could make this event happen otherwise."""
         if event.action in (SEND, END):
             return True
         if event.process.role == LEADER and self.system.header.ballots == "any":
             return False
         if event.action == RECEIVE:
-            return self.system.all_recorded(event.process) and not self._leaves_open(event)
+            return self.system.promises.shows_all_receives(event.process) and not self._leaves_open(event)
         if event.action in (CRASH, RESTART):
             return event.process in self.whole or (event.action == RESTART and self._last(node, index) == CRASH)
         return False
 
-    def _last(self, node: Node, index: int) -> str | None:
+    def _last(self, node: Point, index: int) -> str | None:
         """What the latest matched event of a log is."""
         position = node.positions[index]
         return self.system.logs[index][position - 1].action if position else None
@@ -157,7 +159,7 @@ class Search:
             return True
         return event.peers is None and (self.system.header.ordered or (event.process, message.kind) in self.named)
 
-    def _moves(self, node: Node) -> Iterator[Node]:
+    def _moves(self, node: Point) -> Iterator[Point]:
         """Logged events first, then unrecorded steps, the most promising first."""
         for index in range(len(node.positions)):
             if self.system.next_event(node, index) is not None:
@@ -197,7 +199,7 @@ class Search:
             enabled=tuple(f"also waiting: {place.file}:{place.line}: {place.text}" for place in others),
         )
 
-    def _state(self, node: Node, process: ProcessId) -> str:
+    def _state(self, node: Point, process: ProcessId) -> str:
         cell: Any = dict(node.cells).get(process)
         show = self.writer.values.show
         if cell is None:

@@ -1,13 +1,13 @@
 """What may happen at a point of a run with gaps: the model's own steps, with what they send.
 
-A `Node` is such a point: how far each log has been matched, the state of every role process, what is in flight, and which sends of a step
+A `Point` is such a point: how far each log has been matched, the state of every role process, what is in flight, and which sends of a step
 the log still has to show. Sends of kinds that the sender's log records reach the network when the log shows them, others at once.
 `completion.py` says which of these steps the logs allow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
@@ -17,10 +17,10 @@ from pmmc_check.protocol.leader import Leader
 from pmmc_check.protocol.messages import Message, P1b, Request, Start
 from pmmc_check.protocol.replica import ReplicaState
 from pmmc_check.protocol.role import Lifecycle, Role, Send
-from pmmc_check.protocol.values import CLIENT, REPLICA, Ballot, Command, ProcessId, host_of
-from pmmc_check.trace.events import UNKNOWN, Delta, Header, Names
-from pmmc_check.trace.fields import RECIPIENT
+from pmmc_check.protocol.values import CLIENT, REPLICA, Ballot, Command, ProcessId
+from pmmc_check.trace.events import UNKNOWN, Delta
 from pmmc_check.trace.system import system_of
+from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.search.inboxes import Fits, Packet, inboxes
 
 OUTCOMES_MAX = 200
@@ -64,7 +64,7 @@ class Cell(NamedTuple):
     shown: frozenset[Any] = frozenset()
 
 
-class Node(NamedTuple):
+class Point(NamedTuple):
     """A point of a run. `cut` are logs that crashed in the middle of a step, `requested` what open clients have used up.
 
     `results` are those of an opaque application that the logs have shown, by the number of commands performed.
@@ -79,42 +79,33 @@ class Node(NamedTuple):
 
 
 class Steps:
-    """The steps of one trace's processes. `bounded` tells which limits have cut off any of them."""
+    """The steps of one trace's processes.
 
-    def __init__(self, header: Header, names: Names, protocol: Protocol, commands: Sequence[Command]) -> None:
-        self.header, self.names, self.protocol = header, names, protocol
-        self.system = system_of(header, names)
-        self.network = inboxes(header)
+    `commands` are all that clients may have sent; `may_be_cut` says of a process whether some log shows a crash that could cut its steps
+    short. `bounded` tells which limits have cut off any steps.
+    """
+
+    def __init__(
+        self, promises: Promises, protocol: Protocol, commands: Sequence[Command], may_be_cut: Callable[[ProcessId], bool]
+    ) -> None:
+        self.promises, self.header, self.protocol = promises, promises.header, protocol
+        self.system = system_of(promises.header, promises.names)
+        self.network = inboxes(promises.header)
         self.roles: dict[ProcessId, Role] = {}
         self.bounded: set[str] = set()
-        self.commands = tuple(commands)
-        open_ones = [command for command in commands if not self.records(command.client, "request")]
+        self._may_be_cut = may_be_cut
+        open_ones = [command for command in commands if not promises.records(command.client, "request")]
         self._open_requests: dict[Command, Packet] = {command: (command.client, Request(command), None) for command in open_ones}
-
-    # ---- what is recorded ----
-
-    def records(self, process: ProcessId, kind: str) -> bool:
-        """Whether sends and receives of this kind by this process are in a log. A scout's and a commander's contract is their leader's."""
-        name = self.names.name_of.get(host_of(process))
-        return name is not None and self.header.contract(name).records(kind)
-
-    def all_recorded(self, process: ProcessId) -> bool:
-        """Whether the process takes no unrecorded step."""
-        return all(self.records(process, kind) for kind, role in RECIPIENT.items() if role == process.role)
-
-    def host_is_silent(self, process: ProcessId) -> bool:
-        """Whether nothing at all is recorded of a process."""
-        return not any(self.records(process, kind) for kind in RECIPIENT)
 
     # ---- the start ----
 
-    def initial(self, logs: int) -> Node:
+    def initial(self, logs: int) -> Point:
         """All processes as the protocol starts them; none of so many logs has been matched."""
         cells: dict[ProcessId, Cell] = {}
         inboxes: dict[ProcessId, Any] = {}
         for process in (*self.system.acceptors, *self.system.replicas, *self.system.leaders):
             self._start(process, Start(), cells, inboxes)
-        return Node((0,) * logs, frozenset(cells.items()), frozenset(inboxes.items()), frozenset(), frozenset())
+        return Point((0,) * logs, frozenset(cells.items()), frozenset(inboxes.items()), frozenset(), frozenset())
 
     def role(self, process: ProcessId) -> Role:
         """The program of a process."""
@@ -136,7 +127,7 @@ class Steps:
             if isinstance(send.message, Start):
                 if send.to not in cells:
                     self._start(send.to, send.message, cells, inboxes)
-            elif waits or self.records(me, send.message.kind):
+            elif waits or self.promises.records(me, send.message.kind):
                 owed.append(send)
             else:
                 self.put(me, send.to, send.message, inboxes, cells[me].shown)
@@ -146,17 +137,17 @@ class Steps:
 
     def order_shows(self, me: ProcessId, sends: Sequence[Send]) -> bool:
         """Whether it makes a difference in which order a step sends, or that a crash keeps it from sending some."""
-        return self.header.ordered and len({send.to for send in sends}) < len(sends)
+        return self.header.ordered and (len({send.to for send in sends}) < len(sends) or self._may_be_cut(me))
 
     def put(
         self, sender: ProcessId, to: ProcessId, message: Any, inboxes: dict[ProcessId, Any], shown: frozenset[Any] = frozenset()
     ) -> None:
         """Sends a packet; a p1b carries what it adds to the acceptor's previous p1b, by which a log may show it."""
-        if to.role != CLIENT or self.records(to, message.kind):
+        if to.role != CLIENT or self.promises.records(to, message.kind):
             added = Delta(message.accepted - shown) if isinstance(message, P1b) else None
             inboxes[to] = self.network.put(inboxes.get(to, self.network.empty), sender, (sender, message, added))
 
-    def comes_back(self, node: Node, process: ProcessId, hosted: Sequence[ProcessId]) -> list[Node]:
+    def comes_back(self, node: Point, process: ProcessId, hosted: Sequence[ProcessId]) -> list[Point]:
         """The process is what its role brings back; of `hosted`, a leader's scouts and commanders are gone."""
         cells, inboxes = dict(node.cells), dict(node.inboxes)
         for me in hosted:
@@ -172,7 +163,7 @@ class Steps:
             cells[process] = cells[process]._replace(owed=owed)
         return [node._replace(cells=frozenset(cells.items()), inboxes=frozenset(inboxes.items()))]
 
-    def campaign(self, node: Node, me: ProcessId, ballot: Ballot) -> Node:
+    def campaign(self, node: Point, me: ProcessId, ballot: Ballot) -> Point:
         """The leader begins a ballot that is higher than its own."""
         cells, inboxes = dict(node.cells), dict(node.inboxes)
         cell = cells[me]
@@ -186,7 +177,7 @@ class Steps:
 
     # ---- deliveries ----
 
-    def packets(self, node: Node, to: ProcessId, fits: Fits, pattern: Any = None) -> Iterator[tuple[Packet, Node]]:
+    def packets(self, node: Point, to: ProcessId, fits: Fits, pattern: Any = None) -> Iterator[tuple[Packet, Point]]:
         """All that fits and may be delivered to a process, with the node after it has left the network.
 
         `pattern` is what is looked for, as far as it is known.
@@ -209,7 +200,7 @@ class Steps:
         found = self._open_requests.get(pattern.command) if type(pattern) is Request else None
         return (found,) if found is not None else ()
 
-    def delivered(self, node: Node, to: ProcessId, message: Message, guide: tuple[Command, ...] = ()) -> Iterator[tuple[Node, Any]]:
+    def delivered(self, node: Point, to: ProcessId, message: Message, guide: tuple[Command, ...] = ()) -> Iterator[tuple[Point, Any]]:
         """The nodes after `message` reached `to`, with the state of `to`."""
         cells = dict(node.cells)
         cell = cells[to]
@@ -231,9 +222,5 @@ class Steps:
             owed = self.sent(to, outcome.sends, after, inboxes)
             after[to] = Cell(settled, owed, after[to].shown)
             if isinstance(settled, Lifecycle):
-                inboxes.pop(to, None) if not self.logged(to) else None
+                inboxes.pop(to, None) if not self.promises.shows_some_receives(to) else None
             yield node._replace(cells=frozenset(after.items()), inboxes=frozenset(inboxes.items())), settled
-
-    def logged(self, process: ProcessId) -> bool:
-        """Whether some receives of the process are recorded."""
-        return any(self.records(process, kind) for kind, role in RECIPIENT.items() if role == process.role)

@@ -1,0 +1,101 @@
+"""Ctrl-C, SIGTERM and the time limit: what is known so far is reported, exit code 3."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from pmmc_check.users_code import Interrupted, running
+
+if TYPE_CHECKING:
+    from pmmc_check.checker.result import Control
+
+_GRACE_SECONDS = 1.0
+"""By so much a call of the user's code may outlast the time limit: whatever ends by itself then ends as always."""
+
+_exit_at_once = os._exit
+
+
+class _Signals:
+    """What is running, and how often it was asked to stop."""
+
+    def __init__(self) -> None:
+        self.control: Control | None = None
+        self.deferred = False
+        self.received = 0
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """The first signal ends a search with what is known; whatever else is running ends at once."""
+        self.received += 1
+        called = running(frame)
+        if called and self.received > 2:  # it catches what is raised to stop it
+            os.write(2, f"pmmc-check: interrupted; {called} catches interrupts, so there is no report\n".encode(errors="replace"))
+            _exit_at_once(3)
+        first = self.received == 1 and (self.control is not None or self.deferred)
+        if self.control is not None:
+            self.control.stop = True
+        if called:
+            raise Interrupted(f"interrupted while {called} was running")
+        if not first:
+            raise KeyboardInterrupt
+
+    def time_is_up(self, number: int, frame: FrameType | None) -> None:
+        """A search looks at the clock by itself, but not while code of the user is running."""
+        called = running(frame)
+        if called and self.control is not None:
+            raise Interrupted(f"{self.control.limits.seconds_max:g} seconds (--time-limit) have passed while {called} was running")
+
+
+_signals = _Signals()
+
+
+@contextmanager
+def signals_handled() -> Iterator[None]:
+    """Within, SIGTERM does what Ctrl-C does. A signal that whoever started the command has told it to ignore stays ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _signals.received = 0
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    for each, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(each, _signals.stop)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+@contextmanager
+def interrupts_deferred() -> Iterator[None]:
+    """Within, a first signal waits for the search that is being prepared, which then ends at once, with a report."""
+    _signals.deferred = True
+    try:
+        yield
+    finally:
+        _signals.deferred = False
+
+
+@contextmanager
+def interruptible(control: Control) -> Iterator[None]:
+    """Within, the first signal ends the search that `control` controls, and the time limit holds for the user's code, too."""
+    _signals.control = control
+    control.stop = control.stop or _signals.received > 0
+    timed = control.limits.seconds_max is not None and hasattr(signal, "setitimer")
+    timed = timed and threading.current_thread() is threading.main_thread()
+    if timed:
+        before = signal.signal(signal.SIGALRM, _signals.time_is_up)
+        signal.setitimer(signal.ITIMER_REAL, (control.limits.seconds_max or 0) + _GRACE_SECONDS, _GRACE_SECONDS)
+    try:
+        yield
+    finally:
+        _signals.control = None
+        if timed:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)

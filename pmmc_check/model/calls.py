@@ -1,0 +1,95 @@
+"""Calls of a role's methods, which may be a user's: each answer is looked at before anything is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from itertools import islice
+from typing import Any
+
+from pmmc_check.errors import ProtocolError
+from pmmc_check.protocol.messages import Message, show
+from pmmc_check.protocol.role import Outcome, Outcomes, Role, Send, System
+from pmmc_check.protocol.values import Command, ProcessId
+from pmmc_check.users_code import users_code
+
+_OUTCOMES_MAX = 10_000
+"""More choices than the paper leaves anywhere: a step that yields more will not end."""
+
+
+def made(role: type[Role], process: ProcessId, system: System) -> Role:
+    """A role object for `process`."""
+    with users_code(f"{role.__name__}({process}, system)"):
+        return role(process, system)
+
+
+def called(role: Role, method: str, arguments: tuple[Any, ...], known: Collection[ProcessId]) -> tuple[Outcome, ...]:
+    """Calls `start`, `step` or `restart` of a role and checks the answer; `known` are the processes that there are.
+
+    Raises:
+        ProtocolError: it raised something, changed what it was given, or answered with what is no outcome.
+    """
+    return _answers(f"{type(role).__name__}.{method} of {role.me}", method, lambda: getattr(role, method)(*arguments), arguments, known)
+
+
+def checked(role_class: type[Role]) -> type[Role]:
+    """The same role with each call checked as `called` does, for whoever calls its methods directly; recipients are not looked at."""
+
+    class Checked(role_class):  # type: ignore[valid-type,misc]  # a class that is known only now
+        """As `role_class`; no claims are inherited."""
+
+        def start(self, command: Command | None = None) -> Outcome:
+            return self._answers("start", command)[0]
+
+        def step(self, state: Any, message: Message) -> Outcomes:
+            return self._answers("step", state, message)
+
+        def restart(self, state: Any) -> Outcome | None:
+            return None if role_class.restart is Role.restart else self._answers("restart", state)[0]
+
+        def _answers(self, method: str, *arguments: Any) -> tuple[Outcome, ...]:
+            call = getattr(super(), method)
+            return _answers(f"{role_class.__name__}.{method} of {self.me}", method, lambda: call(*arguments), arguments, None)
+
+    return Checked
+
+
+def _answers(
+    name: str, method: str, call: Callable[[], Any], arguments: tuple[Any, ...], known: Collection[ProcessId] | None
+) -> tuple[Outcome, ...]:
+    with users_code(name, lambda: f" (called with {shown(arguments)})"):
+        before = hash(arguments)
+        answer = call()
+        outcomes = tuple(islice(answer, _OUTCOMES_MAX + 1)) if method == "step" else (answer,)
+        changed = hash(arguments) != before
+    if not outcomes:
+        raise ProtocolError(f"{name} returned no outcome (called with {shown(arguments)}); to ignore a message return [Outcome(state)]")
+    if len(outcomes) > _OUTCOMES_MAX:
+        raise ProtocolError(f"{name} returned more than {_OUTCOMES_MAX:,} outcomes (called with {shown(arguments)}); does it ever end?")
+    for outcome in outcomes:
+        _check_outcome(name, outcome, known)
+    if changed:
+        raise ProtocolError(f"{name} changed the state or message that it was given ({shown(arguments)}); return a new one instead")
+    return tuple(dict.fromkeys(outcomes))
+
+
+def _check_outcome(name: str, outcome: Any, known: Collection[ProcessId] | None) -> None:
+    if not isinstance(outcome, Outcome):
+        raise ProtocolError(f"{name} returned {outcome!r}; expected an Outcome(state, sends)")
+    if not isinstance(outcome.sends, tuple):
+        raise ProtocolError(f"{name} sends {outcome.sends!r}; expected a tuple of Send(to, message)")
+    for send in outcome.sends:
+        if not isinstance(send, Send) or not isinstance(send.message, Message):
+            raise ProtocolError(f"{name} sends {send!r}; expected a Send(to, message)")
+        if known is not None and send.to not in known:
+            raise ProtocolError(f"{name} sends {send.message} to {send.to}, which does not exist in this configuration")
+    try:
+        hash(outcome)
+    except TypeError as error:
+        raise ProtocolError(
+            f"{name} returned a state or message that is not immutable ({error}); use frozen dataclasses, tuples and frozensets"
+        ) from error
+
+
+def shown(arguments: tuple[Any, ...]) -> str:
+    """What a method was called with, for a message."""
+    return "; ".join(map(show, arguments))

@@ -1,0 +1,178 @@
+"""Why a run went wrong: the paragraph above a counterexample names the process, the step and the rule that was missed."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import pytest
+from helpers import L1, small
+
+from pmmc_check.checker.matrix import config_of, searched
+from pmmc_check.checker.result import Violation
+from pmmc_check.model.faults import Restart
+from pmmc_check.model.model import Model
+from pmmc_check.properties.deviations import ON_CREATION, ON_RESTART, deviations
+from pmmc_check.protocol import PMMC, Leader, Outcome, variant
+from pmmc_check.protocol.messages import Message, Propose
+from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT
+from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
+from pmmc_check.report.chronicle import chronicle
+from pmmc_check.report.why import Why, why
+
+MISSED = {
+    "accept-lower-ballot": (ACCEPTOR, "p2a", "accepts only if b is its ballot"),
+    "promise-not-kept": (ACCEPTOR, "p1a", "raises its ballot to b"),
+    "echo-ballot": (ACCEPTOR, "p2a", "answers the commander of (b, s) with its ballot"),
+    "accept-without-raise": (ACCEPTOR, "p2a", "accepts only if b is its ballot"),
+    "restart-loses-ballot": (ACCEPTOR, ON_RESTART, "keeps its ballot"),
+    "restart-loses-accepted": (ACCEPTOR, ON_RESTART, "all that it has accepted over a restart"),
+    "collect-silently": (ACCEPTOR, "performed", "never forgets what it has accepted"),
+    "scout-half": (SCOUT, "p1b", "a quorum of different acceptors has promised"),
+    "scout-counts-twice": (SCOUT, "p1b", "a quorum of different acceptors has promised"),
+    "scout-keeps-last": (SCOUT, "p1b", "passes on all the pvalues"),
+    "commander-half": (COMMANDER, "p2b", "a quorum of different acceptors has answered"),
+    "commander-counts-twice": (COMMANDER, "p2b", "a quorum of different acceptors has answered"),
+    "commander-any-ballot": (COMMANDER, "p2b", "exits on any other ballot"),
+    "p2b-any-slot": (ACCEPTOR, "p2a", "answers the commander of (b, s)"),
+    "ignore-pmax": (LEADER, "adopted", "pmax(pvals) overrides its own proposals"),
+    "reversed-update": (LEADER, "adopted", "pmax(pvals) overrides its own proposals"),
+    "pmax-lowest": (LEADER, "adopted", "pmax(pvals) overrides its own proposals"),
+    "pmax-last-seen": (SCOUT, "p1b", "passes on all the pvalues"),
+    "pmax-previous": (LEADER, "adopted", "pmax(pvals) overrides its own proposals"),
+    "stale-adopted": (LEADER, "adopted", "only if b is its ballot"),
+    "ballot-without-leader": (LEADER, ON_CREATION, "a ballot is (round, leader)"),
+    "overwrite-proposal": (LEADER, "propose", "keeps the first command that is proposed"),
+    "restart-reuses-ballot": (LEADER, ON_RESTART, "a round that it has never used"),
+    "perform-twice": (REPLICA, "decision", "performs each command once"),
+    "drop-loser": (REPLICA, "decision", "loses its slot goes back into the requests"),
+    "skip-hole": (REPLICA, "decision", "none before it is decided"),
+    "reconfigure-late": (REPLICA, "decision", "takes effect WINDOW slots after its own"),
+    "reconfigure-at-once": (REPLICA, "decision", "takes effect WINDOW slots after its own"),
+    "no-ballot-bump": (LEADER, "preempted", "goes on with a higher round"),
+    "hide-accepted": (ACCEPTOR, "p1a", "answers with its ballot and all that it has accepted"),
+    "stays-active": (LEADER, "preempted", "becomes passive"),
+    "ignore-window": (REPLICA, "request", "below slot_out + WINDOW only"),
+    "restart-loses-decisions": (REPLICA, ON_RESTART, "keeps its decisions over a restart"),
+}
+"""By seeded fault: whose step first leaves the paper's protocol, on what, and words of the rule that it misses."""
+
+ROWS = [(name, broken) for name, each in VARIANTS.items() for broken in each.breaks]
+
+
+def test_every_seeded_fault_has_its_rule() -> None:
+    assert set(MISSED) == {name for name, each in VARIANTS.items() if not each.safe}
+
+
+@cache
+def _explained(name: str, broken: str) -> tuple[Violation, Model, Why]:
+    each = VARIANTS[name]
+    protocol = protocol_with([name])
+    result = searched(config_of(each.smallest), protocol, [broken])
+    assert result.violation is not None
+    model = Model(result.config, protocol)
+    return result.violation, model, why(result.violation, model)
+
+
+@pytest.mark.parametrize(("name", "broken"), ROWS)
+def test_the_paragraph_names_the_step_the_process_and_the_rule(name: str, broken: str) -> None:
+    violation, _, told = _explained(name, broken)
+    role, kind, rule = MISSED[name]
+    first = told.deviations[0]
+    assert (first.process.role, first.trigger.kind if isinstance(first.trigger, Message) else first.trigger) == (role, kind)
+    if kind == ON_CREATION:
+        assert first.index == 0
+    else:
+        step = violation.trace[first.index - 1].step
+        assert (step.process, ON_RESTART if isinstance(step.message, Restart) else step.message) == (first.process, first.trigger)
+    (sentence,) = [each for each in told.sentences if "The rule: " in each]
+    assert str(first.process) in sentence
+    assert f"Step {first.index} leaves" in sentence or kind == ON_CREATION
+    assert rule in sentence
+    assert "None" not in sentence
+    assert "frozenset" not in sentence
+
+
+@pytest.mark.parametrize(("name", "broken"), [row for row in ROWS if row[1] == "Agreement"])
+def test_of_a_broken_agreement_both_decisions_are_told_with_their_ballots_and_acceptances(name: str, broken: str) -> None:
+    violation, model, told = _explained(name, broken)
+    decisions = [each for each in told.sentences if re.match(r"Step \d+: .* decides ", each)]
+    assert len(decisions) == 2
+    for sentence in decisions:
+        index = int(sentence.removeprefix("Step ").partition(":")[0])
+        step = violation.trace[index - 1].step
+        assert f"{step.process} decides" in sentence
+        assert any(message.kind == "decision" for _, message in step.outcome.sends)
+    accepted = chronicle(violation, model).accepted
+    for pvalue, who in accepted.items():
+        for acceptor, index in who.items():
+            before = violation.trace[index - 2].after if index > 1 else violation.initial
+            after = violation.trace[index - 1].after
+            states = [each[model.index[acceptor]].state for each in (before, after)]
+            assert [pvalue in state.accepted for state in states] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"acceptors": 2, "leaders": 2, "commands": 2, "slots": 2},
+        {"acceptors": 1, "leaders": 2, "rounds": 2, "network": "reliable"},
+        {
+            "acceptors": 1,
+            "leaders": 1,
+            "rounds": 2,
+            "commands": 2,
+            "slots": 2,
+            "crashes": 1,
+            "restarts": 1,
+            "faulty": ("acceptor", "leader"),
+        },
+        {"acceptors": 1, "slots": 2, "window": 1, "reconfigurations": 1},
+    ],
+    ids=str,
+)
+def test_the_papers_own_steps_never_leave_the_papers_protocol(counts: dict[str, object]) -> None:
+    model = Model(small(**counts))
+    initial = model.initial()
+    seen, waiting = {initial}, [initial]
+    for _ in range(400):
+        if not waiting:
+            break
+        state = waiting.pop()
+        for step, after in model.steps(state):
+            assert deviations(model, state, [(step, after)]) == []
+            if after not in seen:
+                seen.add(after)
+                waiting.append(after)
+    assert len(seen) > 100
+
+
+def test_a_stuck_run_is_the_papers_own_and_says_how_it_gets_stuck() -> None:
+    result = searched(small(acceptors=3, network="reliable"), PMMC, ["Progress"])
+    assert result.violation is not None
+    sentences = why(result.violation, Model(result.config)).sentences
+    assert sentences[0] == "Every step is one that the paper's protocol takes, too."
+    assert "before the p1a of the same ballot" in sentences[1]
+    assert "commander(0.L1,1) exits" in sentences[1]
+
+
+class Forgetful(Leader):
+    """A user's leader with a state of its own that the paper's leader cannot read."""
+
+    def start(self, command: object = None) -> Outcome:
+        return Outcome(("waiting",), super().start().sends)
+
+    def step(self, state: object, message: Message) -> list[Outcome]:
+        return [Outcome(("proposed",))] if isinstance(message, Propose) else [Outcome(state)]
+
+
+def test_a_state_that_the_paper_cannot_read_is_passed_over() -> None:
+    model = Model(small(), variant(Forgetful))
+    state, proposed = model.initial(), None
+    for step in (each for each, _ in model.steps(state) if each.process.role == REPLICA):
+        state = dict(model.steps(state))[step]
+    for step, after in model.steps(state):
+        if step.process == L1:
+            proposed = step, after
+    assert proposed is not None
+    assert deviations(model, state, [proposed]) == []
