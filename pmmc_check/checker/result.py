@@ -30,6 +30,8 @@ class Snapshot:
     generated_states: int
     frontier_states: int
     memory_bytes: int
+    diagram_nodes: int = 0
+    """Of a symbolic search, which knows no other count before its end."""
 
 
 @dataclass
@@ -99,11 +101,22 @@ class Walks:
 
 
 @dataclass(frozen=True)
+class Diagram:
+    """The decision diagram of a symbolic search: its nodes and edges, the most nodes that there were on the way, and all its memory."""
+
+    nodes: int
+    edges: int
+    peak_nodes: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
 class Result:
     """The outcome of a search.
 
     `distinct_states` are the states expanded or checked, `generated_states` the initial state and all transitions
-    explored; `depth` counts the states on the longest of the shortest paths, the initial state being 1. `coverage`
+    explored; `depth` counts the states on the longest of the shortest paths, the initial state being 1; a symbolic search has
+    no levels, its depth is 0. `coverage`
     says how often each kind of step was taken, and `unneeded` which kinds a reduction left out because nothing that
     is checked depends on them."""
 
@@ -125,6 +138,7 @@ class Result:
     bytes_per_state: float = 0.0
     symmetry_order: int = 1
     walks: Walks | None = None
+    diagram: Diagram | None = None
     smaller_completed: int | None = None
     """By an iterative search: how many smaller configurations were checked to the end before this one."""
 

@@ -93,7 +93,8 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield (
         "states",
         (
-            f"{result.distinct_states:,} distinct, {result.generated_states:,} generated, depth {result.depth}"
+            f"{result.distinct_states:,} distinct, {result.generated_states:,} generated"
+            + (f", depth {result.depth}" if result.depth else "")
             + ("" if result.verdict == HOLDS else " (so far: not all of them)")
         ),
     )
@@ -102,6 +103,15 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
         "time",
         f"{result.seconds:.2f} s, {rate:,.0f} states generated per second, peak memory {result.peak_memory_bytes / 2**20:,.0f} MiB",
     )
+    if result.diagram:
+        diagram = result.diagram
+        yield (
+            "diagram",
+            (
+                f"{diagram.nodes:,} nodes, {diagram.edges:,} edges; at most {diagram.peak_nodes:,} nodes on the way, "
+                f"{diagram.memory_bytes / 2**20:,.0f} MiB with all tables"
+            ),
+        )
     if result.engine == "compiled" and not result.walks:
         yield "collisions", f"probability that a fingerprint collision hid a state: {result.collision_probability:.1e}"
     yield from _coverage(result)
@@ -143,6 +153,9 @@ def _verdicts(result: Result) -> str:
 
 
 def _coverage(result: Result) -> Iterator[tuple[str, str]]:
+    if result.limit and not result.coverage:
+        yield "steps taken", "not counted"
+        return
     taken = [f"{_name(action)} {count:,}" for action, count in coverage(result).items() if count]
     yield "steps taken", ", ".join(taken) or "none"
     left_out, never = never_taken(result)

@@ -1,4 +1,4 @@
-"""Garbage collection, room, and counting on decision diagrams; the arrays are those of `symbolic.kernel`."""
+"""Garbage collection, room, and counting on decision diagrams; the arrays are those of `symbolic.machine`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import numpy as np
 from numba import uint64
 
 from pmmc_check.checker.compilation import kernel
-from pmmc_check.checker.symbolic.kernel import (
-    A,
-    ALL,
-    B,
+from pmmc_check.checker.symbolic.nodes import (
+    ARENA_TOP,
     CHILD,
     CLOSED,
     COUNT,
@@ -23,17 +21,22 @@ from pmmc_check.checker.symbolic.kernel import (
     KEY,
     LEVEL,
     NODES,
-    NONE,
+    NOTHING,
     OP,
     RESULT,
-    TOP,
     UNION,
+    UNIT,
+    A,
+    B,
     cache_slot,
     edges_hash,
+    entry,
 )
 
 _DEAD = -1
 LIMB_BITS = 32
+STAYS, POSSIBLE = range(2)
+"""Which values of a recipient are counted: those that a function does not change, or those to which it can be applied."""
 
 
 @kernel
@@ -58,8 +61,8 @@ def reach(node: Any, edge: Any, number: Any, stack: Any, root: Any) -> None:
 @kernel
 def reach_all(regs: Any, frames: Any, arena: Any, node: Any, edge: Any, kept: Any, number: Any, stack: Any) -> None:
     """Marks all nodes that the machine, or the caller (`kept`), can still use."""
-    reach(node, edge, number, stack, NONE)
-    reach(node, edge, number, stack, ALL)
+    reach(node, edge, number, stack, NOTHING)
+    reach(node, edge, number, stack, UNIT)
     reach(node, edge, number, stack, regs[RESULT])
     for k in range(kept.shape[0]):
         reach(node, edge, number, stack, kept[k])
@@ -69,7 +72,7 @@ def reach_all(regs: Any, frames: Any, arena: Any, node: Any, edge: Any, kept: An
             reach(node, edge, number, stack, frames[depth, B])
         reach(node, edge, number, stack, frames[depth, FOUND])
         reach(node, edge, number, stack, frames[depth, KEY])
-    for row in range(regs[TOP]):
+    for row in range(regs[ARENA_TOP]):
         reach(node, edge, number, stack, arena[row, CHILD])
 
 
@@ -85,7 +88,12 @@ def compact(regs: Any, node: Any, edge: Any, number: Any) -> None:
         for k in range(node[a, COUNT]):
             edge[edges + k, 0] = edge[first + k, 0]
             edge[edges + k, 1] = edge[first + k, 1]
-        node[nodes, FIRST], node[nodes, COUNT], node[nodes, LEVEL], node[nodes, CLOSED] = edges, node[a, COUNT], node[a, LEVEL], node[a, CLOSED]
+        node[nodes, FIRST], node[nodes, COUNT], node[nodes, LEVEL], node[nodes, CLOSED] = (
+            edges,
+            node[a, COUNT],
+            node[a, LEVEL],
+            node[a, CLOSED],
+        )
         edges += node[a, COUNT]
         nodes += 1
     for k in range(edges):
@@ -109,7 +117,7 @@ def renumber_machine(regs: Any, frames: Any, arena: Any, kept: Any, number: Any)
             frames[depth, B] = number[frames[depth, B]]
         frames[depth, FOUND] = number[frames[depth, FOUND]]
         frames[depth, KEY] = number[frames[depth, KEY]]
-    for row in range(regs[TOP]):
+    for row in range(regs[ARENA_TOP]):
         arena[row, CHILD] = number[arena[row, CHILD]]
         if arena[row, DONE_CHILD] >= 0:
             arena[row, DONE_CHILD] = number[arena[row, DONE_CHILD]]
@@ -120,7 +128,7 @@ def renew_cache(old: Any, new: Any, number: Any, b_is_node: Any) -> None:
     """Results between nodes that still exist go to a new cache."""
     for k in range(old.shape[0]):
         a, b, result = old[k, 0], old[k, 1], old[k, 2]
-        if a == NONE or number[a] == _DEAD or number[result] == _DEAD or (b_is_node and number[b] == _DEAD):
+        if a == NOTHING or number[a] == _DEAD or number[result] == _DEAD or (b_is_node and number[b] == _DEAD):
             continue
         to_a = number[a]
         to_b = number[b] if b_is_node else b
@@ -132,39 +140,88 @@ def renew_cache(old: Any, new: Any, number: Any, b_is_node: Any) -> None:
 def fill_unique(node: Any, edge: Any, unique: Any, nodes: Any) -> None:
     """Enters all nodes into an empty table."""
     mask = uint64(unique.shape[0] - 1)
-    for a in range(ALL + 1, nodes):
+    for a in range(UNIT + 1, nodes):
         mixed = uint64(node[a, COUNT])
         for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
             mixed = edges_hash(node[a, LEVEL], edge[k, 0], edge[k, 1], mixed)
         slot = mixed & mask
-        while unique[slot] != NONE:
+        while unique[slot] != NOTHING:
             slot = (slot + uint64(1)) & mask
         unique[slot] = a
 
 
 @kernel
-def count_below(node: Any, edge: Any, order: Any, counts: Any) -> None:
-    """How many vectors each node stands for, as limbs of 32 bits, least first; `order` lists children before parents."""
+def counts_here(function: Any, which: Any, value: Any, keys: Any, ranges: Any, values: Any) -> Any:
+    """Whether a value is one of those that are counted: all without a function, else by what the function makes of it."""
+    if function < 0:
+        return True
+    at = entry(keys, function, value)
+    if at < 0:
+        return False
+    if which == STAYS:
+        return ranges[at, 1] == 1 and values[ranges[at, 0]] == value
+    return ranges[at, 1] > 0
+
+
+@kernel
+def count_below(
+    node: Any, edge: Any, nodes: Any, children: Any, counts: Any, function: Any, which: Any, keys: Any, ranges: Any, values: Any
+) -> None:
+    """How many vectors each of `nodes`, all of one level, stands for, from the counts of its children."""
     limbs = counts.shape[1]
-    counts[ALL, 0] = 1
-    for i in range(order.shape[0]):
-        a = order[i]
+    for i in range(nodes.shape[0]):
+        a = nodes[i]
+        for limb in range(limbs):
+            counts[a, limb] = 0
         for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
-            for limb in range(limbs):
-                counts[a, limb] += counts[edge[k, 1], limb]
+            if counts_here(function, which, edge[k, 0], keys, ranges, values):
+                for limb in range(limbs):
+                    counts[a, limb] += children[edge[k, 1], limb]
         carry(counts, a)
 
 
 @kernel
-def count_above(node: Any, edge: Any, order: Any, counts: Any) -> None:
-    """On how many paths from the roots, whose counts are given, each node lies; `order` lists children before parents."""
+def count_above(
+    node: Any, edge: Any, nodes: Any, lower: Any, parents: Any, counts: Any, function: Any, which: Any, keys: Any, ranges: Any, values: Any
+) -> None:
+    """On how many paths from the root each node of `lower` lies, from the counts of `nodes`, those of the level above."""
     limbs = counts.shape[1]
-    for i in range(order.shape[0] - 1, -1, -1):
-        a = order[i]
-        carry(counts, a)
+    for i in range(nodes.shape[0]):
+        a = nodes[i]
         for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
-            for limb in range(limbs):
-                counts[edge[k, 1], limb] += counts[a, limb]
+            if counts_here(function, which, edge[k, 0], keys, ranges, values):
+                for limb in range(limbs):
+                    counts[edge[k, 1], limb] += parents[a, limb]
+    for i in range(lower.shape[0]):
+        carry(counts, lower[i])
+
+
+@kernel
+def count_by_value(node: Any, edge: Any, nodes: Any, above: Any, below: Any, totals: Any) -> None:
+    """How many vectors have each value at the level of `nodes`."""
+    limbs = totals.shape[1]
+    low = uint64((1 << LIMB_BITS) - 1)
+    for i in range(nodes.shape[0]):
+        a = nodes[i]
+        for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
+            for x in range(limbs):
+                if above[a, x] == 0:
+                    continue
+                for y in range(limbs - x):
+                    product = uint64(above[a, x]) * uint64(below[edge[k, 1], y])
+                    totals[edge[k, 0], x + y] += np.int64(product & low)
+                    if x + y + 1 < limbs:
+                        totals[edge[k, 0], x + y + 1] += np.int64(product >> uint64(LIMB_BITS))
+    for value in range(totals.shape[0]):
+        carry(totals, value)
+
+
+@kernel
+def note_values(node: Any, edge: Any, nodes: Any, seen: Any) -> None:
+    """Marks the values on the edges of `nodes`."""
+    for i in range(nodes.shape[0]):
+        for k in range(node[nodes[i], FIRST], node[nodes[i], FIRST] + node[nodes[i], COUNT]):
+            seen[edge[k, 0]] = 1
 
 
 @kernel

@@ -8,19 +8,19 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pmmc_check.checker.symbolic import collect, kernel
-from pmmc_check.checker.symbolic.events import Events
+from pmmc_check.checker.symbolic import collect, machine, nodes
+from pmmc_check.checker.symbolic.events import Events, Stopped
+from pmmc_check.checker.symbolic.nodes import NOTHING, UNIT
 
-NONE, ALL = kernel.NONE, kernel.ALL
-_NODES_FIRST, _EDGES_PER_NODE = 1 << 16, 4
+NODES_FIRST, EDGES_PER_NODE = 1 << 16, 4
 _CACHE_MAX = 1 << 24
 _LIVE_MAX = 0.5
-_FUEL = 1 << 20
+FUEL_FULL = 1 << 17
 
 Ints = NDArray[np.int64]
 
 
-class System(Protocol):
+class Questioned(Protocol):
     """What a search asks of the system whose states the diagrams hold."""
 
     def explore(self, value: int) -> None:
@@ -30,18 +30,15 @@ class System(Protocol):
         """Makes the entry of an open function."""
 
 
-class Stopped(Exception):
-    """A limit has stopped the machine; it can go on later."""
-
-
 class Diagrams:
     """All nodes, and the operations on them.
 
-    `watch` is called now and then with the bytes in use; when it returns True the operation is given up. Node numbers
+    `watch` is called now and then, with the bytes that are about to be taken in addition; when it returns True the
+    operation is given up, and only `unfinished` may follow. Node numbers
     change when garbage is collected: only those in `kept` are followed.
     """
 
-    def __init__(self, levels: int, events: Events, system: System, watch: Callable[[int], bool]) -> None:
+    def __init__(self, levels: int, events: Events, system: Questioned, watch: Callable[[int], bool]) -> None:
         self.levels = levels
         self.events = events
         self.system = system
@@ -50,22 +47,27 @@ class Diagrams:
         self.peak_nodes = 0
         self.collections = 0
         self.regs: Ints = np.zeros(16, np.int64)
-        self.frames: Ints = np.zeros((3 * levels + 8, kernel.FRAME_COLUMNS), np.int64)
+        self.frames: Ints = np.zeros((3 * levels + 8, nodes.FRAME_COLUMNS), np.int64)
         self.arena: Ints = np.zeros((1 << 12, 5), np.int64)
-        self.node: NDArray[np.int32] = np.zeros((_NODES_FIRST, 4), np.int32)
-        self.edge: NDArray[np.int32] = np.zeros((_NODES_FIRST * _EDGES_PER_NODE, 2), np.int32)
-        self.unique: NDArray[np.int32] = np.zeros(2 * _NODES_FIRST, np.int32)
-        self.unions: NDArray[np.int32] = np.zeros((_NODES_FIRST, 3), np.int32)
-        self.images: NDArray[np.int32] = np.zeros((2 * _NODES_FIRST, 3), np.int32)
-        self.node[:, kernel.CLOSED] = -1
-        for constant in (NONE, ALL):
-            self.node[constant, kernel.CLOSED] = constant
-        self.regs[kernel.NODES] = ALL + 1
+        self.node: NDArray[np.int32] = np.zeros((NODES_FIRST, 4), np.int32)
+        self.edge: NDArray[np.int32] = np.zeros((NODES_FIRST * EDGES_PER_NODE, 2), np.int32)
+        self.unique: NDArray[np.int32] = np.zeros(2 * NODES_FIRST, np.int32)
+        self.unions: NDArray[np.int32] = np.zeros((NODES_FIRST, 3), np.int32)
+        self.images: NDArray[np.int32] = np.zeros((2 * NODES_FIRST, 3), np.int32)
+        self.node[:, nodes.CLOSED] = -1
+        for constant in (NOTHING, UNIT):
+            self.node[constant, nodes.CLOSED] = constant
+        self.regs[nodes.NODES] = UNIT + 1
 
     @property
     def nodes(self) -> int:
         """How many nodes there are, garbage included."""
-        return int(self.regs[kernel.NODES])
+        return int(self.regs[nodes.NODES])
+
+    @property
+    def edges_in_use(self) -> int:
+        """How many edges all nodes have."""
+        return int(self.regs[nodes.EDGES])
 
     @property
     def bytes(self) -> int:
@@ -77,10 +79,10 @@ class Diagrams:
         """The node with these edges (value, child)."""
         while True:
             self._room_in_arena(len(edges))
-            base = int(self.regs[kernel.TOP])
+            base = int(self.regs[nodes.ARENA_TOP])
             for row, (value, child) in enumerate(sorted(edges), base):
-                self.arena[row, : kernel.CHILD + 1] = value, child
-            made = int(kernel.make(self.regs, self.node, self.edge, self.unique, self.arena, level, base, len(edges)))
+                self.arena[row, : nodes.CHILD + 1] = value, child
+            made = int(nodes.make(self.regs, self.node, self.edge, self.unique, self.arena, level, base, len(edges)))
             if made >= 0:
                 return made
             self._more_nodes()
@@ -91,8 +93,8 @@ class Diagrams:
         Raises:
             Stopped: `watch` said so.
         """
-        self._room_in_arena(int(self.node[a, kernel.COUNT]))
-        kernel.begin_closure(self.regs, self.frames, self.arena, self.node, self.edge, self.events.place, a)
+        self._room_in_arena(int(self.node[a, nodes.COUNT]))
+        machine.begin_closure(self.regs, self.frames, self.arena, self.node, self.edge, self.events.place, a)
         return self._run()
 
     def image(self, a: int, event: int) -> int:
@@ -101,15 +103,33 @@ class Diagrams:
         Raises:
             Stopped: `watch` said so.
         """
-        known = int(kernel.known_image(self.images, self.node, self.events.event.data, a, event))
+        known = int(nodes.known_image(self.images, self.node, self.events.event.data, a, event))
         if known >= 0:
             return known
-        kernel.push(self.regs, self.frames, kernel.IMAGE, a, event)
+        nodes.push(self.regs, self.frames, nodes.IMAGE, a, event)
         return self._run()
+
+    def unfinished(self, initial: Sequence[int]) -> int:
+        """The set that an operation `closed` on the highest level, which was given up, had found; before that level only `initial`,
+        given from the highest level down. The machine can then be used again."""
+        self.kept = np.zeros(0, np.int64)
+        frame = self.frames[0]
+        found: list[tuple[int, int]] = []
+        if self.regs[nodes.DEPTH] and frame[nodes.OP] == nodes.FIX and frame[nodes.AT_LEVEL] == self.levels:
+            first, size = int(frame[nodes.BASE]), int(frame[nodes.SIZE])
+            found = [(value, child) for value, child in self.arena[first : first + size, : nodes.CHILD + 1].tolist()]
+        self.regs[nodes.DEPTH] = self.regs[nodes.ARENA_TOP] = 0
+        self.regs[nodes.RESULT] = NOTHING
+        a = UNIT
+        for level, value in enumerate(reversed(initial[1:] if found else initial), 1):
+            a = self.made(level, [(value, a)]) if not found else a
+        if found:
+            a = self.made(self.levels, found)
+        return self.collect([a])[0]
 
     def edges(self, a: int) -> list[tuple[int, int]]:
         """The edges of a node: value and child."""
-        first, count = self.node[a, : kernel.COUNT + 1].tolist()
+        first, count = self.node[a, : nodes.COUNT + 1].tolist()
         return [(value, child) for value, child in self.edge[first : first + count].tolist()]
 
     def collect(self, kept: Sequence[int]) -> list[int]:
@@ -121,22 +141,22 @@ class Diagrams:
     def _run(self) -> int:
         events, registers = self.events, self.regs
         while True:
-            if registers[kernel.FUEL] <= 0:
-                registers[kernel.FUEL] = _FUEL
-            kernel.run(
+            if registers[nodes.FUEL] <= 0:
+                registers[nodes.FUEL] = FUEL_FULL
+            machine.run(
                 registers, self.frames, self.arena, self.node, self.edge, self.unique, self.unions, self.images, *events.arrays()
             )  # fmt: skip
-            status = int(registers[kernel.STATUS])
-            if status == kernel.DONE:
+            status = int(registers[nodes.STATUS])
+            if status == nodes.FINISHED:
                 self.peak_nodes = max(self.peak_nodes, self.nodes)
-                return int(registers[kernel.RESULT])
-            if status == kernel.ASK:
-                self._answer(int(registers[kernel.ASK_FUNCTION]), int(registers[kernel.ASK_VALUE]))
-            elif status == kernel.ARENA_FULL:
+                return int(registers[nodes.RESULT])
+            if status == nodes.ASK:
+                self._answer(int(registers[nodes.ASK_FUNCTION]), int(registers[nodes.ASK_VALUE]))
+            elif status == nodes.ARENA_FULL:
                 self._room_in_arena(len(events.place))
-            elif status != kernel.TICK:
+            elif status != nodes.TICK:
                 self._more_nodes()
-            if status == kernel.TICK and self.watch(self.bytes):
+            if status == nodes.TICK and self.watch(0):
                 raise Stopped
 
     def _answer(self, function: int, value: int) -> None:
@@ -147,7 +167,7 @@ class Diagrams:
             self.system.apply(function, value)
 
     def _room_in_arena(self, rows: int) -> None:
-        while len(self.arena) - int(self.regs[kernel.TOP]) < rows + 1:
+        while len(self.arena) - int(self.regs[nodes.ARENA_TOP]) < rows + 1:
             self.arena = np.concatenate([self.arena, np.zeros_like(self.arena)])
 
     def _more_nodes(self) -> None:
@@ -155,13 +175,19 @@ class Diagrams:
         self.peak_nodes = max(self.peak_nodes, self.nodes)
         self._collect()
         if self.nodes > _LIVE_MAX * len(self.node):
+            self._afford(4 * self.node.nbytes)
             wider: NDArray[np.int32] = np.full((2 * len(self.node), 4), -1, np.int32)
             wider[: len(self.node)] = self.node
             self.node = wider
             self._renew_tables(np.arange(self.nodes, dtype=np.int32))
-        wanted = int(self.regs[kernel.ASK_VALUE])
-        while int(self.regs[kernel.EDGES]) + wanted > _LIVE_MAX * len(self.edge):
+        wanted = int(self.regs[nodes.ASK_VALUE])
+        while int(self.regs[nodes.EDGES]) + wanted > _LIVE_MAX * len(self.edge):
+            self._afford(self.edge.nbytes)
             self.edge = np.concatenate([self.edge, np.zeros_like(self.edge)])
+
+    def _afford(self, more_bytes: int) -> None:
+        if self.watch(more_bytes):
+            raise Stopped
 
     def _collect(self) -> None:
         self.collections += 1

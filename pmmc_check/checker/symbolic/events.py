@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pmmc_check.checker.symbolic import kernel
+from pmmc_check.checker.symbolic import nodes
 from pmmc_check.checker.tables import Growing
+
+
+class Stopped(Exception):
+    """Something has stopped the machine before it was done; it can go on later."""
 
 
 class Events:
     """All events that are known, and the entries of their functions.
 
-    A function is a number: even for a closed one, odd for an open one (see `symbolic.kernel`). Values are numbers, too;
+    A function is a number: even for a closed one, odd for an open one (see `symbolic.machine`). Values are numbers, too;
     one value belongs to one level.
     """
 
@@ -25,7 +29,7 @@ class Events:
         self.ranges: NDArray[np.int32] = np.zeros((1 << 12, 2), np.int32)
         self.keys: NDArray[np.uint64] = np.zeros(1 << 12, np.uint64)
         self.values = Growing(np.int32)
-        self.own_first: NDArray[np.int64] = np.full(1024, kernel.UNEXPLORED, np.int64)
+        self.own_first: NDArray[np.int64] = np.full(1024, nodes.UNEXPLORED, np.int64)
         self.own = Growing(np.int32, 2)
         self.shared: NDArray[np.int32] = np.zeros((levels + 1, 16), np.int32)
         self.place: NDArray[np.int32] = np.zeros(1024, np.int32)
@@ -86,7 +90,7 @@ class Events:
         """Makes room for a value."""
         while value >= len(self.place):
             self.place = np.concatenate([self.place, np.zeros_like(self.place)])
-            self.own_first = np.concatenate([self.own_first, np.full_like(self.own_first, kernel.UNEXPLORED)])
+            self.own_first = np.concatenate([self.own_first, np.full_like(self.own_first, nodes.UNEXPLORED)])
 
     def _grow(self) -> None:
         keys, ranges = self.keys, self.ranges
