@@ -20,8 +20,8 @@ from pmmc_check.checker.symbolic.nodes import (
     FOUND,
     KEY,
     LEVEL,
+    NO_VECTOR,
     NODES,
-    NOTHING,
     OP,
     RESULT,
     UNION,
@@ -61,7 +61,7 @@ def reach(node: Any, edge: Any, number: Any, stack: Any, root: Any) -> None:
 @kernel
 def reach_all(regs: Any, frames: Any, arena: Any, node: Any, edge: Any, kept: Any, number: Any, stack: Any) -> None:
     """Marks all nodes that the machine, or the caller (`kept`), can still use."""
-    reach(node, edge, number, stack, NOTHING)
+    reach(node, edge, number, stack, NO_VECTOR)
     reach(node, edge, number, stack, UNIT)
     reach(node, edge, number, stack, regs[RESULT])
     for k in range(kept.shape[0]):
@@ -128,7 +128,7 @@ def renew_cache(old: Any, new: Any, number: Any, b_is_node: Any) -> None:
     """Results between nodes that still exist go to a new cache."""
     for k in range(old.shape[0]):
         a, b, result = old[k, 0], old[k, 1], old[k, 2]
-        if a == NOTHING or number[a] == _DEAD or number[result] == _DEAD or (b_is_node and number[b] == _DEAD):
+        if a == NO_VECTOR or number[a] == _DEAD or number[result] == _DEAD or (b_is_node and number[b] == _DEAD):
             continue
         to_a = number[a]
         to_b = number[b] if b_is_node else b
@@ -145,7 +145,7 @@ def fill_unique(node: Any, edge: Any, unique: Any, nodes: Any) -> None:
         for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
             mixed = edges_hash(node[a, LEVEL], edge[k, 0], edge[k, 1], mixed)
         slot = mixed & mask
-        while unique[slot] != NOTHING:
+        while unique[slot] != NO_VECTOR:
             slot = (slot + uint64(1)) & mask
         unique[slot] = a
 

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from pmmc_check.checker.symbolic import collect, machine, nodes
 from pmmc_check.checker.symbolic.events import Events, Stopped
-from pmmc_check.checker.symbolic.nodes import NOTHING, UNIT
+from pmmc_check.checker.symbolic.nodes import NO_VECTOR, UNIT
 
 NODES_FIRST, EDGES_PER_NODE = 1 << 16, 4
 _CACHE_MAX = 1 << 24
 _LIVE_MAX = 0.5
+_ROWS_MAX = 1 << 29
 FUEL_FULL = 1 << 17
 
 Ints = NDArray[np.int64]
@@ -55,7 +56,7 @@ class Diagrams:
         self.unions: NDArray[np.int32] = np.zeros((NODES_FIRST, 3), np.int32)
         self.images: NDArray[np.int32] = np.zeros((2 * NODES_FIRST, 3), np.int32)
         self.node[:, nodes.CLOSED] = -1
-        for constant in (NOTHING, UNIT):
+        for constant in (NO_VECTOR, UNIT):
             self.node[constant, nodes.CLOSED] = constant
         self.regs[nodes.NODES] = UNIT + 1
 
@@ -111,7 +112,8 @@ class Diagrams:
 
     def unfinished(self, initial: Sequence[int]) -> int:
         """The set that an operation `closed` on the highest level, which was given up, had found; before that level only `initial`,
-        given from the highest level down. The machine can then be used again."""
+        given from the highest level down. The machine can then be used again; limits no longer stop it."""
+        self.watch = lambda more_bytes: False
         self.kept = np.zeros(0, np.int64)
         frame = self.frames[0]
         found: list[tuple[int, int]] = []
@@ -119,7 +121,7 @@ class Diagrams:
             first, size = int(frame[nodes.BASE]), int(frame[nodes.SIZE])
             found = [(value, child) for value, child in self.arena[first : first + size, : nodes.CHILD + 1].tolist()]
         self.regs[nodes.DEPTH] = self.regs[nodes.ARENA_TOP] = 0
-        self.regs[nodes.RESULT] = NOTHING
+        self.regs[nodes.RESULT] = NO_VECTOR
         a = UNIT
         for level, value in enumerate(reversed(initial[1:] if found else initial), 1):
             a = self.made(level, [(value, a)]) if not found else a
@@ -172,6 +174,8 @@ class Diagrams:
 
     def _more_nodes(self) -> None:
         """Collects garbage; where most nodes are in use makes room for as many again."""
+        if max(len(self.node), len(self.edge)) > _ROWS_MAX:
+            raise MemoryError("the decision diagram has more nodes or edges than the engine can number")
         self.peak_nodes = max(self.peak_nodes, self.nodes)
         self._collect()
         if self.nodes > _LIVE_MAX * len(self.node):

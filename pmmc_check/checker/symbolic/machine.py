@@ -53,7 +53,7 @@ from pmmc_check.checker.symbolic.nodes import (
     KEY,
     LEVEL,
     NEXT,
-    NOTHING,
+    NO_VECTOR,
     OP,
     OWN,
     PHASE,
@@ -118,7 +118,7 @@ def image_step(
         elif frame[PHASE] == UNITE:
             store_union(regs, frame, arena, place, ranges, values, at)
         frame[PHASE] = READY
-        if frame[FOUND] != NOTHING:
+        if frame[FOUND] != NO_VECTOR:
             if function < 0:
                 append(regs, frame, arena, value, frame[FOUND])
             elif at == _MISSING:
@@ -141,7 +141,7 @@ def end_image(
     made = make(regs, node, edge, unique, arena, level, frame[BASE], frame[SIZE])
     if made == _MISSING:
         return
-    if made != NOTHING and events[frame[B], events.shape[1] - 1] == 0:
+    if made != NO_VECTOR and events[frame[B], events.shape[1] - 1] == 0:
         if node[made, CLOSED] == _MISSING:
             begin_fix(frame, arena, place, level, made)
             return
@@ -225,7 +225,7 @@ def fix_step(
             frame[FOUND] = found
         elif frame[PHASE] == AWAIT:
             frame[FOUND] = regs[RESULT]
-        if frame[FOUND] != NOTHING:
+        if frame[FOUND] != NO_VECTOR:
             at = entry(keys, function, arena[row, VALUE])
             if frame[PHASE] == UNITE:
                 store_union(regs, frame, arena, place, ranges, values, at)
@@ -249,7 +249,7 @@ def end_fix(regs: Any, frames: Any, frame: Any, arena: Any, node: Any, edge: Any
         return
     node[frame[KEY], CLOSED] = made
     node[made, CLOSED] = made
-    if frame[A] != NOTHING:
+    if frame[A] != NO_VECTOR:
         remember(images, frame[A], frame[B], made)
         regs[IMAGES_MADE] += 1
     pop(regs, frames, made)
@@ -258,7 +258,7 @@ def end_fix(regs: Any, frames: Any, frame: Any, arena: Any, node: Any, edge: Any
 @kernel
 def begin_closure(regs: Any, frames: Any, arena: Any, node: Any, edge: Any, place: Any, a: Any) -> None:
     """Begins to close a node whose children are closed."""
-    push(regs, frames, FIX, NOTHING, NOTHING)
+    push(regs, frames, FIX, NO_VECTOR, NO_VECTOR)
     frame = frames[regs[DEPTH] - 1]
     for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
         append(regs, frame, arena, edge[k, 0], edge[k, 1])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pmmc_check.checker.symbolic import collect
 from pmmc_check.checker.symbolic.diagrams import Diagrams
 from pmmc_check.checker.symbolic.events import Stopped
-from pmmc_check.checker.symbolic.nodes import LEVEL, NOTHING, UNIT
+from pmmc_check.checker.symbolic.nodes import LEVEL, NO_VECTOR, UNIT
 from pmmc_check.checker.symbolic.views import ViewSystem
 
 Counts = NDArray[np.int64]
@@ -23,7 +23,7 @@ class Measure:
     def __init__(self, diagrams: Diagrams, root: int) -> None:
         self.diagrams = diagrams
         self.root = root
-        self.top = diagrams.levels if root != NOTHING else 0
+        self.top = diagrams.levels if root != NO_VECTOR else 0
         node, count = diagrams.node, diagrams.nodes
         self.levels = [np.flatnonzero(node[:count, LEVEL] == level).astype(np.int64) for level in range(self.top + 1)]
         bits = sum(len(self.values(level)).bit_length() for level in range(1, self.top + 1))

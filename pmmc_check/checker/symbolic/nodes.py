@@ -1,7 +1,7 @@
 """Nodes of decision diagrams and frames of the machine that works on them: layout, look-ups, unions. Compiled.
 
 A node stands for a set of vectors of its level and those below it. It has edges, sorted by value, each to a node of the
-next lower level; level 0 has one node, `UNIT`, and the node `NOTHING` is the empty set on every level. Equal nodes are made
+next lower level; level 0 has one node, `UNIT`, and the node `NO_VECTOR` is the empty set on every level. Equal nodes are made
 once, so equal sets have equal numbers.
 
     node[i]     first edge, number of edges, level, and the node's saturation (-1: not known)
@@ -17,7 +17,7 @@ from numba import uint32, uint64
 
 from pmmc_check.checker.compilation import kernel
 
-NOTHING, UNIT = 0, 1
+NO_VECTOR, UNIT = 0, 1
 """The empty set, and the one vector of no values."""
 FIRST, COUNT, LEVEL, CLOSED = range(4)
 """The columns of `node`."""
@@ -85,9 +85,9 @@ def remember(cache: Any, a: Any, b: Any, result: Any) -> None:
 @kernel
 def known_union(unions: Any, a: Any, b: Any) -> Any:
     """The union of two nodes where it needs no work, else -1."""
-    if a == b or b == NOTHING:
+    if a == b or b == NO_VECTOR:
         return np.int64(a)
-    if a == NOTHING:
+    if a == NO_VECTOR:
         return np.int64(b)
     return cached(unions, min(a, b), max(a, b))
 
@@ -95,7 +95,7 @@ def known_union(unions: Any, a: Any, b: Any) -> Any:
 @kernel
 def known_image(images: Any, node: Any, events: Any, a: Any, event: Any) -> Any:
     """The image of a node where it needs no work, else -1."""
-    if a == NOTHING or node[a, LEVEL] < events[event, 0]:
+    if a == NO_VECTOR or node[a, LEVEL] < events[event, 0]:
         return np.int64(a)
     return cached(images, a, event)
 
@@ -142,13 +142,13 @@ def edges_hash(level: Any, values: Any, children: Any, count: Any) -> Any:
 def make(regs: Any, node: Any, edge: Any, unique: Any, arena: Any, level: Any, base: Any, size: Any) -> Any:
     """The node with the given sorted edges; -1 when there is no room for it."""
     if size == 0:
-        return np.int64(NOTHING)
+        return np.int64(NO_VECTOR)
     mixed = uint64(size)
     for k in range(base, base + size):
         mixed = edges_hash(level, arena[k, VALUE], arena[k, CHILD], mixed)
     mask = uint64(unique.shape[0] - 1)
     slot = mixed & mask
-    while unique[slot] != NOTHING:
+    while unique[slot] != NO_VECTOR:
         other = unique[slot]
         if node[other, COUNT] == size and node[other, LEVEL] == level:
             first = node[other, FIRST]
@@ -182,7 +182,7 @@ def push(regs: Any, frames: Any, op: Any, a: Any, b: Any) -> None:
     frame = frames[depth]
     frame[OP], frame[A], frame[B], frame[PHASE] = op, a, b, ITERATE
     frame[NEXT] = frame[SIZE] = frame[PLACE] = 0
-    frame[KEY] = frame[FOUND] = NOTHING
+    frame[KEY] = frame[FOUND] = NO_VECTOR
     frame[BASE] = regs[ARENA_TOP]
     regs[DEPTH] = depth + 1
 

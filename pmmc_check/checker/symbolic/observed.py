@@ -9,7 +9,7 @@ from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.symbolic.diagrams import Diagrams
 from pmmc_check.checker.symbolic.events import Stopped
 from pmmc_check.checker.symbolic.measure import Measure
-from pmmc_check.checker.symbolic.nodes import NOTHING, UNIT
+from pmmc_check.checker.symbolic.nodes import NO_VECTOR, UNIT
 from pmmc_check.checker.symbolic.views import ViewSystem
 from pmmc_check.properties.checks import Violated
 
@@ -53,7 +53,7 @@ def _combinations(diagrams: Diagrams, image: int, system: ViewSystem, slot: int)
     sum above it."""
     digests = system.tables.observed.data[:, slot]
     visited: set[tuple[int, int]] = set()
-    pending: list[tuple[int, int, tuple[int, ...]]] = [(image, 0, ())] if image != NOTHING else []
+    pending: list[tuple[int, int, tuple[int, ...]]] = [(image, 0, ())] if image != NO_VECTOR else []
     while pending:
         a, total, path = pending.pop()
         if a == UNIT:
