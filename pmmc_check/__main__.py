@@ -1,8 +1,6 @@
 """`python -m pmmc_check` is the `pmmc-check` command."""
 
-import sys
-
-from pmmc_check.cli.main import main
+from pmmc_check.cli.main import entry
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from pmmc_check.errors import UsageError
+from pmmc_check.errors import UsageError, did_you_mean
 from pmmc_check.protocol.role import Configuration, Faults, System
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA, Command, ProcessId, Reconfigure, majority
 
@@ -81,6 +81,7 @@ class Config:
         for role in self.faulty:
             if role not in FAULTY_ROLES:
                 down = " (scouts and commanders go down with their leader)" if role in ("scout", "commander") else ""
+                down = down or did_you_mean(role, FAULTY_ROLES)
                 raise UsageError(f"--faulty {role}: a {role} cannot crash and restart{down}; choose from {', '.join(FAULTY_ROLES)}")
         if self.restarts and not self.crashes:
             raise UsageError(f"--restarts {self.restarts}: only a process that has crashed can restart; add --crashes {self.restarts}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class PmmcError(Exception):
     """Bad input: the text says where it is wrong, what was expected and what to do. `in_lines`: it shows the place on lines of its own."""
@@ -15,3 +18,10 @@ class UsageError(PmmcError):
 
 class ProtocolError(PmmcError):
     """A role handed in by the user broke the contract of `pmmc_check.protocol.role.Role`."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """` (did you mean ...?)` with the one of `known` that `name` is most like; empty where none is."""
+    spelt = {each.lower(): each for each in known}
+    close = get_close_matches(name.lower(), spelt, n=1, cutoff=0.6)
+    return f" (did you mean {spelt[close[0]]}?)" if close else ""

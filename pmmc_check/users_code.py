@@ -51,6 +51,16 @@ def handed_in(module: str) -> None:
     _handed_in.add(module.partition(".")[0])
 
 
+def nothing_handed_in() -> None:
+    """Forgets what was handed in before: in one process the command may run several times."""
+    _handed_in.clear()
+
+
+def anything_handed_in() -> bool:
+    """Whether code of the user has been loaded."""
+    return bool(_handed_in)
+
+
 def running(frame: FrameType | None) -> str | None:
     """What of the user's code is running now, such as "Mine.step of A1" or "__eq__ in mine.py, line 7"; `frame` is where the program is."""
     if _running:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Hashable, Mapping, Sequence
@@ -121,6 +122,11 @@ def in_process(capsys: pytest.CaptureFixture[str], *arguments: str) -> subproces
     except SystemExit as exit_:
         code = int(exit_.code or 0)
     return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+
+def heed_ctrl_c() -> None:
+    """For a child process: a shell that has started the tests in the background has told them to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def environment(changed: Mapping[str, str | None] | None = None) -> dict[str, str]:

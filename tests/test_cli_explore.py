@@ -107,7 +107,7 @@ def test_the_reference_engine_refuses_reductions() -> None:
     assert_one_clear_line(command("explore", *TINY, "--engine", "reference", "--reduce", "all"), "--reduce all", "--engine compiled")
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["explore", "--nonsense"], ["explore", "--accept", "3"], ["explore", "--slots"]])
+@pytest.mark.parametrize("arguments", [["nonsense"], ["explore", "--nonsense"], ["explore", "--accept", "3"], ["explore", "--slots"]])
 def test_what_is_no_verb_or_option_is_refused_in_one_line_that_points_to_help(arguments: list[str]) -> None:
     assert_one_clear_line(command(*arguments), "--help")
 

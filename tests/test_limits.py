@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 import pytest
-from helpers import ROOT, compiled, environment, explore, options, reference, small
+from helpers import ROOT, compiled, environment, explore, heed_ctrl_c, options, reference, small
 
 from pmmc_check.checker.result import Limits, Result
 from pmmc_check.config import Config
@@ -100,6 +100,7 @@ def _started(*arguments: str, **counts: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "pmmc_check", "explore", *options(**counts), *arguments],
         cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=heed_ctrl_c,
     )  # fmt: skip
 
 
@@ -118,11 +119,11 @@ def _wait_until_searching(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks at the process in /proc")
-@pytest.mark.parametrize("form", ["json", "text"])
-def test_interrupting_the_command_gives_the_partial_result_and_3(form: str) -> None:
+@pytest.mark.parametrize(("form", "number"), [("json", signal.SIGINT), ("text", signal.SIGINT), ("json", signal.SIGTERM)])
+def test_interrupting_the_command_gives_the_partial_result_and_3(form: str, number: signal.Signals) -> None:
     process = _started("--format", form, rounds=2)
     _wait_until_searching(process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=100)
     assert process.returncode == 3, err
     assert "Traceback" not in err

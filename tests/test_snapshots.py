@@ -24,6 +24,11 @@ COMMANDS: dict[str, list[str]] = {
     "explore-violated-lanes-200": [*_VIOLATED, "--view", "lanes"],
     "explore-violated-table-80": [*_VIOLATED, "--view", "table"],
     "explore-stuck-80": ["explore", *options(leaders=1, replicas=1, slots=1, network="fifo", invariant="Progress")],
+    "explore-any-slots": ["explore", *options(slots="any", acceptors=1, ballots=2, replica_slots=2)],
+    "explore-any-slots-violated": [
+        "explore",
+        *options(slots="any", acceptors=1, ballots=2, variant="ignore-pmax", invariant="Agreement"),
+    ],
     "explore-inconclusive": ["explore", *options(max_states=5000)],
 }
 VARIES = [
@@ -31,6 +36,7 @@ VARIES = [
         re.compile(r"[\d.]+ s,\s+[\d,]+\s+states generated per second,\s+peak\s+memory [\d,]+ MiB"),
         "<seconds> s, <rate> states generated per second, peak memory <memory> MiB",
     ),
+    (re.compile(r"time( +)premises [^;]*; peak\s+memory\s+[\d,]+\s+MiB"), r"time\1<seconds of each part>; peak memory <memory> MiB"),
 ]
 
 

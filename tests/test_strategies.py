@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 from typing import Any
 
 import pytest
 from helpers import VARYING, assert_one_clear_line, command, small
 
+from pmmc_check.checker import result as result_module
+from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.iterative import grow, smaller
 from pmmc_check.checker.matrix import config_of, searched
 from pmmc_check.checker.reductions import applicable, reductions_named
-from pmmc_check.checker.result import Control, Limits, Result
+from pmmc_check.checker.reference import ReferenceSearch
+from pmmc_check.checker.result import Control, Limits, Result, Search
 from pmmc_check.checker.shorten import replayed, shortened
 from pmmc_check.checker.walk_kernel import STEPS
 from pmmc_check.checker.walks import RandomWalks
@@ -111,6 +115,11 @@ def test_shortening_keeps_the_invariant_and_drops_what_is_not_needed(monkeypatch
     assert len(shortest.trace) <= len(result.trace) < len(wandering.violation.trace)
 
 
+def test_the_example_of_a_search_runs() -> None:
+    names = {"ReferenceSearch": ReferenceSearch, "invariants_named": invariants_named, "Config": Config}
+    assert doctest.testmod(result_module, extraglobs=names) == (0, 2)
+
+
 def test_configurations_grow_from_one_of_everything_to_what_was_asked_for() -> None:
     config = small(acceptors=2, leaders=2, rounds=2)
     grown = list(smaller(config))
@@ -121,13 +130,13 @@ def test_configurations_grow_from_one_of_everything_to_what_was_asked_for() -> N
 def test_a_fault_is_found_in_the_smallest_configuration_that_shows_it() -> None:
     protocol = protocol_with(["hide-accepted"])
 
-    def search(model: Model) -> Result:
-        return searched(model.config, protocol, ["Agreement"])
+    def engine(model: Model) -> Search:
+        return CompiledSearch(model, invariants_named(["Agreement"]), Control(), reductions_named("all"))
 
-    result, model = grow(Config(acceptors=3, rounds=2), protocol, search)
+    result, model = grow(Config(acceptors=3, rounds=2), protocol, engine)
     assert result.verdict == VIOLATED and result.smaller_completed
     assert (model.config.acceptors, model.config.leaders, model.config.rounds, model.config.slots) == (1, 2, 1, 1)
-    result, model = grow(small(acceptors=2), PMMC, lambda each: searched(each.config, PMMC, []))
+    result, model = grow(small(acceptors=2), PMMC, lambda each: ReferenceSearch(each, invariants_named([]), Control()))
     assert (result.verdict, result.smaller_completed, model.config) == (HOLDS, 1, small(acceptors=2))
 
 

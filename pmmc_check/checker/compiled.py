@@ -41,7 +41,6 @@ from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 _OUTPUT_STATES = 1 << 14
 _REPORT_SECONDS = 0.25
-_NOT_BROKEN = 255
 
 
 class CompiledSearch:
@@ -229,7 +228,7 @@ class CompiledSearch:
         """Notes the states from which a process by itself breaks an invariant: the first such state of each chunk is enough."""
         for chunk in range(chunks):
             state, process, deliveries = self.batch.counters[chunk, kernel.BROKEN_STATE :].tolist()
-            if deliveries < _NOT_BROKEN:
+            if deliveries < kernel.NOT_BROKEN:
                 view = int(vectors[state, process])
                 broken = self.tables.broken_by[view].violated
                 self.suspects.append(Suspect(level + deliveries, self._order(broken), int(self.batch.parents[state]), process))
@@ -243,7 +242,7 @@ class CompiledSearch:
         batch, store = self.batch, self.store
         offsets = batch.offsets[:chunks]
         candidates = int((offsets[:, which + 1] - offsets[:, which]).sum())
-        stale: NDArray[np.int64] = np.zeros(256, np.int64)
+        stale: NDArray[np.int64] = np.zeros(kernel.WEIGHTS, np.int64)
         added: list[NewStates] = []
         progress: NDArray[np.int64] = np.array([0, 0, store.used[which], 0])
         while candidates:

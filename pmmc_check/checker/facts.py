@@ -11,11 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pmmc_check.checker.kernel import FACTS_SHIFT
 from pmmc_check.checker.tables import Tables
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.observe import Fact, Observed
-
-_SHIFT = 20
 
 
 class KnownFacts:
@@ -58,7 +57,7 @@ class KnownFacts:
 
     def _insert(self, digest: int) -> None:
         mask = len(self.digests) - 1
-        place = (digest >> _SHIFT) & mask
+        place = (digest >> FACTS_SHIFT) & mask
         while self.digests[place] != 0:
             place = (place + 1) & mask
         self.digests[place] = digest

@@ -23,12 +23,27 @@ PARTITION_BITS = 4
 PARTITIONS = 1 << PARTITION_BITS
 LEVEL_BITS = 16
 LEVEL_MASK = (1 << LEVEL_BITS) - 1
-STEP_COUNT, CANDIDATE_COUNT, MISS_COUNT, UNKNOWN_COUNT, OVERFLOW, BROKEN_STATE, BROKEN_PROCESS, BROKEN_WEIGHT = range(8)
+COUNTERS = 8
+STEP_COUNT, CANDIDATE_COUNT, MISS_COUNT, UNKNOWN_COUNT, OVERFLOW, BROKEN_STATE, BROKEN_PROCESS, BROKEN_WEIGHT = range(COUNTERS)
 """The entries of a chunk's counters."""
+WEIGHTS = 256
+"""Weights of steps are below this: they are uint8."""
+NOT_BROKEN = WEIGHTS - 1
+"""The entry `BROKEN_WEIGHT` of a chunk in which no view is broken."""
+VIEW_FACTOR, BUNDLE_FACTOR, RECEIVE_SHIFT = 0x9E3779B1, 0x85EBCA77, 7
+"""The hash of an entry of the receive table: (view * VIEW_FACTOR + bundle * BUNDLE_FACTOR) >> RECEIVE_SHIFT."""
+FACTS_SHIFT = 20
+"""The hash of a combination of facts: its digest >> FACTS_SHIFT."""
 
 
 class StepTables(NamedTuple):
-    """The arrays of `checker.tables`, under the same names."""
+    """The arrays of `checker.tables`, under the same names.
+
+    By view: fingerprints uint64 (views, renamings), observed uint64 (views, slots), broken uint8 (views), owner int32 (views),
+    step_range int32 (views, 2). By step: step_view int32 (steps), step_items int32 (steps, 2), step_weight uint8 (steps), step_halts
+    uint8 (steps). By item: item_process and item_bundle int32 (items). The receive table: receive_keys uint64 and receive_views int32
+    (capacity, a power of two).
+    """
 
     fingerprints: Any
     observed: Any
@@ -46,7 +61,8 @@ class StepTables(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """Changed states that may be new: fingerprint, number of the parent in the batch, and the step taken."""
+    """Changed states that may be new: fingerprint uint64, number of the parent in the batch int32, and the step taken int32, each of
+    shape (candidates) or, for a whole batch, (chunks, candidates)."""
 
     fingerprint: Any
     parent: Any
@@ -55,7 +71,7 @@ class Candidates(NamedTuple):
 
 class Partition(NamedTuple):
     """One partition of the visited states: fingerprints, and for each its origin (the predecessor's upper 48 bits
-    with the level in the lower 16); full at `used_max` entries."""
+    with the level in the lower 16), both uint64 (capacity); full at `used_max` entries."""
 
     keys: Any
     origins: Any
@@ -94,7 +110,7 @@ def received(keys: Any, views: Any, view: Any, bundle: Any) -> Any:
     """The view after `bundle` has reached `view`, or `MISSING`, or `REFUSED`."""
     key = ((uint64(view) << uint64(32)) | uint64(bundle)) + uint64(1)
     mask = uint64(keys.shape[0] - 1)
-    slot = ((uint64(view) * uint64(0x9E3779B1) + uint64(bundle) * uint64(0x85EBCA77)) >> uint64(7)) & mask
+    slot = ((uint64(view) * uint64(VIEW_FACTOR) + uint64(bundle) * uint64(BUNDLE_FACTOR)) >> uint64(RECEIVE_SHIFT)) & mask
     while True:
         if keys[slot] == key:
             return views[slot]
@@ -107,7 +123,7 @@ def received(keys: Any, views: Any, view: Any, bundle: Any) -> Any:
 def known_facts(known: Any, digest: Any) -> Any:
     """Whether a combination of facts has been evaluated."""
     mask = uint64(known.shape[0] - 1)
-    slot = (digest >> uint64(20)) & mask
+    slot = (digest >> uint64(FACTS_SHIFT)) & mask
     while known[slot] != uint64(0):
         if known[slot] == digest:
             return True
@@ -135,31 +151,10 @@ def expand(
     `misses`, unevaluated combinations of facts to `unknown`, and the first state with a broken view to `counters`. With
     `watch_ends`, a state without steps goes to `unknown`, too, with -1 for its slot.
     """
-    (
-        fingerprints,
-        observed,
-        step_range,
-        broken,
-        step_view,
-        step_items,
-        item_process,
-        receive_keys,
-        receive_views,
-        item_bundle,
-        step_halts,
-    ) = (
-        tables.fingerprints,
-        tables.observed,
-        tables.step_range,
-        tables.broken,
-        tables.step_view,
-        tables.step_items,
-        tables.item_process,
-        tables.receive_keys,
-        tables.receive_views,
-        tables.item_bundle,
-        tables.step_halts,
-    )
+    fingerprints, observed, broken, step_range = tables.fingerprints, tables.observed, tables.broken, tables.step_range
+    step_view, step_items, step_halts = tables.step_view, tables.step_items, tables.step_halts
+    item_process, item_bundle = tables.item_process, tables.item_bundle
+    receive_keys, receive_views = tables.receive_keys, tables.receive_views
     found_fingerprint, found_parent, found_step = found.fingerprint, found.parent, found.step
     order = fingerprints.shape[1]
     processes = vectors.shape[1]
@@ -170,7 +165,7 @@ def expand(
     moves = np.empty((processes, 2), np.int32)
     n_found = n_misses = n_unknown = n_steps = 0
     counters[OVERFLOW] = 0
-    counters[BROKEN_WEIGHT] = 255
+    counters[BROKEN_WEIGHT] = NOT_BROKEN
     for i in range(first, last):
         if n_misses >= misses.shape[0] - 64:
             break
@@ -256,7 +251,7 @@ def partition(
 
     `recent` remembers fingerprints with the level at which they were found: the same one at the same or a higher
     level cannot be new."""
-    found_fingerprint, found_step, found_parent = found.fingerprint, found.step, found.parent
+    found_fingerprint, found_parent, found_step = found.fingerprint, found.parent, found.step
     candidates_fingerprint, candidates_parent, candidates_step = candidates.fingerprint, candidates.parent, candidates.step
     shift = uint64(64 - PARTITION_BITS)
     mask = uint64(recent.shape[0] - 1)
@@ -319,18 +314,11 @@ def insert(
     `stale` counts by level, from `level` on, the entries that a lower level has replaced; its first place counts the
     steps that led to no deeper level. Returns DONE, or why it stopped; `progress` is (chunk, position, used entries, new
     states): from where to go on."""
-    step_weight, step_items, item_process, receive_keys, receive_views, item_bundle, owner, step_view = (
-        tables.step_weight,
-        tables.step_items,
-        tables.item_process,
-        tables.receive_keys,
-        tables.receive_views,
-        tables.item_bundle,
-        tables.owner,
-        tables.step_view,
-    )
-    keys, used_max, origins = store.keys, store.used_max, store.origins
-    candidates_fingerprint, candidates_step, candidates_parent = candidates.fingerprint, candidates.step, candidates.parent
+    owner, step_view, step_items, step_weight = tables.owner, tables.step_view, tables.step_items, tables.step_weight
+    item_process, item_bundle = tables.item_process, tables.item_bundle
+    receive_keys, receive_views = tables.receive_keys, tables.receive_views
+    keys, origins, used_max = store.keys, store.origins, store.used_max
+    candidates_fingerprint, candidates_parent, candidates_step = candidates.fingerprint, candidates.parent, candidates.step
     capacity = uint64(keys.shape[0])
     low = uint64(LEVEL_MASK)
     chunks = offsets.shape[0]

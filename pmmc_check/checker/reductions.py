@@ -40,7 +40,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pmmc_check.errors import UsageError
+from pmmc_check.errors import UsageError, did_you_mean
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import Invariant
 from pmmc_check.properties.progress import Progress
@@ -74,7 +74,8 @@ def reductions_named(text: str) -> Reductions:
     names: Iterable[str] = {"all": NAMES, "none": ()}.get(text, [name.strip() for name in text.split(",")])
     for name in names:
         if name not in NAMES:
-            raise UsageError(f"--reduce {text}: no reduction is called {name!r}; give all, none, or a list of {', '.join(NAMES)}")
+            guess = did_you_mean(name, NAMES)
+            raise UsageError(f"--reduce {text}: no reduction is called {name!r}{guess}; give all, none, or a list of {', '.join(NAMES)}")
     return Reductions(**dict.fromkeys(names, True))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pmmc_check.config import Config
-from pmmc_check.model.model import State, Step
+from pmmc_check.model.model import Model, State, Step
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 
@@ -147,3 +148,20 @@ class Result:
         if self.violation is not None and self.violation.invariant == name:
             return VIOLATED
         return HOLDS if self.verdict == HOLDS else INCONCLUSIVE
+
+
+class Search(Protocol):
+    """One search over one model. Every engine makes such searches, and whoever runs them needs to know no more:
+
+    >>> def engine(model: Model) -> Search:
+    ...     return ReferenceSearch(model, invariants_named([]), Control(Limits(seconds_max=60)))
+    >>> engine(Model(Config(acceptors=1, leaders=1, replicas=1, slots=1, commands=1))).run().verdict
+    'holds'
+    """
+
+    def run(self) -> Result:
+        """Searches until there is an answer or a limit is reached."""
+
+
+Engine = Callable[[Model], Search]
+"""What makes a search over a model."""

@@ -19,7 +19,7 @@ _USE_MAX = 0.75
 _ALL_BITS = np.uint64(0xFFFFFFFFFFFFFFFF)
 _PREDECESSOR_BITS = np.uint64(0xFFFFFFFFFFFF0000)
 
-LEVEL_MAX = kernel.LEVEL_MASK - 256
+LEVEL_MAX = kernel.LEVEL_MASK - kernel.WEIGHTS
 """Deeper than this a level does not fit its 16 bits."""
 
 

@@ -383,7 +383,7 @@ class Tables:
 
 def receive_slot(view: int, bundle: int) -> int:
     """Where the search for a (view, bundle) entry begins, before masking; the kernel computes the same."""
-    return (view * 0x9E3779B1 + bundle * 0x85EBCA77) >> 7
+    return (view * kernel.VIEW_FACTOR + bundle * kernel.BUNDLE_FACTOR) >> kernel.RECEIVE_SHIFT
 
 
 def times_taken(tables: Tables, taken: NDArray[np.int64]) -> dict[Action, int]:

@@ -20,8 +20,9 @@ STEPS, DETAIL, BUNDLE = range(3)
 
 
 class Walk(NamedTuple):
-    """A walk and its working memory: the state it is in, room for the next, the fingerprints it has met, its moves as (process,
-    step), how often each step was taken, the state of the random numbers, and (steps taken, detail, bundle)."""
+    """A walk and its working memory: the state it is in, room for the next (both int32 (processes)), the fingerprints it has met (uint64
+    (steps + 1)), its moves as (process, step) (steps, 2), how often each step was taken (int64), the state of the random numbers (uint64
+    (1)), and (steps taken, detail, bundle)."""
 
     vector: Any
     after: Any

@@ -20,7 +20,11 @@ Vectors = NDArray[np.int32]
 
 
 class Batch(NamedTuple):
-    """Working memory for one batch of chunks, reused for all."""
+    """Working memory for one batch of chunks, reused for all.
+
+    Shapes: parents (states of the batch), candidates (chunks, candidates), offsets (chunks, partitions + 1), counters (chunks, counters),
+    misses and unknown (chunks, entries, 2).
+    """
 
     parents: NDArray[np.uint64]
     candidates: kernel.Candidates
@@ -36,7 +40,7 @@ class Batch(NamedTuple):
             parents=np.zeros(BATCH_CHUNKS * CHUNK_STATES, np.uint64),
             candidates=candidates_of((BATCH_CHUNKS, candidates_max)),
             offsets=np.zeros((BATCH_CHUNKS, kernel.PARTITIONS + 1), np.int64),
-            counters=np.zeros((BATCH_CHUNKS, 8), np.int64),
+            counters=np.zeros((BATCH_CHUNKS, kernel.COUNTERS), np.int64),
             misses=np.empty((BATCH_CHUNKS, _MISSES_MAX, 2), np.int32),
             unknown=np.empty((BATCH_CHUNKS, CHUNK_STATES * (slots + 1), 2), np.int32),
         )

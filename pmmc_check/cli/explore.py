@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from pmmc_check.cli import any_slots
 from pmmc_check.cli.explore_options import configure
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED, say
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
-from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.machine import cores
 from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
 from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
-    from pmmc_check.checker.result import Control, Result
+    from pmmc_check.checker.result import Control, Engine, Result, Search
     from pmmc_check.model.model import Model
 
 
@@ -34,9 +33,14 @@ def run(arguments: argparse.Namespace) -> int:
 
         trace_out = stack.enter_context(OutputFile("--trace-out", arguments.trace_out)) if arguments.trace_out is not None else None
         if arguments.protocol:
+            from pmmc_check.cli.load import exits_refused
+
             stack.enter_context(prints_to_stderr())
             stack.enter_context(exits_refused())
+        if any_slots.wanted(arguments):
+            return _run_any_slots(arguments, trace_out)
         model = Model(_config(arguments), _protocol(arguments))
+        _check_trace_out(arguments, model.config)
         result, model, notes = _search(model, arguments)
         model.check_still_pure()
         try:
@@ -45,6 +49,38 @@ def run(arguments: argparse.Namespace) -> int:
             if trace_out is not None:
                 _write_trace(trace_out, result, model)
         return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(result.verdict, EXIT_INCONCLUSIVE)
+
+
+def _run_any_slots(arguments: argparse.Namespace, trace_out: OutputFile | None) -> int:
+    """The same for every number of slots. A counterexample is that of the ordinary search that confirms it."""
+    from pmmc_check.checker.result import Control
+    from pmmc_check.verdicts import HOLDS, VIOLATED
+
+    def make_search(model: Model, invariants: Any, reductions: Any, control: Control) -> Search:
+        return _engine(arguments, invariants, control, reductions)(model)
+
+    scope, protocol = any_slots.scope(arguments), _protocol(arguments)
+    with progress_line(quiet=arguments.quiet) as report:
+        control = Control(_limits(arguments), search_progress(report))
+        with interruptible(control):
+            result = any_slots.search(scope, protocol, arguments, make_search, control)
+    try:
+        print_results(any_slots.report(result, arguments))
+    finally:
+        shown = result.confirmation.shown if result.confirmation else None
+        if trace_out is not None and shown is not None:
+            _write_trace(trace_out, shown[0], shown[1])
+        elif trace_out is not None:
+            say("explore", f"no counterexample, so {trace_out.path} was not written")
+    return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(result.verdict, EXIT_INCONCLUSIVE)
+
+
+def _limits(arguments: argparse.Namespace) -> Any:
+    from pmmc_check.checker.memory import affordable_bytes
+    from pmmc_check.checker.result import Limits
+
+    memory_bytes_max = arguments.max_memory * 2**20 if arguments.max_memory else affordable_bytes()
+    return Limits(arguments.max_states, arguments.max_depth, arguments.time_limit, memory_bytes_max)
 
 
 def _config(arguments: argparse.Namespace) -> Any:
@@ -74,9 +110,8 @@ def _protocol(arguments: argparse.Namespace) -> Any:
 def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model, list[str]]:
     """Runs the search that was asked for; also returns the model that its result is about, and notes about what is off."""
     from pmmc_check.checker.iterative import grow
-    from pmmc_check.checker.memory import affordable_bytes
     from pmmc_check.checker.reductions import applicable, reductions_named
-    from pmmc_check.checker.result import Control, Limits
+    from pmmc_check.checker.result import Control
     from pmmc_check.properties.invariants import invariants_named
     from pmmc_check.properties.quorums import judgeable
     from pmmc_check.protocol.variants.catalogue import variants_named
@@ -84,8 +119,6 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
     waivers = [each for each in variants_named(arguments.variant) if each.waives and not arguments.invariant]
     invariants = invariants_named(arguments.invariant, [name for each in waivers for name in each.waives])
     waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers]
-    memory_bytes_max = arguments.max_memory * 2**20 if arguments.max_memory else affordable_bytes()
-    limits = Limits(arguments.max_states, arguments.max_depth, arguments.time_limit, memory_bytes_max)
     if arguments.engine == "reference" and arguments.reduce not in (None, "none"):
         raise UsageError(
             f"--reduce {arguments.reduce}: the reference engine has no reductions; leave --reduce out or use --engine compiled"
@@ -100,35 +133,35 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
     if arguments.invariant and len(judged) < len(invariants):
         raise UsageError(f"--invariant {arguments.invariant[0]}: {quorum_notes[0]}")
     with progress_line(quiet=arguments.quiet) as report:
-        control = Control(limits, search_progress(report))
+        control = Control(_limits(arguments), search_progress(report))
         with interruptible(control):
-            search = _engine(arguments, invariants, control, reductions)
+            engine = _engine(arguments, invariants, control, reductions)
             if arguments.strategy == "iterative":
-                return *grow(model.config, model.protocol, search), notes + waived + quorum_notes
-            return search(model), model, ([] if arguments.engine == "reference" else notes) + waived + quorum_notes
+                return *grow(model.config, model.protocol, engine), notes + waived + quorum_notes
+            return engine(model).run(), model, ([] if arguments.engine == "reference" else notes) + waived + quorum_notes
 
 
-def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, reductions: Any) -> Callable[[Model], Result]:
-    """What searches one model: for those of the invariants that can be judged of it."""
+def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, reductions: Any) -> Engine:
+    """Makes searches for those of the invariants that can be judged of a model."""
     from pmmc_check.properties.quorums import judgeable
 
     if arguments.engine == "reference":
         from pmmc_check.checker.reference import ReferenceSearch
 
-        return lambda model: ReferenceSearch(model, judgeable(model, invariants)[0], control).run()
+        return lambda model: ReferenceSearch(model, judgeable(model, invariants)[0], control)
     if arguments.strategy == "random":
         from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
 
         seed, steps_max = arguments.seed or 1, arguments.walk_steps or STEPS_MAX
-        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, seed=seed, steps_max=steps_max).run()
+        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, seed=seed, steps_max=steps_max)
     threads = arguments.threads or cores()
     if arguments.engine == "symbolic":
         from pmmc_check.checker.symbolic.search import SymbolicSearch
 
-        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, threads).run()
+        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, threads)
     from pmmc_check.checker.compiled import CompiledSearch
 
-    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads).run()
+    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads)
 
 
 def _check_symbolic(arguments: argparse.Namespace, invariants: Any) -> None:
@@ -146,9 +179,7 @@ def _check_symbolic(arguments: argparse.Namespace, invariants: Any) -> None:
 def _check_strategy(arguments: argparse.Namespace) -> None:
     if arguments.strategy == "random":
         if arguments.engine != "compiled":
-            raise UsageError(
-                f"--strategy random: walks need the tables of the compiled engine; leave --engine {arguments.engine} out"
-            )
+            raise UsageError(f"--strategy random: walks need the tables of the compiled engine; leave --engine {arguments.engine} out")
         if arguments.time_limit is None and arguments.max_states is None:
             raise UsageError("--strategy random: walks never end by themselves; give --time-limit SECONDS or --max-states N")
         if arguments.max_depth is not None:
@@ -168,10 +199,21 @@ def _report(result: Result, model: Model, notes: list[str], arguments: argparse.
     return as_text(result, model, notes, layout(results_stream(), arguments.color, arguments.view)).removesuffix("\n")
 
 
+def _check_trace_out(arguments: argparse.Namespace, config: Any) -> None:
+    """Refuses a trace that can never be written, before the search that it would be of."""
+    from pmmc_check.protocol.variants.catalogue import variants_named
+    from pmmc_check.report.violation_trace import never_writable
+
+    name = arguments.trace_out
+    reason = None if name is None or name.endswith(".json") else never_writable(config, variants_named(arguments.variant))
+    if reason is not None:
+        raise UsageError(f"--trace-out {name}: {reason}; give a name that ends in .json, for the counterexample as JSON")
+
+
 def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
     """Writes the counterexample: as JSON if the file's name says so, else as a trace."""
     from pmmc_check.report.explore_json import violation_as_json
-    from pmmc_check.report.violation_trace import NotWritable, trace_lines
+    from pmmc_check.report.violation_trace import NotWritable, trace_text
 
     if result.violation is None:
         say("explore", f"no counterexample, so {target.path} was not written")
@@ -180,7 +222,7 @@ def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
         if target.path.suffix == ".json":
             text = json.dumps(violation_as_json(result.violation, model), indent=1) + "\n"
         else:
-            text = "".join(f"{line.rstrip()}\n" for line in trace_lines(result.violation, model))
+            text = trace_text(result.violation, model)
     except NotWritable as error:
         say("explore", f"{target.path} was not written: {error}; a file name that ends in .json always works")
         return

@@ -18,6 +18,8 @@ examples:
       a role of your own (docs/your-own-role.md has a complete example)
   pmmc-check explore --slots 3 --time-limit 60
       as far as a minute goes: then "inconclusive", exit code 3
+  pmmc-check explore --slots any --ballots 4
+      every number of slots, commands, replicas, leaders and rounds, in seconds
 
 exit codes: 0 every reachable state was checked and all invariants hold; 1 violated, a shortest counterexample is printed;
             2 usage or bad input; 3 inconclusive, a limit stopped the search
@@ -39,16 +41,24 @@ def _size(parser: argparse.ArgumentParser) -> None:
         ("quorum2", "a majority", "acceptors that make a quorum of phase 2: a commander waits for so many"),
         ("leaders", "2", "leaders"),
         ("replicas", "2", "replicas"),
-        ("slots", "2", "replicas propose for slots 1 to N"),
+        ("slots", "2", "replicas propose for slots 1 to N; `any` covers every number of slots (docs/any-slots.md)"),
         ("commands", "as many as slots", "client commands, each sent to every replica at the start"),
         ("rounds", "1", "ballot rounds 0 to N-1; a leader that needs a higher one retires"),
         ("window", "as many as slots", "the paper's WINDOW: slots that may be open at once"),
     ):
-        size.add_argument(f"--{name}", type=_count, metavar="N", help=f"{text} (default: {default})")
+        kind = _slots if name == "slots" else _count
+        size.add_argument(f"--{name}", type=kind, metavar="N", help=f"{text} (default: {default})")
     size.add_argument("--network", metavar="NAME", default="duplicating", help="duplicating (default), reliable, lossy or fifo")
     size.add_argument(
         "--reconfigurations", type=_count, metavar="N", help="N more commands, each to change to a further set of leaders and acceptors"
     )
+    size.add_argument(
+        "--ballots",
+        type=_count,
+        metavar="N",
+        help="with --slots any: any number of leaders and rounds that use at most N ballots (default: 4)",
+    )
+    size.add_argument("--replica-slots", type=_count, metavar="N", help="with --slots any: slots of the replica's own part (default: 5)")
 
 
 def _faults(parser: argparse.ArgumentParser) -> None:
@@ -83,9 +93,10 @@ def _how(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument(
         "--strategy",
-        choices=("exhaustive", "random", "iterative"),
+        choices=("exhaustive", "random", "iterative", "compositional"),
         default="exhaustive",
-        help="exhaustive (default); random walks, which find but never prove; or iterative: all smaller configurations first",
+        help="exhaustive (default); random walks, which find but never prove; iterative: all smaller configurations first; "
+        "or compositional, for what is too large to end: the same as --slots any",
     )
     how.add_argument("--seed", type=_count, metavar="N", help="which random walks to take (default: 1)")
     how.add_argument("--walk-steps", type=_count, metavar="N", help="a random walk ends after so many steps (default: 200)")
@@ -133,6 +144,11 @@ def _count(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {count}")
     return count
+
+
+def _slots(text: str) -> int | str:
+    """A whole number from 1, or `any`."""
+    return text if text == "any" else _count(text)
 
 
 def _threads(text: str) -> int:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _GRACE_SECONDS = 1.0
 """By so much a call of the user's code may outlast the time limit: whatever ends by itself then ends as always."""
 
-_exit_at_once = os._exit
+exit_at_once = os._exit
+"""As it is before code of the user can put anything in its place."""
 
 
 class _Signals:
@@ -35,7 +36,7 @@ class _Signals:
         called = running(frame)
         if called and self.received > 2:  # it catches what is raised to stop it
             os.write(2, f"pmmc-check: interrupted; {called} catches interrupts, so there is no report\n".encode(errors="replace"))
-            _exit_at_once(3)
+            exit_at_once(3)
         first = self.received == 1 and (self.control is not None or self.deferred)
         if self.control is not None:
             self.control.stop = True

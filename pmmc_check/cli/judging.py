@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
@@ -16,27 +16,37 @@ from pmmc_check.verdicts import INCONCLUSIVE
 _KILLED = "the process that judged it was killed, as the system does when memory runs out; judge it alone, or on a larger machine"
 
 
-def judged(found: Sequence[Source], options: JudgeOptions, jobs: int) -> Iterator[tuple[Source, TraceVerdict]]:
-    """The verdict on each trace, as soon as it is there.
+def judged(
+    found: Sequence[Source], options: JudgeOptions, jobs: int, report: Callable[[str], None]
+) -> Iterator[tuple[Source, TraceVerdict]]:
+    """The verdict on each trace, as soon as it is there. `report` is told how far a single trace is, or how many are done.
 
     Where a worker process is killed, those without a verdict are judged again, one at a time: so the one that it happens to is known.
     """
     jobs = min(jobs, len(found))
     if jobs == 1:
-        yield from ((source, judge(source, options)) for source in found)
+        for number, source in enumerate(found, 1):
+            which = f"trace {number} of {len(found)}, " if len(found) > 1 else ""
+            yield source, judge(source, options, _of(which, report))
         return
     left = list(found)
     while left:
+        report(f"{len(found) - len(left)} of {len(found)} traces judged")
         killed = False
         for source, verdict in _at_the_same_time(left, options, jobs):
             if verdict is None:
                 killed = True
             else:
                 left.remove(source)
+                report(f"{len(found) - len(left)} of {len(found)} traces judged")
                 yield source, verdict
         if killed and jobs == 1:  # one worker takes them in their order
             yield left[0], TraceVerdict(str(left.pop(0).path), INCONCLUSIVE, reason=_KILLED)
         jobs = 1
+
+
+def _of(which: str, report: Callable[[str], None]) -> Callable[[str], None]:
+    return lambda text: report(which + text)
 
 
 def _at_the_same_time(found: Sequence[Source], options: JudgeOptions, jobs: int) -> Iterator[tuple[Source, TraceVerdict | None]]:

@@ -71,20 +71,20 @@ def write_results(texts: Iterable[str]) -> None:
     """
     stream = results_stream()
     for text in texts:  # not in the try: what makes the texts may fail, too
-        with _standard_output_failing():
+        try:
             stream.write(text)
-    with _standard_output_failing():
-        stream.flush()
-
-
-@contextmanager
-def _standard_output_failing() -> Iterator[None]:
+        except (OSError, ValueError) as error:
+            raise _not_written(error) from None
     try:
-        yield
-    except BrokenPipeError:
-        raise OutputError("the result was not written: whoever reads standard output has stopped reading") from None
+        stream.flush()
     except (OSError, ValueError) as error:
-        raise OutputError(f"the result was not written to standard output: {_reason(error)}") from None
+        raise _not_written(error) from None
+
+
+def _not_written(error: Exception) -> OutputError:
+    if isinstance(error, BrokenPipeError):
+        return OutputError("the result was not written: whoever reads standard output has stopped reading")
+    return OutputError(f"the result was not written to standard output: {_reason(error)}")
 
 
 @contextmanager
@@ -145,8 +145,10 @@ class OutputFile:
     def write(self, text: str) -> None:
         """Adds text."""
         self._written = True
-        with self._failing():
+        try:  # no `with`: this is called for each line of a trace
             self._text.write(text)
+        except (OSError, ValueError) as error:
+            raise self._given_up(error) from None
 
     def commit(self) -> None:
         """Makes what was written count."""
@@ -221,10 +223,13 @@ class OutputFile:
         try:
             yield
         except (OSError, ValueError) as error:
-            if hasattr(self, "_binary"):
-                self.discard()
-            remedy = "; give a file in a folder that exists" if isinstance(error, FileNotFoundError) else ""
-            raise UsageError(f"{self._name}: cannot be written: {_reason(error)}{remedy}") from None
+            raise self._given_up(error) from None
+
+    def _given_up(self, error: Exception) -> UsageError:
+        if hasattr(self, "_binary"):
+            self.discard()
+        remedy = "; give a file in a folder that exists" if isinstance(error, FileNotFoundError) else ""
+        return UsageError(f"{self._name}: cannot be written: {_reason(error)}{remedy}")
 
 
 def _user() -> int:

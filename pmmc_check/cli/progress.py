@@ -63,7 +63,7 @@ def _on_a_terminal(line: _Line) -> Iterator[Callable[[str], None]]:
         nonlocal live
         line.text = text
         if live is None and line.seconds() >= SECONDS_UNTIL_SHOWN:
-            live = Live(line, console=Console(stderr=True), transient=True, refresh_per_second=4)
+            live = Live(line, console=Console(stderr=True), transient=True, refresh_per_second=4, redirect_stdout=False)
             live.start()
 
     try:

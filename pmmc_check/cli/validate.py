@@ -9,11 +9,10 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from tqdm import tqdm
-
 from pmmc_check.cli.judging import judged
 from pmmc_check.cli.machine import cores
 from pmmc_check.cli.outputs import OutputFile, print_results
+from pmmc_check.cli.progress import progress_line
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with, variants_named
 from pmmc_check.report.trace_json import as_object
@@ -95,7 +94,8 @@ def run(arguments: argparse.Namespace) -> int:
             for option, name, content in (("--junit", arguments.junit, as_xml), ("--explain", arguments.explain, _explanations))
             if name is not None
         ]
-        if len({os.path.realpath(file.path) for file, _ in files if file.path.is_file()}) < sum(file.path.is_file() for file, _ in files):
+        plain = [os.path.realpath(file.path) for file, _ in files if file.path.is_file() or not file.path.exists()]
+        if len(set(plain)) < len(plain):
             raise UsageError(f"--junit and --explain both name {arguments.junit}; give each a file of its own")
         listed, interrupted = _verdicts(found, options, arguments)
         try:
@@ -111,12 +111,10 @@ def _verdicts(found: Sequence[Source], options: JudgeOptions, arguments: argpars
     """A verdict on each trace, and whether they were interrupted."""
     verdicts: dict[Source, TraceVerdict] = {}
     interrupted = False
-    progress = tqdm(total=len(found), unit="trace", file=sys.stderr, disable=arguments.quiet or len(found) == 1 or not sys.stderr.isatty())
-    with progress:
+    with progress_line(arguments.quiet) as report:
         try:
-            for source, verdict in judged(found, options, arguments.jobs or cores()):
+            for source, verdict in judged(found, options, arguments.jobs or cores(), report):
                 verdicts[source] = verdict
-                progress.update()
         except KeyboardInterrupt:
             interrupted = True
     reason = "interrupted before it was judged"

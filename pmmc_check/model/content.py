@@ -45,7 +45,50 @@ def text_digest(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
+_LEAVES = (str, int, type(None), bool, bytes, Enum)
 _WEIGHTS = np.array([text_digest(f"weight {i}") | 1 for i in range(64)], np.uint64)
+
+
+class Images:
+    """The images of values under one renaming, each built once; where nothing is renamed, the value itself."""
+
+    def __init__(self, renaming: Renaming) -> None:
+        self._renaming = renaming
+        self._known: dict[tuple[type, Any], Any] = {}
+
+    def of(self, value: Any) -> Any:
+        """The image of `value`, which is built of the types that a state may have."""
+        if isinstance(value, _LEAVES):
+            return value
+        key = (type(value), value)
+        if key not in self._known:
+            self._known[key] = self._compute(value)
+        return self._known[key]
+
+    def _compute(self, value: Any) -> Any:
+        if isinstance(value, tuple):
+            if value in self._renaming:
+                return self._renaming[value]
+            parts = [self.of(part) for part in value]
+            return value if _same(parts, value) else tuple.__new__(type(value), parts)
+        if isinstance(value, frozenset):
+            members = list(value)
+            parts = [self.of(part) for part in members]
+            return value if _same(parts, members) else frozenset(parts)
+        if not dataclasses.is_dataclass(value):
+            return value
+        names = [field.name for field in dataclasses.fields(value)]
+        parts = [self.of(getattr(value, name)) for name in names]
+        if _same(parts, [getattr(value, name) for name in names]):
+            return value
+        image = object.__new__(type(value))
+        for name, part in zip(names, parts, strict=True):
+            object.__setattr__(image, name, part)
+        return image
+
+
+def _same(parts: Sequence[Any], others: Sequence[Any]) -> bool:
+    return all(part is other for part, other in zip(parts, others, strict=True))
 
 
 class Digest:

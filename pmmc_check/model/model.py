@@ -192,6 +192,14 @@ class Model:
             known = self._outcomes[key] = self._asked_twice(process, "step", (state, message))
         return known
 
+    def known_steps(self) -> Iterator[tuple[ProcessId, Any, Message, tuple[Outcome, ...]]]:
+        """Every step that a role has been asked for so far: (process, state, message, outcomes)."""
+        return ((*key, outcomes) for key, outcomes in self._outcomes.items())
+
+    def known_creations(self) -> Iterator[tuple[ProcessId, Start, Outcome]]:
+        """Every creation of a process that a role has been asked for so far."""
+        return ((*key, outcome) for key, outcome in self._started.items())
+
     def check_still_pure(self) -> None:
         """Asks once more for every step of a role that is not the paper's: a step that keeps variables of its own may
         have answered alike twice and differently later.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, NamedTuple
 
-from pmmc_check.errors import UsageError
+from pmmc_check.errors import UsageError, did_you_mean
 from pmmc_check.protocol.values import ProcessId
 
 Inbox = Any
@@ -196,5 +196,5 @@ def network_named(name: str) -> Network:
         UsageError: there is none.
     """
     if name not in NETWORKS:
-        raise UsageError(f"--network {name}: no such network; choose one of {', '.join(NETWORKS)}")
+        raise UsageError(f"--network {name}: no such network{did_you_mean(name, NETWORKS)}; choose one of {', '.join(NETWORKS)}")
     return NETWORKS[name]

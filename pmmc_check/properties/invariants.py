@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pmmc_check.errors import UsageError
+from pmmc_check.errors import UsageError, did_you_mean
 from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED, Fact, Observed
 from pmmc_check.properties.progress import Progress
 from pmmc_check.properties.quorums import Quorums
@@ -277,7 +277,7 @@ def invariants_named(names: Collection[str], without: Collection[str] = ()) -> S
     wanted = {name.lower() for name in names}
     for name in names:
         if name.lower() not in known:
-            raise UsageError(f"--invariant {name}: no such invariant; choose from {', '.join(PROPERTIES)}")
+            raise UsageError(f"--invariant {name}: no such invariant{did_you_mean(name, PROPERTIES)}; choose from {', '.join(PROPERTIES)}")
     if not wanted:
         return [each for each in INVARIANTS.values() if each.name not in without]
     return [each for each in PROPERTIES.values() if each.name.lower() in wanted]

@@ -14,11 +14,13 @@ from itertools import combinations
 from typing import Any, TypeVar
 
 from pmmc_check.errors import ProtocolError
-from pmmc_check.model.model import Model
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.messages import Decision, P2a, P2b, Start
 from pmmc_check.protocol.role import Lifecycle, Outcome, Role, System
 from pmmc_check.protocol.values import COMMANDER, Ballot, ProcessId, commander_id
+
+if typing.TYPE_CHECKING:  # judging traces needs the invariants, and neither a model nor the numpy that comes with it
+    from pmmc_check.model.model import Model
 
 SPEAK_OF_QUORUMS = frozenset({"A5", "C2"})
 """The invariants that ask for quorums."""

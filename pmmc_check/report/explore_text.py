@@ -16,7 +16,7 @@ from pmmc_check.report.counterexample import shown_steps, steps_view
 from pmmc_check.report.coverage import coverage, never_taken
 from pmmc_check.report.layout import Layout, labelled, rendered
 from pmmc_check.report.why import Why, why
-from pmmc_check.verdicts import HOLDS, VIOLATED
+from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 _LABEL = 11
 """Columns of the longest label."""
@@ -28,17 +28,23 @@ def as_text(result: Result, model: Model, notes: Sequence[str] = (), layout: Lay
 
 
 def _parts(result: Result, model: Model, notes: Sequence[str], layout: Layout) -> Iterator[RenderableType]:
-    yield _headline(result)
+    yield headline(result)
     yield ""
+    yield from run_that_breaks_it(result, model, layout)
+    yield labelled(_facts(result, notes), _LABEL)
+
+
+def run_that_breaks_it(result: Result, model: Model, layout: Layout) -> Iterator[RenderableType]:
+    """Why it went wrong, and the counterexample; nothing where there is none."""
     if result.violation:
         reasons = why(result.violation, model)
         yield from _why(reasons)
         yield from _counterexample(result.violation, model, reasons, layout, walked=result.walks is not None)
         yield ""
-    yield labelled(_facts(result, notes), _LABEL)
 
 
-def _headline(result: Result) -> Text:
+def headline(result: Result) -> Text:
+    """The verdict in a sentence."""
     if result.violation:
         return Text.assemble(("VIOLATED", "bold red"), f": {result.violation.invariant}: {result.violation.how}")
     if result.verdict == HOLDS:
@@ -118,6 +124,14 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield "invariants", _verdicts(result)
     if result.violation and result.limit:
         yield "limit", f"{result.limit}: there may be a shorter counterexample"
+    if result.verdict == INCONCLUSIVE and not result.walks and not config.reconfigurations and "Progress" not in result.invariants:
+        yield "hint", "if it is too large to end, try --slots any: it covers every number of slots, often in seconds"
+
+
+def size_of(config: Config) -> str:
+    """The counts of a configuration in a line."""
+    slots, rounds = _plural([(config.slots, "slot")]), _plural([(config.rounds, "round")])
+    return f"{_checked(config)}, {slots}, {rounds}, WINDOW {config.window}"
 
 
 def _checked(config: Config) -> str:

@@ -36,6 +36,9 @@ def _why(verdict: TraceVerdict) -> Iterator[str]:
         yield from (f"  {line}" for line in f"{label}{verdict.reason}".splitlines())
     if verdict.failure is not None:
         yield from _failure(verdict.failure)
+    if verdict.legal_run and verdict.violations:
+        broken = ", ".join(each.invariant for each in verdict.violations)
+        yield f"  a legal run of the changed protocol, and it breaks {broken}"
     for violation in verdict.violations[:_VIOLATIONS_MAX]:
         yield from _violation(violation)
     if len(verdict.violations) > _VIOLATIONS_MAX:

@@ -1,34 +1,70 @@
-"""A counterexample as a trace (docs/trace-format.md): `validate` replays it, up to the step that leaves the paper's protocol."""
+"""A counterexample as a trace (docs/trace-format.md).
+
+`validate` replays it up to the step that leaves the paper's protocol; with the variant that was searched, to its end, and says what it
+breaks. States are recorded after each step: what a faulty role keeps to itself shows nowhere else."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
-from pmmc_check.checker.result import Violation
+from pmmc_check.checker.result import TraceStep, Violation
+from pmmc_check.config import Config
 from pmmc_check.model.faults import Crash, Drop, FaultStep, Restart
-from pmmc_check.model.model import Item, Model, Step
+from pmmc_check.model.model import Item, Model, State, Step
+from pmmc_check.model.network import Fifo
 from pmmc_check.protocol.messages import Instant, Message, Start
-from pmmc_check.protocol.values import COMMANDER, SCOUT, ProcessId
+from pmmc_check.protocol.role import Crashed, Lifecycle
+from pmmc_check.protocol.values import COMMANDER, SCOUT, ProcessId, majority
+from pmmc_check.protocol.variants.variant import Variant
 from pmmc_check.trace.events import ALL, CRASH, DROP, KINDS, RECEIVE, RESTART, SEND, Event, Header, Names
+from pmmc_check.trace.fields import BROADCASTS, POST_FIELDS
+from pmmc_check.trace.sources import Source
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
+from pmmc_check.validation.judge import JudgeOptions, judge
 
 
 class NotWritable(Exception):
     """The run has something that the format cannot record; the text says what."""
 
 
-def trace_lines(violation: Violation, model: Model) -> Iterator[str]:
-    """The lines of the trace: the header, what is sent before the first step, and each step with what it sends.
+def never_writable(config: Config, variants: Iterable[Variant]) -> str | None:
+    """Why no run of this configuration and of these variants can be a trace, where that is known without a run."""
+    for each in variants:
+        if each.own_messages:
+            return f"{each.name} sends what a trace cannot record"
+    if config.reconfigurations:
+        return "with --reconfigurations leaders are added later, and a trace has one set of leaders from the start"
+    if config.quorums != (majority(config.acceptors),) * 2:
+        return "a trace cannot say that quorums are not majorities"
+    return None
+
+
+def trace_text(violation: Violation, model: Model) -> str:
+    """The whole trace. It has been read back: `validate` finds that it is a legal run of the protocol that was searched.
 
     Raises:
-        NotWritable: a variant has messages of its own or ballots without a leader, or leaders are reconfigured.
+        NotWritable: a role has messages of its own or ballots without a leader, or the run would not be read as what it was.
     """
-    if model.config.reconfigurations:
-        raise NotWritable("a trace has one set of leaders from the start")
-    if model.system.quorum1 or model.system.quorum2:
-        raise NotWritable("a trace cannot say that quorums are not majorities")
+    reason = never_writable(model.config, ())
+    if reason is not None:
+        raise NotWritable(reason)
+    text = "".join(f"{line.rstrip()}\n" for line in _lines(violation, model))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "counterexample.pmmc")
+        path.write_text(text, encoding="utf-8")
+        verdict = judge(Source(path), JudgeOptions(protocol=model.protocol))
+    if not verdict.legal_run:
+        failure = f"{verdict.failure.at.text}: {verdict.failure.rule}" if verdict.failure else verdict.reason
+        raise NotWritable(f"read back, it would not be the run that was found ({failure})")
+    return text
+
+
+def _lines(violation: Violation, model: Model) -> Iterator[str]:
+    """The header, what is sent before the first step, and each step with what it sends."""
     header = _header(violation, model)
     names = Names(header)
     writer = DslWriter(Values(names))
@@ -61,8 +97,10 @@ def _events(violation: Violation, model: Model, names: Names) -> Iterator[Event]
     for process in model.processes:
         if process.role not in (SCOUT, COMMANDER):
             yield from _sends(model.items(process, model.started(process, Start()).sends), names)
+    before = violation.initial
     for each in violation.trace:
-        yield _taken(each.step, names)
+        yield _taken(each.step, names)._replace(post=_post(each.step), peers=_sender(model, before, each))
+        before = each.after
         yield from _sends(model.items(each.step.process, each.step.outcome.sends), names)
 
 
@@ -76,14 +114,35 @@ def _taken(step: Step, names: Names) -> Event:
     return _event(step.process, RECEIVE, message, names)
 
 
+def _sender(model: Model, before: State, taken: TraceStep) -> tuple[ProcessId] | None:
+    """Who sent what a step received, where that matters: on a network that keeps the order between two processes."""
+    if model.config.network != Fifo.name:
+        return None
+    index = model.index[taken.step.process]
+    for each in model.deliveries(taken.step.process, before[index]):
+        same = (each.message, each.outcome) == (taken.step.message, taken.step.outcome)
+        if same and each.sender is not None and model.taken(before, index, each) == taken.after:
+            return (each.sender,)
+    return None
+
+
+def _post(step: Step) -> tuple[tuple[str, Any], ...] | None:
+    """The state after a step, as far as a trace records states: what a faulty role keeps to itself shows only there."""
+    state = step.outcome.state
+    if isinstance(step.message, Drop) or isinstance(state, Crashed | Lifecycle):
+        return None
+    return tuple((name, getattr(state, name)) for name in POST_FIELDS.get(step.process.role, ()) if hasattr(state, name)) or None
+
+
 def _sends(items: Iterable[Item], names: Names) -> Iterator[Event]:
-    """Each message once, with all that it goes to."""
+    """Each message once, with all that it goes to; one that the protocol addresses to a single process, once for each that gets it."""
     groups: dict[tuple[ProcessId, Message], list[ProcessId]] = {}
     for to, sender, message in items:
         if not isinstance(message, Instant):
             groups.setdefault((sender, message), []).append(to)
     for (sender, message), recipients in groups.items():
-        yield _event(sender, SEND, message, names, tuple(recipients))
+        for some in [recipients] if message.kind in BROADCASTS else [[each] for each in recipients]:
+            yield _event(sender, SEND, message, names, tuple(some))
 
 
 def _event(process: ProcessId, action: str, message: Message | None, names: Names, peers: tuple[ProcessId, ...] | None = None) -> Event:

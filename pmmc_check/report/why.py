@@ -31,7 +31,7 @@ def why(violation: Violation, model: Model) -> Why:
     told = chronicle(violation, model)
     left = tuple(deviations(model, violation.initial, ((each.step, each.after) for each in violation.trace)))
     teller = {"Agreement": _agreement, "C2": _chosen_overruled, "A5": _chosen_overruled, "C1": _asked_twice, "A4": _accepted_twice}
-    sentences = [*teller.get(violation.invariant, _last_step)(violation, model, told), *_missed(left, told)]
+    sentences = [*teller.get(violation.invariant, _last_step)(violation, model, told), *_missed(left, model, told)]
     return Why(tuple(sentences), left)
 
 
@@ -149,10 +149,15 @@ def _last_step(violation: Violation, model: Model, told: Chronicle) -> Sentences
         yield f"{step.process} took ballot {ballot} in step {index}."
 
 
-def _missed(left: Sequence[Deviation], told: Chronicle) -> Sentences:
-    """The first step that the paper's protocol would not have taken; without one, where the paper's own protocol gets stuck."""
+def _missed(left: Sequence[Deviation], model: Model, told: Chronicle) -> Sentences:
+    """The first step that the paper's protocol would not have taken; without one, quorums that do not meet, or where the paper's own
+    protocol gets stuck."""
     if not left:
         yield "Every step is one that the paper's protocol takes, too."
+        if not model.config.quorums_meet:
+            quorum1, quorum2 = model.config.quorums
+            sizes = f"a quorum of phase 1 has {quorum1} of {model.config.acceptors} acceptors, one of phase 2 has {quorum2}"
+            yield f"But its quorums need not meet ({sizes}): what one of phase 2 has accepted, one of phase 1 need not report."
         for index, commander, answer in told.stuck[:1]:
             yield (
                 f"{answer.acceptor} received p2a before the p1a of the same ballot, so it answered with a lower ballot ({answer.ballot}): "

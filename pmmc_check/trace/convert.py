@@ -1,4 +1,4 @@
-"""Conversion between the DSL and JSON Lines; comments, notes, ids and times stay."""
+"""Conversion between the DSL and JSON Lines, which keeps comments, notes, ids and times."""
 
 from __future__ import annotations
 

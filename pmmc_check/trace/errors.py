@@ -1,4 +1,4 @@
-"""Errors in a trace: a place, what is wrong, what was expected, and what to do. Rendered late, by `str`."""
+"""Errors in a trace: where it is, what is wrong, what was expected and what to do. `str` makes the text, only when it is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collects the settings of a header and checks that they make one: shared by all readers."""
+"""Collects the settings of a header and checks that they fit together; all readers share it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the command line's paths to traces: files as they are, directories searched, parts put together."""
+"""From the command line's paths to traces: a file is a trace, and a directory is searched for traces and for the parts of one."""
 
 from __future__ import annotations
 

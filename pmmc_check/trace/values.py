@@ -1,7 +1,7 @@
-"""Text to value and back: ballots `0.L1`, commands `C1:7` or `C1:7:operation`, pvalues `0.L1/3/C1:7`, process names.
+"""Converts text to values and back: ballots `0.L1`, commands `C1:7` or `C1:7:operation`, pvalues `0.L1/3/C1:7`, process names.
 
-One `Values` belongs to one trace: it knows the names that the header gave. Conversions are memoised by text (a bounded memo: traces
-repeat themselves locally, and memory must not follow their length).
+One `Values` belongs to one trace and knows the names that the header gave. Conversions are memoised by text. The memo is bounded, since
+traces repeat themselves only locally, and memory must not grow with their length.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writing traces: headers and events as lines of the DSL or of JSON Lines. The inverse of the readers."""
+"""Writes traces: headers and events as lines of the DSL or of JSON Lines. It is the inverse of the readers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class DslWriter:
             yield f"log {','.join(names)} {contract_text}"
 
     def item(self, item: Event | Comment) -> str:
-        """One line."""
+        """The line of an event or a comment."""
         if isinstance(item, Comment):
             return f"# {item.text}".rstrip()
         words = [item.log, item.action]
@@ -72,7 +72,7 @@ class JsonWriter:
         self.values = values
 
     def header(self, header: Header) -> Iterator[str]:
-        """One object."""
+        """The object of the header, as one line."""
         fields: dict[str, Any] = {"pmmc-trace": VERSION}
         fields |= {key: list(getattr(header, key)) for key in ROLE_FIELDS if getattr(header, key)}
         fields["window"] = header.window
@@ -89,7 +89,7 @@ class JsonWriter:
         yield _line(fields)
 
     def item(self, item: Event | Comment) -> str:
-        """One object."""
+        """The object of an event or a comment, as a line."""
         if isinstance(item, Comment):
             return _line({"#": item.text})
         fields: dict[str, Any] = {"at": item.log, "do": _VERBS[item.action]}

@@ -1,10 +1,10 @@
-"""Compact memory for long logs: what a process of the protocol never forgets, in a bit where others say the same.
+"""Compact memory for long logs: sets that take one bit for an entry wherever most entries agree.
 
-Acceptors keep every pvalue, replicas every decision, leaders every proposal; and where messages may be doubled, each that was ever sent may
-arrive again. As Python values that is hundreds of bytes an event. But once a slot is decided, nearly all of them name the
-same command for it. So one `Ledger` a replay says which command a slot has, in 16 bytes, and an `Archive` is a set of
-(family, slot, command) that keeps a bit where the ledger says the same, and the whole of it where not. Nothing is lost and
-nothing is approximate.
+Acceptors keep every pvalue, replicas every decision and leaders every proposal, and where messages may be doubled, every message that was
+ever sent may arrive again. As Python values these take hundreds of bytes for each event. But once a slot is decided, nearly all of them
+name the same command for it. So one `Ledger` for each replay says which command a slot has, in 16 bytes, and an `Archive` is a set of
+(family, slot, command) that keeps one bit for an entry that agrees with the ledger, and the whole entry if it does not. Nothing is lost
+and nothing is approximate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Hashable, Iterator
 from pmmc_check.protocol.values import Command, ProcessId, Reconfigure
 
 RECENT = 1024
-"""Twice so many entries are kept as they are; then the older half is archived."""
+"""Up to twice as many entries are kept as they are; then the older half is archived."""
 
 _WORD = 256
 _PAGE = 1024
@@ -81,7 +81,7 @@ class Ledger:
         self._operations: dict[int, str | Reconfigure] = {}
 
     def file(self, slot: int, command: Command) -> bool:
-        """Whether the slot has this command now."""
+        """Gives the slot this command if it has none; returns whether it has this command now."""
         page, offset = divmod(slot, _PAGE)
         clients = self._clients.get(page)
         if clients is None:

@@ -1,4 +1,9 @@
-"""Judges one trace: reads it, replays it, searches where replay cannot tell, and collects facts where it is not accepted."""
+"""Judges one trace: reads it, replays it, searches where replay cannot tell, and collects facts.
+
+Facts (what the logs say by themselves) are collected where no run was found, to say what is wrong; and under a variant also where one was,
+since a legal run of a faulty protocol may break every invariant. Of a legal run of the paper's protocol they would say nothing new: what a
+complete log shows are the states and messages of that very run, each made by the paper's step functions, and no run of theirs breaks
+an invariant. That is what the paper proves and `explore` checks; reading a long trace twice would not make it surer."""
 
 from __future__ import annotations
 
@@ -24,7 +29,7 @@ from pmmc_check.validation.replay.evidence import Evidence
 from pmmc_check.validation.replay.explain import failure_of
 from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.replay import Replay
-from pmmc_check.validation.search.search import Search, SearchBudget
+from pmmc_check.validation.search.search import SearchBudget, TraceSearch
 from pmmc_check.validation.verdict import CitedViolation, TraceVerdict
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
@@ -45,12 +50,15 @@ class JudgeOptions:
     waived: frozenset[str] = frozenset()
 
 
-def judge(source: Source, options: JudgeOptions | None = None) -> TraceVerdict:
-    """The verdict on one trace; what cannot be read is a verdict too (`BAD_INPUT`), so that other traces still get theirs."""
+def judge(source: Source, options: JudgeOptions | None = None, report: Callable[[str], None] | None = None) -> TraceVerdict:
+    """The verdict on one trace; what cannot be read is a verdict too (`BAD_INPUT`), so that other traces still get theirs.
+
+    `report` is told now and then how far it is, in a few words.
+    """
     started = time.perf_counter()
     try:
         with rare_collections():
-            verdict = _Judge(source, options or JudgeOptions()).verdict()
+            verdict = _Judge(source, options or JudgeOptions(), report).verdict()
     except TraceError as error:
         verdict = TraceVerdict(str(source.path), BAD_INPUT, reason=str(error))
     except RecursionError:
@@ -60,7 +68,7 @@ def judge(source: Source, options: JudgeOptions | None = None) -> TraceVerdict:
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Lets Python look for cyclic garbage rarely: a replay makes none, and the search costs a fifth of its time."""
+    """Makes Python look for cyclic garbage less often: a replay makes none, and looking takes a fifth of its time."""
     before = gc.get_threshold()
     gc.set_threshold(200_000, 10, 10)
     try:
@@ -69,20 +77,44 @@ def rare_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+class _Reading:
+    """How far the files of a trace have been read."""
+
+    def __init__(self, source: Source, report: Callable[[str], None]) -> None:
+        self._report, self._what, self._bytes = report, "", 0
+        self._files = source.parts or (source.path,)
+
+    def begin(self, what: str) -> None:
+        """From the beginning."""
+        self._what, self._bytes = what, 0
+        self._total = sum(each.stat().st_size for each in self._files if each.exists())
+        self._report(what)
+
+    def read(self, count: int) -> None:
+        """So many bytes more."""
+        self._bytes += count
+        self._report(f"{self._what}, {self._bytes / 2**20:,.1f} of {self._total / 2**20:,.1f} MiB read")
+
+
 class _Judge:
-    def __init__(self, source: Source, options: JudgeOptions) -> None:
+    def __init__(self, source: Source, options: JudgeOptions, report: Callable[[str], None] | None) -> None:
         self.source, self.options = source, options
+        self.reading = _Reading(source, report) if report is not None else None
         self.file = str(source.path)
         self.protocol = options.protocol or PMMC
         self.heard: set[str] = set()
         """The logs that have events; known once the trace was read to its end."""
 
-    def _open(self, names: Names | None = None) -> Trace:
-        return open_trace(self.source.path, self.source.parts, names=names)
+    def _open(self, what: str, names: Names | None = None) -> Trace:
+        """Opens the trace for `what` is to be done."""
+        if self.reading is None:
+            return open_trace(self.source.path, self.source.parts, names=names)
+        self.reading.begin(what)
+        return open_trace(self.source.path, self.source.parts, names=names, on_read=self.reading.read)
 
     def verdict(self) -> TraceVerdict:
-        """The verdict, with notes on logs that are empty against their promise."""
-        trace = self._open()
+        """The verdict, with notes on logs that promise events and have none."""
+        trace = self._open("replaying")
         verdict = self._by_replay(trace)
         changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
         return replace(verdict, notes=(*changed, *_silent(trace, self.heard)))
@@ -101,12 +133,15 @@ class _Judge:
         except Ambiguous as ambiguous:
             ambiguity = str(ambiguous)
         if ambiguity is None and not replay.events:
-            raise TraceError(
-                self.file, 0, 0, "has a header but no events; a trace with nothing in it shows nothing: check what was recorded"
-            )
+            raise TraceError(self.file, 0, 0, "has a header but no events, so there is nothing to judge; check what was recorded")
         if ambiguity is None and replay.exact:
-            return TraceVerdict(self.file, ACCEPTED, replay.events)
+            return self._found(replay.events, replay.names)
         return self._by_search(ambiguity)
+
+    def _found(self, events: int, names: Names) -> TraceVerdict:
+        """The verdict on a trace that a legal run shows; only a changed protocol has legal runs that break an invariant."""
+        violations = self._facts(names=names)[1] if self.protocol is not PMMC else ()
+        return TraceVerdict(self.file, REJECTED if violations else ACCEPTED, events, violations, legal_run=True)
 
     def _guess(self, replay: Replay) -> str | None:
         """What the replay had to guess: another guess might have led to its end, so that its rejection is not final."""
@@ -116,7 +151,7 @@ class _Judge:
             return None
         named: set[tuple[ProcessId, str]] = set()
         unnamed: set[tuple[ProcessId, str]] = set()
-        for stream in self._open().events():
+        for stream in self._open("looking at receives").events():
             for event in stream:
                 if event.action in (RECEIVE, DROP) and event.message is not None:
                     (unnamed if event.peers is None else named).add((event.process, event.message.kind))
@@ -129,7 +164,7 @@ class _Judge:
         return TraceVerdict(self.file, REJECTED, count, violations, failure)
 
     def _facts(self, witness: Callable[[Event], None] | None = None, names: Names | None = None) -> tuple[int, tuple[CitedViolation, ...]]:
-        """Reads the trace again, to its end: how many events, and all violations in the facts. `witness` sees all events."""
+        """Reads the trace again to its end; returns the number of events and the violations in the facts. `witness` sees all events."""
         facts, count, writer = self._collected(None, witness, names)
         if facts.disputed:
             facts, count, writer = self._collected(facts.disputed, None, names)
@@ -138,7 +173,7 @@ class _Judge:
     def _collected(
         self, slots: Collection[int] | None, witness: Callable[[Event], None] | None, names: Names | None
     ) -> tuple[Facts, int, DslWriter]:
-        trace = self._open(names)
+        trace = self._open("judging facts", names)
         facts, count = Facts(trace.header, trace.names, system_of(trace.header, trace.names), slots), 0
         for stream in trace.events():
             for event in stream:
@@ -150,21 +185,24 @@ class _Judge:
         return facts, count, DslWriter(trace.values)
 
     def _by_search(self, ambiguity: str | None) -> TraceVerdict:
-        trace = self._open()
+        trace = self._open("preparing the search")
         limit = self.options.search_events_max
         events = list(islice((event for stream in trace.events() for event in stream), limit + 1))
         if not events:
-            raise TraceError(self.file, 0, 0, "has a header but no events")
+            raise TraceError(self.file, 0, 0, "has a header but no events, so there is nothing to judge; check what was recorded")
         count, violations = self._facts()
         if violations:
             return TraceVerdict(self.file, REJECTED, count, violations, method="facts")
         if len(events) > limit:
-            reason = f"{count} events are more than the search takes ({limit}, --search-events); record complete logs, or cut the trace"
+            most = f"the search takes at most {limit} events (--search-events), and the trace has {count}"
+            reason = f"{most}; record complete logs, or cut the trace"
             return TraceVerdict(self.file, INCONCLUSIVE, count, reason=reason + _FACTS_HOLD, method="search")
-        search = Search(trace.header, trace.names, events, self.options.budget, self.protocol)
+        if self.reading is not None:
+            self.reading.begin("searching for a legal run")
+        search = TraceSearch(trace.header, trace.names, events, self.options.budget, self.protocol)
         answer = search.run()
         if answer.verdict == ACCEPTED:
-            return TraceVerdict(self.file, ACCEPTED, count, method="search", states=answer.states)
+            return TraceVerdict(self.file, ACCEPTED, count, method="search", states=answer.states, legal_run=True)
         if answer.verdict == REJECTED:
             return TraceVerdict(self.file, REJECTED, count, failure=answer.failure, method="search", states=answer.states)
         why = f"{ambiguity}; " if ambiguity else ""
@@ -172,7 +210,7 @@ class _Judge:
 
 
 def _silent(trace: Trace, heard: set[str]) -> Iterator[str]:
-    """Processes that promise a log and have no event: legal, since a process may crash at once, but often a file is missing."""
+    """Notes on logs that promise events and have none. That is legal, since a process may crash at once, but often a file is missing."""
     hosts = {trace.names.log_of(trace.values.process(log)) for log in heard}
     silent: dict[str, list[str]] = {}
     for name, contract in trace.header.logs.items():
@@ -181,4 +219,4 @@ def _silent(trace: Trace, heard: set[str]) -> Iterator[str]:
             silent.setdefault("a complete log" if contract.form == COMPLETE else f"every {kinds}", []).append(name)
     for promise, names in silent.items():
         verb, has = ("promises", "has") if len(names) == 1 else ("promise", "have")
-        yield f"{','.join(names)} {verb} {promise} but {has} no events: legal after a crash at the start, else look for what is missing"
+        yield f"{','.join(names)} {verb} {promise} but {has} no events: legal after a crash at the start; otherwise something is missing"

@@ -1,14 +1,14 @@
-"""Safety from recorded facts: invariants judged on what the logs themselves say, whatever else is missing.
+"""Safety from recorded facts: invariants that are judged on what the logs themselves say, whatever else is missing.
 
-A recorded event happened, and some of them say more: a p2b that answers a commander with the commander's own ballot
-is an acceptance; a received message was sent; the whole accepted set of a p1b was accepted by its sender. Events of
-one log happened in its order. From such facts the relations between processes (Agreement, A4, A5, C1, C2) are
-decided by the invariants of `properties`, slot by slot, and the local ones (A1 to A3, R2 to R5) along each log.
-Nothing here is concluded from the absence of an event, except where the contract says that all events of that kind
-are recorded. So every violation found here is in every run that matches the logs, and a trace with one is rejected.
+A recorded event happened, and some events say more: a p2b that answers a commander with the commander's own ballot is an acceptance; a
+received message was sent; the whole accepted set of a p1b was accepted by its sender. The events of one log happened in its order. On such
+facts the invariants of `properties` decide the relations between processes (Agreement, A4, A5, C1, C2) slot by slot, and the local ones (A1
+to A3, R2 to R5) are checked along each log. Nothing is concluded from the absence of an event, except where the contract says that all
+events of that kind are recorded. So every run that matches the logs has each violation found here, and a trace with one is rejected.
 
 A long trace is read twice. Whatever breaks a relation between processes names two commands for one slot. So the first reading only notes
-which slots those are (`disputed`), in a few bytes a slot, and judges what lies along one log; the second keeps the facts about these slots.
+which slots those are (`disputed`), in a few bytes for each slot, and judges what can be seen in one log; the second keeps the facts about
+these slots.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class Facts:
         self.decided_below: dict[ProcessId, int] = {}
         self.responses: dict[tuple[ProcessId, int], dict[ProcessId, Event]] = {}
         self.answered = Once()
+        self.performed: dict[ProcessId, int] = {}
 
     def add(self, event: Event) -> None:
         """Takes one recorded event."""
@@ -200,6 +201,7 @@ class Facts:
             how = f"{self.show(event.process)} performed {self.show(client)}:{message.cid} twice"
             self._violated("R3", how, event)
             return
+        self._performed_in_order(event)
         answered = self.responses.setdefault((client, message.cid), {})
         command = f"{self.show(client)}:{message.cid}"
         for other in answered.values():
@@ -210,6 +212,15 @@ class Facts:
         answered[event.process] = event
         if len(answered) == len(self.system.replicas):
             del self.responses[client, message.cid]
+
+    def _performed_in_order(self, event: Event) -> None:
+        """A replica performs no more commands than it has learned decisions without a hole."""
+        replica = event.process
+        self.performed[replica] = self.performed.get(replica, 0) + 1
+        below = self._slot_out_at_most(replica)
+        if below is not None and self.performed[replica] >= below:
+            what = f"{self.show(replica)} performs a command as number {self.performed[replica]}"
+            self._violated("R3", f"{what}, but had learned no decision for slot {below}", event)
 
     # ---- judgement ----
 

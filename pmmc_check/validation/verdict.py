@@ -1,4 +1,4 @@
-"""What validation answers: one `TraceVerdict` a trace. Plain data; reports print it."""
+"""What validation answers: one `TraceVerdict` for each trace, as plain data that reports print."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ class Failure:
 class TraceVerdict:
     """The verdict on one trace. `reason` says why it is inconclusive or cannot be read; `method` how it was judged.
 
-    `notes` are remarks on the trace that hold whatever the verdict.
+    `notes` are remarks on the trace that hold whatever the verdict. `legal_run` says that a run was found that shows exactly these
+    logs; under a variant it may break invariants, and is rejected all the same.
     """
 
     file: str
@@ -66,6 +67,7 @@ class TraceVerdict:
     seconds: float = 0.0
     states: int = 0
     notes: tuple[str, ...] = ()
+    legal_run: bool = False
 
 
 def worst(verdicts: list[TraceVerdict]) -> str:

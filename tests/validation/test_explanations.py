@@ -210,7 +210,7 @@ def test_facts_decide_before_any_search(judged: Judged) -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (JudgeOptions(search_events_max=0), "1 events are more than the search takes (0, --search-events)"),
+        (JudgeOptions(search_events_max=0), "the search takes at most 0 events (--search-events), and the trace has 1"),
         (JudgeOptions(SearchBudget(states_max=2)), "the search stopped after 2 states (--search-states)"),
     ],
 )

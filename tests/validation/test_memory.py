@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -151,3 +153,10 @@ def _verdicts() -> list[str]:
             except TraceError:
                 continue
     return verdicts
+
+
+def test_judging_a_trace_needs_none_of_the_libraries_of_the_search() -> None:
+    code = "import sys, pmmc_check.validation.judge; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "pmmc_check.properties.invariants" in loaded
+    assert not {"numpy", "numba", "networkx", "rich"} & set(loaded)

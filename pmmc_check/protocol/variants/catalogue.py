@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pmmc_check.errors import UsageError
+from pmmc_check.errors import UsageError, did_you_mean
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.variants import acceptors, ballots, leaders, optimised, replicas
 from pmmc_check.protocol.variants import scouts_and_commanders as sc
@@ -278,7 +278,8 @@ def variants_named(names: Iterable[str]) -> list[Variant]:
         if chosen.count(name) > 1:
             raise UsageError(f"--variant {name}: given {chosen.count(name)} times; once is enough")
         if name not in VARIANTS:
-            raise UsageError(f"--variant {name}: no such variant; choose from {', '.join(VARIANTS)} (pmmc-check variants describes them)")
+            choice = did_you_mean(name, VARIANTS) or f"; choose from {', '.join(VARIANTS)}"
+            raise UsageError(f"--variant {name}: no such variant{choice}; pmmc-check variants describes them all")
     return [VARIANTS[name] for name in chosen]
 
 

@@ -1,6 +1,6 @@
-"""From the words of an event to the event: which role takes it, what the message is, who is at the other end.
+"""Turns the words of an event into the event: which role takes it, what the message is, and who is at the other end.
 
-All readers share this, so they cannot disagree about meaning. A reader hands over what it found as text by field; what does not fit is
+All readers share it, so they cannot disagree about meaning. A reader hands over what it found as text by field. What does not fit raises
 an `Unfit` that names the field, and the reader adds the place.
 """
 

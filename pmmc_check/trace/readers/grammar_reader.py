@@ -1,6 +1,7 @@
-"""The reading of the DSL by its grammar: slow, complete, and the source of every diagnostic.
+"""Reads the DSL by its grammar: slowly, completely, and with all diagnostics.
 
-A line is parsed on its own (the grammar's `line`), so a trace is read as a stream. The fast reader hands over whatever it is not sure of.
+Each line is parsed on its own (the grammar's `line`), so a trace is read as a stream. The fast reader hands over whatever it is not sure
+of.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Reading JSON Lines: the DSL's content, one object a line; the schema is `trace/trace.schema.json`.
+"""Reads JSON Lines: the content of the DSL with one object on each line. The schema is `trace/trace.schema.json`.
 
-The header is the first object (`{"pmmc-trace": 1, ...}`), every other object is an event. Fields have the DSL's names and its value
-texts; null is a value that was not recorded.
+The header is the first object (`{"pmmc-trace": 1, ...}`), and every other object is an event. Fields have the names and value texts of the
+DSL; null stands for a value that was not recorded.
 """
 
 from __future__ import annotations

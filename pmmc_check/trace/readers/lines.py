@@ -1,12 +1,15 @@
-"""Opening traces: plain or gzip, told by content; lines of decoded text in blocks, so that reading costs little and
-memory stays bounded."""
+"""Opens the files of traces, plain or compressed, and gives their lines.
+
+Whether a file is compressed with gzip is seen from its content. Text is decoded in blocks, so that reading is fast and memory bounded.
+"""
 
 from __future__ import annotations
 
 import gzip
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import BufferedReader
 from itertools import chain
 from pathlib import Path
 from typing import IO
@@ -20,21 +23,28 @@ _BLOCK_BYTES = 1 << 18
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-def lines(path: Path) -> Iterator[tuple[int, str]]:
+OnRead = Callable[[int], None]
+"""Told of so many more bytes of a file, as it lies on the disk, that have been read."""
+
+
+def lines(path: Path, on_read: OnRead | None = None) -> Iterator[tuple[int, str]]:
     """Each line with its number, without its end.
 
     Raises:
         TraceError: the file cannot be read, is not UTF-8, or has a line that is too long.
     """
-    return enumerate(chain.from_iterable(block.split("\n") for block in _blocks(path)), 1)
+    return enumerate(chain.from_iterable(block.split("\n") for block in _blocks(path, on_read)), 1)
 
 
-def _blocks(path: Path) -> Iterator[str]:
+def _blocks(path: Path, on_read: OnRead | None) -> Iterator[str]:
     """Decoded blocks that end where a line ends (the newline itself removed)."""
-    number, rest = 1, b""
+    number, rest, told = 1, b"", 0
     try:
-        with _opened(path) as stream:
+        with _opened(path) as raw, _decompressed(raw) as stream:
             while data := stream.read(_BLOCK_BYTES):
+                if on_read is not None:
+                    on_read(raw.tell() - told)
+                    told = raw.tell()
                 head, newline, tail = (rest + data).rpartition(b"\n")
                 if newline:
                     yield _decoded(path, number, head)
@@ -58,15 +68,15 @@ def _blocks(path: Path) -> Iterator[str]:
         raise TraceError(str(path), 0, 0, f"cannot be read: {error.strerror or error}; check the path and its permissions") from None
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> BufferedReader:
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise TraceError(str(path), 0, 0, "is a pipe or device; traces are read more than once, so write it to a file first")
-    stream = path.open("rb")
-    if stream.peek(2)[:2] == _GZIP_MAGIC:
-        stream.close()
-        return gzip.open(path, "rb")  # type: ignore[return-value]
-    return stream
+    return path.open("rb")
+
+
+def _decompressed(raw: BufferedReader) -> IO[bytes]:
+    return gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == _GZIP_MAGIC else raw  # type: ignore[return-value]  # it reads bytes, too
 
 
 def _decoded(path: Path, number: int, data: bytes) -> str:

@@ -19,7 +19,7 @@ from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.readers.fast_reader import FastReader
 from pmmc_check.trace.readers.grammar_reader import CONFIG, EMPTY, EVENT, LOG, MAGIC, Line
 from pmmc_check.trace.readers.json_reader import JsonReader
-from pmmc_check.trace.readers.lines import lines
+from pmmc_check.trace.readers.lines import OnRead, lines
 from pmmc_check.trace.values import Values
 
 DSL, JSONL = "dsl", "jsonl"
@@ -47,10 +47,10 @@ class Trace:
 class _File:
     """One file: its header lines go to a builder, then it gives events."""
 
-    def __init__(self, path: Path, grammar_only: bool) -> None:
+    def __init__(self, path: Path, grammar_only: bool = False, on_read: OnRead | None = None) -> None:
         self.path, self.name = path, str(path)
         self.grammar_only = grammar_only
-        self.lines = lines(path)
+        self.lines = lines(path, on_read)
         self.comments: list[Comment] = []
         self.held: tuple[int, str] | None = None
         self.format, self.part = DSL, False
@@ -162,15 +162,18 @@ class _File:
             raise line.error(unfit) from None
 
 
-def open_trace(path: Path, parts: Sequence[Path] = (), grammar_only: bool = False, names: Names | None = None) -> Trace:
+def open_trace(
+    path: Path, parts: Sequence[Path] = (), grammar_only: bool = False, names: Names | None = None, on_read: OnRead | None = None
+) -> Trace:
     """Opens the trace at `path`; `parts` are all files of a trace in parts. `grammar_only` leaves the fast reader out.
 
-    `names` are those of an earlier opening of the same trace: with them the events of both have the same values.
+    `names` are those of an earlier opening of the same trace: with them the events of both have the same values. `on_read` is told how
+    reading goes on.
 
     Raises:
         TraceError: a file cannot be read or its header is wrong. Errors in events are raised while streams are read.
     """
-    opened = [_part(each, grammar_only) for each in parts] if parts else [_File(path, grammar_only)]
+    opened = [_part(each, grammar_only, on_read) for each in parts] if parts else [_File(path, grammar_only, on_read)]
     heads = [each for each in opened if not each.part]
     if len(heads) != 1:
         raise TraceError(
@@ -192,10 +195,10 @@ def open_trace(path: Path, parts: Sequence[Path] = (), grammar_only: bool = Fals
     return Trace(path, header, names, event_builder.values, [file.items(event_builder) for file in opened], comments)
 
 
-def _part(path: Path, grammar_only: bool) -> _File:
+def _part(path: Path, grammar_only: bool, on_read: OnRead | None) -> _File:
     """A file of a directory that holds one trace."""
     try:
-        return _File(path, grammar_only)
+        return _File(path, grammar_only, on_read)
     except TraceError as error:
         error.problem += (
             f"; all traces beside part files are parts of one trace: begin this file with 'pmmc-trace {VERSION} part', "

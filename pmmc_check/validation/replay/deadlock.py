@@ -1,8 +1,8 @@
-"""Why a replay stands still: what the first event of each log waits for, which log will send that, and the logs that wait in a cycle.
+"""Why a replay comes to a standstill: what each log waits for, which log will send that, and which logs wait for each other in a cycle.
 
-Every log that stands still waits for one thing: a message, or that its process is created. Where nobody will ever send it, that is the
-mismatch. Otherwise each log waits for another that stands still, so some of them wait in a cycle, and following
-them from log to log finds it. All in one pass over the events that are left, which may be millions.
+The first event of every blocked log waits for one thing: a message, or the creation of its process. If nobody will ever provide it, that is
+the mismatch. Otherwise each log waits for another blocked log, so some of them wait in a cycle, and following them from log to log finds
+it. One pass over the remaining events is enough, though there may be millions of them.
 """
 
 from __future__ import annotations

@@ -67,16 +67,14 @@ class Deliveries:
             return self._from_open_client(event, message)
         if self.promises.may_be_unsent(sender, kind, event.process):
             if undetermined(message):
-                raise Ambiguous(f"{event.place} receives a message of which a field was not recorded (?), and its send is not recorded")
+                raise Ambiguous(f"{event.place} receives a message with an unrecorded field (?), and its send is not recorded")
             if type(message) is P1b and type(message.accepted) is Delta:
                 raise Ambiguous(f"{event.place} receives a delta of an acceptor whose p1bs are not recorded")
             return message  # type: ignore[no-any-return]  # it is a message
         if undetermined(message):
             found = self._take_one_like(event, sender)
             if found is None and kind in self._open_kinds:
-                raise Ambiguous(
-                    f"{event.place} receives a message of which a field was not recorded (?), and its send need not be recorded"
-                )
+                raise Ambiguous(f"{event.place} receives a message with an unrecorded field (?), and its send need not be recorded")
             return found
         if type(message) is P1b:
             return self._take_p1b(event, message, self.network.take)
@@ -100,13 +98,13 @@ class Deliveries:
     def _take_one_like(self, event: Event, sender: ProcessId | None) -> Message | None:
         """Takes the first message in flight that a receive with unrecorded fields (?) may be."""
         if type(getattr(event.message, "accepted", None)) is Delta:
-            raise Ambiguous(f"{event.place} receives a delta of a p1b of which another field was not recorded (?)")
+            raise Ambiguous(f"{event.place} receives a delta of a p1b with another unrecorded field (?)")
         for message, _ in self.network.to(event.process):
             if matches(event.message, message) and self.network.take(sender, event.process, message):
-                self.guessed = self.guessed or f"{event.place} receives a message of which a field was not recorded (?)"
+                self.guessed = self.guessed or f"{event.place} receives a message with an unrecorded field (?)"
                 return message
         if isinstance(self.network, EverSent) and self.network.filed:
-            raise Ambiguous(f"{event.place} receives a message of which a field was not recorded (?), and that was sent long before")
+            raise Ambiguous(f"{event.place} receives a message with an unrecorded field (?), and that was sent long before")
         return None
 
     def drop(self, event: Event) -> bool:
@@ -114,7 +112,7 @@ class Deliveries:
         message: Any = event.message
         sender = event.peers[0] if event.peers else None
         if undetermined(message):
-            raise Ambiguous(f"{event.place} drops a message of which a field was not recorded (?)")
+            raise Ambiguous(f"{event.place} drops a message with an unrecorded field (?)")
         if self.promises.is_open_request(message.kind, sender):
             return self._from_open_client(event, message) is not None
         if type(message) is P1b:
@@ -200,7 +198,7 @@ class Deliveries:
         message: Any = event.message
         peers = event.peers if event.peers is not None else self._everyone(event)
         if undetermined(message) or (type(message) is P1b and type(message.accepted) is Delta):
-            raise Ambiguous(f"{event.place} is of a partial log and does not record the whole message")
+            raise Ambiguous(f"{event.place} belongs to a partial log and does not record the whole message")
         if type(message) is Request and self.header.requests != "resent":
             self._check_sent_once(event, message, peers)
         for to in peers:
@@ -229,5 +227,5 @@ class Deliveries:
         if kind in CALLS:
             return (ProcessId(LEADER, event.process.number),)
         if kind not in BROADCASTS:
-            raise Ambiguous(f"{event.place} is of a partial log and does not say to whom it sends")
+            raise Ambiguous(f"{event.place} belongs to a partial log and does not name its recipients")
         return {REPLICA: self.system.replicas, LEADER: self.system.leaders, ACCEPTOR: self.system.acceptors}[RECIPIENT[kind]]

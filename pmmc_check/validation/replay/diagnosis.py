@@ -19,7 +19,7 @@ _SENDS, _REQUESTS, _LOGS = 4, 3, 12
 
 
 class Mismatch(NamedTuple):
-    """Why the logs are no legal run: the event, the rule it breaks, and the values."""
+    """Why the logs are not a legal run: the event, the rule that it breaks, and the values."""
 
     event: Event
     rule: str
@@ -27,9 +27,9 @@ class Mismatch(NamedTuple):
     observed: str
     process: Process | None = None
     awaited: bool = False
-    """Whether the event waits for a message that never was sent."""
+    """Whether the event waits for a message that was never sent."""
     cycle: tuple[str, ...] = ()
-    """Logs that wait for each other, a line each."""
+    """The logs that wait for each other, one line for each."""
 
 
 class Rejected(Exception):
@@ -71,7 +71,7 @@ class Diagnosis:
         return self.rejected(event, "a process sends only what its last step makes it send", expected, f"{observed}{to}", process)
 
     def _same_but_for_its_set(self, event: Event, process: Process) -> tuple[str, str] | None:
-        """Expected and observed of a p1b or adopted that differs from a pending one in its pvalues only."""
+        """The two sets, as expected and as observed, of a p1b or adopted that differs from a pending one only in its pvalues."""
         message: Any = event.message
         if not isinstance(message, P1b | Adopted):
             return None
@@ -106,7 +106,7 @@ class Diagnosis:
     # ---- logs that stand still ----
 
     def stuck(self, waiting: Sequence[Wait]) -> Mismatch:
-        """Of all that stand still, one that waits for what never comes; else the logs wait for each other."""
+        """A log that waits for something that never comes, if there is one; otherwise the logs wait for each other."""
         hopeless = [wait for wait in waiting if wait.ender is None]
         for wait in hopeless:
             if wait.created:
@@ -132,7 +132,7 @@ class Diagnosis:
             event,
             "a scout or commander acts only after its leader has created it",
             f"its leader to create {who} first",
-            f"{who} at work: {self.show_message(event.message)}",
+            f"{who} acts before that: {self.show_message(event.message)}",
             self.processes.running.get(ProcessId(LEADER, event.process.number)),
         )
 
@@ -159,7 +159,7 @@ class Diagnosis:
     # ---- values as a reader knows them ----
 
     def brief(self, message: Any) -> str:
-        """As `show_message`, of a long set only how many pvalues it has."""
+        """As `show_message`, but a long set is shown by its size."""
         shown = self.show_message(message)
         if isinstance(message, P1b | Adopted):
             pvalues = message.accepted if isinstance(message, P1b) else message.pvalues
@@ -167,7 +167,7 @@ class Diagnosis:
         return shown
 
     def shown_pending(self, process: Process) -> list[str]:
-        """What a process still has to send; where it may choose a request, those that wait."""
+        """What a process still has to send. Where it may choose a request, the waiting ones are listed."""
         return [f"{self._open_message(message, process)} to {self._listed(to)}" for message, to in by_message(process.pending)]
 
     def _pending(self, process: Process) -> str:

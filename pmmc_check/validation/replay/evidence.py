@@ -1,7 +1,7 @@
-"""The events by which a process came to its state, picked from its log when a rejected trace is read again.
+"""The events that brought a process to its state, picked from its log when a rejected trace is read again.
 
-A replay keeps only its last events, but what counts may be far back: the promise that an acceptor forgot, the adoption that should have
-fixed a slot's command. Which events count follows from the mismatch, so one more pass finds them, and only they are kept.
+A replay keeps only its last events, but what counts may be far back: the promise that an acceptor forgot, or the adoption that should have
+fixed a slot's command. The mismatch determines which events count, so one more pass over the trace finds them and keeps nothing else.
 """
 
 from __future__ import annotations

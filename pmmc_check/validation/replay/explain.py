@@ -40,7 +40,7 @@ def failure_of(replay: Replay, mismatch: Mismatch, evidence: Sequence[Event] = (
 
 
 def _nearest(replay: Replay, event: Event) -> Iterable[str]:
-    """The messages of the same kind that were sent to the same process, those with fewest differences first."""
+    """The messages of the same kind that were sent to the same process, the most similar first."""
     wanted: Any = event.message
     candidates: dict[Message, Event | None] = dict(replay.deliveries.network.to(event.process))
     for each in replay.recent:

@@ -1,10 +1,10 @@
-"""Sets that only grow, for replaying long logs through the roles' own step functions.
+"""Sets that grow in place, for replaying long logs through the roles' own step functions.
 
-The roles write `state.decisions | {entry}` on immutable sets: a copy each time, quadratic over a log of many slots. The sets here add in
-place and return themselves, so a step costs what it adds. That is sound because only the newest state of a process is ever
-looked at again: a replay never goes back. What has been there for long moves to an `Archive`, a bit an entry. The states below answer
-the roles' questions ("what is decided in this slot?") from an index instead of by a scan. The roles' code runs unchanged: the classes below
-only say how their states are kept.
+The roles write `state.decisions | {entry}` on immutable sets, which copies the set each time and takes quadratic time over a long log. The
+sets here add in place and return themselves, so a step costs only what it adds. That is sound because a replay never goes back and looks
+only at the newest state of a process. Old entries move to an `Archive`, where each takes one bit. The states below answer the roles'
+questions ("what is decided in this slot?") from an index instead of by a scan. The roles' code runs unchanged: these classes only say
+how their states are kept.
 """
 
 from __future__ import annotations

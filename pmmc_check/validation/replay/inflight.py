@@ -1,11 +1,11 @@
 """What is on its way in a replayed run, under the trace's network assumptions.
 
-Without order: all messages ever sent (with duplication), or how many copies are left of each (without). With order: a queue for each
-pair. `take` asks whether a message can be received now; messages appear when their send is replayed, so False means "not yet".
+Without order this is all messages ever sent (with duplication), or the number of copies left of each (without). With order it is a queue
+for each pair. `take` asks whether a message can be received now; messages appear when their send is replayed, so False means "not yet".
 
-Taking is greedy and never wrong: copies are identical; in a queue the earliest match leaves the most behind it. A receive that does not say
-who sent it may take anybody's copy. Where named and unnamed receives compete for copies, or order is kept and the sender unnamed,
-greed could go wrong: `Ambiguous` is raised and the trace is judged by search.
+Taking is greedy, and that is right because copies are identical, and in a queue the earliest match leaves the most behind it. A receive
+that does not name its sender may take anybody's copy. Where named and unnamed receives compete for copies, or order is kept and the
+sender is not named, the greedy choice could be wrong: then `Ambiguous` is raised, and the search judges the trace.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Finds an order for the events of several logs, without search: advance any log whose next event can happen.
+"""Finds an order for the events of several logs without search, by advancing any log whose next event can happen.
 
-That is enough where no event takes anything away from another log (`replay.py` says why it does not): then what can happen once
-can happen later too, and if this gets stuck, every order does. A log that cannot go on says what it waits for, and is tried again
-when that happens; nothing is ever polled.
+That is enough because no event takes anything away from another log (`replay.py` says why): what can happen once can also happen later,
+so if this gets stuck, every order does. A log that cannot go on says what it waits for and is tried again when that happens; nothing is
+polled.
 """
 
 from __future__ import annotations

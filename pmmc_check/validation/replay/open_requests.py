@@ -1,8 +1,8 @@
 """Leaves the paper's one free choice to the log: which request a replica proposes.
 
-`propose()` picks **any** request for a slot. How many it picks and for which slots does not depend on which ones, and nothing else in the
+`propose()` picks **any** request for a slot. How many it picks, and for which slots, does not depend on which ones, and nothing else in the
 step depends on it either, because picking comes last. So a replica's step is run once with requests that give out stand-ins, and the
-log's propose events say afterwards what each stand-in is: no branching, however many requests wait, and no look-ahead in the log.
+propose events of the log say afterwards what each stand-in is. There is no branching, however many requests wait, and no look-ahead.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One role process of a replayed run: its state, what its last step still has to send, and the steps themselves.
 
-The protocol's own `Role.step` makes every step. A step's sends are not on the network until the log shows them: a process may stop at any
-point, also in the middle of a step, but it may not go on before its step is whole.
+The protocol's own `Role.step` makes every step. What a step sends reaches the network only when the log shows it: a process may stop at any
+point, even in the middle of a step, but it may not go on before its step is complete.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.leader import Leader
 from pmmc_check.protocol.messages import Message, P1b, Propose, Start
-from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System
+from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System, states_claim
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, Ballot, ProcessId, SlotCommand
 from pmmc_check.trace.events import UNKNOWN, Delta, Event, is_chosen
 from pmmc_check.trace.matching import matches
@@ -178,6 +178,8 @@ class Processes:
         self.system, self.protocol = system, protocol
         self.running: dict[ProcessId, Process] = {}
         self.ledger = Ledger()
+        self._creates_again = not states_claim(protocol[LEADER], "starts_once")
+        """Whether a leader of this protocol may create a scout or commander a second time, which then begins anew."""
         self._exited = Once()
         for me in (*system.acceptors, *system.replicas, *system.leaders):
             self.start(me, Start())
@@ -197,7 +199,7 @@ class Processes:
         messages = [send for send in sends if type(send.message) is not Start]
         if len(messages) != len(sends):
             for to, message in sends:
-                if type(message) is Start and to not in self.running and not self.has_exited(to):
+                if type(message) is Start and (self._creates_again or (to not in self.running and not self.has_exited(to))):
                     self.start(to, message)
         return messages
 

@@ -1,18 +1,18 @@
-"""Replay: is a set of logs a legal run of PMMC? Linear and without search where everything that matters is recorded.
+"""Replay: is a set of logs a legal run of PMMC? It takes linear time and no search where everything that matters is recorded.
 
-PMMC steps touch one process, and the network is the only thing that processes share. So logs are a legal run exactly if each process's log
+A step of PMMC touches one process, and processes share nothing but the network. So logs are a legal run exactly if each process's log
 replays on its own (every receive by the role's `step`, the sends as that step says) and all events can be put in an order in which every
-receive comes after its send. Greed finds that order: advance any log whose next receive is in flight. An advance
-never takes anything away from another log: sends only add to what is in flight, and a copy can only be received by
-the process that it was sent to, in the order of that process's log. So if greed gets stuck, every order does: no backtracking, no clocks.
+receive comes after its send. The greedy way finds that order: advance any log whose next receive is in flight. An advance never takes
+anything away from another log, because sends only add to what is in flight, and a copy can only be received by the process that it was sent
+to, in the order of that process's log. So if this gets stuck, every order does; neither backtracking nor clocks are needed.
 
-Logs that promise less than everything (`partial`, `none`) are not replayed. Here their messages of unrecorded kinds are taken as
-sent whenever someone needs them: more than any real run could do, so a rejection under this relaxation is exact. An
-acceptance is not, and is left to the search (`search.py`). Clients without a log are the exception: they may send
-any request once (again where the header says `requests=resent`), which is all the protocol says of them, so nothing is relaxed.
+Logs that promise less than everything (`partial`, `none`) are not replayed. Their messages of unrecorded kinds are taken as sent whenever
+somebody needs them. No real run could do more, so a rejection is still exact; an acceptance is not, and is left to the search. Clients
+without a log are the exception: they may send any request once (again where the header says `requests=resent`), which is all that the
+protocol says of them.
 
-Scouts and commanders are processes of their own wherever they are logged. Crash: a step may be cut short if the
-process logs nothing more, or a `crash` or `restart` next. What a restart brings back is said by the role (`Role.restart`).
+Scouts and commanders are processes of their own wherever they are logged. A crash may cut a step short, so a step may be incomplete if the
+log ends there, or goes on with `crash` or `restart`. The role says what a restart brings back (`Role.restart`).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Replay:
         if self.promises.leaves_out_calls:
             return "adopted or preempted are not recorded"
         if self.header.ballots == "any":
-            return "leaders begin ballots of themselves"
+            return "leaders may begin ballots on their own"
         return "replicas of this variant choose among their requests" if protocol[REPLICA] is not PMMC[REPLICA] else ""
 
     @property
@@ -105,7 +105,10 @@ class Replay:
         action = event.action
         if (log.crashed or log.ended) and not log.allows(action):
             raise self.diagnosis.rejected(
-                event, "log order", "nothing, or a restart after a crash", "an event after the log said that the process had stopped"
+                event,
+                "a stopped process does nothing",
+                "nothing, or a restart after a crash",
+                "an event after the log said that the process had stopped",
             )
         if action == RECEIVE:
             done = self._receive(log, event)
@@ -185,7 +188,7 @@ class Replay:
         return True
 
     def _check_whole(self, event: Event, process: Process) -> None:
-        """What a replica sends several of must be recorded so far that it is clear which one this is."""
+        """Of a send that may be one of several, the log must say enough to tell which one it is."""
         process.loose = False
         if process.me.role == REPLICA and UNKNOWN in [getattr(event.message, name, None) for name in ("slot", "command", "cid")]:
             raise Ambiguous(f"{event.place} may be one of several sends: it does not record which slot, command or cid (?)")
@@ -223,12 +226,12 @@ class Replay:
         return True
 
     def _restart(self, log: Log, event: Event, process: Process) -> None:
-        """The process is what its role brings back; a leader's scouts and commanders are gone."""
+        """The process restarts as its role says; a leader's scouts and commanders are gone."""
         process.resume(log.name)
         sends = process.restart()
         if sends is None:
             observed = f"{self.diagnosis.show(process.me)} restarts"
-            raise self.diagnosis.rejected(event, "a process restarts only if its role says how", "no restart", observed)
+            raise self.diagnosis.rejected(event, "only a process whose role says how may restart", "no restart", observed)
         process.pending = self.calls.settle(sends)
 
     def _drop(self, log: Log, event: Event) -> bool:
@@ -255,7 +258,7 @@ class Replay:
     # ---- the end ----
 
     def _finish(self) -> None:
-        """All is read: whatever still waits, waits in vain; logs that ended in good order owe nothing."""
+        """Everything has been read: logs that still wait will wait for ever, and logs that ended in good order must be complete."""
         for ending in self._endings:
             for process in self.processes.hosted_by(ending.process) if self.promises.is_replayed(ending.process) else ():
                 if process.pending and self._logged_in(process.me) == ending.log and process.cut_in != ending.log:

@@ -1,4 +1,4 @@
-"""What a trace with gaps speaks of: its commands, and how far unrecorded steps may go beyond it."""
+"""What a trace with gaps mentions, and how far unrecorded steps may go beyond that."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.search.steps import by_content
 
 LEADERS_MAX = 3
-"""With more leaders, not every reconfiguration that nobody recorded is tried."""
+"""With more leaders than this, not every unrecorded reconfiguration is tried."""
 
 
 class Reach(NamedTuple):
@@ -24,7 +24,7 @@ class Reach(NamedTuple):
 
 
 def orderly(log: Sequence[Event]) -> int:
-    """How many events of a log come in an order that a log may have: nothing after its end, after a crash only a restart or drops."""
+    """How many events of a log come before the first that it may not have: any after its end, after a crash any but a restart or drops."""
     crashed = False
     for position, event in enumerate(log):
         if (crashed and event.action not in (RESTART, DROP)) or (position and log[position - 1].action == END):
@@ -34,7 +34,7 @@ def orderly(log: Sequence[Event]) -> int:
 
 
 def commands_in(events: Sequence[Event]) -> tuple[Command, ...]:
-    """Every command that a trace speaks of; a response stands for the plain command it answers, if no other is known."""
+    """Every command that a trace mentions. A response stands for the plain command that it answers, unless another is known."""
     known: set[Command] = set()
     answered: set[tuple[ProcessId, int]] = set()
     for event in events:
@@ -53,7 +53,7 @@ def commands_in(events: Sequence[Event]) -> tuple[Command, ...]:
 
 
 def ballots_in(events: Sequence[Event]) -> tuple[Ballot, ...]:
-    """Every ballot that a trace speaks of as some message's, or as a scout's or commander's own, in order."""
+    """Every ballot that a trace mentions in a message or as that of a scout or commander, in order."""
     found = {event.process.ballot for event in events if event.process.role in (SCOUT, COMMANDER)}
     for event in events:
         ballot = getattr(event.message, "ballot", UNKNOWN)

@@ -1,7 +1,7 @@
-"""The transition system of the search: runs of the model that a set of logs may show, with gaps where the logs promise none.
+"""The transition system of the search: runs of the model that a set of logs may show, with gaps where the logs promise nothing.
 
-A move is either the next event of a log, or an unrecorded step: the delivery of a message of a kind that the recipient's log does
-not record, or what the header lets processes do of themselves. What the steps themselves do is said in `steps.py`.
+A move is either the next event of a log or an unrecorded step: the delivery of a message of a kind that the recipient's log does not
+record, or something that the header lets processes do on their own. `steps.py` says what the steps themselves do.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Completion:
         return found
 
     def _agreed(self, node: Point, pattern: Any, message: Any) -> Point | None:
-        """The node with what an event shows of an opaque result; None where another is known: it is the same at all replicas."""
+        """The point with the opaque result that an event shows; None if it differs from the one that another replica has shown."""
         if not isinstance(message, Response) or not isinstance(message.result, OpaqueResult) or pattern.result is UNKNOWN:
             return node
         shown = (message.result.position, pattern.result)
@@ -212,7 +212,7 @@ class Completion:
                         yield me, message, after
 
     def _spontaneous(self, node: Point) -> Iterator[tuple[ProcessId, Any, Point]]:
-        """What the header lets processes do of themselves: restarts that no log shows, ballots that no preemption asked for."""
+        """The steps that the header lets processes take on their own: unrecorded restarts, and ballots that no preemption asked for."""
         if "any" not in (self.header.restarts, self.header.ballots):
             return
         for me, cell in sorted(node.cells, key=lambda each: each[0]):
@@ -228,7 +228,7 @@ class Completion:
                     yield me, Start(), after
 
     def _unrecorded_sends(self, node: Point, me: ProcessId, cell: Cell) -> Iterator[tuple[ProcessId, Any, Point]]:
-        """Those that wait because their order shows."""
+        """The unrecorded sends that wait because the order of sends can be seen."""
         for send in cell.owed:
             if not self.promises.records(me, send.message.kind):
                 inboxes = dict(node.inboxes)
@@ -239,7 +239,7 @@ class Completion:
                 yield send.to, send.message, after
 
     def _within(self, me: ProcessId, message: Message, after: Point) -> bool:
-        """Keeps unrecorded steps to the ballots and slots near those that the trace speaks of."""
+        """Whether an unrecorded step keeps to ballots and slots near those that the trace mentions."""
         state = next(cell.state for process, cell in after.cells if process == me)
         if me.role == LEADER and not isinstance(state, Lifecycle) and state.ballot.round > self.reach.rounds:
             self.bounded.add(f"ballots above round {self.reach.rounds} were not tried")
@@ -250,7 +250,7 @@ class Completion:
         return True
 
     def complete(self, node: Point) -> bool:
-        """Whether all logs are matched; those that ended in good order owe nothing."""
+        """Whether all logs are matched, and those that ended in good order have no sends left to show."""
         if any(position < len(log) for position, log in zip(node.positions, self.logs, strict=True)):
             return False
         return not any(self._logged_in(me) in self.ended and self._to_be_shown(me, cell) for me, cell in node.cells)

@@ -1,7 +1,7 @@
 """Inboxes for the search: what is on its way to one process, as immutable values with their senders.
 
-They mean what the networks of the model mean, in all combinations: `UnorderedInboxes` is a set or a multiset, `PairwiseInboxes`
-keeps the order between each pair of processes; with loss it skips, with duplication it may repeat the last.
+They mean what the networks of the model mean, in all combinations. `UnorderedInboxes` are sets or multisets. `PairwiseInboxes` keep the
+order between each pair of processes; with loss, messages may be skipped, and with duplication the last one may come again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How much an unrecorded step seems to lead to what the logs wait for: a heuristic, it orders the search and decides nothing.
+"""How promising an unrecorded step is: a heuristic that orders the search and decides nothing.
 
-What a log waits for next says which slots, commands and ballots matter now; what the whole trace says of slots and
-ballots tells which way the run went. Steps that serve an awaited message score high; steps that raise ballots which
-nobody mentions, kill a scout or commander, or put a command into a slot for which the trace has another, score low.
+The next event of each log says which slots, commands and ballots matter now, and the whole trace says which way the run went. Steps that
+serve an awaited message score high. Steps score low that raise ballots which nobody mentions, end a scout or commander, or put a command
+into a slot for which the trace has another.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pmmc_check.validation.search.completion import Completion
 from pmmc_check.validation.search.steps import Point
 
 _ORDER = ("request", "p1a", "p1b", "propose", "adopted", "p2a", "p2b", "decision", "response")
-"""Roughly, the way of a command through the protocol."""
+"""The kinds of message, roughly in the order in which a command causes them."""
 
 
 class Relevance:
@@ -39,7 +39,7 @@ class Relevance:
                     self.ballots.add(event.process.ballot)
 
     def of(self, node: Point) -> Callable[[tuple[ProcessId, Any, Point]], float]:
-        """The score of a step from `node`."""
+        """The function that scores a step from `node`."""
         awaited = [event for index in range(len(node.positions)) if (event := self.system.next_event(node, index)) is not None]
         wanted: list[Any] = [event.message for event in awaited if event.message is not None]
         slots = {message.slot for message in wanted if getattr(message, "slot", UNKNOWN) is not UNKNOWN}
@@ -65,7 +65,7 @@ class Relevance:
         return any(process.role == "scout" and process.ballot == ballot for process, _ in node.cells)
 
     def _gain(self, after: Point) -> int:
-        """The matched events after the step, those counted that can follow at once."""
+        """How many events are matched after the step, with those that can follow at once."""
         gained = sum(after.positions)
         for index in range(len(after.positions)):
             event = self.system.next_event(after, index)
@@ -74,7 +74,7 @@ class Relevance:
         return gained
 
     def _fitness(self, process: ProcessId, message: Any, after: Point) -> float:
-        """Whether the step keeps to what the trace says of slots and ballots."""
+        """How well the step fits what the trace says of slots and ballots."""
         if isinstance(message, P1a):
             return 0.0 if message.ballot in self.ballots or not self.ballots else -30.0
         if isinstance(message, P2a | Propose | Decision):

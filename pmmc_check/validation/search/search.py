@@ -1,17 +1,17 @@
-"""Search for a run that matches logs with gaps: bounded, forced steps first, exact where it answers.
+"""Searches for a run that matches logs with gaps; the search is bounded, and its verdicts are exact.
 
 The moves are those of `completion.py`. Two things keep the search small:
 
-- **Forced steps**: a send that a log shows next, a restart after a crash, and, of a process all of whose receives are recorded, a crash
-  and a receive that leaves nothing open. They are taken at once and never undone. Sound because they commute with every move of every other
-  process: a send only adds to what is in flight, a receive takes a copy that nobody else can take, and the process itself has no other
-  move. (A crash of a process that may take unrecorded steps has to wait: it may come in the middle of one.)
-- **Order**: otherwise moves are tried depth first, logged events before unrecorded steps, and unrecorded steps by how much they seem to
-  lead to what the logs wait for. The order cannot change a verdict, only the time to reach it; no point is visited twice.
+- **Forced steps**: a send that a log shows next, a restart after a crash, and, for a process all of whose receives are recorded, a crash
+  and a receive that leaves nothing open. They are taken at once and never undone. That is sound because they commute with every move of
+  every other process: a send only adds to what is in flight, a receive takes a copy that nobody else can take, and the process itself has
+  no other move. (A crash of a process that may take unrecorded steps has to wait: it may come in the middle of one.)
+- **Order**: all other moves are tried depth first, logged events before unrecorded steps, and unrecorded steps by how much they seem to
+  lead to what the logs wait for. The order cannot change a verdict, only the time that it takes; no point is visited twice.
 
-`accepted`: a complete run was found, made of the protocol's own steps. `rejected`: all runs were tried and nothing
-was cut off. Otherwise `inconclusive`: a budget ran out, or a bound (ballots, slots, requests of clients without a
-log) cut off unrecorded steps that might have mattered.
+`accepted` means that a complete run was found, made of the protocol's own steps, and `rejected` that all runs were tried and nothing was
+cut off. Otherwise the verdict is `inconclusive`: a budget ran out, or a bound (ballots, slots, requests of clients without a log) cut off
+unrecorded steps that might have mattered.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Answer:
     failure: Failure | None = None
 
 
-class Search:
+class TraceSearch:
     """One search over the completions of one trace."""
 
     def __init__(self, header: Header, names: Names, events: Sequence[Event], budget: SearchBudget, protocol: Protocol = PMMC) -> None:
@@ -73,7 +73,7 @@ class Search:
         self.stop_at = 0.0
 
     def run(self) -> Answer:
-        """Searches with the requests that the trace speaks of; if that is in vain, with others too that nobody may have recorded."""
+        """Searches with the requests that the trace mentions; if no run is found, also with others that nobody may have recorded."""
         self.stop_at = time.monotonic() + self.budget.seconds_max
         promises, events, _ = self.arguments
         for others in unspoken(promises, events):
@@ -82,14 +82,14 @@ class Search:
                 self.relevance = Relevance(self.system)
                 self.visited.clear()
             if len(promises.header.leaders) > LEADERS_MAX and any(isinstance(each.operation, Reconfigure) for each in others):
-                self.system.bounded.add(f"not all reconfigurations that nobody recorded were tried (more than {LEADERS_MAX} leaders)")
+                self.system.bounded.add(f"with more than {LEADERS_MAX} leaders, not every unrecorded reconfiguration was tried")
             answer = self._search()
             if answer is not None:
                 return answer
         return self._refuted()
 
     def _search(self) -> Answer | None:
-        """None when all points were visited in vain."""
+        """Searches from the start; None if no point completes the logs."""
         stack: list[Iterator[Point]] = [iter((self.system.start(),))]
         while stack:
             node = next(stack[-1], None)
@@ -118,7 +118,7 @@ class Search:
         return ""
 
     def _late(self) -> Answer | None:
-        """When time is up not all moves are made any more: then nothing was refuted."""
+        """When time runs out, some moves are left out, so a search that finds nothing has refuted nothing."""
         reason = self._exhausted()
         return Answer(INCONCLUSIVE, len(self.visited), reason) if reason else None
 
@@ -148,7 +148,7 @@ class Search:
         return False
 
     def _last(self, node: Point, index: int) -> str | None:
-        """What the latest matched event of a log is."""
+        """The action of the latest matched event of a log."""
         position = node.positions[index]
         return self.system.logs[index][position - 1].action if position else None
 
@@ -160,7 +160,7 @@ class Search:
         return event.peers is None and (self.system.header.ordered or (event.process, message.kind) in self.named)
 
     def _moves(self, node: Point) -> Iterator[Point]:
-        """Logged events first, then unrecorded steps, the most promising first."""
+        """The next points: by logged events first, then by unrecorded steps, the most promising first."""
         for index in range(len(node.positions)):
             if self.system.next_event(node, index) is not None:
                 yield from self.system.take(node, index)
@@ -192,9 +192,9 @@ class Search:
         others = tuple(place_of(each, self.writer) for each in stuck[1:6])
         return Failure(
             at=place_of(event, self.writer),
-            rule="some run of the protocol, unrecorded steps included, shows these logs",
-            expected="a completion in which this event happens",
-            observed=f"none in all {len(self.visited):,} points of such runs; the longest match stops here",
+            rule="some run of the protocol, with unrecorded steps filled in, shows these logs",
+            expected="a way to fill in the gaps so that this event can happen",
+            observed=f"all {len(self.visited):,} reachable points were tried; none gets past this event",
             state=self._state(node, event.process),
             enabled=tuple(f"also waiting: {place.file}:{place.line}: {place.text}" for place in others),
         )

@@ -1,8 +1,8 @@
 """What may happen at a point of a run with gaps: the model's own steps, with what they send.
 
-A `Point` is such a point: how far each log has been matched, the state of every role process, what is in flight, and which sends of a step
-the log still has to show. Sends of kinds that the sender's log records reach the network when the log shows them, others at once.
-`completion.py` says which of these steps the logs allow.
+A `Point` says how far each log has been matched, the state of every role process, what is in flight, and which sends of a step the log
+still has to show. Sends of kinds that the sender's log records reach the network when the log shows them, others at once. `completion.py`
+says which of these steps the logs allow.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.search.inboxes import Fits, Packet, inboxes
 
 OUTCOMES_MAX = 200
-"""More outcomes of one step (requests that an unrecorded replica may propose) are not tried."""
+"""How many outcomes of one step are tried: an unrecorded replica may propose any of its requests."""
 
 
 class Choices(frozenset[Command]):
-    """Requests whose iteration is led by the log: while it says which are proposed next, only those are."""
+    """Requests that are proposed in the order of the log, as long as the log shows one."""
 
     guide: tuple[Command, ...]
 
@@ -148,7 +148,7 @@ class Steps:
             inboxes[to] = self.network.put(inboxes.get(to, self.network.empty), sender, (sender, message, added))
 
     def comes_back(self, node: Point, process: ProcessId, hosted: Sequence[ProcessId]) -> list[Point]:
-        """The process is what its role brings back; of `hosted`, a leader's scouts and commanders are gone."""
+        """The process restarts as its role says; of the `hosted` processes, a leader's scouts and commanders are gone."""
         cells, inboxes = dict(node.cells), dict(node.inboxes)
         for me in hosted:
             if me != process:
@@ -194,14 +194,14 @@ class Steps:
                     yield packet, node if endless else node._replace(requested=node.requested | {(to, command)})
 
     def _requests_like(self, pattern: Any) -> Iterable[Packet]:
-        """The requests, of clients that nobody records, that a message may be."""
+        """The requests of unrecorded clients that `pattern` may stand for."""
         if pattern is None or (type(pattern) is Request and pattern.command is UNKNOWN):
             return self._open_requests.values()
         found = self._open_requests.get(pattern.command) if type(pattern) is Request else None
         return (found,) if found is not None else ()
 
     def delivered(self, node: Point, to: ProcessId, message: Message, guide: tuple[Command, ...] = ()) -> Iterator[tuple[Point, Any]]:
-        """The nodes after `message` reached `to`, with the state of `to`."""
+        """The points after `message` has reached `to`, with the state of `to`."""
         cells = dict(node.cells)
         cell = cells[to]
         if isinstance(cell.state, Lifecycle):
@@ -212,7 +212,7 @@ class Steps:
             state = replace(state, requests=Choices(state.requests, guide))
         outcomes = list(islice(iter(self.role(to).step(state, message)), OUTCOMES_MAX + 1))
         if len(outcomes) > OUTCOMES_MAX:
-            self.bounded.add(f"not all of a replica's choices among its requests were tried (more than {OUTCOMES_MAX})")
+            self.bounded.add(f"a replica could choose among its requests in more than {OUTCOMES_MAX} ways, and not all were tried")
             outcomes = outcomes[:OUTCOMES_MAX]
         for outcome in outcomes:
             after, inboxes = dict(cells), dict(node.inboxes)

@@ -1,0 +1,110 @@
+"""What a person reads after `explore --slots any`: the verdict, a run where there is one, then what holds for all and what is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from pmmc_check.checker.any_slots.replica_part import ReplicaViolation
+from pmmc_check.checker.any_slots.search import AnySlotsResult
+from pmmc_check.protocol.messages import show
+from pmmc_check.report.any_slots_words import covered, faults, not_covered, of_slot, replica_bounds, still_bounded
+from pmmc_check.report.explore_text import headline, run_that_breaks_it, size_of
+from pmmc_check.report.layout import Layout, labelled, rendered
+from pmmc_check.verdicts import HOLDS, VIOLATED
+
+_LABEL = 11
+"""Columns of the longest label."""
+
+
+def any_slots_as_text(result: AnySlotsResult, layout: Layout | None = None) -> str:
+    """The whole report. By default 80 columns without colour."""
+    return rendered(_parts(result, layout or Layout()), layout or Layout())
+
+
+def _parts(result: AnySlotsResult, layout: Layout) -> Iterator[RenderableType]:
+    shown = result.confirmation.shown if result.confirmation else None
+    yield headline(shown[0]) if shown else _headline(result)
+    yield ""
+    if shown:
+        found, model, _ = shown
+        yield from run_that_breaks_it(found, model, layout)
+    elif result.replica and result.replica.violation:
+        yield from _replica_run(result.replica.violation)
+    yield labelled(_facts(result), _LABEL)
+
+
+def _headline(result: AnySlotsResult) -> Text:
+    if result.verdict == HOLDS and of_slot(result):
+        held = f": for {covered(result)}, with {still_bounded(result)}; of a replica by itself, within bounds"
+        return Text.assemble(("HOLDS", "bold green"), held if _of_replica(result) else held.partition(";")[0])
+    if result.verdict == HOLDS:
+        return Text.assemble(("HOLDS", "bold green"), ": of a replica by itself, within the bounds below")
+    return Text.assemble(("INCONCLUSIVE", "bold yellow"), f": {result.limit}")
+
+
+def _replica_run(violation: ReplicaViolation) -> Iterator[RenderableType]:
+    """What a replica does by itself; without a run of the whole system to confirm it, it is shown as it is."""
+    yield Text(f"A replica with WINDOW {violation.window}, by itself, can break {violation.invariant}: {violation.how}", style="bold")
+    yield ""
+    for index, step in enumerate(violation.run, 1):
+        yield labelled([(str(index), f"{step.message} → {violation.replica}: {show(step.outcome.state)}")], 3)
+    yield ""
+
+
+def _facts(result: AnySlotsResult) -> Iterator[tuple[str, str]]:
+    if names := of_slot(result):
+        verb = "covers" if result.verdict == HOLDS else "looks at"
+        yield verb, f"{', '.join(names)}: {covered(result)}"
+        yield "bounded", still_bounded(result)
+    if names := _of_replica(result):
+        yield "replica", f"{', '.join(names)}: {_replica(result)}"
+    yield "not covered", not_covered()
+    yield "faults", faults(result.scope.config, result.scope.ballotwise)
+    yield from _premises(result)
+    part = result.one_slot
+    yield "one slot", f"{part.distinct_states:,} states, {part.generated_states:,} generated, depth {part.depth}: {part.verdict}"
+    yield "", f"reductions: {', '.join(part.reductions) or 'none'}; engine: {part.engine}"
+    yield from (("", note) for note in result.notes)
+    if result.confirmation:
+        yield from _confirmation(result)
+    yield "time", f"{_seconds(result)}; peak memory {part.peak_memory_bytes / 2**20:,.0f} MiB"
+    if part.engine == "compiled":
+        yield "collisions", f"probability that a fingerprint collision hid a state: {part.collision_probability:.1e}"
+
+
+def _premises(result: AnySlotsResult) -> Iterator[tuple[str, str]]:
+    premises = result.premises
+    for index, each in enumerate(premises.results):
+        weaker = f", {each.weaker:,} of them in the weaker form" if each.weaker else ""
+        yield "" if index else "premises", f"{each.name}: {each.statement} ({each.steps:,} steps compared{weaker})"
+    whole = "" if premises.complete else "; not all were searched to the end"
+    yield "", f"checked on all {premises.local_steps:,} local steps of {premises.systems} small systems, not proved for larger ones{whole}"
+
+
+def _replica(result: AnySlotsResult) -> str:
+    if result.replica is None:
+        return "not come to"
+    part = result.replica
+    counts = f"{part.states:,} states, {part.steps:,} steps"
+    return f"of a replica in any surroundings, within {replica_bounds(part.bounds)}: {counts}, {part.verdict}"
+
+
+def _confirmation(result: AnySlotsResult) -> Iterator[tuple[str, str]]:
+    assert result.confirmation is not None
+    tried = result.confirmation.tried
+    if result.verdict == VIOLATED:
+        yield "confirmed", f"by an ordinary search with {size_of(tried[-1])}"
+    else:
+        yield "searched", f"in vain: {'; '.join(map(size_of, tried))}"
+
+
+def _of_replica(result: AnySlotsResult) -> list[str]:
+    return [name for name in result.invariants if name not in of_slot(result)]
+
+
+def _seconds(result: AnySlotsResult) -> str:
+    names = {"one_slot": "one slot"}
+    return ", ".join(f"{names.get(part, part)} {seconds:.2f} s" for part, seconds in result.seconds.items())
