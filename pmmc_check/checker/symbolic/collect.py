@@ -30,7 +30,7 @@ from pmmc_check.checker.symbolic.nodes import (
     B,
     cache_slot,
     edges_hash,
-    entry,
+    entry_at,
 )
 
 _DEAD = -1
@@ -155,7 +155,7 @@ def counts_here(function: Any, which: Any, value: Any, keys: Any, ranges: Any, v
     """Whether a value is one of those that are counted: all without a function, else by what the function makes of it."""
     if function < 0:
         return True
-    at = entry(keys, function, value)
+    at = entry_at(keys, function, value)
     if at < 0:
         return False
     if which == STAYS:

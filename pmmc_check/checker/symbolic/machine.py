@@ -76,7 +76,7 @@ from pmmc_check.checker.symbolic.nodes import (
     A,
     B,
     append,
-    entry,
+    entry_at,
     known_image,
     make,
     pop,
@@ -102,7 +102,7 @@ def image_step(
     first, size = node[a, FIRST], node[a, COUNT]
     while frame[NEXT] < size:
         value, child = edge[first + frame[NEXT], 0], edge[first + frame[NEXT], 1]
-        at = entry(keys, function, value) if function >= 0 else np.int64(_MISSING)
+        at = entry_at(keys, function, value) if function >= 0 else np.int64(_MISSING)
         if frame[PHASE] == ITERATE:
             if at == _MISSING and function >= 0 and function & 1 == 0:
                 frame[NEXT] += 1
@@ -226,7 +226,7 @@ def fix_step(
         elif frame[PHASE] == AWAIT:
             frame[FOUND] = regs[RESULT]
         if frame[FOUND] != NO_VECTOR:
-            at = entry(keys, function, arena[row, VALUE])
+            at = entry_at(keys, function, arena[row, VALUE])
             if frame[PHASE] == UNITE:
                 store_union(regs, frame, arena, place, ranges, values, at)
             frame[PHASE] = READY

@@ -45,7 +45,7 @@ _MISSING = -1
 
 
 @kernel
-def entry(keys: Any, function: Any, value: Any) -> Any:
+def entry_at(keys: Any, function: Any, value: Any) -> Any:
     """Where a function's values at `value` are, -1 when there is no entry."""
     key = ((uint64(function) << uint64(32)) | uint64(value)) + uint64(1)
     mask = uint64(keys.shape[0] - 1)
