@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker import kernel
+from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.compilation import announce_compilation
 from pmmc_check.checker.counterexample import Suspect, rebuild, rebuild_endless
 from pmmc_check.checker.endless import OpenStates
@@ -53,6 +54,8 @@ class CompiledSearch:
         control: Control,
         reductions: Reductions,
         threads: int = 1,
+        *,
+        trust_claims: bool = False,
     ) -> None:
         announce_compilation()
         self.model = model
@@ -61,7 +64,8 @@ class CompiledSearch:
         self.threads = threads
         self.checks = Checks(model, invariants)
         digest = Digest(renamings(model.system) if reductions.symmetry else ({},))
-        self.locals = LocalSteps(model, self.checks, reductions, digest)
+        self.claims = Claims(model, reductions, symmetric=reductions.symmetry, trusted=trust_claims)
+        self.locals = LocalSteps(model, self.checks, self.claims, digest)
         self.tables = Tables(self.locals, reductions, model.config.slots)
         self.known = KnownFacts(self.checks, self.tables)
         self.store = Store()
@@ -310,11 +314,12 @@ class CompiledSearch:
             collision_probability=min(1.0, pairs / 2**64),
             invariants=tuple(each.name for each in self.checks.invariants),
             coverage=times_taken(self.tables, self._taken()),
-            unneeded=frozenset(Action(role, kind) for role, kind in self.locals.dropped),
+            unneeded=frozenset(Action(role, kind) for role, kind in self.claims.left_out),
             violation=violation,
             limit=limit,
             bytes_per_state=self.store.bytes / max(1, self.store.states),
             symmetry_order=order,
+            claims=self.claims.report(),
         )
 
     def _taken(self) -> NDArray[np.int64]:

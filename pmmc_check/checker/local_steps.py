@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from pmmc_check.checker.reductions import Reductions, starts_once
-from pmmc_check.errors import ProtocolError
+from pmmc_check.checker.claims import Claims
+from pmmc_check.checker.false_claim import created_twice
 from pmmc_check.model.content import Digest, Digests
 from pmmc_check.model.model import Item, Model
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.observe import Fact
 from pmmc_check.protocol.messages import Instant, Message, Start
-from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Send, states_claim
-from pmmc_check.protocol.values import COMMANDER, LEADER, REPLICA, SCOUT, ProcessId
-from pmmc_check.users_code import users_code
+from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome
+from pmmc_check.protocol.values import REPLICA, ProcessId
 
 StateId = int
 MessageId = int
@@ -46,31 +45,24 @@ class LocalOutcome(NamedTuple):
 
 
 class LocalSteps:
-    """The interned local states, messages and steps of all processes of a model.
+    """The interned local states, messages and steps of all processes of a model."""
 
-    `dropped` names the kinds of messages that a reduction let go, by the recipient's role.
-    """
-
-    def __init__(self, model: Model, checks: Checks, reductions: Reductions, digest: Digest) -> None:
+    def __init__(self, model: Model, checks: Checks, claims: Claims, digest: Digest) -> None:
         self.model = model
         self.checks = checks
-        self.reductions = reductions
+        self.claims = claims
         self.digest = digest
         self.states: list[tuple[int, Any]] = []
         self.messages: list[Message] = []
         self.bundles: list[tuple[LocalItem, ...]] = []
-        self.dropped: set[tuple[str, str]] = set()
         self._state_ids: dict[tuple[int, Any], StateId] = {}
         self._message_ids: dict[Message, MessageId] = {}
         self._bundle_ids: dict[tuple[LocalItem, ...], BundleId] = {}
         self._outcomes: dict[tuple[StateId, MessageId], tuple[LocalOutcome, ...]] = {}
         self._keeps: dict[tuple[StateId, MessageId], bool] = {}
+        self._reached: dict[Item, bool] = {}
         self._facts: dict[tuple[StateId, frozenset[MessageId], History], frozenset[Fact]] = {}
         self._violated: dict[StateId, Violated | None] = {}
-        self._claims = {
-            (role.role, claim): states_claim(role, claim) for role in model.protocol.values() for claim in ("ignores", "only_halts")
-        }
-        self._stays_exited = starts_once(model)
         self._first_state = {process: view.state for process, view in zip(model.processes, model.initial(), strict=True)}
 
     def state_id(self, process: int, state: Any) -> StateId:
@@ -112,7 +104,9 @@ class LocalSteps:
         known = self._outcomes.get(key)
         if known is None:
             process, local_state = self.states[state]
-            given = self.model.outcomes(self.model.processes[process], local_state, self.messages[message])
+            identity = self.model.processes[process]
+            given = self.model.outcomes(identity, local_state, self.messages[message])
+            self.claims.met(identity, local_state, self.messages[message], given)
             known = tuple(self._outcome(process, local_state, message, i, each) for i, each in enumerate(given))
             self._outcomes[key] = known
         return known
@@ -126,25 +120,24 @@ class LocalSteps:
             identity = self.model.processes[process]
             known = self._keeps[key] = self._matters(identity, local_state, self.messages[message])
             if not known:
-                self.dropped.add((identity.role, self.messages[message].kind))
+                self.claims.left_out.add((identity.role, self.messages[message].kind))
         return known
 
     def exits(self, state: StateId) -> bool:
         """Whether this is the state of a process that has exited."""
         return self.states[state][1] is Lifecycle.EXITED
 
-    def happened(self, process: int, state: StateId, event: MessageId) -> tuple[StateId, History] | None:
+    def happened(self, process: int, state: StateId, event: MessageId, sender: int) -> tuple[StateId, History] | None:
         """The state of a process after an instant message, and what it has sent on it; None when it refuses."""
         message = self.messages[event]
         assert isinstance(message, Instant)
-        if isinstance(message, Start) and self._stays_exited and self.states[state][1] is not Lifecycle.NOT_STARTED:
-            raise ProtocolError(
-                f"{self.model.protocol[LEADER].__name__} claims starts_once, but creates {self.model.processes[process]} a second time; "
-                f"leave the claim out"
-            )
-        outcome = self.model.happened(self.model.processes[process], self.states[state][1], message)
+        identity, local_state = self.model.processes[process], self.states[state][1]
+        if isinstance(message, Start) and self.claims.stays_exited and local_state is not Lifecycle.NOT_STARTED:
+            raise created_twice(self.model, identity, local_state, message, self.model.processes[sender])
+        outcome = self.model.happened(identity, local_state, message)
         if outcome is None:
             return None
+        self.claims.met(identity, local_state, message, (outcome,))
         return self.state_id(process, outcome.state), self.history(self.model.recorded(outcome.sends))
 
     def facts(self, state: StateId, inbox: Iterable[MessageId], history: History) -> frozenset[Fact]:
@@ -183,44 +176,27 @@ class LocalSteps:
 
     def _reaches(self, item: Item) -> bool:
         """Whether an item can matter to its recipient in any state that this may have by now."""
-        if isinstance(item.message, Instant):
-            return True
+        known = self._reached.get(item)
+        if known is None:
+            known = self._reached[item] = isinstance(item.message, Instant) or self._can_matter(item)
+        return known
+
+    def _can_matter(self, item: Item) -> bool:
         first = self._first_state[item.to]
-        reaches = not self._harmless(item.to, None, item.message, item.sender) and (
-            isinstance(first, Lifecycle) or not self._ignores(item.to, first, item.message)
+        reaches = not self.claims.harmless(item.to, None, item.message, item.sender) and (
+            isinstance(first, Lifecycle) or not self.claims.ignores(item.to, first, item.message)
         )
         if not reaches:
-            self.dropped.add((item.to.role, item.message.kind))
+            self.claims.left_out.add((item.to.role, item.message.kind))
         return reaches
 
     def _matters(self, process: ProcessId, state: Any, message: Message) -> bool:
         if state is Lifecycle.EXITED:
-            return not (self.reductions.inert and self._stays_exited)
+            return not (self.claims.reductions.inert and self.claims.stays_exited)
         if isinstance(state, Crashed):
             if not self.model.system.faults.may_restart(process.role):
-                return not self.reductions.inert
+                return not self.claims.reductions.inert
             state = state.state  # what the role claims is about all futures of that state, a restart included
         if state is Lifecycle.NOT_STARTED:
             return True
-        return not self._ignores(process, state, message) and not self._harmless(process, state, message, None)
-
-    def _ignores(self, process: ProcessId, state: Any, message: Message) -> bool:
-        if process.role in (SCOUT, COMMANDER) and not self._stays_exited:
-            return False  # what the state ignores, the fresh state of a second creation need not ignore
-        stated = self.reductions.inert and self._claims[process.role, "ignores"]
-        return stated and bool(self._claimed(process, "ignores", state, message))
-
-    def _harmless(self, process: ProcessId, state: Any, message: Message, sender: ProcessId | None) -> bool:
-        """Whether all that can come of `message` is that processes stop; asks the recipients of what it may send in turn."""
-        if not self.reductions.halting or not self._claims[process.role, "only_halts"]:
-            return False
-        sends: Iterable[Send] | None = self._claimed(process, "only_halts", state, message, sender)
-        harmless = sends is not None and all(self._harmless(to, None, each, process) for to, each in sends)
-        if harmless:
-            self.dropped.add((process.role, message.kind))
-        return harmless
-
-    def _claimed(self, process: ProcessId, claim: str, *arguments: Any) -> Any:
-        role = self.model.roles[process]
-        with users_code(f"{type(role).__name__}.{claim} of {process}"):
-            return getattr(role, claim)(*arguments)
+        return not self.claims.ignores(process, state, message) and not self.claims.harmless(process, state, message, None)

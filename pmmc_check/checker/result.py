@@ -112,6 +112,14 @@ class Diagram:
 
 
 @dataclass(frozen=True)
+class ClaimsUsed:
+    """The claims of roles that a search relied on (`used`), and on how many local steps they were `checked`; None: they were trusted."""
+
+    used: tuple[str, ...] = ()
+    checked: int | None = 0
+
+
+@dataclass(frozen=True)
 class Result:
     """The outcome of a search.
 
@@ -140,6 +148,7 @@ class Result:
     symmetry_order: int = 1
     walks: Walks | None = None
     diagram: Diagram | None = None
+    claims: ClaimsUsed = ClaimsUsed()
     smaller_completed: int | None = None
     """By an iterative search: how many smaller configurations were checked to the end before this one."""
 

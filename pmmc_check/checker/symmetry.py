@@ -6,13 +6,13 @@ these over all g is the same for all states of one orbit, and so is what the ker
 and the greatest): a canonical fingerprint, at the price of some look-ups. No state is ever renamed.
 
 Soundness: renaming is an automorphism of the transition system when every role treats the renamed identities alike
-(`Role.symmetric`, tested by renaming states and messages of every role), the initial state is fixed by it (all
+(`Role.symmetric`, checked while the search runs: `checker.claims`), the initial state is fixed by it (all
 acceptors start alike, all commands are sent to all replicas), and invariants do not mention numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 from math import factorial
 
 from pmmc_check.model.content import Renaming
@@ -25,19 +25,34 @@ ORDER_MAX = 720
 
 def renamings(system: System) -> list[Renaming]:
     """The group's elements, the identity first."""
+    factors = [_permuted(kind) for kind in _kinds(system)]
+    return [{atom: image for part in chosen for atom, image in part.items()} for chosen in product(*factors)]
+
+
+def generators(system: System) -> list[Renaming]:
+    """Renamings that generate the group, each its own inverse: two neighbours change places, all others stay."""
+    return [
+        {atom: image for one, other in ((left, right), (right, left)) for atom, image in zip(one, other, strict=True)}
+        for kind in _kinds(system)
+        for left, right in pairwise(kind)
+    ]
+
+
+def _kinds(system: System) -> list[list[tuple[Hashable, ...]]]:
+    """The sets of things that are permuted; a thing is a tuple of atoms that move together."""
     ordinary = [command for command in system.commands if not isinstance(command.operation, Reconfigure)]
     kinds: list[list[tuple[Hashable, ...]]] = [
         *_interchangeable(system),
         [(replica,) for replica in system.replicas],
         [(command, command.client) for command in ordinary],
     ]
-    factors: list[list[Renaming]] = []
+    chosen = []
     order = 1
     for kind in sorted(kinds, key=len):
         if order * factorial(len(kind)) <= ORDER_MAX:
             order *= factorial(len(kind))
-            factors.append(_permuted(kind))
-    return [{atom: image for part in chosen for atom, image in part.items()} for chosen in product(*factors)]
+            chosen.append(kind)
+    return chosen
 
 
 def _interchangeable(system: System) -> list[list[tuple[Hashable, ...]]]:

@@ -184,7 +184,7 @@ class Tables:
             process = self.locals.states[state][0]
             for sender, message in self.locals.bundles[bundle]:
                 if isinstance(self.locals.messages[message], Instant):
-                    happened = self.locals.happened(process, state, message)
+                    happened = self.locals.happened(process, state, message, sender)
                     if happened is None:
                         self._received[key] = kernel.REFUSED
                         return kernel.REFUSED

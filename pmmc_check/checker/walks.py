@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from pmmc_check.checker import walk_kernel
+from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.compilation import announce_compilation
 from pmmc_check.checker.counterexample import Move, executed
 from pmmc_check.checker.facts import KnownFacts
@@ -46,6 +47,7 @@ class RandomWalks:
         *,
         seed: int = 1,
         steps_max: int = STEPS_MAX,
+        trust_claims: bool = False,
     ) -> None:
         announce_compilation()
         self.model = model
@@ -54,7 +56,8 @@ class RandomWalks:
         self.steps_max = steps_max
         self.reductions = replace(reductions, symmetry=False)
         self.checks = Checks(model, invariants)
-        self.locals = LocalSteps(model, self.checks, self.reductions, Digest())
+        self.claims = Claims(model, self.reductions, symmetric=reductions.symmetry, trusted=trust_claims)
+        self.locals = LocalSteps(model, self.checks, self.claims, Digest())
         self.tables = Tables(self.locals, self.reductions, model.config.slots)
         self.known = KnownFacts(self.checks, self.tables)
         self.seen: set[int] = set()
@@ -154,8 +157,9 @@ class RandomWalks:
             collision_probability=0.0,
             invariants=tuple(each.name for each in self.checks.invariants),
             coverage=times_taken(self.tables, self._walk.taken),
-            unneeded=frozenset(Action(role, kind) for role, kind in self.locals.dropped),
+            unneeded=frozenset(Action(role, kind) for role, kind in self.claims.left_out),
             violation=violation,
             limit=None if violation else f"random walks do not check everything; {limit}",
+            claims=self.claims.report(),
             walks=Walks(self.walks, self.seed, self.steps_max, self.deliveries / max(1, self.walks)),
         )

@@ -123,6 +123,8 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
         raise UsageError(
             f"--reduce {arguments.reduce}: the reference engine has no reductions; leave --reduce out or use --engine compiled"
         )
+    if arguments.engine == "reference" and arguments.trust_claims:
+        raise UsageError("--trust-claims: the reference engine uses no claims; leave --trust-claims out")
     _check_strategy(arguments)
     if arguments.engine == "symbolic":
         _check_symbolic(arguments, invariants)
@@ -153,15 +155,16 @@ def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, re
         from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
 
         seed, steps_max = arguments.seed or 1, arguments.walk_steps or STEPS_MAX
-        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, seed=seed, steps_max=steps_max)
-    threads = arguments.threads or cores()
+        walking = {"seed": seed, "steps_max": steps_max, "trust_claims": arguments.trust_claims}
+        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, **walking)
+    threads, trust = arguments.threads or cores(), arguments.trust_claims
     if arguments.engine == "symbolic":
         from pmmc_check.checker.symbolic.search import SymbolicSearch
 
-        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, threads)
+        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
     from pmmc_check.checker.compiled import CompiledSearch
 
-    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads)
+    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
 
 
 def _check_symbolic(arguments: argparse.Namespace, invariants: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -28,7 +29,13 @@ def called(role: Role, method: str, arguments: tuple[Any, ...], known: Collectio
     Raises:
         ProtocolError: it raised something, changed what it was given, or answered with what is no outcome.
     """
-    return _answers(f"{type(role).__name__}.{method} of {role.me}", method, lambda: getattr(role, method)(*arguments), arguments, known)
+    return _answers(name_of(type(role).__name__, method, role.me), method, lambda: getattr(role, method)(*arguments), arguments, known)
+
+
+@lru_cache(maxsize=4096)
+def name_of(role_class: str, method: str, process: ProcessId) -> str:
+    """A method of a role (its class by name), for a message."""
+    return f"{role_class}.{method} of {process}"
 
 
 def checked(role_class: type[Role]) -> type[Role]:
@@ -48,7 +55,7 @@ def checked(role_class: type[Role]) -> type[Role]:
 
         def _answers(self, method: str, *arguments: Any) -> tuple[Outcome, ...]:
             call = getattr(super(), method)
-            return _answers(f"{role_class.__name__}.{method} of {self.me}", method, lambda: call(*arguments), arguments, None)
+            return _answers(name_of(role_class.__name__, method, self.me), method, lambda: call(*arguments), arguments, None)
 
     return Checked
 
@@ -69,7 +76,7 @@ def _answers(
         _check_outcome(name, outcome, known)
     if changed:
         raise ProtocolError(f"{name} changed the state or message that it was given ({shown(arguments)}); return a new one instead")
-    return tuple(dict.fromkeys(outcomes))
+    return outcomes if len(outcomes) == 1 else tuple(dict.fromkeys(outcomes))
 
 
 def _check_outcome(name: str, outcome: Any, known: Collection[ProcessId] | None) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pmmc_check.config import Config
 from pmmc_check.errors import ProtocolError, UsageError
-from pmmc_check.model.calls import called, made, shown
+from pmmc_check.model.calls import called, made, name_of, shown
 from pmmc_check.model.content import Digest
 from pmmc_check.model.faults import FAULTS_ID, Drop, FaultBudget, FaultStep, Restart, Spend, fault_outcome, fault_steps, spent
 from pmmc_check.model.network import Deliverable, Inbox, Lossy, Network, network_named
@@ -192,6 +192,16 @@ class Model:
             known = self._outcomes[key] = self._asked_twice(process, "step", (state, message))
         return known
 
+    def asked(self, process: ProcessId, state: Any, message: Message) -> tuple[Outcome, ...]:
+        """The role's step, asked for once and not remembered: for checking claims on steps that the search itself does not take.
+
+        Raises:
+            ProtocolError: the step raised, or returned what is no outcome.
+        """
+        if isinstance(message, FaultStep) or isinstance(state, Lifecycle):
+            return self.outcomes(process, state, message)
+        return called(self.roles[process], "step", (state, message), self.index)
+
     def known_steps(self) -> Iterator[tuple[ProcessId, Any, Message, tuple[Outcome, ...]]]:
         """Every step that a role has been asked for so far: (process, state, message, outcomes)."""
         return ((*key, outcomes) for key, outcomes in self._outcomes.items())
@@ -213,9 +223,12 @@ class Model:
 
     def _asked_twice(self, process: ProcessId, method: str, arguments: tuple[Any, ...]) -> tuple[Outcome, ...]:
         role = self.roles[process]
-        with users_code(f"reading what {type(role).__name__}.{method} of {process} returned"):
+        with users_code(f"reading what {name_of(type(role).__name__, method, process)} returned"):
             outcomes = called(role, method, arguments, self.index)
             self._compare(process, method, arguments, outcomes)
+            if len(outcomes) == 1:
+                self.content.of(outcomes[0].state)  # refuses what no state may be built of
+                return outcomes
             return tuple(sorted(outcomes, key=self.content.order))
 
     def _compare(self, process: ProcessId, method: str, arguments: tuple[Any, ...], known: tuple[Outcome, ...]) -> None:

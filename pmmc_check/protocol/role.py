@@ -151,7 +151,7 @@ class Role:
 
     A claim is honoured only when the very class that is run states it (it is not inherited): whoever changes `step`
     must state the claims anew, because they are about the new step. A class that states none is checked correctly,
-    with more states."""
+    with more states. No claim is believed: a search checks those that it uses (`checker.claims`)."""
 
     role: str
     """Which of the six roles this class plays."""
@@ -200,5 +200,5 @@ CLAIMS = ("ignores", "only_halts", "symmetric", "starts_once")
 
 
 def states_claim(role_class: type[Role], claim: str) -> bool:
-    """Whether `role_class` itself states `claim`; a claim inherited from the class that it changes does not count."""
-    return claim in vars(role_class)
+    """Whether `role_class` itself states `claim`; a claim inherited from the class that it changes does not count, nor does False."""
+    return bool(vars(role_class).get(claim))

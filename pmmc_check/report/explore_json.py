@@ -10,6 +10,7 @@ from pmmc_check.checker.result import Result, Violation
 from pmmc_check.model.model import Model, Step
 from pmmc_check.protocol.messages import Instant, show
 from pmmc_check.report.changes import changes
+from pmmc_check.report.claims import claims_json
 from pmmc_check.report.coverage import coverage
 from pmmc_check.report.why import why
 
@@ -21,6 +22,7 @@ def result_as_json(result: Result, model: Model) -> dict[str, Any]:
         "config": result.config.as_dict(),
         "engine": result.engine,
         "reductions": list(result.reductions),
+        "claims": claims_json(result.claims),
         "distinct_states": result.distinct_states,
         "generated_states": result.generated_states,
         "depth": result.depth or None,

@@ -12,6 +12,7 @@ from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.model.network import network_named
 from pmmc_check.protocol.values import majority
+from pmmc_check.report.claims import claims_line
 from pmmc_check.report.counterexample import shown_steps, steps_view
 from pmmc_check.report.coverage import coverage, never_taken
 from pmmc_check.report.layout import Layout, labelled, rendered
@@ -83,6 +84,7 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield "reductions", (", ".join(result.reductions) or "none") + symmetry
     for note in notes:
         yield "", note
+    yield "claims", claims_line(result.claims)
     yield "engine", result.engine
     if result.walks:
         walks = result.walks

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.compilation import announce_compilation
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.facts import KnownFacts
@@ -53,6 +54,7 @@ class SymbolicSearch:
         wanted: Reductions,
         threads: int = 1,
         *,
+        trust_claims: bool = False,
         order: Sequence[int] = (),
     ) -> None:
         announce_compilation()
@@ -61,9 +63,11 @@ class SymbolicSearch:
         self.control = control
         self.wanted = wanted
         self.threads = threads
+        self.trust_claims = trust_claims
         self.checks = Checks(model, invariants)
         self.reductions = replace(wanted, symmetry=False)
-        self.locals = LocalSteps(model, self.checks, self.reductions, Digest(({},)))
+        self.claims = Claims(model, self.reductions, symmetric=False, trusted=trust_claims)
+        self.locals = LocalSteps(model, self.checks, self.claims, Digest(({},)))
         # Facts are observed by role, as with symmetry: no invariant tells apart two processes of one role that show the same.
         self.tables = Tables(self.locals, replace(wanted, symmetry=True), model.config.slots)
         self.known = KnownFacts(self.checks, self.tables)
@@ -128,7 +132,7 @@ class SymbolicSearch:
 
     def _with_run(self, broken: Violated) -> Result:
         """The violation with a shortest run that leads there."""
-        found = CompiledSearch(self.model, self.invariants, self.control, self.wanted, self.threads).run()
+        found = CompiledSearch(self.model, self.invariants, self.control, self.wanted, self.threads, trust_claims=self.trust_claims).run()
         assert found.verdict != HOLDS, f"the compiled search does not find what breaks {broken.invariant}: {broken.how}"
         result = replace(found, engine="symbolic", diagram=self._diagram())
         if found.verdict == VIOLATED:
@@ -167,6 +171,7 @@ class SymbolicSearch:
             collision_probability=0.0,
             invariants=tuple(each.name for each in self.checks.invariants),
             coverage=times_taken(self.tables, taken),
-            unneeded=frozenset(Action(role, kind) for role, kind in self.locals.dropped),
+            unneeded=frozenset(Action(role, kind) for role, kind in self.claims.left_out),
+            claims=self.claims.report(),
             diagram=self._diagram(),
         )

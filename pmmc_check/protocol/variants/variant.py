@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol import PMMC, Protocol, variant
-from pmmc_check.protocol.role import CLAIMS, Role
+from pmmc_check.protocol.role import CLAIMS, Role, states_claim
 
 Options = Mapping[str, int | str | tuple[str, ...]]
 """Options of the command line, by name, as `Config` takes them."""
@@ -75,7 +75,9 @@ def _merged(classes: list[tuple[str, type[Role]]], base: Protocol) -> type[Role]
                 )
             changed[method] = name
     parents = tuple(role_class for _, role_class in classes)
-    return type("And".join(each.__name__ for each in parents), parents, {"symmetric": all(each.symmetric for each in parents)})
+    return type(
+        "And".join(each.__name__ for each in parents), parents, {"symmetric": all(states_claim(each, "symmetric") for each in parents)}
+    )
 
 
 def _changed(role_class: type[Role], base: type[Role]) -> set[str]:
