@@ -36,7 +36,11 @@ FAULTY = [
     {"crashes": 1, "network": "fifo"},
     {"slots": 2, "window": 1, "commands": 1, "reconfigurations": 1, "network": "reliable"},
 ]
-REDUCE = ("none", "inert", "inert,halting", "inert,halting,deferral", "deferral")
+REDUCE = [
+    "none",
+    "inert,halting,deferral",
+    *(pytest.param(each, marks=pytest.mark.slow) for each in ("inert", "inert,halting", "deferral")),
+]
 
 
 def symbolic(config: Config, protocol: Protocol = PMMC, reduce: str = "all", **more: Any) -> tuple[SymbolicSearch, Result]:
@@ -100,7 +104,17 @@ def same_as_compiled(config: Config, reduce: str) -> None:
     assert facts(search) == facts(explicit)
 
 
-@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+def of_variant(variant: Variant) -> Any:
+    config = config_of(variant.smallest)
+    large = config.acceptors * config.leaders * config.rounds > VARIANT_SIZE_MAX or config.slots * config.rounds > VARIANT_SIZE_MAX // 2
+    return pytest.param(variant, id=variant.name, marks=[pytest.mark.slow] if large else [])
+
+
+VARIANT_SECONDS_MAX = 2.0
+VARIANT_SIZE_MAX = 6
+
+
+@pytest.mark.parametrize("variant", [of_variant(variant) for variant in VARIANTS.values()])
 def test_of_every_variant_it_finds_what_the_compiled_search_finds(variant: Variant) -> None:
     """Some faults make so many more states that the whole of them is out of reach: then it must say so."""
     config, protocol = config_of(variant.smallest), combined([variant])
@@ -119,7 +133,6 @@ def test_of_every_variant_it_finds_what_the_compiled_search_finds(variant: Varia
         assert result.verdict == ("holds" if result.limit is None else "inconclusive")
 
 
-VARIANT_SECONDS_MAX = 2.0
 DEFAULT = [each.name for each in invariants_named(())]
 
 
