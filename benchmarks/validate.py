@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from pmmc_check.checker.memory import peak_memory_bytes
+from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.trace.convert import converted
 from pmmc_check.trace.events import Event, Header
 from pmmc_check.trace.readers.reader import open_trace
 from pmmc_check.trace.sources import Source
 from pmmc_check.trace.writer import DslWriter
-from pmmc_check.validation.judge import judge
+from pmmc_check.validation.judge import JudgeOptions, judge
 from pmmc_check.validation.simulate import Plan, Simulation, complete_logs
 from pmmc_check.verdicts import ACCEPTED
 
@@ -71,8 +72,10 @@ def read(path: Path, grammar_only: bool = False) -> int:
     return sum(1 for stream in open_trace(path, grammar_only=grammar_only).events() for _ in stream)
 
 
-def replayed(path: Path) -> int:
-    verdict = judge(Source(path))
+def replayed(path: Path, variant: str | None = None) -> int:
+    """Under a variant the facts are judged, too."""
+    options = JudgeOptions(protocol=protocol_with([variant]), variants=(variant,)) if variant else None
+    verdict = judge(Source(path), options)
     assert verdict.verdict == ACCEPTED
     return verdict.events
 
@@ -127,6 +130,7 @@ def main() -> None:
             "python": sys.version.split()[0],
             "events": arguments.events,
             "dsl_end_to_end_events_per_cpu_second": rate(lambda: replayed(dsl)),
+            "dsl_end_to_end_with_a_variant_events_per_cpu_second": rate(lambda: replayed(dsl, "ignore-lower-p2b")),
             "dsl_reading_events_per_cpu_second": rate(lambda: read(dsl)),
             "jsonl_reading_events_per_cpu_second": rate(lambda: read(jsonl)),
             "jsonl_end_to_end_events_per_cpu_second": rate(lambda: replayed(jsonl)),

@@ -19,6 +19,7 @@ from pmmc_check.checker.result import Snapshot
 from pmmc_check.cli import progress
 from pmmc_check.cli.parser import VERBS
 from pmmc_check.errors import did_you_mean
+from pmmc_check.protocol.variants.catalogue import VARIANTS
 from pmmc_check.report.layout import Layout
 
 FAULTY = ["explore", *options(acceptors=1, slots=1, commands=2, variant="ignore-pmax", invariant="Agreement")]
@@ -70,7 +71,7 @@ def test_no_line_is_wider_than_the_terminal(
     assert not re.search(r" $", shown, re.MULTILINE)
     taken = view or ("table" if columns >= 150 else "list")
     assert ("R1: slot_in 1 → 2\n" in shown) == (taken == "list")
-    assert bool(re.search(r"^# .* delivered", shown, re.MULTILINE)) == (taken == "table")
+    assert bool(re.search(r"^# .* replica .* acceptor", shown, re.MULTILINE)) == (taken == "table")
     assert bool(re.search(r"^# .* L1 ", shown, re.MULTILINE)) == (taken == "lanes")
 
 
@@ -121,6 +122,16 @@ def test_colour_and_width_change_neither_words_nor_json(capsys: pytest.CaptureFi
 def test_a_wide_layout_takes_the_table() -> None:
     assert [Layout(width).chosen_view for width in (80, 149, 150)] == ["list", "list", "table"]
     assert Layout(200, "lanes").chosen_view == "lanes"
+
+
+def test_the_list_of_variants_wraps_its_sentences_and_keeps_its_commands_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = in_process(capsys, "variants").stdout.splitlines()
+    commands = [each for each in lines if each.startswith("      pmmc-check explore --variant ")]
+    assert len(commands) == len(VARIANTS)
+    assert max(len(each) for each in lines if each not in commands) <= 60
 
 
 # ---- progress ----

@@ -213,8 +213,7 @@ def test_a_reduced_search_sees_every_kind_of_step_that_the_unreduced_has_or_says
 
 
 def test_a_response_that_changes_nothing_is_delivered_without_effect_not_impossible() -> None:
-    result = reference(small(**TWO))
-    assert untaken(result).idle == [Action("client", "response")]
+    assert untaken(reference(small())).idle == [Action("client", "response")]
     assert untaken(searched(small(**TWO))).left_out == [Action("client", "response"), Action("leader", "preempted")]
 
 

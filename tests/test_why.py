@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
 
 import pytest
@@ -13,9 +14,9 @@ from pmmc_check.checker.result import Violation
 from pmmc_check.model.faults import Restart
 from pmmc_check.model.model import Model
 from pmmc_check.properties.deviations import ON_CREATION, ON_RESTART, deviations
-from pmmc_check.protocol import PMMC, Leader, Outcome, variant
-from pmmc_check.protocol.messages import Message, Propose
-from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT
+from pmmc_check.protocol import PMMC, Acceptor, Leader, Outcome, Send, variant
+from pmmc_check.protocol.messages import Message, P1a, P1b, P2a, P2b, Propose
+from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, commander_id, scout_id
 from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
 from pmmc_check.report.chronicle import chronicle
 from pmmc_check.report.why import Why, why
@@ -176,3 +177,34 @@ def test_a_state_that_the_paper_cannot_read_is_passed_over() -> None:
             proposed = step, after
     assert proposed is not None
     assert deviations(model, state, [proposed]) == []
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A state whose fields have the paper's names and other contents."""
+
+    ballot: object = "none"
+    accepted: tuple[object, ...] = ()
+    promises: int = 0
+
+
+class OddAcceptor(Acceptor):
+    """A user's acceptor that keeps its own books, and breaks Agreement: it promises and accepts everything."""
+
+    def start(self, command: object = None) -> Outcome:
+        return Outcome(Odd())
+
+    def step(self, state: Odd, message: Message) -> list[Outcome]:
+        if isinstance(message, P1a):
+            return [Outcome(Odd(promises=state.promises + 1), (Send(scout_id(message.ballot), P1b(self.me, message.ballot, frozenset())),))]
+        if isinstance(message, P2a):
+            return [Outcome(state, (Send(commander_id(message.ballot, message.slot), P2b(self.me, message.ballot)),))]
+        return [Outcome(state)]
+
+
+def test_whatever_a_users_role_keeps_the_paragraph_is_written() -> None:
+    protocol = variant(OddAcceptor)
+    result = searched(small(leaders=2, replicas=2, commands=2), protocol, ["Agreement"])
+    assert result.violation is not None
+    told = why(result.violation, Model(result.config, protocol))
+    assert [each for each in told.sentences if "nobody has accepted" in each]

@@ -302,7 +302,7 @@ class CompiledSearch:
 
     def _result(self, violation: Violation | None, limit: str | None) -> Result:
         verdict = VIOLATED if violation else INCONCLUSIVE if limit else HOLDS
-        put_off = put_off_in_states(self.tables, self._met)
+        put_off = put_off_in_states(self.tables, dict(enumerate(self._met.tolist())))
         order = len(self.locals.digest.renamings)
         pairs = self.distinct_states * (self.distinct_states - 1) / 2
         return Result(

@@ -8,13 +8,14 @@ deliveries of the moves count, and each internal delivery once for each view tha
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.result import Action, Exercised
-from pmmc_check.checker.tables import Tables
+from pmmc_check.checker.tables import Tables, ViewId
 from pmmc_check.model.model import Model
 from pmmc_check.protocol.messages import Decision
 from pmmc_check.protocol.role import Lifecycle, states_claim
@@ -29,13 +30,12 @@ def taken_from(tables: Tables, taken: NDArray[np.int64]) -> Counter[Action]:
     return counts
 
 
-def put_off_in_states(tables: Tables, met: NDArray[np.int64]) -> Counter[Action]:
+def put_off_in_states(tables: Tables, met: Mapping[ViewId, int]) -> Counter[Action]:
     """The internal deliveries that are possible in the states of a search in which view v occurred `met[v]` times."""
     counts: Counter[Action] = Counter()
-    for view, possible in tables.put_off.items():
-        if view < len(met):  # others were met only while a counterexample was rebuilt
-            for action, deliveries in possible.items():
-                counts[action] += deliveries * int(met[view])
+    for view, times in met.items():
+        for action, deliveries in tables.put_off.get(view, {}).items():
+            counts[action] += deliveries * times
     return +counts
 
 

@@ -31,9 +31,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints the list, or the page."""
     if arguments.matrix:
         return _matrix()
+    from pmmc_check.cli.terminal import layout
     from pmmc_check.report.variants import as_list, catalogue_as_json
 
-    print_results(json.dumps(catalogue_as_json(), indent=1) if arguments.format == "json" else as_list())
+    listed = as_list(layout(sys.stdout, "auto")).removesuffix("\n")
+    print_results(json.dumps(catalogue_as_json(), indent=1) if arguments.format == "json" else listed)
     return EXIT_HOLDS
 
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pmmc_check.checker.result import Violation
-from pmmc_check.model.faults import FaultStep
 from pmmc_check.model.model import Item, Model, Step
 from pmmc_check.protocol.messages import Adopted, Decision, Message, P1b, P2a, P2b, Start
 from pmmc_check.protocol.role import Crashed, Lifecycle
-from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, SCOUT, Ballot, Command, ProcessId, PValue
+from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, COMMANDER, SCOUT, Ballot, Command, ProcessId, PValue
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,9 @@ def chronicle(violation: Violation, model: Model) -> Chronicle:
 
 
 class _Reader:
-    """What has been told so far, and what is needed to go on: what each commander asks, and what each process has received."""
+    """What has been told so far, and what is needed to go on: what each commander asks, and what each process has received.
+
+    Of a user's role, what does not look like the paper's is passed over."""
 
     def __init__(self) -> None:
         self.told = Chronicle()
@@ -93,26 +94,30 @@ class _Reader:
     def taken(self, index: int, step: Step, before: Any, after: Any) -> None:
         """A process took a step."""
         process, message = step.process, step.message
-        if not isinstance(message, FaultStep):
+        if isinstance(getattr(message, "ballot", None), Ballot):
             self._received[process].append(message)
         if process.role == ACCEPTOR:
             self._acceptor(index, process, before, after)
         exits = before is not Lifecycle.EXITED and after is Lifecycle.EXITED
-        if exits and isinstance(message, P2b) and process in self._asks and message.ballot < self._asks[process].ballot:
+        if not (exits and isinstance(message, P2b) and process in self._asks):
+            return
+        if isinstance(message.ballot, Ballot) and message.ballot < self._asks[process].ballot:
             self.told.stuck.append((index, process, message))
 
     def _acceptor(self, index: int, acceptor: ProcessId, before: Any, after: Any) -> None:
         states = [each.state if isinstance(each, Crashed) else each for each in (before, after)]
-        old, new = (frozenset[PValue](getattr(each, "accepted", ())) for each in states)
+        old, new = map(_accepted, states)
         for pvalue in sorted(new - old):
             self.told.accepted[pvalue].setdefault(acceptor, index)
         ballots = [getattr(each, "ballot", None) for each in states]
-        if ballots[1] is not None and ballots[0] != ballots[1]:
+        if isinstance(ballots[1], Ballot) and ballots[0] != ballots[1]:
             self.told.promised[acceptor].append((index, ballots[1]))
 
     def sent(self, index: int, items: Iterable[Item]) -> None:
         """All that left a process in a step, and those that it created."""
         for _, sender, message in items:
+            if not isinstance(getattr(message, "ballot", BOTTOM), Ballot):
+                continue
             if isinstance(message, P2a):
                 self._asks[sender] = PValue(message.ballot, message.slot, message.command)
                 self.told.asked.setdefault(self._asks[sender], index)
@@ -124,3 +129,8 @@ class _Reader:
             elif isinstance(message, Adopted):
                 promises = tuple(each for each in self._received[sender] if isinstance(each, P1b))
                 self.told.adopted.append(BallotAdopted(index, sender, message.ballot, promises))
+
+
+def _accepted(state: Any) -> frozenset[PValue]:
+    accepted = getattr(state, "accepted", ())
+    return frozenset(each for each in accepted if isinstance(each, PValue)) if isinstance(accepted, frozenset | tuple) else frozenset()

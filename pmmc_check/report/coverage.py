@@ -59,6 +59,9 @@ def untaken(result: Result) -> Untaken:
 
 def coverage_lines(result: Result) -> Iterator[tuple[str, str]]:
     """For people: label and text."""
+    if result.limit and not result.coverage:
+        yield "steps taken", "not counted"
+        return
     counted = coverage(result)
     yield "steps taken", _counts({action: count for action, count in counted.items() if count}) or "none"
     if put_off := {action: result.exercised.put_off[action] for action in counted if action in result.exercised.put_off}:

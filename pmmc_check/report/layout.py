@@ -31,7 +31,7 @@ class Layout:
 
 
 def rendered(parts: Iterable[RenderableType], layout: Layout) -> str:
-    """`parts` one below the other, without blanks at the ends of lines."""
+    """`parts` one below the other, without blanks at the ends of lines. A `Text` with `no_wrap` stays one line, however long."""
     stream = StringIO()
     console = Console(
         file=stream,
@@ -45,7 +45,7 @@ def rendered(parts: Iterable[RenderableType], layout: Layout) -> str:
         highlight=False,
     )
     for part in parts:
-        console.print(part)
+        console.print(part, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().split("\n")[:-1])
 
 

@@ -116,8 +116,8 @@ def _instead(more: str, missing: str) -> str:
 
 def _created(sends: frozenset[Send]) -> str:
     """The scouts and commanders that are created."""
-    started = sorted((to, message.command) for to, message in sends if isinstance(message, Start))
-    return " and ".join(f"{process} with {command}" if command else str(process) for process, command in started)
+    started = [f"{to} with {message.command}" if message.command else str(to) for to, message in sends if isinstance(message, Start)]
+    return " and ".join(sorted(started))
 
 
 def _sent(sends: frozenset[Send]) -> str:

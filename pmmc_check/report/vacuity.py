@@ -33,7 +33,8 @@ def _reasons(result: Result) -> Iterator[str]:
             if complete
             else f"{name} has done nothing so far that the paper's {role} would not have done"
         )
-    if never := untaken(result).never:
+    counted = result.coverage or complete
+    if counted and (never := untaken(result).never):
         yield (
             f"no run has these steps, so nothing was checked about them: {named(never)}"
             if complete

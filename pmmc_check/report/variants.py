@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.text import Text
 
 from pmmc_check.checker.matrix import Row
 from pmmc_check.checker.result import Result
 from pmmc_check.config import Config
 from pmmc_check.protocol.variants.catalogue import VARIANTS, Options, Variant
-
-_WIDTH = 120
+from pmmc_check.report.layout import Layout, rendered
 
 _HEAD = """\
 # Variants
@@ -35,23 +37,27 @@ _NOTES = """
   preempts the highest ballot, so its leader decides, if it gets to run.
 - `reconfigure-late` and `reconfigure-at-once` show with less: 1 acceptor in each configuration, 2 slots and 1 command besides the
   reconfiguration.
-- `collect-silently` breaks C2 in the sense of what a majority *has* accepted: acceptors that forget carry a ghost variable.
+- `collect-silently` breaks C2 in the sense of what a quorum *has* accepted: acceptors that forget carry a ghost variable.
 """
 
 
-def as_list(variants: Iterable[Variant] = VARIANTS.values()) -> str:
+def as_list(layout: Layout | None = None, variants: Iterable[Variant] = VARIANTS.values()) -> str:
     """What a person reads after `pmmc-check variants`."""
-    lines = []
+    return rendered(_list(variants), layout or Layout())
+
+
+def _list(variants: Iterable[Variant]) -> Iterator[RenderableType]:
     for title, safe in (("Seeded faults, and the invariants they break:", False), ("Fixes and optimisations, which must stay safe:", True)):
-        lines += [title, ""]
+        yield Text(title, style="bold")
+        yield ""
         for each in variants:
             if each.safe == safe:
                 breaks = f" (breaks {', '.join(each.breaks)})" if each.breaks else ""
-                text = f"{each.summary}{breaks}. Try: pmmc-check explore --variant {each.name} {options_text(each.smallest)}"
-                filled = textwrap.fill(text, _WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 4, break_on_hyphens=False)
-                lines += [f"  {each.name}", filled]
-        lines.append("")
-    return "\n".join(lines)
+                yield Padding(Text(each.name, style="cyan"), (0, 0, 0, 2))
+                yield Padding(Text(f"{each.summary}{breaks}. Try:"), (0, 0, 0, 4))
+                command = f"      pmmc-check explore --variant {each.name} {options_text(each.smallest)}"
+                yield Text(command, no_wrap=True)  # whole, so that it can be copied
+        yield ""
 
 
 def catalogue_as_json(variants: Iterable[Variant] = VARIANTS.values()) -> dict[str, Any]:

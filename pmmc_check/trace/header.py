@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pmmc_check.errors import did_you_mean
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import (
     ALL,
@@ -30,7 +31,7 @@ WORD_SETTINGS = {
     "ballots": ("next", "any"),
 }
 RESERVED = ("config", "log", "pmmc-trace")
-NUMBER_SETTINGS = ("window", "slots", "rounds")
+NUMBER_SETTINGS = ("window", "slots", "rounds", "quorum1", "quorum2")
 HEADER_PROCESSES_MAX = 10_000
 
 
@@ -54,8 +55,9 @@ class HeaderBuilder:
         elif key == "network":
             value = self._network(value)
         elif key not in WORD_SETTINGS or value not in WORD_SETTINGS[key]:
-            known = ", ".join((*ROLE_FIELDS, *NUMBER_SETTINGS, "network", *WORD_SETTINGS))
-            raise Unfit(f"{key}={value} is no setting; expected one of {known}, with its value", key)
+            known = (*ROLE_FIELDS, *NUMBER_SETTINGS, "network", *WORD_SETTINGS)
+            guess = did_you_mean(str(value), WORD_SETTINGS[key]) if key in WORD_SETTINGS else did_you_mean(key, known)
+            raise Unfit(f"{key}={value} is no setting{guess}; expected one of {', '.join(known)}, with its value", key)
         self.settings[key] = value
 
     def set_meta(self, key: str, value: str) -> None:
@@ -82,7 +84,10 @@ class HeaderBuilder:
     def _network(self, flags: tuple[str, ...]) -> frozenset[str]:
         for flag in flags:
             if flag not in NETWORK_FLAGS:
-                raise Unfit(f"network={flag}: no such assumption; expected some of {', '.join(NETWORK_FLAGS)}", "network")
+                raise Unfit(
+                    f"network={flag}: no such assumption{did_you_mean(flag, NETWORK_FLAGS)}; expected some of {', '.join(NETWORK_FLAGS)}",
+                    "network",
+                )
         if RELIABLE in flags and {LOSSY, DUPLICATING} & set(flags):
             raise Unfit("a reliable network neither loses nor duplicates; leave out reliable, or lossy and duplicating", "network")
         return frozenset(flags)
@@ -93,7 +98,7 @@ class HeaderBuilder:
         known = Names(header)
         for kind in kinds:
             if kind not in KINDS:
-                raise Unfit(f"{kind!r} is no message kind; expected some of {', '.join(KINDS)}", "log")
+                raise Unfit(f"{kind!r} is no message kind{did_you_mean(kind, KINDS)}; expected some of {', '.join(KINDS)}", "log")
         for name in names:
             process = known.process_of.get(name)
             if process is None and (header.clients is not None or NAME.fullmatch(name) is None):
@@ -108,6 +113,9 @@ class HeaderBuilder:
             if not self.settings.get(key):
                 example = "window=5" if key == "window" else f"{key}={key[0].upper()}1"
                 raise Unfit(f"the configuration lacks {key}=; add {example} to a config line before {what}")
+        for key in ("quorum1", "quorum2"):
+            if self.settings.get(key, 1) > (acceptors := len(self.settings["acceptors"])):
+                raise Unfit(f"{key}={self.settings[key]} must be at most the number of acceptors, {acceptors}", key)
         settings = {"network": frozenset((LOSSY, DUPLICATING)), **self.settings}
         return Header(**settings, meta=tuple(self.meta.items()), logs=dict(self.logs))
 
