@@ -65,7 +65,7 @@ def coverage_lines(result: Result) -> Iterator[tuple[str, str]]:
     counted = coverage(result)
     yield "steps taken", _counts({action: count for action, count in counted.items() if count}) or "none"
     if put_off := {action: result.exercised.put_off[action] for action in counted if action in result.exercised.put_off}:
-        yield "", f"of these put off by deferral, and looked at locally: {_counts(put_off)}"
+        yield "", f"of these put off by deferral: {_counts(put_off)}"
     left_out, idle, _ = untaken(result)
     if left_out:
         yield "", f"left out by reductions, since nothing checked depends on them: {named(left_out)}"
