@@ -21,12 +21,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"errors", "protocol"},
     "model": {"errors", "users_code", "protocol", "config"},
     "properties": {"errors", "users_code", "protocol", "config", "model"},
-    "trace": {"errors", "protocol"},
+    "trace": {"errors", "verdicts", "protocol"},
     "checker": _ENGINES,
     "validation": _ENGINES,
     "runtime": _ENGINES,
-    "report": _ENGINES | {"checker", "validation", "runtime"},
-    "cli": _ENGINES | {"checker", "validation", "runtime", "report"},
+    "gate": _ENGINES | {"checker", "validation"},
+    "report": _ENGINES | {"checker", "validation", "runtime", "gate"},
+    "cli": _ENGINES | {"checker", "validation", "runtime", "gate", "report"},
 }
 """What each part may import besides itself."""
 TOP = {"__init__", "__main__"}
