@@ -14,6 +14,7 @@ from types import FrameType, TracebackType
 from pmmc_check.errors import PmmcError, ProtocolError
 
 _running: list[str] = []
+_exit_at_once = os._exit
 _handed_in: set[str] = set()
 _OUR_FOLDER = os.path.join(os.path.dirname(__file__), "")
 _LIBRARIES = tuple(os.path.join(sysconfig.get_paths()[each], "") for each in ("stdlib", "purelib", "platlib"))
@@ -34,7 +35,7 @@ class users_code:  # a context manager that reads like a function; as a class it
         ProtocolError: it raised something, or tried to end the process. Being interrupted and lack of memory pass unchanged.
     """
 
-    __slots__ = ("_called_with", "_name")
+    __slots__ = ("_called_with", "_name", "_process")
 
     def __init__(self, name: str, called_with: Callable[[], str] = lambda: "") -> None:
         self._name = name
@@ -42,6 +43,7 @@ class users_code:  # a context manager that reads like a function; as a class it
 
     def __enter__(self) -> None:
         _running.append(self._name)
+        self._process = os.getpid()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
@@ -49,6 +51,8 @@ class users_code:  # a context manager that reads like a function; as a class it
                 raise ProtocolError(f"{self._name} {fate(error)}{_safely(self._called_with)}") from error
         finally:
             _running.pop()
+            if os.getpid() != self._process:
+                _exit_at_once(0)  # a child process that the call has left behind would go on as if it were this one
 
 
 def handed_in(module: str) -> None:

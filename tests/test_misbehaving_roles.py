@@ -247,6 +247,12 @@ def test_a_child_process_of_a_role_may_exit_as_it_likes(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_child_process_that_a_step_leaves_behind_does_not_go_on_searching(tmp_path: Path) -> None:
+    body = _step("os.fork(); return super().step(state, message)")
+    done = _real(tmp_path, body, "explore", *SIZE, "--protocol", "mine:Mine", "--format", "json")
+    assert (done.returncode, json.loads(done.stdout)["verdict"]) == (0, "holds"), done.stderr
+
+
 @pytest.mark.parametrize(
     "left",
     ["import atexit; atexit.register(os._exit, 0)", "import threading; threading.Timer(100, os._exit, [0]).start()"],
