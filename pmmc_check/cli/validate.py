@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from pmmc_check.cli.judging import judged
+from pmmc_check.api.judging import judged
 from pmmc_check.cli.machine import cores
 from pmmc_check.cli.outputs import OutputFile, print_results
 from pmmc_check.cli.progress import progress_line
