@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from pmmc_check.api.options import SearchOptions
 from pmmc_check.api.searching import engine_for, protocol_of
@@ -18,36 +17,12 @@ from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import Invariant, invariants_named
 from pmmc_check.protocol.variants.catalogue import check_needs, variants_named
 
-ANY = "any"
 BALLOTS_DEFAULT = 4
 _COVERED = {
     "replicas": "every number of replicas",
     "commands": "every number of commands",
     "window": "every WINDOW",
 }
-
-
-def in_every_slot(options: SearchOptions) -> SearchOptions | None:
-    """The options with `slots="any"`, where they ask for every number of slots, as the compositional strategy does; else None.
-
-    Raises:
-        UsageError: an option is given that means something only with `--slots any`.
-    """
-    if options.strategy == "compositional":
-        if options.slots not in (None, ANY):
-            raise UsageError(
-                f"--slots {options.slots}: the compositional strategy covers every number of slots; give --slots any, or leave it out"
-            )
-        return replace(options, slots="any", strategy="exhaustive")
-    if options.slots == ANY:
-        return options
-    if options.ballots is not None:
-        raise UsageError(
-            f"--ballots {options.ballots}: ballots are counted where slots are not; add --slots any, or give --leaders and --rounds"
-        )
-    if options.replica_slots is not None:
-        raise UsageError(f"--replica-slots {options.replica_slots}: bounds the replica's part of --slots any; add that, or give --slots")
-    return None
 
 
 def scope_of(options: SearchOptions) -> Scope:

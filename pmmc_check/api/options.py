@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from pmmc_check.errors import UsageError
 from pmmc_check.protocol import Role
 
 Slots = int | Literal["any"]
@@ -51,3 +52,26 @@ class SearchOptions:
     max_depth: int | None = None
     time_limit: float | None = None
     max_memory: int | None = None
+
+
+def in_every_slot(options: SearchOptions) -> SearchOptions | None:
+    """The options with `slots="any"`, where they ask for every number of slots, as the compositional strategy does; else None.
+
+    Raises:
+        UsageError: an option is given that means something only with `--slots any`.
+    """
+    if options.strategy == "compositional":
+        if options.slots not in (None, "any"):
+            raise UsageError(
+                f"--slots {options.slots}: the compositional strategy covers every number of slots; give --slots any, or leave it out"
+            )
+        return replace(options, slots="any", strategy="exhaustive")
+    if options.slots == "any":
+        return options
+    if options.ballots is not None:
+        raise UsageError(
+            f"--ballots {options.ballots}: ballots are counted where slots are not; add --slots any, or give --leaders and --rounds"
+        )
+    if options.replica_slots is not None:
+        raise UsageError(f"--replica-slots {options.replica_slots}: bounds the replica's part of --slots any; add that, or give --slots")
+    return None

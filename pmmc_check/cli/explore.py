@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the search and prints its result."""
     with ExitStack() as stack:
         stack.enter_context(interrupts_deferred())
-        from pmmc_check.api.every_slot import in_every_slot
+        from pmmc_check.api.options import in_every_slot
 
         trace_out = stack.enter_context(OutputFile("--trace-out", arguments.trace_out)) if arguments.trace_out is not None else None
         if arguments.protocol:
