@@ -282,7 +282,7 @@ def test_a_worker_that_is_killed_costs_only_its_own_trace(tmp_path: Path, monkey
     monkeypatch.setattr(dies_of, "__qualname__", "judge")
     monkeypatch.setattr(dies_of, "__module__", judging.__name__)
     found = [Source(Path(name)) for name in ("a", "b", "large", "c", "d", "e")]
-    verdicts = {source.path.name: verdict for source, verdict in judging.judged(found, JudgeOptions(), 2)}
+    verdicts = {source.path.name: verdict for source, verdict in judging.judged(found, JudgeOptions(), 2, lambda text: None)}
     assert {name: verdict.verdict for name, verdict in verdicts.items()} == {
         "a": "accepted", "b": "accepted", "large": "inconclusive", "c": "accepted", "d": "accepted", "e": "accepted",
     }  # fmt: skip

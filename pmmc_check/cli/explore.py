@@ -164,5 +164,8 @@ def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
     except NotWritable as error:
         say("explore", f"{target.path} was not written: {error}; a file name that ends in .json always works")
         return
+    except OSError as error:
+        why = f"to check it, the temporary folder is needed, which cannot be written: {error.strerror}"
+        raise UsageError(f"--trace-out {target.path}: {why}; set TMPDIR, or give a name that ends in .json") from None
     target.write(text)
     target.commit()

@@ -11,6 +11,7 @@ from pmmc_check.checker.any_slots.search import AnySlotsResult, Confirmation
 from pmmc_check.checker.result import Result
 from pmmc_check.protocol.messages import show
 from pmmc_check.report.any_slots_words import covered, not_covered, still_bounded
+from pmmc_check.report.claims import claims_json
 from pmmc_check.report.coverage import coverage
 from pmmc_check.report.explore_json import violation_as_json
 
@@ -57,6 +58,7 @@ def _one_slot(part: Result) -> dict[str, Any]:
         "depth": part.depth,
         "peak_memory_bytes": part.peak_memory_bytes,
         "collision_probability": part.collision_probability,
+        "claims": claims_json(part.claims),
         "action_coverage": {f"{action.role} {action.message}": count for action, count in coverage(part).items()},
         "property": part.violation.invariant if part.violation else None,
         "limit": part.limit,
