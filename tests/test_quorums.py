@@ -318,3 +318,12 @@ def test_asking_for_what_cannot_be_judged_is_one_clear_line(capsys: pytest.Captu
     assert_one_clear_line(in_process(capsys, *asked, "--invariant", "C2"), "--invariant C2: A5 and C2 cannot be judged")
     done = in_process(capsys, *asked)
     assert done.returncode == 1 and "VIOLATED: Agreement" in done.stdout and "A5 and C2 cannot be judged" in done.stdout
+
+
+def test_any_number_of_slots_is_judged_by_the_same_invariants(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("explore", "--acceptors", "2", "--slots", "any", "--ballots", "2", "--replica-slots", "2")
+    asked += ("--protocol", f"{__name__}:CountsOtherwise")
+    done = in_process(capsys, *asked, "--invariant", "Agreement", "--invariant", "C2")
+    assert done.returncode == 0 and "covers Agreement: every number" in " ".join(done.stdout.split())
+    assert "A5 and C2 cannot be judged" in done.stdout
+    assert_one_clear_line(in_process(capsys, *asked, "--invariant", "C2"), "--invariant C2: A5 and C2 cannot be judged")

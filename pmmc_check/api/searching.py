@@ -65,7 +65,11 @@ def result_of(options: SearchOptions, model: Model, control: Control) -> tuple[R
     waivers = [each for each in variants_named(options.variants) if each.waives and not options.invariants]
     invariants = invariants_named(options.invariants, [name for each in waivers for name in each.waives])
     waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers]
+    if options.engine == "symbolic":
+        _check_symbolic(options, invariants)
     reductions, notes = applicable(reductions_named(options.reduce or "all"), model, invariants)
+    if options.engine == "symbolic":
+        notes = [each for each in notes if not each.startswith("symmetry")]
     judged, quorum_notes = judgeable(model, invariants)
     if options.invariants and len(judged) < len(invariants):
         raise UsageError(f"--invariant {options.invariants[0]}: {quorum_notes[0]}")
@@ -92,9 +96,13 @@ def engine_for(options: SearchOptions, invariants: Sequence[Invariant], control:
         seed, steps_max = options.seed or 1, options.walk_steps or STEPS_MAX
         walking: dict[str, Any] = {"seed": seed, "steps_max": steps_max, "trust_claims": trust}
         return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, **walking)
+    threads = options.threads or cores()
+    if options.engine == "symbolic":
+        from pmmc_check.checker.symbolic.search import SymbolicSearch
+
+        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
     from pmmc_check.checker.compiled import CompiledSearch
 
-    threads = options.threads or cores()
     return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
 
 
@@ -105,10 +113,22 @@ def _check_engine(options: SearchOptions) -> None:
         raise UsageError("--trust-claims: the reference engine uses no claims; leave --trust-claims out")
 
 
+def _check_symbolic(options: SearchOptions, invariants: Sequence[Invariant]) -> None:
+    """What needs states one by one, or runs, is not for the symbolic engine."""
+    if any(each.name == "Progress" for each in invariants):
+        raise UsageError("--invariant Progress: the symbolic engine knows states, not runs; leave --engine symbolic out")
+    for option, given in (("--max-states", options.max_states), ("--max-depth", options.max_depth)):
+        if given is not None:
+            raise UsageError(
+                f"{option} {given}: the symbolic engine meets no states one by one; give --time-limit or --max-memory, "
+                f"or leave --engine symbolic out"
+            )
+
+
 def _check_strategy(options: SearchOptions) -> None:
     if options.strategy == "random":
-        if options.engine == "reference":
-            raise UsageError("--strategy random: walks need the tables of the compiled engine; leave --engine reference out")
+        if options.engine != "compiled":
+            raise UsageError(f"--strategy random: walks need the tables of the compiled engine; leave --engine {options.engine} out")
         if options.time_limit is None and options.max_states is None:
             raise UsageError("--strategy random: walks never end by themselves; give --time-limit SECONDS or --max-states N")
         if options.max_depth is not None:

@@ -55,7 +55,7 @@ def _one_slot(part: Result) -> dict[str, Any]:
         "reductions": list(part.reductions),
         "distinct_states": part.distinct_states,
         "generated_states": part.generated_states,
-        "depth": part.depth,
+        "depth": part.depth or None,
         "peak_memory_bytes": part.peak_memory_bytes,
         "collision_probability": part.collision_probability,
         "claims": claims_json(part.claims),
@@ -76,7 +76,7 @@ def _replica(part: ReplicaResult) -> dict[str, Any]:
         "bounds": asdict(part.bounds),
         "distinct_states": part.states,
         "generated_states": part.steps,
-        "depth": part.depth,
+        "depth": part.depth or None,
         "invariants": list(part.invariants),
         "violation": _run(part.violation) if part.violation else None,
     }

@@ -67,7 +67,8 @@ def _facts(result: AnySlotsResult) -> Iterator[tuple[str, str]]:
     yield "faults", faults(result.scope.config, result.scope.ballotwise)
     yield from _premises(result)
     part = result.one_slot
-    yield "one slot", f"{part.distinct_states:,} states, {part.generated_states:,} generated, depth {part.depth}: {part.verdict}"
+    depth = f", depth {part.depth}" if part.depth else ""
+    yield "one slot", f"{part.distinct_states:,} states, {part.generated_states:,} generated{depth}: {part.verdict}"
     yield "", f"reductions: {', '.join(part.reductions) or 'none'}; engine: {part.engine}"
     yield from (("", note) for note in result.notes)
     yield "claims", claims_line(part.claims)
