@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pmmc_check.api.exploring import Exploration, explore
+    from pmmc_check.api.failure import CheckFailed
     from pmmc_check.api.simulating import SimulatedRun, simulate
     from pmmc_check.api.validating import Validation, validate
     from pmmc_check.checker.result import Snapshot
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "api.exploring": ("Exploration", "explore"),
+    "api.failure": ("CheckFailed",),
     "api.simulating": ("SimulatedRun", "simulate"),
     "api.validating": ("Validation", "validate"),
     "checker.result": ("Snapshot",),
@@ -40,6 +42,7 @@ __all__ = [
     "PMMC",
     "VARIANTS",
     "Acceptor",
+    "CheckFailed",
     "Client",
     "Commander",
     "Exploration",

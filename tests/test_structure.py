@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runtime": _ENGINES,
     "report": _ENGINES | {"checker", "validation", "runtime"},
     "api": _ENGINES | {"checker", "validation", "runtime", "report"},
+    "pytest_plugin": {"api", "errors", "trace"},
     "cli": _ENGINES | {"checker", "validation", "runtime", "report", "api"},
 }
 """What each part may import besides itself."""

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any, Self
 
 from pmmc_check.api.every_slot import searched_every_slot
+from pmmc_check.api.failure import CheckFailed
 from pmmc_check.api.options import Engines, Roles, SearchOptions, Slots, Strategies, in_every_slot
 from pmmc_check.api.searching import configured, limits_of, protocol_of, result_of
 from pmmc_check.checker.any_slots.search import AnySlotsResult
@@ -102,10 +103,10 @@ class Exploration:
         """For tests; returns itself.
 
         Raises:
-            AssertionError: it is violated or inconclusive; the text is the explanation.
+            CheckFailed: an AssertionError: it is violated or inconclusive; the text is the explanation.
         """
         if not self.holds:
-            raise AssertionError(self.explanation().rstrip())
+            raise CheckFailed(self.explanation().rstrip())
         return self
 
     def _run(self) -> tuple[Result, Model] | None:

@@ -8,6 +8,7 @@ from html import escape
 from os import PathLike, fspath
 from typing import Any, Self
 
+from pmmc_check.api.failure import CheckFailed
 from pmmc_check.api.judging import judged
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with, variants_named
@@ -55,10 +56,10 @@ class Validation:
         """For tests; returns itself.
 
         Raises:
-            AssertionError: a trace is rejected, inconclusive, or cannot be read; the text is the explanation.
+            CheckFailed: an AssertionError: a trace is rejected, inconclusive, or cannot be read; the text is the explanation.
         """
         if not self.accepted:
-            raise AssertionError(self.explanation().rstrip())
+            raise CheckFailed(self.explanation().rstrip())
         return self
 
     def _repr_html_(self) -> str:
