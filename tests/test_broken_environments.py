@@ -217,7 +217,7 @@ LONG = {
 }
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)], ids=["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("name", LONG)
 def test_sigterm_does_what_ctrl_c_does(tmp_path: Path, name: str, number: signal.Signals) -> None:
     arguments = [each.format(out=tmp_path / "out") for each in LONG[name]]
@@ -251,7 +251,7 @@ def _wait_for_numpy(process: subprocess.Popen[str], seconds: float = 1.5) -> Non
     time.sleep(seconds)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)], ids=["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_validate_reports_what_it_knows_when_it_is_interrupted(tmp_path: Path, number: signal.Signals, jobs: str) -> None:
     short, hard = "traces/good-one-command.pmmc", str(tmp_path / "hard.pmmc")
