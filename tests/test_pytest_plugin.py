@@ -103,7 +103,8 @@ def test_a_recording_without_its_configuration_says_so_and_one_that_is_not_used_
     result.stdout.fnmatch_lines(["*pmmc_trace.configure(...) was never called*"])
 
 
-def test_the_plugin_imports_nothing_until_it_is_used(pytester: pytest.Pytester) -> None:
+def test_the_plugin_imports_nothing_until_it_is_used(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     pytester.makepyfile(
         """
         import sys
@@ -112,5 +113,4 @@ def test_the_plugin_imports_nothing_until_it_is_used(pytester: pytest.Pytester) 
             assert not [each for each in sys.modules if each.startswith(("numba", "pmmc_check.api"))]
         """
     )
-    pytester.syspathinsert(ROOT)
     pytester.runpytest_subprocess("-p", "pmmc_check.pytest_plugin").assert_outcomes(passed=1)
