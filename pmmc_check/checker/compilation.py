@@ -109,6 +109,7 @@ class _Announce(event.Listener):  # type: ignore[misc]  # likewise
     """Says once, on stderr, that kernels are being compiled."""
 
     said = False
+    listening = False
 
     def on_start(self, compiled: Any) -> None:
         """Numba begins to compile something that it has not on disk."""
@@ -121,5 +122,7 @@ class _Announce(event.Listener):  # type: ignore[misc]  # likewise
 
 
 def announce_compilation() -> None:
-    """From now on the first compilation is announced."""
-    event.register("numba:compile", _Announce())
+    """From now on the first compilation is announced: for the command, which has a user who waits."""
+    if not _Announce.listening:
+        _Announce.listening = True
+        event.register("numba:compile", _Announce())
