@@ -12,14 +12,14 @@ from typing import Any
 
 import numba
 from llvmlite import ir
-from numba import uint64
+from numba import uint32, uint64
 from numba.core import caching, event, types
 from numba.extending import intrinsic
 
 from pmmc_check.checker.kernel_cache import cache_folder, source_stamp
 from pmmc_check.errors import UsageError
 
-__all__ = ["announce_compilation", "kernel", "prefetch", "uint64"]
+__all__ = ["announce_compilation", "kernel", "prefetch", "uint32", "uint64"]
 
 if numba.config.DISABLE_JIT:
     raise UsageError("NUMBA_DISABLE_JIT is set, but this search needs compiled kernels; unset it, or use --engine reference")
