@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from helpers import assert_one_clear_line, compiled, in_process, options, reference, small
 
+from pmmc_check.api.exploring import explore
+from pmmc_check.api.failure import CheckFailed
+from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.matrix import config_of
 from pmmc_check.checker.reductions import applicable, reductions_named
 from pmmc_check.checker.result import Action, Control, Limits, Result
@@ -126,8 +129,9 @@ def test_that_there_is_but_one_command_is_said_where_agreement_is_asked_for(sear
     result = search(small(leaders=2))
     assert vacuous(result) == [ONE_COMMAND]
     assert vacuous(dataclasses.replace(result, invariants=("R2",))) == []
-    changes = small(slots=2, window=1, reconfigurations=1)
-    assert ONE_COMMAND not in vacuous(dataclasses.replace(result, config=changes))
+    assert ONE_COMMAND not in vacuous(searched(small(slots=2, window=1, reconfigurations=1)))
+    fills = compiled(config_of({**VARIANTS["fill-holes"].smallest, "commands": 1}), combined([VARIANTS["fill-holes"]]))[1]
+    assert fills.exercised.commands > 1 and ONE_COMMAND not in vacuous(fills)
 
 
 @pytest.mark.parametrize("role", [Unchanged, Counting], ids=lambda each: each.__name__)
@@ -164,8 +168,6 @@ def test_with_claims_that_were_trusted_nothing_is_said_of_a_role_that_made_some(
 
     checked = searched(small(**TWO), variant(Trusted))
     assert checked.exercised.unchanged == (("Trusted", "scout"),)
-    from pmmc_check.checker.compiled import CompiledSearch  # noqa: PLC0415
-
     model = Model(small(**TWO), variant(Trusted))
     trusted = CompiledSearch(model, invariants_named([]), Control(), reductions_named("all"), trust_claims=True).run()
     assert trusted.exercised.unchanged == ()
@@ -231,6 +233,15 @@ def test_strict_makes_it_exit_code_3_and_says_why(capsys: pytest.CaptureFixture[
     assert answer["vacuous"][0] == NOTHING_DECIDED
     assert f"--strict: what holds, holds vacuously: {NOTHING_DECIDED}" in done.stderr
     assert _command(capsys, "--strict").returncode == 0
+
+
+def test_from_python_it_is_a_property_and_a_test_can_insist_on_it() -> None:
+    sizes = {"acceptors": 1, "replicas": 1, "slots": 1, "commands": 2}
+    found = explore(**sizes, roles=NeverDecides)
+    assert found.assert_holds().vacuous[0] == NOTHING_DECIDED
+    with pytest.raises(CheckFailed, match="what holds, holds vacuously: no command is decided"):
+        found.assert_holds(strict=True)
+    assert explore(**sizes).assert_holds(strict=True).vacuous == ()
 
 
 def test_both_reports_say_it(capsys: pytest.CaptureFixture[str]) -> None:

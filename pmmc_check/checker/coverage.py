@@ -17,7 +17,7 @@ from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.result import Action, Exercised
 from pmmc_check.checker.tables import Tables, ViewId
 from pmmc_check.model.model import Model
-from pmmc_check.protocol.messages import Decision
+from pmmc_check.protocol.messages import Decision, Start
 from pmmc_check.protocol.role import Lifecycle, states_claim
 from pmmc_check.protocol.values import REPLICA
 
@@ -53,11 +53,12 @@ def put_off_in_moves(tables: Tables, taken: NDArray[np.int64]) -> Counter[Action
 def exercised(model: Model, put_off: Counter[Action] | None = None, claims: Claims | None = None) -> Exercised:
     """What the roles were asked for by a search over `model`."""
     trusted = claims is not None and claims.trusted
-    offered, decided = set(), False
+    offered, commands, decided = set(), set(model.system.commands), False
     for process, _, message, outcomes in model.known_steps():
         offered.add(Action(process.role, message.kind))
         for state, sends in outcomes:
             decided = decided or any(isinstance(sent, Decision) for _, sent in sends)
+            commands.update(sent.command for _, sent in sends if isinstance(sent, Start) and sent.command is not None)
             if process.role == REPLICA and not isinstance(state, Lifecycle):
                 decided = decided or bool(getattr(state, "decisions", ()))
     unchanged = [
@@ -65,7 +66,9 @@ def exercised(model: Model, put_off: Counter[Action] | None = None, claims: Clai
         for role in sorted(model.deviations.comparing)
         if not (trusted and any(states_claim(model.protocol[role], claim) for claim in ("ignores", "only_halts")))
     ]
-    return Exercised(decided, dict(put_off or {}), frozenset(offered), tuple((each.__name__, each.role) for each in unchanged))
+    return Exercised(
+        decided, len(commands), dict(put_off or {}), frozenset(offered), tuple((each.__name__, each.role) for each in unchanged)
+    )
 
 
 def _action(tables: Tables, step: int, place: int) -> Action:

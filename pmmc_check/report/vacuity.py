@@ -25,7 +25,7 @@ def _reasons(result: Result) -> Iterator[str]:
             if complete
             else "no command has been decided so far"
         )
-    if "Agreement" in result.invariants and result.config.commands + result.config.reconfigurations == 1:
+    if "Agreement" in result.invariants and result.exercised.commands == 1:
         yield "there is only one command, so Agreement cannot be violated; give --commands 2"
     for name, role in result.exercised.unchanged:
         yield (
