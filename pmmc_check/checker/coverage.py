@@ -66,9 +66,8 @@ def exercised(model: Model, put_off: Counter[Action] | None = None, claims: Clai
         for role in sorted(model.deviations.comparing)
         if not (trusted and any(states_claim(model.protocol[role], claim) for claim in ("ignores", "only_halts")))
     ]
-    return Exercised(
-        decided, len(commands), dict(put_off or {}), frozenset(offered), tuple((each.__name__, each.role) for each in unchanged)
-    )
+    names = tuple((each.__name__, each.role) for each in unchanged)
+    return Exercised(decided, len(commands), dict(put_off or {}), frozenset(offered), names)
 
 
 def _action(tables: Tables, step: int, place: int) -> Action:

@@ -123,9 +123,9 @@ class ClaimsUsed:
 class Exercised:
     """What a search has had occasion to see.
 
-    `decided`: whether any command was ever decided. `commands`: how many there are, no-ops included that were proposed. `put_off`: the deliveries in `Result.coverage` that deferral put off. `offered`: the
-    kinds of messages that could be delivered, to whatever effect. `unchanged`: the roles that are not the paper's (class and role) and
-    have done nothing that the paper's would not have done.
+    `decided`: whether any command was ever decided. `commands`: how many there are, no-ops included that were proposed. `put_off`: the
+    deliveries in `Result.coverage` that deferral put off. `offered`: the kinds of messages that could be delivered, to whatever effect.
+    `unchanged`: the roles that are not the paper's (class and role) and have done nothing that the paper's would not have done.
     """
 
     decided: bool = True
