@@ -152,7 +152,12 @@ def _count(text: str) -> int:
 
 def _slots(text: str) -> int | str:
     """A whole number from 1, or `any`."""
-    return text if text == "any" else _count(text)
+    if text == "any":
+        return text
+    try:
+        return _count(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; or `any`, for every number of slots") from None
 
 
 def _threads(text: str) -> int:
