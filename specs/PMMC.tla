@@ -22,7 +22,9 @@
 (*     Rounds bound ballots: a leader that would need a round >= RoundCount *)
 (*     retires.  Like an exited process it then keeps no state (the one    *)
 (*     value Retired); its running scouts and commanders go on.            *)
-(*  4. A majority of n is more than n/2: answered * 2 > n.                 *)
+(*  4. A majority of n is more than n/2. Quorums are majorities on the     *)
+(*     page; here as many acceptors as Quorum1 (scouts) and Quorum2        *)
+(*     (commanders) say.                                                   *)
 (*  5. Network `duplicating': `messages' is the set of all messages ever   *)
 (*     sent; any of them may be delivered at any time, any number of       *)
 (*     times, or never.  A message has only the fields of the page's       *)
@@ -50,6 +52,8 @@ EXTENDS Integers, Sequences, FiniteSets, Bags
 
 CONSTANTS
     AcceptorCount,
+    Quorum1,        \* so many acceptors of a set are a quorum of phase 1, and of phase 2;
+    Quorum2,        \* the page's are majorities
     LeaderCount,
     ReplicaCount,
     SlotCount,      \* propose() stops after this slot
@@ -64,6 +68,7 @@ CONSTANTS
 
 ASSUME \A n \in {AcceptorCount, LeaderCount, ReplicaCount, SlotCount,
                  CommandCount, RoundCount, Window} : n \in Nat \ {0}
+ASSUME {Quorum1, Quorum2} \subseteq 1 .. AcceptorCount
 
 -----------------------------------------------------------------------------
 (* Values.                                                                 *)
@@ -116,8 +121,7 @@ PMaxChoices(pvals) ==
                         \A s \in slots : \E p \in highest : p.slot = s /\ p.command = f[s]}
     IN  {{<<s, f[s]>> : s \in slots} : f \in picks}
 
-IsMajority(count) == count * 2 > AcceptorCount
-HasMajority(waitfor) == IsMajority(AcceptorCount - Cardinality(waitfor))
+Answered(waitfor) == AcceptorCount - Cardinality(waitfor)
 
 -----------------------------------------------------------------------------
 (* Messages (convention 5).                                                *)
@@ -334,7 +338,7 @@ P1b(m) ==
        IN  IF m.ballot /= b
            THEN /\ scouts' = [scouts EXCEPT ![b] = Exited]
                 /\ Send({PreemptedMsg(LeaderOf(b), m.ballot)})
-           ELSE IF HasMajority(waitfor)
+           ELSE IF Answered(waitfor) >= Quorum1
            THEN /\ scouts' = [scouts EXCEPT ![b] = Exited]
                 /\ Send({AdoptedMsg(b, pvalues)})
            ELSE /\ scouts' = [scouts EXCEPT ![b].pvalues = pvalues, ![b].waitfor = waitfor]
@@ -351,7 +355,7 @@ P2b(m) ==
        IN  IF m.ballot /= b
            THEN /\ commanders' = [commanders EXCEPT ![m.to] = Exited]
                 /\ Send({PreemptedMsg(LeaderOf(b), m.ballot)})
-           ELSE IF HasMajority(waitfor)
+           ELSE IF Answered(waitfor) >= Quorum2
            THEN /\ commanders' = [commanders EXCEPT ![m.to] = Exited]
                 /\ Send({DecisionMsg(s, commanders[m.to].command)})
            ELSE /\ commanders' = [commanders EXCEPT ![m.to].waitfor = waitfor]
@@ -529,8 +533,8 @@ Accepted   == UNION {acceptors[a].accepted : a \in Acceptor}
 Decided    == {<<m.slot, m.command>> : m \in Sent("decision")}
                   \cup UNION {replicas[r].decisions : r \in Replica}
 
-\* pvalues that a majority of the acceptors has accepted
-Chosen == {p \in Accepted : IsMajority(Cardinality({a \in Acceptor : p \in acceptors[a].accepted}))}
+\* pvalues that a quorum of the acceptors has accepted
+Chosen == {p \in Accepted : Cardinality({a \in Acceptor : p \in acceptors[a].accepted}) >= Quorum2}
 
 \* R1: no two different commands are decided in one slot, over all decision messages ever sent
 \* and all replicas.
@@ -569,7 +573,7 @@ R5 == \A r \in Replica : \A s \in SlotsOf(replicas[r].proposals) : s < replicas[
 \* Accepted pvalues with equal ballot and slot carry the same command, across acceptors.
 A4 == \A p, q \in Accepted : p.ballot = q.ballot /\ p.slot = q.slot => p.command = q.command
 
-\* If a majority has accepted (b, s, c), whatever is accepted in s with a higher ballot is c.
+\* If a quorum has accepted (b, s, c), whatever is accepted in s with a higher ballot is c.
 A5 == \A p \in Chosen : \A q \in Accepted :
          q.slot = p.slot /\ Below(p.ballot, q.ballot) => q.command = p.command
 

@@ -26,16 +26,23 @@ GOLDEN = SPECS / "golden.json"
 GOLDEN_FAULTS = SPECS / "golden-faults.json"
 
 
-CONSTANTS = {"window": "Window", "network": "Network", "crashes": "CrashCount", "restarts": "RestartCount"}
+CONSTANTS = {
+    "window": "Window",
+    "network": "Network",
+    "crashes": "CrashCount",
+    "restarts": "RestartCount",
+    "quorum1": "Quorum1",
+    "quorum2": "Quorum2",
+}
 """Constants that are not called after their option."""
 
-BEYOND_PLAIN = ("network", "crashes", "restarts", "reconfigurations")
+BEYOND_PLAIN = ("network", "crashes", "restarts", "reconfigurations", "quorum1", "quorum2")
 """Options that golden.json does not have."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """The constants of PMMC.tla, under the names of pmmc-check's options."""
+    """The constants of PMMC.tla, under the names of pmmc-check's options; a quorum of 0 stands for a majority."""
 
     acceptors: int = 3
     leaders: int = 1
@@ -48,6 +55,8 @@ class Configuration:
     crashes: int = 0
     restarts: int = 0
     reconfigurations: int = 0
+    quorum1: int = 0
+    quorum2: int = 0
 
     @property
     def is_plain(self) -> bool:
@@ -56,7 +65,9 @@ class Configuration:
 
     def apply_to(self, cfg: str) -> str:
         """The text of PMMC.cfg with these numbers in the place of its own."""
-        for name, value in asdict(self).items():
+        majority = self.acceptors // 2 + 1
+        given_or_majority = asdict(self) | {"quorum1": self.quorum1 or majority, "quorum2": self.quorum2 or majority}
+        for name, value in given_or_majority.items():
             constant = CONSTANTS.get(name, f"{name[:-1].capitalize()}Count")
             given = f'"{value}"' if isinstance(value, str) else value
             cfg, found = re.subn(rf'\b{constant}(\s*)= (\d+|"\w+")', rf"{constant}\1= {given}", cfg)

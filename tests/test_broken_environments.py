@@ -216,7 +216,7 @@ LONG = {
 }
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)], ids=["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("name", LONG)
 def test_sigterm_does_what_ctrl_c_does(tmp_path: Path, name: str, number: signal.Signals) -> None:
     arguments = [each.format(out=tmp_path / "out") for each in LONG[name]]
@@ -250,7 +250,7 @@ def _wait_for_numpy(process: subprocess.Popen[str], seconds: float = 1.5) -> Non
     time.sleep(seconds)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)], ids=["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_validate_reports_what_it_knows_when_it_is_interrupted(tmp_path: Path, number: signal.Signals, jobs: str) -> None:
     short, hard = "traces/good-one-command.pmmc", str(tmp_path / "hard.pmmc")
@@ -281,7 +281,7 @@ def test_a_worker_that_is_killed_costs_only_its_own_trace(tmp_path: Path, monkey
     monkeypatch.setattr(dies_of, "__qualname__", "judge")
     monkeypatch.setattr(dies_of, "__module__", judging.__name__)
     found = [Source(Path(name)) for name in ("a", "b", "large", "c", "d", "e")]
-    verdicts = {source.path.name: verdict for source, verdict in judging.judged(found, JudgeOptions(), 2)}
+    verdicts = {source.path.name: verdict for source, verdict in judging.judged(found, JudgeOptions(), 2, lambda text: None)}
     assert {name: verdict.verdict for name, verdict in verdicts.items()} == {
         "a": "accepted", "b": "accepted", "large": "inconclusive", "c": "accepted", "d": "accepted", "e": "accepted",
     }  # fmt: skip

@@ -82,11 +82,6 @@ def test_what_no_trace_can_show_is_refused_before_the_search(variant: Variant, t
     assert in_process(capsys, *asked, "--trace-out", str(tmp_path / "found.json"), "--max-states", "1").returncode == 3
 
 
-def test_quorums_that_are_no_majorities_are_refused_before_the_search(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    refused = in_process(capsys, "explore", "--quorum1", "1", "--quorum2", "3", "--trace-out", str(tmp_path / "found.pmmc"))
-    assert_one_clear_line(refused, "--trace-out", "quorums")
-
-
 _SPEAKS = """
 from dataclasses import dataclass
 from pmmc_check.protocol import Acceptor, Outcome, Send

@@ -31,6 +31,8 @@ class Snapshot:
     generated_states: int
     frontier_states: int
     memory_bytes: int
+    diagram_nodes: int = 0
+    """Of a symbolic search, which knows no other count before its end."""
 
 
 @dataclass
@@ -100,6 +102,16 @@ class Walks:
 
 
 @dataclass(frozen=True)
+class Diagram:
+    """The decision diagram of a symbolic search: its nodes and edges, the most nodes that there were on the way, and all its memory."""
+
+    nodes: int
+    edges: int
+    peak_nodes: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
 class ClaimsUsed:
     """The claims of roles that a search relied on (`used`), and on how many local steps they were `checked`; None: they were trusted."""
 
@@ -112,7 +124,8 @@ class Result:
     """The outcome of a search.
 
     `distinct_states` are the states expanded or checked, `generated_states` the initial state and all transitions
-    explored; `depth` counts the states on the longest of the shortest paths, the initial state being 1. `coverage`
+    explored; `depth` counts the states on the longest of the shortest paths, the initial state being 1; a symbolic search has
+    no levels, its depth is 0. `coverage`
     says how often each kind of step was taken, and `unneeded` which kinds a reduction left out because nothing that
     is checked depends on them."""
 
@@ -134,6 +147,7 @@ class Result:
     bytes_per_state: float = 0.0
     symmetry_order: int = 1
     walks: Walks | None = None
+    diagram: Diagram | None = None
     claims: ClaimsUsed = ClaimsUsed()
     smaller_completed: int | None = None
     """By an iterative search: how many smaller configurations were checked to the end before this one."""

@@ -126,7 +126,11 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
     if arguments.engine == "reference" and arguments.trust_claims:
         raise UsageError("--trust-claims: the reference engine uses no claims; leave --trust-claims out")
     _check_strategy(arguments)
+    if arguments.engine == "symbolic":
+        _check_symbolic(arguments, invariants)
     reductions, notes = applicable(reductions_named(arguments.reduce or "all"), model, invariants)
+    if arguments.engine == "symbolic":
+        notes = [each for each in notes if not each.startswith("symmetry")]
     judged, quorum_notes = judgeable(model, invariants)
     if arguments.invariant and len(judged) < len(invariants):
         raise UsageError(f"--invariant {arguments.invariant[0]}: {quorum_notes[0]}")
@@ -153,17 +157,32 @@ def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, re
         seed, steps_max = arguments.seed or 1, arguments.walk_steps or STEPS_MAX
         walking = {"seed": seed, "steps_max": steps_max, "trust_claims": arguments.trust_claims}
         return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, **walking)
+    threads, trust = arguments.threads or cores(), arguments.trust_claims
+    if arguments.engine == "symbolic":
+        from pmmc_check.checker.symbolic.search import SymbolicSearch
+
+        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
     from pmmc_check.checker.compiled import CompiledSearch
 
-    threads = arguments.threads or cores()
-    trust = arguments.trust_claims
     return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
+
+
+def _check_symbolic(arguments: argparse.Namespace, invariants: Any) -> None:
+    """What needs states one by one, or runs, is not for the symbolic engine."""
+    if any(each.name == "Progress" for each in invariants):
+        raise UsageError("--invariant Progress: the symbolic engine knows states, not runs; leave --engine symbolic out")
+    for option, given in (("--max-states", arguments.max_states), ("--max-depth", arguments.max_depth)):
+        if given is not None:
+            raise UsageError(
+                f"{option} {given}: the symbolic engine meets no states one by one; give --time-limit or --max-memory, "
+                f"or leave --engine symbolic out"
+            )
 
 
 def _check_strategy(arguments: argparse.Namespace) -> None:
     if arguments.strategy == "random":
-        if arguments.engine == "reference":
-            raise UsageError("--strategy random: walks need the tables of the compiled engine; leave --engine reference out")
+        if arguments.engine != "compiled":
+            raise UsageError(f"--strategy random: walks need the tables of the compiled engine; leave --engine {arguments.engine} out")
         if arguments.time_limit is None and arguments.max_states is None:
             raise UsageError("--strategy random: walks never end by themselves; give --time-limit SECONDS or --max-states N")
         if arguments.max_depth is not None:
@@ -210,5 +229,8 @@ def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
     except NotWritable as error:
         say("explore", f"{target.path} was not written: {error}; a file name that ends in .json always works")
         return
+    except OSError as error:
+        why = f"to check it, the temporary folder is needed, which cannot be written: {error.strerror}"
+        raise UsageError(f"--trace-out {target.path}: {why}; set TMPDIR, or give a name that ends in .json") from None
     target.write(text)
     target.commit()

@@ -86,7 +86,10 @@ def _what(parser: argparse.ArgumentParser) -> None:
 def _how(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how")
     how.add_argument(
-        "--engine", choices=("compiled", "reference"), default="compiled", help="compiled (default), or the plain reference search"
+        "--engine",
+        choices=("compiled", "symbolic", "reference"),
+        default="compiled",
+        help="compiled (default); symbolic, which holds all states in one decision diagram; or the plain reference search",
     )
     how.add_argument(
         "--strategy",

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from pmmc_check.users_code import Interrupted, running
+from pmmc_check.users_code import Interrupted, anything_handed_in, running
 
 if TYPE_CHECKING:
     from pmmc_check.checker.result import Control
 
 _GRACE_SECONDS = 1.0
-"""By so much a call of the user's code may outlast the time limit: whatever ends by itself then ends as always."""
+"""By so much a call of the user's code may outlast the time limit or a signal: whatever ends by itself then ends as always."""
 
 exit_at_once = os._exit
 """As it is before code of the user can put anything in its place."""
@@ -33,23 +33,34 @@ class _Signals:
     def stop(self, number: int, frame: FrameType | None) -> None:
         """The first signal ends a search with what is known; whatever else is running ends at once."""
         self.received += 1
-        called = running(frame)
+        called = _users_call(frame)
         if called and self.received > 2:  # it catches what is raised to stop it
             os.write(2, f"pmmc-check: interrupted; {called} catches interrupts, so there is no report\n".encode(errors="replace"))
             exit_at_once(3)
-        first = self.received == 1 and (self.control is not None or self.deferred)
-        if self.control is not None:
+        if self.received == 1 and self.control is not None:
             self.control.stop = True
-        if called:
+            _wake_up(_GRACE_SECONDS)  # for code of the user that does not return
+        elif called:
             raise Interrupted(f"interrupted while {called} was running")
-        if not first:
+        elif self.received > 1 or not self.deferred:
             raise KeyboardInterrupt
 
     def time_is_up(self, number: int, frame: FrameType | None) -> None:
-        """A search looks at the clock by itself, but not while code of the user is running."""
-        called = running(frame)
+        """A search itself looks at the clock, and whether it is to stop; but not while code of the user is running."""
+        called = _users_call(frame)
         if called and self.control is not None:
-            raise Interrupted(f"{self.control.limits.seconds_max:g} seconds (--time-limit) have passed while {called} was running")
+            why = "interrupted" if self.control.stop else f"{self.control.limits.seconds_max:g} seconds (--time-limit) have passed"
+            raise Interrupted(f"{why} while {called} was running")
+
+
+def _users_call(frame: FrameType | None) -> str | None:
+    return running(frame) if anything_handed_in() else None
+
+
+def _wake_up(seconds: float) -> None:
+    """Has `time_is_up` called then, and every second from then on."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds, _GRACE_SECONDS)
 
 
 _signals = _Signals()
@@ -88,15 +99,14 @@ def interruptible(control: Control) -> Iterator[None]:
     """Within, the first signal ends the search that `control` controls, and the time limit holds for the user's code, too."""
     _signals.control = control
     control.stop = control.stop or _signals.received > 0
-    timed = control.limits.seconds_max is not None and hasattr(signal, "setitimer")
-    timed = timed and threading.current_thread() is threading.main_thread()
-    if timed:
-        before = signal.signal(signal.SIGALRM, _signals.time_is_up)
-        signal.setitimer(signal.ITIMER_REAL, (control.limits.seconds_max or 0) + _GRACE_SECONDS, _GRACE_SECONDS)
+    alarms = hasattr(signal, "SIGALRM") and threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGALRM, _signals.time_is_up) if alarms else None
+    if alarms and control.limits.seconds_max is not None:
+        _wake_up(control.limits.seconds_max + _GRACE_SECONDS)
     try:
         yield
     finally:
         _signals.control = None
-        if timed:
+        if alarms:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)

@@ -99,6 +99,9 @@ def search_progress(report: Callable[[str], None]) -> Callable[[Snapshot], None]
     trend = _Trend()
 
     def tell(snapshot: Snapshot) -> None:
+        if snapshot.diagram_nodes:
+            report(f"{snapshot.diagram_nodes:,} nodes of the decision diagram, {snapshot.memory_bytes / 2**20:,.0f} MiB")
+            return
         rate = snapshot.generated_states / max(time.monotonic() - started_at, 1e-9)
         frontier = f"frontier {snapshot.frontier_states:,}{trend.of(snapshot)}, " if snapshot.frontier_states else ""
         report(

@@ -38,6 +38,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     for name, count in (("acceptors", 3), ("leaders", 2), ("replicas", 2), ("clients", 2), ("commands", 8), ("window", 5)):
         parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help="(default %(default)s)")
+    for name, role in (("quorum1", "a scout"), ("quorum2", "a commander")):
+        parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{role} waits for N acceptors (default: a majority)")
     parser.add_argument("--events", type=int, default=1000, metavar="N", help="stop after so many events (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the random walk (default %(default)s)")
     parser.add_argument("--traces", type=int, default=1, metavar="N", help="so many, with seeds from --seed on, into the directory --out")
@@ -170,6 +172,9 @@ def _header(arguments: argparse.Namespace) -> Header:
                 raise UsageError(f"--{setting} {count}: must be between 1 and 1000")
             builder.set(setting, tuple(f"{letter}{number}" for number in range(1, count + 1)))
         builder.set("window", arguments.window)
+        for name in ("quorum1", "quorum2"):
+            if getattr(arguments, name) is not None:
+                builder.set(name, getattr(arguments, name))
         builder.set("network", tuple(arguments.network.split(",")))
         builder.set("application", "log")
         header = replace(builder.configuration("the run"), logs={})

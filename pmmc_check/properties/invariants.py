@@ -22,7 +22,7 @@ from pmmc_check.properties.quorums import Quorums
 from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol.messages import Message, Propose
 from pmmc_check.protocol.role import Lifecycle, Outcome, System
-from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, Command, ProcessId, Reconfigure, SlotCommand
+from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, NOOP, REPLICA, Command, ProcessId, Reconfigure, SlotCommand
 
 Broken = str | None
 """How an invariant is broken, as a sentence; None when it holds."""
@@ -77,9 +77,9 @@ def agreement(quorums: Quorums, observed: Observed) -> Broken:
 
 
 def validity(system: System, process: ProcessId, state: Any) -> Broken:
-    """A command out of nowhere is no command of any client. All requests are sent before the first step."""
+    """A command out of nowhere is no command of any client, unless it is the no-op. All requests are sent before the first step."""
     for what, command in _commands(process.role, state):
-        if command not in system.commands:
+        if command not in system.commands and command != NOOP:
             return f"{process} has {what} {command}, which no client requested"
     return None
 
@@ -92,12 +92,12 @@ def slots_below_decided(system: System, process: ProcessId, state: Any) -> Broke
 
 
 def application_follows_log(system: System, process: ProcessId, state: Any) -> Broken:
-    """R3. The state is the decided commands in slot order, each once, reconfigurations skipped."""
+    """R3. The state is the decided commands in slot order, each once, reconfigurations and no-ops skipped."""
     expected = [system.application.initial()]
     performed: list[Command] = []
     for slot in range(1, state.slot_out):
         for command in sorted(state.decided_in(slot))[:1]:
-            if command not in performed and not isinstance(command.operation, Reconfigure):
+            if command not in performed and not command.is_internal:
                 expected.append(system.application.apply(expected[-1], command)[0])
             performed.append(command)
     if state.application == expected[-1]:
@@ -238,7 +238,7 @@ INVARIANTS: dict[str, Invariant] = {
         RelationInvariant("Agreement", "no two different commands are decided in one slot", frozenset({DECIDED}), agreement),
         StateInvariant(
             "Validity",
-            "only requested commands are proposed, accepted, decided",
+            "only requested commands and the no-op are proposed, accepted, decided",
             frozenset({REPLICA, LEADER, ACCEPTOR, COMMANDER}),
             validity,
         ),

@@ -1,10 +1,10 @@
-"""What A5 and C2 call a quorum: whatever the commanders of a ballot take for one.
+"""What A5 and C2 call a quorum.
 
-A command is chosen when a quorum of phase 2 has accepted it under one ballot. Which acceptors are a quorum is said by the commander
-(`Commander.is_quorum`): of the paper's roles, as many as the configuration asks for. A commander of somebody else's may have quorums of
-its own, and may decide by others than it says. Then A5 and C2 would report faults that are none. So it is not believed: before a
-search every commander is let collect acceptances, one by one and in every order, and must decide exactly when it calls those who have
-accepted a quorum. Where it does not, A5 and C2 are not checked, and a note says why. (Agreement is checked in any case.)"""
+A command is chosen when a quorum of phase 2 has accepted it under one ballot. That is as many acceptors as the configuration says,
+unless the commander has quorums of its own and states them: by a method `is_quorum(acceptors)` other than the paper's. Neither is
+believed. A commander that counts otherwise would make A5 and C2 report faults that are none. So before a search every commander is let
+collect acceptances, one by one and in every order, and must decide exactly when those who have accepted are a quorum. Where it does not,
+A5 and C2 are not checked, and a note says why. (Agreement is checked in any case.)"""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from collections.abc import Iterator, Sequence, Set
 from itertools import combinations
 from typing import Any, TypeVar
 
-from pmmc_check.errors import ProtocolError
-from pmmc_check.protocol import PMMC, Protocol
+from pmmc_check.model.calls import made, shown
+from pmmc_check.protocol import PMMC, Commander, Protocol
 from pmmc_check.protocol.messages import Decision, P2a, P2b, Start
 from pmmc_check.protocol.role import Lifecycle, Outcome, Role, System
 from pmmc_check.protocol.values import COMMANDER, Ballot, ProcessId, commander_id
+from pmmc_check.users_code import users_code
 
 if typing.TYPE_CHECKING:  # judging traces needs the invariants, and neither a model nor the numpy that comes with it
     from pmmc_check.model.model import Model
@@ -39,12 +40,17 @@ class Quorums:
         self._system = system
 
     def include(self, ballot: Ballot, slot: int, acceptors: Set[ProcessId]) -> bool:
-        """Whether `acceptors` are, or contain, a quorum of the commander of `ballot` and `slot`.
+        """Whether `acceptors` are, or contain, a quorum for `ballot` and `slot`.
 
         Raises:
-            ProtocolError: the commander cannot say.
+            ProtocolError: the commander's `is_quorum` raised.
         """
-        return _is_quorum(self._commander(commander_id(ballot, slot), self._system), frozenset(acceptors))
+        if not _states_quorums(self._commander):
+            return len(acceptors) >= self._system.quorum2_of(len(self._system.acceptors_of(ballot.leader)))
+        process, asked = commander_id(ballot, slot), frozenset(acceptors)
+        role: Any = made(self._commander, process, self._system)
+        with users_code(f"{self._commander.__name__}.is_quorum of {process}", lambda: f" (called with {shown((asked,))})"):
+            return bool(role.is_quorum(asked))
 
 
 class Named(typing.Protocol):
@@ -84,54 +90,52 @@ class _Otherwise(Exception):
 
 
 def _deciding(model: Model, process: ProcessId) -> set[Acceptors]:
-    """The sets of acceptors with the last of whose acceptances a commander decides; they are its quorums, of which it needs no more.
+    """The sets of acceptors with the last of whose acceptances a commander decides: its least quorums.
 
     Raises:
-        _Otherwise: it calls other sets a quorum, or does not say.
+        _Otherwise: others are quorums.
     """
-    role, acceptors = model.roles[process], model.system.acceptors_of(process.number)
-    if not hasattr(role, "is_quorum"):
-        raise _Otherwise("does not say which acceptors are a quorum; define its is_quorum(acceptors)")
+    acceptors = model.system.acceptors_of(process.number)
     if len(acceptors) > ACCEPTORS_MAX:
         raise _Otherwise(f"may have quorums of its own, and {len(acceptors)} acceptors are too many to try")
     begun = model.started(process, Start(model.system.commands[0]))
     ballot = next((message.ballot for _, message in begun.sends if isinstance(message, P2a)), None)
     if ballot is None:
         raise _Otherwise("sends no p2a when it is created")
-    deciding, seen = set(), {(frozenset[ProcessId](), begun.state)}
-    pending: list[tuple[Acceptors, Any]] = list(seen)
-    if _decides(role, begun, frozenset()):
+    deciding: set[Acceptors] = set()
+    pending: list[tuple[Acceptors, Any]] = [(frozenset(), begun.state)]
+    reached = set(pending)
+    if _decides(model, process, begun, frozenset()):
         return {frozenset()}
-    while pending:
-        before, state = pending.pop()
+    for before, state in pending:  # grows meanwhile: smaller sets come first
         for acceptor in (each for each in acceptors if each not in before):
             accepted = before | {acceptor}
             for outcome in model.outcomes(process, state, P2b(acceptor, ballot)):
-                if _decides(role, outcome, accepted):
+                if _decides(model, process, outcome, accepted):
                     deciding.add(accepted)
-                elif not isinstance(outcome.state, Lifecycle) and (accepted, outcome.state) not in seen:
-                    seen.add((accepted, outcome.state))
+                elif not isinstance(outcome.state, Lifecycle) and (accepted, outcome.state) not in reached:
+                    reached.add((accepted, outcome.state))
                     pending.append((accepted, outcome.state))
     return deciding
 
 
-def _decides(role: Role, outcome: Outcome, accepted: Acceptors) -> bool:
-    """Whether the commander decides once `accepted` have accepted, which must be what it says."""
+def _decides(model: Model, process: ProcessId, outcome: Outcome, accepted: Acceptors) -> bool:
+    """Whether the commander decides in a step after which `accepted` have accepted."""
     decides = any(isinstance(message, Decision) for _, message in outcome.sends)
-    if decides != _is_quorum(role, accepted):
+    if decides != Quorums(model.protocol, model.system).include(process.ballot, process.slot, accepted):
         who = " and ".join(map(str, sorted(accepted))) or "nobody"
-        if decides:
-            raise _Otherwise(f"decides when {who} accepted, which its is_quorum does not call a quorum")
-        raise _Otherwise(f"does not decide when {who} accepted, which its is_quorum calls a quorum")
+        does, is_one = ("decides", "no quorum") if decides else ("does not decide", "a quorum")
+        whose = (
+            "by its is_quorum"
+            if _states_quorums(model.protocol[COMMANDER])
+            else "of this configuration; to have others, define is_quorum(acceptors)"
+        )
+        raise _Otherwise(f"{does} when {who} accepted, {is_one} {whose}")
     return decides
 
 
-def _is_quorum(role: Any, acceptors: Acceptors) -> bool:
-    try:
-        return bool(role.is_quorum(acceptors))
-    except Exception as error:
-        name = f"{type(role).__name__}.is_quorum of {role.me}"
-        raise ProtocolError(f"{name} raised {type(error).__name__}: {error} (called with {sorted(map(str, acceptors))})") from error
+def _states_quorums(commander: type[Role]) -> bool:
+    return getattr(commander, "is_quorum", Commander.is_quorum) is not Commander.is_quorum
 
 
 def _listed(quorums: set[Acceptors], model: Model) -> str:

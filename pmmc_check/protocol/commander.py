@@ -27,6 +27,7 @@ class Commander(Role):
     def __init__(self, me: ProcessId, system: System) -> None:
         super().__init__(me, system)
         self.acceptors = system.acceptors_of(me.number)
+        self._asked = frozenset(self.acceptors)
         self.quorum_size = system.quorum2_of(len(self.acceptors))
         self.ballot = me.ballot
 
@@ -48,7 +49,7 @@ class Commander(Role):
         if message.ballot != self.ballot:
             return [Outcome(Lifecycle.EXITED, self.preempted(message.ballot))]
         waitfor = state.waitfor - {message.acceptor}
-        if self.is_quorum(frozenset(self.acceptors) - waitfor):
+        if self.is_quorum(self._asked - waitfor):
             return [Outcome(Lifecycle.EXITED, self.decide(state.command))]
         return [Outcome(replace(state, waitfor=waitfor))]
 
@@ -57,14 +58,14 @@ class Commander(Role):
         return broadcast(self.system.replicas, Decision(self.me.slot, command))
 
     def is_quorum(self, acceptors: frozenset[ProcessId]) -> bool:
-        """Whether the acceptances of these acceptors are a quorum (of phase 2), which decides: of stock commanders, any that are enough.
+        """Whether the acceptances of these acceptors are a quorum (of phase 2), which decides.
 
-        A5 and C2 ask this, too: whoever decides by other quorums (a grid, say) says so here.
+        Override it for quorums of your own, a grid's say: A5 and C2 then go by these, too.
         """
         return self.enough(len(acceptors))
 
     def enough(self, answers: int) -> bool:
-        """Whether so many acceptors are a quorum."""
+        """Whether so many acceptances are counted as a quorum."""
         return answers >= self.quorum_size
 
     def preempted(self, ballot: Ballot) -> tuple[Send, ...]:

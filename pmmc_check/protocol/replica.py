@@ -82,9 +82,9 @@ class Replica(Role):
         return replace(state, proposals=state.proposals.difference(mine), requests=state.requests | lost)
 
     def perform(self, state: ReplicaState, command: Command) -> Outcome:
-        """Applies `command` unless it was performed before or is a reconfiguration; always advances slot_out."""
+        """Applies `command` unless it was performed before, or is a reconfiguration or the no-op; always advances slot_out."""
         slot_out = state.slot_out + 1
-        if self.repeated(state, command) or isinstance(command.operation, Reconfigure):
+        if command.is_internal or self.repeated(state, command):
             return Outcome(replace(state, slot_out=slot_out))
         application, result = self.system.application.apply(state.application, command)
         return Outcome(replace(state, slot_out=slot_out, application=application), (Send(command.client, Response(command.cid, result)),))

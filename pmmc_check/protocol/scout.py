@@ -27,6 +27,7 @@ class Scout(Role):
     def __init__(self, me: ProcessId, system: System) -> None:
         super().__init__(me, system)
         self.acceptors = system.acceptors_of(me.number)
+        self._asked = frozenset(self.acceptors)
         self.quorum_size = system.quorum1_of(len(self.acceptors))
         self.ballot = me.ballot
 
@@ -47,7 +48,7 @@ class Scout(Role):
             return [Outcome(Lifecycle.EXITED, self.preempted(message.ballot))]
         pvalues = self.collect(state, message)
         waitfor = state.waitfor - {message.acceptor}
-        if self.is_quorum(frozenset(self.acceptors) - waitfor):
+        if self.is_quorum(self._asked - waitfor):
             return [Outcome(Lifecycle.EXITED, (Send(self.leader, Adopted(self.ballot, pvalues)),))]
         return [Outcome(ScoutState(waitfor, pvalues))]
 
@@ -56,11 +57,11 @@ class Scout(Role):
         return state.pvalues | message.accepted
 
     def is_quorum(self, acceptors: frozenset[ProcessId]) -> bool:
-        """Whether the promises of these acceptors are a quorum (of phase 1): of stock scouts, any that are enough."""
+        """Whether the promises of these acceptors are a quorum (of phase 1). Override it for quorums of your own."""
         return self.enough(len(acceptors))
 
     def enough(self, answers: int) -> bool:
-        """Whether so many acceptors are a quorum."""
+        """Whether so many promises are counted as a quorum."""
         return answers >= self.quorum_size
 
     def preempted(self, ballot: Ballot) -> tuple[Send, ...]:

@@ -102,8 +102,22 @@ class Command(NamedTuple):
     cid: int
     operation: str | Reconfigure
 
+    @property
+    def is_internal(self) -> bool:
+        """Whether it is about the protocol itself, so that no application performs it: a reconfiguration, or the no-op."""
+        return isinstance(self.operation, Reconfigure) or self == NOOP
+
     def __str__(self) -> str:
+        if self == NOOP:
+            return "noop"
         return f"c{self.client.number}" if self.cid == 1 else f"c{self.client.number}:{self.cid}"
+
+
+NOBODY = ProcessId(CLIENT, 0)
+"""The client of a command that no client has requested."""
+
+NOOP = Command(NOBODY, 0, "")
+"""The no-op: what a leader may propose for a slot without anybody's request. It may be decided in many slots, and is never performed."""
 
 
 class SlotCommand(NamedTuple):

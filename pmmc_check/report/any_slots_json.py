@@ -11,6 +11,7 @@ from pmmc_check.checker.any_slots.search import AnySlotsResult, Confirmation
 from pmmc_check.checker.result import Result
 from pmmc_check.protocol.messages import show
 from pmmc_check.report.any_slots_words import covered, not_covered, still_bounded
+from pmmc_check.report.claims import claims_json
 from pmmc_check.report.coverage import coverage
 from pmmc_check.report.explore_json import violation_as_json
 
@@ -54,9 +55,10 @@ def _one_slot(part: Result) -> dict[str, Any]:
         "reductions": list(part.reductions),
         "distinct_states": part.distinct_states,
         "generated_states": part.generated_states,
-        "depth": part.depth,
+        "depth": part.depth or None,
         "peak_memory_bytes": part.peak_memory_bytes,
         "collision_probability": part.collision_probability,
+        "claims": claims_json(part.claims),
         "action_coverage": {f"{action.role} {action.message}": count for action, count in coverage(part).items()},
         "property": part.violation.invariant if part.violation else None,
         "limit": part.limit,
@@ -74,7 +76,7 @@ def _replica(part: ReplicaResult) -> dict[str, Any]:
         "bounds": asdict(part.bounds),
         "distinct_states": part.states,
         "generated_states": part.steps,
-        "depth": part.depth,
+        "depth": part.depth or None,
         "invariants": list(part.invariants),
         "violation": _run(part.violation) if part.violation else None,
     }

@@ -11,6 +11,7 @@ from pmmc_check.checker.any_slots.replica_part import ReplicaViolation
 from pmmc_check.checker.any_slots.search import AnySlotsResult
 from pmmc_check.protocol.messages import show
 from pmmc_check.report.any_slots_words import covered, faults, not_covered, of_slot, replica_bounds, still_bounded
+from pmmc_check.report.claims import claims_line
 from pmmc_check.report.explore_text import headline, run_that_breaks_it, size_of
 from pmmc_check.report.layout import Layout, labelled, rendered
 from pmmc_check.verdicts import HOLDS, VIOLATED
@@ -65,9 +66,11 @@ def _facts(result: AnySlotsResult) -> Iterator[tuple[str, str]]:
     yield "faults", faults(result.scope.config, result.scope.ballotwise)
     yield from _premises(result)
     part = result.one_slot
-    yield "one slot", f"{part.distinct_states:,} states, {part.generated_states:,} generated, depth {part.depth}: {part.verdict}"
+    depth = f", depth {part.depth}" if part.depth else ""
+    yield "one slot", f"{part.distinct_states:,} states, {part.generated_states:,} generated{depth}: {part.verdict}"
     yield "", f"reductions: {', '.join(part.reductions) or 'none'}; engine: {part.engine}"
     yield from (("", note) for note in result.notes)
+    yield "claims", claims_line(part.claims)
     if result.confirmation:
         yield from _confirmation(result)
     yield "time", f"{_seconds(result)}; peak memory {part.peak_memory_bytes / 2**20:,.0f} MiB"

@@ -25,7 +25,7 @@ def result_as_json(result: Result, model: Model) -> dict[str, Any]:
         "claims": claims_json(result.claims),
         "distinct_states": result.distinct_states,
         "generated_states": result.generated_states,
-        "depth": result.depth,
+        "depth": result.depth or None,
         "seconds": round(result.seconds, 3),
         "states_per_second": round(result.generated_states / max(result.seconds, 1e-9)),
         "peak_memory_bytes": result.peak_memory_bytes,
@@ -39,6 +39,8 @@ def result_as_json(result: Result, model: Model) -> dict[str, Any]:
     }
     if result.walks is not None:
         answer["walks"] = asdict(result.walks)
+    if result.diagram is not None:
+        answer["diagram"] = asdict(result.diagram)
     if result.smaller_completed is not None:
         answer["smaller_completed"] = result.smaller_completed
     return answer

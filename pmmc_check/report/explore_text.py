@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from pmmc_check.checker.result import Action, Result, Violation
+from pmmc_check.checker.result import Action, Diagram, Result, Violation
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.model.network import network_named
@@ -101,7 +101,8 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield (
         "states",
         (
-            f"{result.distinct_states:,} distinct, {result.generated_states:,} generated, depth {result.depth}"
+            f"{result.distinct_states:,} distinct, {result.generated_states:,} generated"
+            + (f", depth {result.depth}" if result.depth else "")
             + ("" if result.verdict == HOLDS else " (so far: not all of them)")
         ),
     )
@@ -110,6 +111,8 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
         "time",
         f"{result.seconds:.2f} s, {rate:,.0f} states generated per second, peak memory {result.peak_memory_bytes / 2**20:,.0f} MiB",
     )
+    if result.diagram:
+        yield "diagram", _diagram(result.diagram)
     if result.engine == "compiled" and not result.walks:
         yield "collisions", f"probability that a fingerprint collision hid a state: {result.collision_probability:.1e}"
     yield from _coverage(result)
@@ -132,6 +135,13 @@ def _checked(config: Config) -> str:
     if quorum1 == quorum2 == majority(config.acceptors):
         return _plural(counts)
     return f"{_plural(counts[:1])} (quorums: {quorum1} in phase 1, {quorum2} in phase 2), {_plural(counts[1:])}"
+
+
+def _diagram(diagram: Diagram) -> str:
+    return (
+        f"{diagram.nodes:,} nodes, {diagram.edges:,} edges; at most {diagram.peak_nodes:,} nodes on the way, "
+        f"{diagram.memory_bytes / 2**20:,.0f} MiB with all tables"
+    )
 
 
 def _faults(config: Config) -> str:
@@ -159,6 +169,9 @@ def _verdicts(result: Result) -> str:
 
 
 def _coverage(result: Result) -> Iterator[tuple[str, str]]:
+    if result.limit and not result.coverage:
+        yield "steps taken", "not counted"
+        return
     taken = [f"{_name(action)} {count:,}" for action, count in coverage(result).items() if count]
     yield "steps taken", ", ".join(taken) or "none"
     left_out, never = never_taken(result)

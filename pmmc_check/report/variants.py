@@ -37,7 +37,7 @@ _NOTES = """
   preempts the highest ballot, so its leader decides, if it gets to run.
 - `reconfigure-late` and `reconfigure-at-once` show with less: 1 acceptor in each configuration, 2 slots and 1 command besides the
   reconfiguration.
-- `collect-silently` breaks C2 in the sense of what a majority *has* accepted: acceptors that forget carry a ghost variable.
+- `collect-silently` breaks C2 in the sense of what a quorum *has* accepted: acceptors that forget carry a ghost variable.
 """
 
 

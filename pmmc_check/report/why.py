@@ -11,7 +11,6 @@ from pmmc_check.checker.result import Violation
 from pmmc_check.model.model import Model
 from pmmc_check.properties.deviations import ON_CREATION, Deviation, deviations
 from pmmc_check.properties.quorums import Quorums
-from pmmc_check.protocol import PMMC
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.values import ProcessId, PValue
 from pmmc_check.report.chronicle import Chronicle, Decided, chronicle
@@ -65,7 +64,7 @@ def _acceptance(pvalue: PValue, until: int, model: Model, told: Chronicle) -> st
     accepted = {who: index for who, index in told.accepted.get(pvalue, {}).items() if index <= until}
     if not accepted:
         return f"nobody has accepted {pvalue}"
-    quorum = Quorums(PMMC, model.system).include(pvalue.ballot, pvalue.slot, accepted.keys())
+    quorum = Quorums(model.protocol, model.system).include(pvalue.ballot, pvalue.slot, accepted.keys())
     return f"{pvalue} has been accepted by {_with_steps(accepted)}, {'a quorum' if quorum else 'no quorum'}"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from pmmc_check.protocol.messages import Message
-from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA, Command, ProcessId, host_of
+from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, NOBODY, NOOP, REPLICA, Command, ProcessId, host_of, majority
 
 VERSION: Final = 1
 """The format's version; see docs/trace-format.md for what may change within one."""
@@ -81,7 +81,8 @@ class Header:
     """The configuration of a trace. Process names are the user's own; the order of `leaders` orders ballots.
 
     `clients` is None when the trace does not list them: then any name may be a client's. `slots` and `rounds` bound a run that comes from a
-    bounded model; None is unbounded. `resent` says that clients repeat requests; `application` is `log` when results are the
+    bounded model; None is unbounded. `quorum1` and `quorum2` are how many acceptors scouts and commanders wait for; None is a
+    majority. `resent` says that clients repeat requests; `application` is `log` when results are the
     number of commands performed so far, else `opaque`.
     `restarts` is `any` when processes without a log may have restarted, `ballots` when a leader may begin any higher ballot of its own
     at any time.
@@ -99,8 +100,16 @@ class Header:
     ballots: str = "next"
     slots: int | None = None
     rounds: int | None = None
+    quorum1: int | None = None
+    quorum2: int | None = None
     meta: tuple[tuple[str, str], ...] = ()
     logs: Mapping[str, Contract] = field(default_factory=dict)
+
+    @property
+    def quorums_meet(self) -> bool:
+        """Whether every quorum of scouts shares an acceptor with every quorum of commanders, which safety depends on."""
+        usual = majority(len(self.acceptors))
+        return (self.quorum1 or usual) + (self.quorum2 or usual) > len(self.acceptors)
 
     @property
     def duplicates(self) -> bool:
@@ -195,10 +204,11 @@ class Names:
         return self.name_of[host_of(process)]
 
 
-NOBODY = ProcessId(CLIENT, 0)
-"""The client of a stand-in: a command of which the log has not said yet which request it is."""
+def stand_in(serial: int) -> Command:
+    """A command of which the log has not said yet which request it is; `serial`, from 1, tells those of one replica apart."""
+    return Command(NOBODY, serial, "")
 
 
 def is_chosen(command: Command) -> bool:
     """Whether this is a command and no stand-in."""
-    return command.client.number != 0
+    return command.client.number != NOBODY.number or command == NOOP

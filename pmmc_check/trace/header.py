@@ -31,7 +31,7 @@ WORD_SETTINGS = {
     "ballots": ("next", "any"),
 }
 RESERVED = ("config", "log", "pmmc-trace")
-NUMBER_SETTINGS = ("window", "slots", "rounds")
+NUMBER_SETTINGS = ("window", "slots", "rounds", "quorum1", "quorum2")
 HEADER_PROCESSES_MAX = 10_000
 
 
@@ -113,6 +113,9 @@ class HeaderBuilder:
             if not self.settings.get(key):
                 example = "window=5" if key == "window" else f"{key}={key[0].upper()}1"
                 raise Unfit(f"the configuration lacks {key}=; add {example} to a config line before {what}")
+        for key in ("quorum1", "quorum2"):
+            if self.settings.get(key, 1) > (acceptors := len(self.settings["acceptors"])):
+                raise Unfit(f"{key}={self.settings[key]} must be at most the number of acceptors, {acceptors}", key)
         settings = {"network": frozenset((LOSSY, DUPLICATING)), **self.settings}
         return Header(**settings, meta=tuple(self.meta.items()), logs=dict(self.logs))
 

@@ -66,5 +66,7 @@ def system_of(header: Header, names: Names) -> System:
         window=header.window,
         slots=header.slots,
         rounds=header.rounds,
+        quorum1=header.quorum1,
+        quorum2=header.quorum2,
         application=CountingLog() if header.application == "log" else Opaque(),
     )

@@ -1,4 +1,4 @@
-"""Converts text to values and back: ballots `0.L1`, commands `C1:7` or `C1:7:operation`, pvalues `0.L1/3/C1:7`, process names.
+"""Converts text to values and back: ballots `0.L1`, commands `C1:7`, `C1:7:operation` or `noop`, pvalues, process names.
 
 One `Values` belongs to one trace and knows the names that the header gave. Conversions are memoised by text. The memo is bounded, since
 traces repeat themselves only locally, and memory must not grow with their length.
@@ -15,6 +15,7 @@ from pmmc_check.protocol.values import (
     BOTTOM,
     COMMANDER,
     LEADER,
+    NOOP,
     SCOUT,
     Ballot,
     Command,
@@ -40,7 +41,7 @@ STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"')
 _INTEGER = re.compile(r"[0-9]{1,15}")
 _BALLOT = re.compile(rf"([0-9]{{1,15}})\.({_NAME})(?:/([0-9]{{1,15}}))?")
 _COMMAND = re.compile(rf"(?P<client>{_NAME}):(?P<cid>[0-9]{{1,15}}){_OPERATION}")
-_PVALUE = re.compile(rf"(?P<ballot>[0-9]{{1,15}}\.{_NAME})/(?P<slot>[0-9]{{1,15}})/(?P<command>{_NAME}:.*)", re.DOTALL)
+_PVALUE = re.compile(rf"(?P<ballot>[0-9]{{1,15}}\.{_NAME})/(?P<slot>[0-9]{{1,15}})/(?P<command>noop|{_NAME}:.*)", re.DOTALL)
 
 
 class Values:
@@ -54,6 +55,8 @@ class Values:
         self.names = names
         self._commands: dict[str, Command] = {}
         self._ballots: dict[str, Ballot] = {}
+        self.has_noop = False
+        """Whether the no-op has been read."""
 
     # ---- reading ----
 
@@ -72,20 +75,24 @@ class Values:
         return Ballot(int(match[1]), self._of_role(match[2], LEADER).number)
 
     def command(self, text: str) -> Command:
-        """A command such as `C1:7` or `C1:7:operation`."""
+        """A command such as `C1:7` or `C1:7:operation`, or `noop`."""
         known = self._commands.get(text)
         if known is None:
-            match = _COMMAND.fullmatch(text)
-            if match is None:
-                raise Unfit(f"{_quoted(text)} is no command; expected client:number or client:number:operation, such as C1:7")
-            client = self.names.client(match["client"])
-            if client is None:
-                raise Unfit(
-                    f"{match['client']} is no client; clients={','.join(self.names.header.clients or ()) or '(none but other names)'}"
-                )
-            known = Command(client, int(match["cid"]), self._operation(match["operation"] or ""))
+            known = self._command(text)
+            self.has_noop = self.has_noop or known == NOOP
             _remember(self._commands, text, known)
         return known
+
+    def _command(self, text: str) -> Command:
+        if text == str(NOOP):
+            return NOOP
+        match = _COMMAND.fullmatch(text)
+        if match is None:
+            raise Unfit(f"{_quoted(text)} is no command; expected client:number or client:number:operation, such as C1:7, or noop")
+        client = self.names.client(match["client"])
+        if client is None:
+            raise Unfit(f"{match['client']} is no client; clients={','.join(self.names.header.clients or ()) or '(none but other names)'}")
+        return Command(client, int(match["cid"]), self._operation(match["operation"] or ""))
 
     def _operation(self, text: str) -> str | Reconfigure:
         if text.startswith("reconfigure("):
@@ -179,6 +186,8 @@ class Values:
         return self.names.name_of.get(process) or str(process)
 
     def _show_command(self, command: Command) -> str:
+        if command == NOOP:
+            return str(NOOP)
         if not is_chosen(command):
             return "(any waiting request)"
         operation = command.operation

@@ -10,10 +10,13 @@ import orjson
 from pmmc_check.protocol.messages import Message
 from pmmc_check.trace.events import NETWORK_FLAGS, PARTIAL, ROLE_FIELDS, SEND, UNKNOWN, VERSION, Comment, Delta, Event, Header
 from pmmc_check.trace.fields import ACTION_OF_VERB, ATTRIBUTE, FIELDS, FROM_IS_NEEDED, NAMES_ITS_SENDER, TO_IS_NEEDED
+from pmmc_check.trace.header import NUMBER_SETTINGS
 from pmmc_check.trace.values import Values, show_word
 
 _SELDOM = (("restarts", "logged"), ("ballots", "next"))
 """Settings that are written only where they are not as usual."""
+
+_OPTIONAL = tuple(key for key in NUMBER_SETTINGS if key != "window")
 
 _VERBS = {action: verb for verb, action in ACTION_OF_VERB.items()}
 
@@ -30,7 +33,7 @@ class DslWriter:
         settings = [f"{key}={','.join(names)}" for key in ROLE_FIELDS if (names := getattr(header, key))]
         settings.append(f"window={header.window}")
         settings.append("network=" + ",".join(flag for flag in NETWORK_FLAGS if flag in header.network))
-        settings += [f"{key}={getattr(header, key)}" for key in ("slots", "rounds") if getattr(header, key) is not None]
+        settings += [f"{key}={getattr(header, key)}" for key in _OPTIONAL if getattr(header, key) is not None]
         settings += [f"{key}={getattr(header, key)}" for key in ("requests", "application")]
         settings += [f"{key}={getattr(header, key)}" for key, usual in _SELDOM if getattr(header, key) != usual]
         settings += [f"meta.{key}={show_word(value)}" for key, value in header.meta]
@@ -77,7 +80,7 @@ class JsonWriter:
         fields |= {key: list(getattr(header, key)) for key in ROLE_FIELDS if getattr(header, key)}
         fields["window"] = header.window
         fields["network"] = [flag for flag in NETWORK_FLAGS if flag in header.network]
-        fields |= {key: getattr(header, key) for key in ("slots", "rounds") if getattr(header, key) is not None}
+        fields |= {key: getattr(header, key) for key in _OPTIONAL if getattr(header, key) is not None}
         fields |= {"requests": header.requests, "application": header.application}
         fields |= {key: getattr(header, key) for key, usual in _SELDOM if getattr(header, key) != usual}
         if header.meta:

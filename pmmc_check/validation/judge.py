@@ -12,17 +12,20 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
+from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.values import ProcessId
+from pmmc_check.protocol.values import LEADER, NOOP, ProcessId
+from pmmc_check.protocol.variants.optimised import FillHoles
 from pmmc_check.trace.errors import TraceError
-from pmmc_check.trace.events import COMPLETE, DROP, NONE, RECEIVE, Event, Names
+from pmmc_check.trace.events import COMPLETE, DROP, NONE, RECEIVE, UNKNOWN, Event, Names
 from pmmc_check.trace.readers.reader import Trace, open_trace
 from pmmc_check.trace.sources import Source
 from pmmc_check.trace.system import system_of
+from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
-from pmmc_check.validation.citation import violation_of
+from pmmc_check.validation.citation import place_of, violation_of
 from pmmc_check.validation.recorded_facts import Facts
 from pmmc_check.validation.replay.diagnosis import Rejected
 from pmmc_check.validation.replay.evidence import Evidence
@@ -30,9 +33,11 @@ from pmmc_check.validation.replay.explain import failure_of
 from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.replay import Replay
 from pmmc_check.validation.search.search import SearchBudget, TraceSearch
-from pmmc_check.validation.verdict import CitedViolation, TraceVerdict
+from pmmc_check.validation.verdict import CitedViolation, Failure, TraceVerdict
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
+_NOOP = "noop occurs, which the paper's leaders never propose; if yours fill holes with it, judge with --variant fill-holes"
+_QUORUMS_APART = "its quorums need not have an acceptor in common, so legal runs may break invariants"
 _FACTS_HOLD = "; what is recorded breaks no invariant"
 
 
@@ -119,7 +124,9 @@ class _Judge:
         trace = self._open("replaying")
         verdict = self._by_replay(trace)
         changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
-        return replace(verdict, notes=(*changed, *_silent(trace, self.heard)))
+        noop = (_NOOP,) if self._has_stray_noop(trace) and verdict.verdict != ACCEPTED else ()
+        apart = () if trace.header.quorums_meet else (_QUORUMS_APART,)
+        return replace(verdict, notes=(*changed, *apart, *noop, *_silent(trace, self.heard)))
 
     def _by_replay(self, trace: Trace) -> TraceVerdict:
         """Replay first; then search, if replay could not tell."""
@@ -137,12 +144,30 @@ class _Judge:
         if ambiguity is None and not replay.events:
             raise TraceError(self.file, 0, 0, "has a header but no events, so there is nothing to judge; check what was recorded")
         if ambiguity is None and replay.exact:
-            return self._found(replay.events, replay.names)
-        return self._by_search(ambiguity)
+            return self._found(replay.events, trace)
+        return self._with_stray_noop(replay.names) if self._has_stray_noop(trace) else self._by_search(ambiguity)
 
-    def _found(self, events: int, names: Names) -> TraceVerdict:
-        """The verdict on a trace that a legal run shows; only a changed protocol has legal runs that break an invariant."""
-        violations = self._facts(names=names)[1] if self.protocol is not PMMC else ()
+    def _has_stray_noop(self, trace: Trace) -> bool:
+        """Whether the trace, as far as it was read, has a no-op that no leader of this protocol proposes."""
+        return trace.values.has_noop and not issubclass(self.protocol[LEADER], FillHoles)
+
+    def _with_stray_noop(self, names: Names) -> TraceVerdict:
+        """The rejection of a trace that replays, but for what nobody has recorded of a no-op."""
+        strays: list[Event] = []
+        count, violations = self._facts(lambda event: strays.append(event) if not strays and _names_noop(event) else None, names)
+        failure = Failure(
+            place_of(strays[0], DslWriter(Values(names))),
+            "what is proposed, accepted or decided was requested by a client, or is a no-op of a leader that fills holes",
+            "a command of some client",
+            "noop",
+        )
+        return TraceVerdict(self.file, REJECTED, count, violations, failure)
+
+    def _found(self, events: int, trace: Trace) -> TraceVerdict:
+        """The verdict on a trace that a legal run shows; only a changed protocol, or one whose quorums need not meet, has legal runs
+        that break an invariant."""
+        safe = self.protocol is PMMC and trace.header.quorums_meet
+        violations = () if safe else self._facts(names=trace.names)[1]
         return TraceVerdict(self.file, REJECTED if violations else ACCEPTED, events, violations, legal_run=True)
 
     def _guess(self, replay: Replay) -> str | None:
@@ -209,6 +234,15 @@ class _Judge:
             return TraceVerdict(self.file, REJECTED, count, failure=answer.failure, method="search", states=answer.states)
         why = f"{ambiguity}; " if ambiguity else ""
         return TraceVerdict(self.file, INCONCLUSIVE, count, reason=why + answer.reason + _FACTS_HOLD, method="search", states=answer.states)
+
+
+def _names_noop(event: Event) -> bool:
+    """Whether an event names the no-op as a command, or in a set of pvalues."""
+    message: Any = event.message
+    sets = [getattr(message, name, UNKNOWN) for name in ("accepted", "pvalues")]
+    sets += [value for key, value in event.post or () if key == "accepted"]
+    pvalues = chain.from_iterable(each for each in sets if each is not UNKNOWN)
+    return getattr(message, "command", None) == NOOP or any(pvalue.command == NOOP for pvalue in pvalues)
 
 
 def _silent(trace: Trace, heard: set[str]) -> Iterator[str]:

@@ -182,13 +182,14 @@ class TrustsRoundOne(Acceptor):
         return super().accept(state, message)
 
 
-@pytest.mark.parametrize("faulty", [RemembersAdoption, TrustsRoundOne])
+@pytest.mark.parametrize("faulty", [TrustsRoundOne, pytest.param(RemembersAdoption, marks=pytest.mark.slow)])
 def test_what_shows_in_later_rounds_only_is_refused_with_ballots_and_taken_with_leaders_and_rounds(faulty: type) -> None:
     text = refused(variant(faulty))
     assert "“ballotwise” does not hold" in text
     assert "--slots any --leaders 2 --rounds 2" in text
 
 
+@pytest.mark.slow
 def test_a_fault_of_later_rounds_can_be_looked_for_with_leaders_and_rounds() -> None:
     checked(variant(TrustsRoundOne), BOUNDED)
 

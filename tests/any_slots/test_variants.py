@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container, Iterable
 from typing import Any
 
 import pytest
@@ -21,7 +22,21 @@ REFUSED = {
     "stays-active": "ballotwise",
 }
 """The faults that no search can be trusted with, by the premise that says so."""
-SLOW = {"pmax-previous", "overwrite-proposal", "restart-loses-ballot"}
+QUICK = {
+    "echo-ballot",
+    "restart-loses-accepted",
+    "scout-half",
+    "commander-half",
+    "ignore-pmax",
+    "p2b-any-slot",
+    "perform-twice",
+    "reconfigure-late",
+}
+"""One or two of each role; the others are slow tests."""
+
+
+def marked(names: Iterable[str], quick: Container[str]) -> list[Any]:
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in names]
 
 
 def options_of(variant: Variant, *bounds: str) -> list[str]:
@@ -43,7 +58,7 @@ def any_slots(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, d
     return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
 
 
-@pytest.mark.parametrize("name", [pytest.param(each.name, marks=pytest.mark.slow if each.name in SLOW else ()) for each in FAULTS])
+@pytest.mark.parametrize("name", marked((each.name for each in FAULTS), QUICK))
 def test_a_fault_is_found_or_refused(capsys: pytest.CaptureFixture[str], name: str) -> None:
     variant = VARIANTS[name]
     code, answer, said = any_slots(capsys, *options_of(variant, *ballots_of(variant)))
@@ -68,7 +83,7 @@ def test_a_fault_whose_ballots_depend_on_each_other_is_found_with_leaders_and_ro
     assert answer["violation"]["property"] in variant.breaks
 
 
-@pytest.mark.parametrize("name", ["ignore-lower-p2b", "raise-on-accept", "state-reduction"])
+@pytest.mark.parametrize("name", marked(["ignore-lower-p2b", "raise-on-accept", "state-reduction"], {"raise-on-accept"}))
 def test_what_is_safe_holds(capsys: pytest.CaptureFixture[str], name: str) -> None:
     code, answer, said = any_slots(capsys, "--variant", name, "--ballots", "3", "--replica-slots", "3")
     assert code == 0, said
@@ -77,6 +92,7 @@ def test_what_is_safe_holds(capsys: pytest.CaptureFixture[str], name: str) -> No
     assert bool(weaker) == (name == "raise-on-accept")
 
 
+@pytest.mark.slow
 def test_leaders_that_hear_of_decisions_hold_with_leaders_and_rounds(capsys: pytest.CaptureFixture[str]) -> None:
     variant = ["--variant", "informed-leaders", "--replica-slots", "3"]
     code, _, said = any_slots(capsys, *variant)
@@ -86,6 +102,7 @@ def test_leaders_that_hear_of_decisions_hold_with_leaders_and_rounds(capsys: pyt
     assert (code, answer["verdict"]) == (0, "holds")
 
 
+@pytest.mark.slow
 def test_replicas_that_report_to_acceptors_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, said = any_slots(capsys, "--variant", "garbage-collection", "--leaders", "2", "--rounds", "1", "--acceptors", "1")
     assert code == 2

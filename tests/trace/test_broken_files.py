@@ -127,7 +127,7 @@ def test_a_broken_file_is_bad_input_with_place_and_remedy(name: str, tmp_path: P
     said = capsys.readouterr()
     assert said.out == f"{path}: bad input\n"
     assert f"{path}{expected}" in said.err if expected.startswith(":") else f"{path}:" in said.err and expected in said.err
-    assert max(map(len, said.err.splitlines())) < len(str(path)) + 260
+    assert max(map(len, said.err.splitlines())) < len(str(path)) + 300
     assert main(["validate", "--format", "json", "--junit", str(tmp_path / "out.xml"), "--explain", str(tmp_path / "why"), str(path)]) == 2
     assert json.loads(capsys.readouterr().out)["verdict"] == "bad input"
     assert 'errors="1"' in (tmp_path / "out.xml").read_text()

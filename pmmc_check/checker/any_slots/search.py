@@ -21,6 +21,7 @@ from pmmc_check.errors import UsageError
 from pmmc_check.model.faults import Restart
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import Invariant, RelationInvariant
+from pmmc_check.properties.quorums import judgeable
 from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.messages import Decision, P1a, P2a, Propose, Request
 from pmmc_check.protocol.values import COMMANDER, LEADER, REPLICA, SCOUT, Reconfigure
@@ -46,7 +47,8 @@ class Confirmation:
 class AnySlotsResult:
     """What was checked for every number of slots, and how it went.
 
-    A part that was not come to is None. `seconds` are those of each part, by its field's name. `notes` are about reductions that are off.
+    A part that was not come to is None. `seconds` are those of each part, by its field's name. `notes` are about reductions that are off,
+    and about quorums that are not the configuration's.
     """
 
     verdict: str
@@ -109,13 +111,17 @@ class AnySlotsSearch:
         Raises:
             PremiseFailed: one slot does not stand for all of these roles, or a replica sends what the environment does not.
             ProtocolError: a role breaks its contract.
+            UsageError: none of the invariants can be judged.
         """
-        premises = self._timed("premises", lambda: check_premises(self.scope, self.protocol))
         model = one_slot(self.scope.one_slot_config(), self.protocol)
+        self.of_slot, of_quorums = judgeable(model, self.of_slot)
+        if not self.of_slot and not self.of_replica:
+            raise UsageError(f"--invariant {self.invariants[0].name}: {of_quorums[0]}")
+        premises = self._timed("premises", lambda: check_premises(self.scope, self.protocol))
         usable, notes = applicable(self.reductions, model, self.of_slot)
         found = self._timed("one_slot", lambda: self.make_search(model, self.of_slot, usable, self.control).run())
-        names = tuple(each.name for each in self.invariants)
-        known = AnySlotsResult(INCONCLUSIVE, self.scope, names, premises, found, None, None, {}, found.limit, tuple(notes))
+        names = tuple(each.name for each in self.invariants if each in (*self.of_slot, *self.of_replica))
+        known = AnySlotsResult(INCONCLUSIVE, self.scope, names, premises, found, None, None, {}, found.limit, (*notes, *of_quorums))
         if found.violation is not None:
             return self._confirmed(known, _larger(self.scope, found), self.of_slot)
         if found.limit is not None:

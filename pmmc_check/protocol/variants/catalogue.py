@@ -255,6 +255,13 @@ _SAFE = (
         waiver=_A3,
     ),
     Variant(
+        "fill-holes",
+        "an adopted leader proposes the no-op for holes below the highest slot that it learns of",
+        (optimised.FillHoles,),
+        (),
+        _size(1, 2, 1, slots=2, replicas=1),
+    ),
+    Variant(
         "informed-leaders",
         "leaders see decisions, and run no commander for a decided slot",
         (optimised.TellingCommander, optimised.InformedLeader),

@@ -1,4 +1,4 @@
-"""The paper's optimisations (its section 4) and the two fixes of the stuck slot: variants that must stay safe.
+"""The paper's optimisations (its section 4), no-ops for holes, and the two fixes of the stuck slot: variants that must stay safe.
 
 Where acceptors forget pvalues on purpose, A3 is not what is asked of them; A5 and C2 speak of what a quorum *has* accepted, so these
 acceptors carry a ghost variable, `ever`, with all that they ever accepted. Nothing but invariants reads it."""
@@ -16,7 +16,7 @@ from pmmc_check.protocol.messages import Adopted, Decision, Message, P1b, P2a, P
 from pmmc_check.protocol.replica import Replica, ReplicaState
 from pmmc_check.protocol.role import Outcome, Outcomes, Send, broadcast
 from pmmc_check.protocol.scout import Scout, ScoutState
-from pmmc_check.protocol.values import Ballot, Command, ProcessId, Proposals, PValue, SlotCommand, scout_id, update
+from pmmc_check.protocol.values import NOOP, Ballot, Command, ProcessId, Proposals, PValue, SlotCommand, scout_id, update
 
 
 class IgnoreLowerP2b(Commander):
@@ -270,3 +270,26 @@ class InformedLeader(Leader):
             proposals = update(after.proposals, state.decisions)
             undecided = frozenset(each for each in proposals if each.slot not in decided)
             yield Outcome(replace(after, proposals=proposals), self.spawn_commanders(after.ballot, undecided))
+
+
+class FillHoles(Leader):
+    """Proposes the no-op for every hole below the highest slot that it learns of when it is adopted.
+
+    Else such a slot waits until some replica proposes a request for it, and the slots behind it with it.
+    """
+
+    symmetric = True
+    starts_once = True
+    ignores = Leader.ignores
+    only_halts = Leader.only_halts
+
+    def adopted(self, state: LeaderState, message: Adopted) -> Outcomes:
+        """`adopted(b, pvals)`: as in the paper, with no-ops for the slots below the last of pvals that have no proposal."""
+        highest = max((pvalue.slot for pvalue in message.pvalues), default=0)
+        for after, sends in super().adopted(state, message):
+            holes = {SlotCommand(slot, NOOP) for slot in range(1, highest) if not after.proposes_for(slot)}
+            if after == state or not holes:
+                yield Outcome(after, sends)
+            else:
+                proposals = after.proposals | holes
+                yield Outcome(replace(after, proposals=proposals), self.spawn_commanders(after.ballot, proposals))

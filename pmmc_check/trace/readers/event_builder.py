@@ -22,7 +22,7 @@ from pmmc_check.protocol.messages import (
     Request,
     Response,
 )
-from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, CLIENT, COMMANDER, LEADER, SCOUT, ProcessId, commander_id, scout_id
+from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, CLIENT, COMMANDER, LEADER, NOOP, SCOUT, ProcessId, commander_id, scout_id
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import DROP, NONE, RECEIVE, SEND, UNKNOWN, Delta, Event
 from pmmc_check.trace.fields import BALLOT_IS_OWNED, BROADCASTS, FIELDS, POST_FIELDS, RECIPIENT, SENDERS
@@ -94,8 +94,7 @@ class EventBuilder:
     def message(self, kind: str, raw: Raw, owner: ProcessId, action: str) -> Message:
         """The message of an event in the log of `owner`."""
         found = {key: self.field(key, raw[key]) for key in FIELDS[kind] if key in raw}
-        if kind in BALLOT_IS_OWNED and found["b"] == BOTTOM:
-            raise Unfit(f"a {kind} has a ballot that some leader owns; - is none", "b")
+        self._check_owned(kind, found)
         if kind in ("p1b", "p2b"):
             self._settle_acceptor(kind, found, owner, action)
         match kind:
@@ -119,6 +118,13 @@ class EventBuilder:
                 return Decision(found["s"], found["c"])
             case _:
                 return Response(found["cid"], found["result"])
+
+    def _check_owned(self, kind: str, found: dict[str, Any]) -> None:
+        """What a message carries must be somebody's."""
+        if kind in BALLOT_IS_OWNED and found["b"] == BOTTOM:
+            raise Unfit(f"a {kind} has a ballot that some leader owns; - is none", "b")
+        if kind == "request" and found["c"] == NOOP:
+            raise Unfit("noop is nobody's request; only leaders propose it", "c")
 
     def _settle_acceptor(self, kind: str, found: dict[str, Any], owner: ProcessId, action: str) -> None:
         if action == SEND:

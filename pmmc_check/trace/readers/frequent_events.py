@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pmmc_check.protocol.messages import Decision, P2a, P2b, Propose, Request, Response
-from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, REPLICA, ProcessId, commander_id
+from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, NOOP, REPLICA, ProcessId, commander_id
 from pmmc_check.trace.events import RECEIVE, SEND, Event
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.values import MEMO_SIZE
@@ -212,6 +212,8 @@ class EventComposer:
 
     def _request(self, word: Any) -> tuple[Request, tuple[ProcessId]]:
         command = self.commands[word]
+        if command == NOOP:
+            raise KeyError(word)
         return Request(command), (command.client,)
 
     def _response(self, words: Words) -> Response:

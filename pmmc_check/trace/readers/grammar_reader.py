@@ -16,7 +16,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 from pmmc_check.trace.errors import TraceError, Unfit
 from pmmc_check.trace.events import COMPLETE, KINDS, NONE, PARTIAL, Event
 from pmmc_check.trace.fields import ACTION_OF_VERB, ATTRIBUTE
-from pmmc_check.trace.header import WORD_SETTINGS, HeaderBuilder
+from pmmc_check.trace.header import NUMBER_SETTINGS, WORD_SETTINGS, HeaderBuilder
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.values import plain_word
 
@@ -30,7 +30,7 @@ _SHOWN = {
     "BALLOT": "a ballot such as 0.L1",
     "BALLOT_SLOT": "a ballot and slot such as 0.L1/3",
     "PVALUE": "a pvalue such as 0.L1/3/C1:7",
-    "COMMAND": "a command such as C1:7",
+    "COMMAND": "a command such as C1:7, or noop",
     "WORD": "a word",
     "STRING": 'a string in "quotes"',
     "META": "meta.NAME=",
@@ -121,7 +121,7 @@ class Line:
             if key == "meta":
                 name = str(words[0])[5:-1]
                 builder.set_meta(name, plain_word(str(words[1])))
-            elif key in ("window", "slots", "rounds"):
+            elif key in NUMBER_SETTINGS:
                 builder.set(key, int(str(words[0])))
             elif key in WORD_SETTINGS:
                 builder.set(key, words[0])

@@ -13,7 +13,7 @@ from typing import Any
 from pmmc_check.protocol.replica import ReplicaState
 from pmmc_check.protocol.role import replace
 from pmmc_check.protocol.values import Command, SlotCommand
-from pmmc_check.trace.events import NOBODY
+from pmmc_check.trace.events import stand_in
 
 
 class OpenRequests:
@@ -25,7 +25,7 @@ class OpenRequests:
 
     __slots__ = ("_table", "serial", "taken")
 
-    def __init__(self, table: dict[Command, None], taken: int = 0, serial: int = 0) -> None:
+    def __init__(self, table: dict[Command, None], taken: int = 0, serial: int = 1) -> None:
         self._table, self.taken, self.serial = table, taken, serial
 
     def __len__(self) -> int:
@@ -37,7 +37,7 @@ class OpenRequests:
     def __iter__(self) -> Iterator[Command]:
         """One stand-in, in the place of any of the requests."""
         if len(self):
-            yield Command(NOBODY, self.serial, "")
+            yield stand_in(self.serial)
 
     def __or__(self, others: Iterable[Command]) -> OpenRequests:
         for command in others:

@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from pmmc_check.protocol.messages import Request, Response
-from pmmc_check.protocol.values import CLIENT, COMMANDER, SCOUT, Ballot, Command, ProcessId, Reconfigure
+from pmmc_check.protocol.values import CLIENT, COMMANDER, NOOP, SCOUT, Ballot, Command, ProcessId, Reconfigure
 from pmmc_check.trace.events import CRASH, DROP, END, RESTART, UNKNOWN, Event, Header
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.search.steps import by_content
@@ -34,7 +34,7 @@ def orderly(log: Sequence[Event]) -> int:
 
 
 def commands_in(events: Sequence[Event]) -> tuple[Command, ...]:
-    """Every command that a trace mentions. A response stands for the plain command that it answers, unless another is known."""
+    """Every request that a trace mentions. A response stands for the plain command that it answers, unless another is known."""
     known: set[Command] = set()
     answered: set[tuple[ProcessId, int]] = set()
     for event in events:
@@ -47,6 +47,7 @@ def commands_in(events: Sequence[Event]) -> tuple[Command, ...]:
         if isinstance(message, Response) and message.cid is not UNKNOWN and event.peers is not None:
             client = event.process if event.process.role == CLIENT else event.peers[0]
             answered.add((client, message.cid))
+    known.discard(NOOP)  # which nobody requests
     named = {(command.client, command.cid) for command in known}
     known |= {Command(client, cid, "") for client, cid in answered - named}
     return tuple(sorted(known, key=by_content))

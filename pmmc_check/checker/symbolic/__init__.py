@@ -1,0 +1,1 @@
+"""The symbolic engine: sets of states as decision diagrams, explored by saturation."""

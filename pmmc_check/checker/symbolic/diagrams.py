@@ -1,0 +1,216 @@
+"""Decision diagrams and the machine that works on them: all arrays, how they grow, and what is asked of the system on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pmmc_check.checker.symbolic import collect, machine, nodes
+from pmmc_check.checker.symbolic.events import Events, Stopped
+from pmmc_check.checker.symbolic.nodes import NO_VECTOR, UNIT
+
+NODES_FIRST, EDGES_PER_NODE = 1 << 16, 4
+_CACHE_MAX = 1 << 24
+_LIVE_MAX = 0.5
+_ROWS_MAX = 1 << 29
+FUEL_FULL = 1 << 17
+
+Ints = NDArray[np.int64]
+
+
+class Questioned(Protocol):
+    """What a search asks of the system whose states the diagrams hold."""
+
+    def explore(self, value: int) -> None:
+        """Makes the events of which `value` takes the first part."""
+
+    def apply(self, function: int, value: int) -> None:
+        """Makes the entry of an open function."""
+
+
+class Diagrams:
+    """All nodes, and the operations on them.
+
+    `watch` is called now and then, with the bytes that are about to be taken in addition; when it returns True the
+    operation is given up, and only `unfinished` may follow. Node numbers
+    change when garbage is collected: only those in `kept` are followed.
+    """
+
+    def __init__(self, levels: int, events: Events, system: Questioned, watch: Callable[[int], bool]) -> None:
+        self.levels = levels
+        self.events = events
+        self.system = system
+        self.watch = watch
+        self.kept: Ints = np.zeros(0, np.int64)
+        self.peak_nodes = 0
+        self.collections = 0
+        self.regs: Ints = np.zeros(16, np.int64)
+        self.frames: Ints = np.zeros((3 * levels + 8, nodes.FRAME_COLUMNS), np.int64)
+        self.arena: Ints = np.zeros((1 << 12, 5), np.int64)
+        self.node: NDArray[np.int32] = np.zeros((NODES_FIRST, 4), np.int32)
+        self.edge: NDArray[np.int32] = np.zeros((NODES_FIRST * EDGES_PER_NODE, 2), np.int32)
+        self.unique: NDArray[np.int32] = np.zeros(2 * NODES_FIRST, np.int32)
+        self.unions: NDArray[np.int32] = np.zeros((NODES_FIRST, 3), np.int32)
+        self.images: NDArray[np.int32] = np.zeros((2 * NODES_FIRST, 3), np.int32)
+        self.node[:, nodes.CLOSED] = -1
+        for constant in (NO_VECTOR, UNIT):
+            self.node[constant, nodes.CLOSED] = constant
+        self.regs[nodes.NODES] = UNIT + 1
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes there are, garbage included."""
+        return int(self.regs[nodes.NODES])
+
+    @property
+    def edges_in_use(self) -> int:
+        """How many edges all nodes have."""
+        return int(self.regs[nodes.EDGES])
+
+    @property
+    def bytes(self) -> int:
+        """Memory of all arrays."""
+        arrays = (self.frames, self.arena, self.node, self.edge, self.unique, self.unions, self.images)
+        return sum(each.nbytes for each in arrays) + self.events.bytes
+
+    def made(self, level: int, edges: Sequence[tuple[int, int]]) -> int:
+        """The node with these edges (value, child)."""
+        while True:
+            self._room_in_arena(len(edges))
+            base = int(self.regs[nodes.ARENA_TOP])
+            for row, (value, child) in enumerate(sorted(edges), base):
+                self.arena[row, : nodes.CHILD + 1] = value, child
+            made = int(nodes.make(self.regs, self.node, self.edge, self.unique, self.arena, level, base, len(edges)))
+            if made >= 0:
+                return made
+            self._more_nodes()
+
+    def closed(self, a: int) -> int:
+        """The least set that holds `a`, whose children are closed, and is closed under all events of its level and below.
+
+        Raises:
+            Stopped: `watch` said so.
+        """
+        self._room_in_arena(int(self.node[a, nodes.COUNT]))
+        machine.begin_closure(self.regs, self.frames, self.arena, self.node, self.edge, self.events.place, a)
+        return self._run()
+
+    def image(self, a: int, event: int) -> int:
+        """The image of `a` under an event.
+
+        Raises:
+            Stopped: `watch` said so.
+        """
+        known = int(nodes.known_image(self.images, self.node, self.events.event.data, a, event))
+        if known >= 0:
+            return known
+        nodes.push(self.regs, self.frames, nodes.IMAGE, a, event)
+        return self._run()
+
+    def unfinished(self, initial: Sequence[int]) -> int:
+        """The set that an operation `closed` on the highest level, which was given up, had found; before that level only `initial`,
+        given from the highest level down. The machine can then be used again; limits no longer stop it."""
+        self.watch = lambda more_bytes: False
+        self.kept = np.zeros(0, np.int64)
+        frame = self.frames[0]
+        found: list[tuple[int, int]] = []
+        if self.regs[nodes.DEPTH] and frame[nodes.OP] == nodes.FIX and frame[nodes.AT_LEVEL] == self.levels:
+            first, size = int(frame[nodes.BASE]), int(frame[nodes.SIZE])
+            found = [(value, child) for value, child in self.arena[first : first + size, : nodes.CHILD + 1].tolist()]
+        self.regs[nodes.DEPTH] = self.regs[nodes.ARENA_TOP] = 0
+        self.regs[nodes.RESULT] = NO_VECTOR
+        a = UNIT
+        for level, value in enumerate(reversed(initial[1:] if found else initial), 1):
+            a = self.made(level, [(value, a)]) if not found else a
+        if found:
+            a = self.made(self.levels, found)
+        return self.collect([a])[0]
+
+    def edges(self, a: int) -> list[tuple[int, int]]:
+        """The edges of a node: value and child."""
+        first, count = self.node[a, : nodes.COUNT + 1].tolist()
+        return [(value, child) for value, child in self.edge[first : first + count].tolist()]
+
+    def collect(self, kept: Sequence[int]) -> list[int]:
+        """Drops everything but the nodes of and below `kept`, and returns their new numbers."""
+        self.kept = np.array(kept, np.int64)
+        self._collect()
+        return [int(each) for each in self.kept]
+
+    def _run(self) -> int:
+        events, registers = self.events, self.regs
+        while True:
+            if registers[nodes.FUEL] <= 0:
+                registers[nodes.FUEL] = FUEL_FULL
+            machine.run(
+                registers, self.frames, self.arena, self.node, self.edge, self.unique, self.unions, self.images, *events.arrays()
+            )  # fmt: skip
+            status = int(registers[nodes.STATUS])
+            if status == nodes.FINISHED:
+                self.peak_nodes = max(self.peak_nodes, self.nodes)
+                return int(registers[nodes.RESULT])
+            if status == nodes.ASK:
+                self._answer(int(registers[nodes.ASK_FUNCTION]), int(registers[nodes.ASK_VALUE]))
+            elif status == nodes.ARENA_FULL:
+                self._room_in_arena(len(events.place))
+            elif status != nodes.TICK:
+                self._more_nodes()
+            if status == nodes.TICK and self.watch(0):
+                raise Stopped
+
+    def _answer(self, function: int, value: int) -> None:
+        if function < 0:
+            self.system.explore(value)
+            self.events.explored(value)
+        else:
+            self.system.apply(function, value)
+
+    def _room_in_arena(self, rows: int) -> None:
+        while len(self.arena) - int(self.regs[nodes.ARENA_TOP]) < rows + 1:
+            self.arena = np.concatenate([self.arena, np.zeros_like(self.arena)])
+
+    def _more_nodes(self) -> None:
+        """Collects garbage; where most nodes are in use makes room for as many again."""
+        if max(len(self.node), len(self.edge)) > _ROWS_MAX:
+            raise MemoryError("the decision diagram has more nodes or edges than the engine can number")
+        self.peak_nodes = max(self.peak_nodes, self.nodes)
+        self._collect()
+        if self.nodes > _LIVE_MAX * len(self.node):
+            self._afford(4 * self.node.nbytes)
+            wider: NDArray[np.int32] = np.full((2 * len(self.node), 4), -1, np.int32)
+            wider[: len(self.node)] = self.node
+            self.node = wider
+            self._renew_tables(np.arange(self.nodes, dtype=np.int32))
+        wanted = int(self.regs[nodes.ASK_VALUE])
+        while int(self.regs[nodes.EDGES]) + wanted > _LIVE_MAX * len(self.edge):
+            self._afford(self.edge.nbytes)
+            self.edge = np.concatenate([self.edge, np.zeros_like(self.edge)])
+
+    def _afford(self, more_bytes: int) -> None:
+        if self.watch(more_bytes):
+            raise Stopped
+
+    def _collect(self) -> None:
+        self.collections += 1
+        number: NDArray[np.int32] = np.full(self.nodes, -1, np.int32)
+        waiting: NDArray[np.int32] = np.empty(self.nodes + 1, np.int32)
+        collect.reach_all(self.regs, self.frames, self.arena, self.node, self.edge, self.kept, number, waiting)
+        collect.compact(self.regs, self.node, self.edge, number)
+        collect.renumber_machine(self.regs, self.frames, self.arena, self.kept, number)
+        self._renew_tables(number)
+
+    def _renew_tables(self, number: NDArray[np.int32]) -> None:
+        self.unique = np.zeros(2 * len(self.node), np.int32)
+        collect.fill_unique(self.node, self.edge, self.unique, self.nodes)
+        places = min(_CACHE_MAX, len(self.node))
+        self.unions = _renewed(self.unions, places, number, b_is_node=True)
+        self.images = _renewed(self.images, 2 * places, number, b_is_node=False)
+
+
+def _renewed(cache: NDArray[np.int32], places: int, number: NDArray[np.int32], b_is_node: bool) -> NDArray[np.int32]:
+    new: NDArray[Any] = np.zeros((places, 3), np.int32)
+    collect.renew_cache(cache, new, number, b_is_node)
+    return new

@@ -1,0 +1,296 @@
+"""The compiled heart of the symbolic engine: images and saturation on decision diagrams.
+
+An *event* is a step of the system: a product of local functions, one for each level that it concerns, the identity on
+all others. A function maps a value to values. An even number is *closed*: where it has no entry it has no value. An odd
+one is *open*: where it has no entry the caller must make one, so the machine stops and asks.
+
+The machine keeps its own stack, in three kinds of frames (a level has at most one of each, so the stack's depth is
+bounded by three times the levels), and can stop between any two operations: to ask for an entry, for more room, for a
+look at limits. It then goes on where it was.
+
+    UNION       a, b: the union of two nodes
+    IMAGE       a, event: the states that `event` leads to from a, closed under all events of a's level and below
+    FIX         a level and edges in the arena: closed under the level's events, its children being closed already
+
+Why this is exact: a set is closed under events one by one, so unions of closed sets are closed; `FIX` fires every event
+whose highest level is its own until nothing new comes, each followed by the closure of what it changed below
+(saturation: Ciardo, Lüttgen and Siminiceanu 2001). An event that becomes known later is one of a value that was in no
+node closed before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pmmc_check.checker.compilation import kernel
+from pmmc_check.checker.symbolic.nodes import (
+    _MISSING,
+    ARENA_FULL,
+    ARENA_TOP,
+    ASK,
+    ASK_FUNCTION,
+    ASK_VALUE,
+    AT_LEVEL,
+    AWAIT,
+    BASE,
+    CHANGED,
+    CHILD,
+    CLOSED,
+    COUNT,
+    DEPTH,
+    DONE_CHILD,
+    DONE_LEVEL,
+    DONE_OWN,
+    FINISHED,
+    FIRST,
+    FIX,
+    FOUND,
+    FUEL,
+    IMAGE,
+    IMAGES_MADE,
+    ITERATE,
+    KEY,
+    LEVEL,
+    NEXT,
+    NO_VECTOR,
+    OP,
+    OWN,
+    PHASE,
+    PLACE,
+    POINTER,
+    READY,
+    RESULT,
+    SHARED,
+    SHARED_FIRST,
+    SHARED_LAST,
+    SIZE,
+    STAGE,
+    STATUS,
+    TICK,
+    UNEXPLORED,
+    UNION,
+    UNITE,
+    UNTIL,
+    VALUE,
+    A,
+    B,
+    append,
+    entry_at,
+    known_image,
+    make,
+    pop,
+    push,
+    remember,
+    sort_edges,
+    store_images,
+    store_union,
+    union_step,
+)
+
+
+@kernel
+def image_step(
+    regs: Any, frames: Any, arena: Any, node: Any, edge: Any, unique: Any, unions: Any, images: Any,
+    events: Any, keys: Any, ranges: Any, values: Any, place: Any,
+) -> None:  # fmt: skip
+    """Goes on with an IMAGE. The child's image comes first: only if the lower processes take part is anything asked of this one."""
+    frame = frames[regs[DEPTH] - 1]
+    a, event = frame[A], frame[B]
+    level = node[a, LEVEL]
+    function = events[event, level + 1]
+    first, size = node[a, FIRST], node[a, COUNT]
+    while frame[NEXT] < size:
+        value, child = edge[first + frame[NEXT], 0], edge[first + frame[NEXT], 1]
+        at = entry_at(keys, function, value) if function >= 0 else np.int64(_MISSING)
+        if frame[PHASE] == ITERATE:
+            if at == _MISSING and function >= 0 and function & 1 == 0:
+                frame[NEXT] += 1
+                continue
+            found = known_image(images, node, events, child, event)
+            if found == _MISSING:
+                frame[PHASE] = AWAIT
+                push(regs, frames, IMAGE, child, event)
+                return
+            frame[FOUND] = found
+        elif frame[PHASE] == AWAIT:
+            frame[FOUND] = regs[RESULT]
+        elif frame[PHASE] == UNITE:
+            store_union(regs, frame, arena, place, ranges, values, at)
+        frame[PHASE] = READY
+        if frame[FOUND] != NO_VECTOR:
+            if function < 0:
+                append(regs, frame, arena, value, frame[FOUND])
+            elif at == _MISSING:
+                regs[STATUS], regs[ASK_FUNCTION], regs[ASK_VALUE] = ASK, function, value
+                return
+            elif not store_images(regs, frames, frame, arena, unions, place, ranges, values, at):
+                frame[PHASE] = UNITE
+                return
+        frame[NEXT] += 1
+        frame[PLACE], frame[PHASE] = 0, ITERATE
+    end_image(regs, frames, frame, arena, node, edge, unique, images, events, place, level)
+
+
+@kernel
+def end_image(
+    regs: Any, frames: Any, frame: Any, arena: Any, node: Any, edge: Any, unique: Any, images: Any, events: Any, place: Any, level: Any,
+) -> None:  # fmt: skip
+    """All edges of an IMAGE are there: now they are closed, unless the event is a mere relabelling."""
+    sort_edges(arena, frame[BASE], frame[SIZE])
+    made = make(regs, node, edge, unique, arena, level, frame[BASE], frame[SIZE])
+    if made == _MISSING:
+        return
+    if made != NO_VECTOR and events[frame[B], events.shape[1] - 1] == 0:
+        if node[made, CLOSED] == _MISSING:
+            begin_fix(frame, arena, place, level, made)
+            return
+        made = np.int64(node[made, CLOSED])
+    remember(images, frame[A], frame[B], made)
+    regs[IMAGES_MADE] += 1
+    pop(regs, frames, made)
+
+
+@kernel
+def begin_fix(frame: Any, arena: Any, place: Any, level: Any, made: Any) -> None:
+    """Turns a frame, whose edges are in the arena, into a FIX; `made` is the node with these edges."""
+    frame[OP], frame[PHASE], frame[STAGE] = FIX, ITERATE, _MISSING
+    frame[KEY], frame[AT_LEVEL] = made, level
+    frame[NEXT] = frame[PLACE] = frame[CHANGED] = 0
+    for number in range(frame[SIZE]):
+        row = frame[BASE] + number
+        place[arena[row, VALUE]] = number
+        arena[row, DONE_CHILD] = _MISSING
+        arena[row, DONE_OWN] = _MISSING
+        arena[row, DONE_LEVEL] = 0
+
+
+@kernel
+def take_edge(regs: Any, frame: Any, arena: Any, own_first: Any, shared: Any) -> Any:
+    """The next edge of a FIX from which there is something to fire becomes NEXT; False when there is none, or a question."""
+    level = frame[AT_LEVEL]
+    while True:
+        if frame[NEXT] == frame[SIZE]:
+            if frame[CHANGED] == 0:
+                return False
+            frame[NEXT] = frame[CHANGED] = 0
+        row = frame[BASE] + frame[NEXT]
+        value = arena[row, VALUE]
+        if own_first[value] == UNEXPLORED:
+            regs[STATUS], regs[ASK_FUNCTION], regs[ASK_VALUE] = ASK, _MISSING, value
+            return False
+        same = arena[row, DONE_CHILD] == arena[row, CHILD]
+        if not same or arena[row, DONE_OWN] != own_first[value] or arena[row, DONE_LEVEL] != shared[level, 0]:
+            frame[CHANGED] = 1
+            frame[STAGE], frame[POINTER] = OWN, own_first[value]
+            frame[UNTIL] = arena[row, DONE_OWN] if same else np.int64(_MISSING)
+            frame[SHARED_FIRST] = arena[row, DONE_LEVEL] if same else np.int64(0)
+            frame[SHARED_LAST] = shared[level, 0]
+            arena[row, DONE_CHILD] = arena[row, CHILD]
+            arena[row, DONE_OWN] = own_first[value]
+            arena[row, DONE_LEVEL] = shared[level, 0]
+            return True
+        frame[NEXT] += 1
+
+
+@kernel
+def fix_step(
+    regs: Any, frames: Any, arena: Any, node: Any, edge: Any, unique: Any, unions: Any, images: Any,
+    events: Any, keys: Any, ranges: Any, values: Any, place: Any, own_first: Any, own: Any, shared: Any,
+) -> None:  # fmt: skip
+    """Goes on with a FIX: fires events from its edges until that adds nothing."""
+    frame = frames[regs[DEPTH] - 1]
+    level = frame[AT_LEVEL]
+    while True:
+        if frame[PHASE] == ITERATE and frame[STAGE] == _MISSING:
+            if not take_edge(regs, frame, arena, own_first, shared):
+                if regs[STATUS] != ASK:
+                    end_fix(regs, frames, frame, arena, node, edge, unique, images)
+                return
+        if frame[STAGE] == OWN and frame[POINTER] == frame[UNTIL]:
+            frame[STAGE], frame[POINTER] = SHARED, frame[SHARED_FIRST]
+        if frame[STAGE] == SHARED and frame[POINTER] == frame[SHARED_LAST]:
+            frame[STAGE] = _MISSING
+            frame[NEXT] += 1
+            continue
+        row = frame[BASE] + frame[NEXT]
+        event = own[frame[POINTER], 0] if frame[STAGE] == OWN else shared[level, 1 + frame[POINTER]]
+        function = events[event, level + 1]
+        if frame[PHASE] == ITERATE:
+            found = known_image(images, node, events, arena[row, CHILD], event)
+            if found == _MISSING:
+                frame[PHASE] = AWAIT
+                push(regs, frames, IMAGE, arena[row, CHILD], event)
+                return
+            frame[FOUND] = found
+        elif frame[PHASE] == AWAIT:
+            frame[FOUND] = regs[RESULT]
+        if frame[FOUND] != NO_VECTOR:
+            at = entry_at(keys, function, arena[row, VALUE])
+            if frame[PHASE] == UNITE:
+                store_union(regs, frame, arena, place, ranges, values, at)
+            frame[PHASE] = READY
+            if at == _MISSING and function & 1 == 1:
+                regs[STATUS], regs[ASK_FUNCTION], regs[ASK_VALUE] = ASK, function, arena[row, VALUE]
+                return
+            if at != _MISSING and not store_images(regs, frames, frame, arena, unions, place, ranges, values, at):
+                frame[PHASE] = UNITE
+                return
+        frame[PLACE], frame[PHASE] = 0, ITERATE
+        frame[POINTER] = own[frame[POINTER], 1] if frame[STAGE] == OWN else frame[POINTER] + 1
+
+
+@kernel
+def end_fix(regs: Any, frames: Any, frame: Any, arena: Any, node: Any, edge: Any, unique: Any, images: Any) -> None:
+    """Nothing new comes: the edges are closed."""
+    sort_edges(arena, frame[BASE], frame[SIZE])
+    made = make(regs, node, edge, unique, arena, frame[AT_LEVEL], frame[BASE], frame[SIZE])
+    if made == _MISSING:
+        return
+    node[frame[KEY], CLOSED] = made
+    node[made, CLOSED] = made
+    if frame[A] != NO_VECTOR:
+        remember(images, frame[A], frame[B], made)
+        regs[IMAGES_MADE] += 1
+    pop(regs, frames, made)
+
+
+@kernel
+def begin_closure(regs: Any, frames: Any, arena: Any, node: Any, edge: Any, place: Any, a: Any) -> None:
+    """Begins to close a node whose children are closed."""
+    push(regs, frames, FIX, NO_VECTOR, NO_VECTOR)
+    frame = frames[regs[DEPTH] - 1]
+    for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
+        append(regs, frame, arena, edge[k, 0], edge[k, 1])
+    begin_fix(frame, arena, place, node[a, LEVEL], a)
+
+
+@kernel
+def run(
+    regs: Any, frames: Any, arena: Any, node: Any, edge: Any, unique: Any, unions: Any, images: Any,
+    events: Any, keys: Any, ranges: Any, values: Any, place: Any, own_first: Any, own: Any, shared: Any,
+) -> None:  # fmt: skip
+    """Goes on with what is on the stack, until it is done or something stops it: see STATUS.
+
+    A level has no more edges in the making than values, so that much room is always kept."""
+    regs[STATUS] = FINISHED
+    while regs[DEPTH] > 0:
+        if regs[FUEL] <= 0:
+            regs[STATUS] = TICK
+            return
+        regs[FUEL] -= 1
+        if arena.shape[0] - regs[ARENA_TOP] < place.shape[0] + 1:
+            regs[STATUS] = ARENA_FULL
+            return
+        op = frames[regs[DEPTH] - 1, OP]
+        if op == UNION:
+            union_step(regs, frames, arena, node, edge, unique, unions)
+        elif op == IMAGE:
+            image_step(regs, frames, arena, node, edge, unique, unions, images, events, keys, ranges, values, place)
+        else:
+            fix_step(
+                regs, frames, arena, node, edge, unique, unions, images,
+                events, keys, ranges, values, place, own_first, own, shared,
+            )  # fmt: skip
+        if regs[STATUS] != FINISHED:
+            return

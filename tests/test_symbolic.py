@@ -1,0 +1,227 @@
+"""The symbolic engine says exactly what the explicit ones say: states, transitions, facts, verdicts, shortest counterexamples."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+from helpers import GOLDEN, ROOT, assert_one_clear_line, compiled, explore, in_process, label, options, small
+
+from pmmc_check.checker.matrix import config_of
+from pmmc_check.checker.reductions import applicable, reductions_named
+from pmmc_check.checker.result import Control, Limits, Result
+from pmmc_check.checker.symbolic import diagrams as diagrams_module
+from pmmc_check.checker.symbolic.search import SymbolicSearch
+from pmmc_check.config import Config
+from pmmc_check.model.model import Model
+from pmmc_check.properties.invariants import invariants_named
+from pmmc_check.protocol import PMMC, Protocol
+from pmmc_check.protocol.variants.catalogue import VARIANTS, Variant, combined
+from pmmc_check.report.explore_text import as_text
+
+CONFIRMED: list[dict[str, Any]] = json.loads((ROOT / "specs" / "golden-faults.json").read_text())
+SLOW_FROM = 20_000_000
+SMALL = [
+    {"acceptors": 2, "commands": 2},
+    {"leaders": 2, "replicas": 2, "commands": 2},
+    {"slots": 2, "commands": 2, "replicas": 2},
+    {"leaders": 2, "rounds": 2},
+]
+FAULTY = [
+    {"leaders": 2, "crashes": 1, "restarts": 1, "network": "duplicating"},
+    {"acceptors": 2, "crashes": 2, "restarts": 1, "network": "lossy"},
+    {"crashes": 1, "network": "fifo"},
+    {"slots": 2, "window": 1, "commands": 1, "reconfigurations": 1, "network": "reliable"},
+]
+REDUCE = [
+    "none",
+    "inert,halting,deferral",
+    *(pytest.param(each, marks=pytest.mark.slow) for each in ("inert", "inert,halting", "deferral")),
+]
+
+
+def symbolic(config: Config, protocol: Protocol = PMMC, reduce: str = "all", **more: Any) -> tuple[SymbolicSearch, Result]:
+    """Runs the symbolic search with the reductions that are sound; returns it, for its tables, and its result."""
+    model, invariants = Model(config, protocol), invariants_named(more.pop("invariants", ()))
+    reductions, _ = applicable(reductions_named(reduce), model, invariants)
+    search = SymbolicSearch(model, invariants, Control(more.pop("limits", Limits())), reductions, **more)
+    return search, search.run()
+
+
+def counted(entry: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name not in ("distinct_states", "depth")}
+
+
+def golden(entry: dict[str, Any]) -> Any:
+    marks = [pytest.mark.slow] if entry["distinct_states"] > SLOW_FROM else []
+    return pytest.param(entry, id=label(counted(entry)), marks=marks)
+
+
+@pytest.mark.parametrize("entry", [golden(entry) for entry in [*GOLDEN, *CONFIRMED]])
+def test_the_golden_counts(entry: dict[str, Any]) -> None:
+    _, result = symbolic(Config(**counted(entry)), reduce="none")
+    assert (result.verdict, result.distinct_states) == ("holds", entry["distinct_states"])
+
+
+def facts(search: Any) -> set[Any]:
+    """The combinations of facts that were evaluated; processes count by their role, as both engines may see them."""
+    return {
+        frozenset(Counter((process.role, seen) for process, seen in observed.items()).items())
+        for observed in search.known.observed.values()
+    }
+
+
+@pytest.mark.parametrize("reduce", REDUCE)
+@pytest.mark.parametrize("network", ["duplicating", "reliable", "lossy", "fifo"])
+@pytest.mark.parametrize("counts", SMALL, ids=[label(counts) for counts in SMALL])
+def test_states_transitions_steps_and_facts_are_those_of_the_compiled_search(counts: dict[str, Any], network: str, reduce: str) -> None:
+    same_as_compiled(small(**counts, network=network), reduce)
+
+
+@pytest.mark.parametrize("reduce", REDUCE)
+@pytest.mark.parametrize("counts", FAULTY, ids=[label(counts) for counts in FAULTY])
+def test_faults_and_reconfigurations_too(counts: dict[str, Any], reduce: str) -> None:
+    same_as_compiled(small(**counts), reduce)
+
+
+def same_as_compiled(config: Config, reduce: str) -> None:
+    search, result = symbolic(config, reduce=reduce)
+    explicit, expected = compiled(config, reduce=",".join(result.reductions) or "none")
+    assert (result.verdict, result.distinct_states, result.generated_states) == (
+        expected.verdict,
+        expected.distinct_states,
+        expected.generated_states,
+    )
+    taken, expected_taken = ({a: n for a, n in each.coverage.items() if n} for each in (result, expected))
+    if "deferral" in result.reductions:  # which of several equally short paths a step stands for is left open
+        assert sum(taken.values()) == sum(expected_taken.values())
+    else:
+        assert taken == expected_taken
+    assert result.unneeded == expected.unneeded
+    assert facts(search) == facts(explicit)
+
+
+def of_variant(variant: Variant) -> Any:
+    config = config_of(variant.smallest)
+    large = config.acceptors * config.leaders * config.rounds > VARIANT_SIZE_MAX or config.slots * config.rounds > VARIANT_SIZE_MAX // 2
+    return pytest.param(variant, id=variant.name, marks=[pytest.mark.slow] if large else [])
+
+
+VARIANT_SECONDS_MAX = 2.0
+VARIANT_SIZE_MAX = 6
+
+
+@pytest.mark.parametrize("variant", [of_variant(variant) for variant in VARIANTS.values()])
+def test_of_every_variant_it_finds_what_the_compiled_search_finds(variant: Variant) -> None:
+    """Some faults make so many more states that the whole of them is out of reach: then it must say so."""
+    config, protocol = config_of(variant.smallest), combined([variant])
+    for name in [each for each in variant.breaks if each != "Progress"]:
+        _, result = symbolic(config, protocol, invariants=[name], limits=Limits(seconds_max=VARIANT_SECONDS_MAX))
+        if result.limit is not None:
+            assert result.verdict == "inconclusive"
+            continue
+        _, expected = compiled(config, protocol, invariants=[name], reduce=reduce_for(config, protocol))
+        assert result.violation is not None and expected.violation is not None
+        assert (result.verdict, result.violation.invariant) == ("violated", name)
+        assert len(result.violation.trace) == len(expected.violation.trace)
+    if variant.safe:
+        names = [name for name in DEFAULT if name not in variant.waives]
+        _, result = symbolic(config, protocol, invariants=names, limits=Limits(seconds_max=VARIANT_SECONDS_MAX))
+        assert result.verdict == ("holds" if result.limit is None else "inconclusive")
+
+
+DEFAULT = [each.name for each in invariants_named(())]
+
+
+def reduce_for(config: Config, protocol: Protocol) -> str:
+    reductions, _ = applicable(reductions_named("all"), Model(config, protocol))
+    return ",".join(reductions.names) or "none"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_order_of_levels_changes_no_count(seed: int) -> None:
+    config = small(leaders=2, replicas=2, commands=2)
+    order = list(range(len(Model(config).processes)))
+    random.Random(seed).shuffle(order)
+    _, shuffled = symbolic(config, reduce="none", order=order)
+    _, usual = symbolic(config, reduce="none")
+    assert (shuffled.distinct_states, shuffled.generated_states) == (usual.distinct_states, usual.generated_states)
+    assert shuffled.coverage == usual.coverage
+
+
+def test_garbage_collection_changes_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small(acceptors=2, leaders=2, commands=2)
+    _, usual = symbolic(config, reduce="none")
+    monkeypatch.setattr(diagrams_module, "NODES_FIRST", 64)
+    search, crowded = symbolic(config, reduce="none")
+    assert search.diagrams.collections > 5
+    assert (
+        (crowded.distinct_states, crowded.generated_states)
+        == (usual.distinct_states, usual.generated_states)
+        == (670_778, crowded.generated_states)
+    )
+
+
+LIMITS = {
+    "time": (Limits(seconds_max=1e-9), "1e-09 seconds (--time-limit) have passed"),
+    "memory": (Limits(memory_bytes_max=1), "take a smaller configuration, or raise --max-memory"),
+}
+
+
+@pytest.mark.parametrize(("limits", "text"), LIMITS.values(), ids=LIMITS)
+def test_a_limit_makes_the_verdict_inconclusive_and_is_named(limits: Limits, text: str) -> None:
+    config = small(leaders=2)
+    _, result = symbolic(config, limits=limits)
+    assert result.verdict == "inconclusive"
+    assert result.limit is not None and text in result.limit
+    assert as_text(result, Model(config)).startswith("INCONCLUSIVE")
+
+
+@pytest.mark.parametrize("after", [1, 3, 6, 12])
+def test_a_search_stopped_half_way_says_how_many_states_it_has_found(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagrams_module, "FUEL_FULL", 200)
+    config, calls = small(leaders=2, replicas=2, commands=2), 0
+    control = Control(Limits())
+    search = SymbolicSearch(Model(config), invariants_named(()), control, reductions_named("none"))
+    watch = search.diagrams.watch
+
+    def stop_later(more_bytes: int) -> bool:
+        nonlocal calls
+        calls += 1
+        control.stop = calls >= after
+        return watch(more_bytes)
+
+    search.diagrams.watch = stop_later
+    result = search.run()
+    assert (result.verdict, result.limit) == ("inconclusive", "interrupted")
+    assert 1 <= result.distinct_states < 186_808
+    assert as_text(result, Model(config)).startswith("INCONCLUSIVE")
+
+
+def test_the_command_reports_the_diagram_and_no_depth_and_the_same_on_every_run(capsys: pytest.CaptureFixture[str]) -> None:
+    counts = options(acceptors=2, leaders=2, replicas=2, slots=1, commands=2)
+    first, second = (explore(*counts, "--reduce", "none", "--engine", "symbolic") for _ in range(2))
+    assert (first["verdict"], first["distinct_states"], first["depth"]) == ("holds", 12_790_938, None)
+    assert first["diagram"]["nodes"] < 1_000
+    varying = ("seconds", "states_per_second", "peak_memory_bytes")
+    assert {k: v for k, v in first.items() if k not in varying} == {k: v for k, v in second.items() if k not in varying}
+    text = in_process(capsys, "explore", *counts, "--engine", "symbolic").stdout
+    assert "nodes" in text
+    assert "collision" not in text
+    assert "depth" not in text
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["--invariant", "Progress", "--network", "reliable"], "--invariant Progress: the symbolic engine knows states, not runs"),
+        (["--max-states", "5"], "--max-states 5: the symbolic engine meets no states one by one"),
+        (["--max-depth", "5"], "--max-depth 5: the symbolic engine meets no states one by one"),
+        (["--strategy", "random", "--time-limit", "1"], "leave --engine symbolic out"),
+    ],
+)
+def test_what_needs_runs_or_single_states_is_refused(given: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert_one_clear_line(in_process(capsys, "explore", "--engine", "symbolic", *given), expected)
