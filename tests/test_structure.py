@@ -22,11 +22,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": {"errors", "users_code", "protocol", "config"},
     "properties": {"errors", "users_code", "protocol", "config", "model"},
     "trace": {"errors", "protocol"},
+    "spec": {"errors", "protocol", "config", "model", "properties", "verdicts"},
     "checker": _ENGINES,
     "validation": _ENGINES,
     "runtime": _ENGINES,
     "report": _ENGINES | {"checker", "validation", "runtime"},
-    "cli": _ENGINES | {"checker", "validation", "runtime", "report"},
+    "cli": _ENGINES | {"spec", "checker", "validation", "runtime", "report"},
 }
 """What each part may import besides itself."""
 TOP = {"__init__", "__main__"}

@@ -90,9 +90,10 @@ def applicable(wanted: Reductions, model: Model, invariants: Iterable[Invariant]
     if symmetry and unclaimed:
         symmetry = False
         notes.append(f"symmetry is off: {', '.join(unclaimed)} does not state `symmetric = True`")
-    if symmetry and (telling := next((each for each in invariants if getattr(each, "tells_apart", None)), None)):
+    telling = [f"{each.name} {each.tells_apart}" for each in invariants if not isinstance(each, Progress) and each.tells_apart]
+    if symmetry and telling:
         symmetry = False
-        notes.append(f"symmetry is off: {telling.name} {getattr(telling, 'tells_apart')}")
+        notes.append(f"symmetry is off: {telling[0]}")
     if halting and (seeing := next((each for each in invariants if getattr(each, "sees_stops", False)), None)):
         halting = False
         notes.append(f"halting is off: {seeing.name} reads what a process loses when it stops")

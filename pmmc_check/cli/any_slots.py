@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
+from pmmc_check.cli import specs
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pmmc_check.checker.any_slots.search import AnySlotsResult, MakeSearch
     from pmmc_check.checker.result import Control
     from pmmc_check.protocol import Protocol
+    from pmmc_check.spec.document import Spec
 
 ANY = "any"
 BALLOTS_DEFAULT = 4
@@ -105,7 +107,7 @@ def search(asked: Scope, protocol: Protocol, arguments: argparse.Namespace, make
     return AnySlotsSearch(asked, protocol, invariants, control=control, reductions=reductions, make_search=make_search, bounds=bounds).run()
 
 
-def report(result: AnySlotsResult, arguments: argparse.Namespace) -> str:
+def report(result: AnySlotsResult, arguments: argparse.Namespace, spec: Spec | None) -> str:
     """The result as it is printed."""
     from pmmc_check.cli.outputs import results_stream
     from pmmc_check.cli.terminal import layout
@@ -113,5 +115,6 @@ def report(result: AnySlotsResult, arguments: argparse.Namespace) -> str:
     from pmmc_check.report.any_slots_text import any_slots_as_text
 
     if arguments.format == "json":
-        return json.dumps(any_slots_as_json(result), indent=1)
-    return any_slots_as_text(result, layout(results_stream(), arguments.color, arguments.view)).removesuffix("\n")
+        return json.dumps(any_slots_as_json(result) | specs.as_json(spec, result.verdict, None), indent=1)
+    text = any_slots_as_text(result, layout(results_stream(), arguments.color, arguments.view))
+    return "\n".join([text, *specs.as_expected_text(spec, result.verdict, None)]).removesuffix("\n")

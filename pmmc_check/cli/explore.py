@@ -7,7 +7,7 @@ import json
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pmmc_check.cli import any_slots
+from pmmc_check.cli import any_slots, specs
 from pmmc_check.cli.explore_options import configure
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED, say
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
@@ -19,6 +19,7 @@ from pmmc_check.errors import UsageError
 if TYPE_CHECKING:
     from pmmc_check.checker.result import Control, Engine, Result, Search
     from pmmc_check.model.model import Model
+    from pmmc_check.spec.document import Spec
 
 
 __all__ = ["configure", "run"]
@@ -29,29 +30,50 @@ def run(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         stack.enter_context(interrupts_deferred())
         from pmmc_check.model.model import Model
-        from pmmc_check.verdicts import HOLDS, VIOLATED
 
         trace_out = stack.enter_context(OutputFile("--trace-out", arguments.trace_out)) if arguments.trace_out is not None else None
+        spec = specs.spec_of(arguments)
         if arguments.protocol:
             from pmmc_check.cli.load import exits_refused
 
             stack.enter_context(prints_to_stderr())
             stack.enter_context(exits_refused())
         if any_slots.wanted(arguments):
-            return _run_any_slots(arguments, trace_out)
+            specs.check_any_slots(arguments, spec)
+            return _run_any_slots(arguments, trace_out, spec)
         model = Model(_config(arguments), _protocol(arguments))
         _check_trace_out(arguments, model.config)
-        result, model, notes = _search(model, arguments)
-        model.check_still_pure()
-        try:
-            print_results(_report(result, model, notes, arguments))
-        finally:
-            if trace_out is not None:
-                _write_trace(trace_out, result, model)
-        return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(result.verdict, EXIT_INCONCLUSIVE)
+        return _run_properties(arguments, trace_out, spec, model)
 
 
-def _run_any_slots(arguments: argparse.Namespace, trace_out: OutputFile | None) -> int:
+def _run_properties(arguments: argparse.Namespace, trace_out: OutputFile | None, spec: Spec | None, model: Model) -> int:
+    """One search for the invariants, and one for each witness."""
+    from pmmc_check.protocol.variants.catalogue import variants_named
+    from pmmc_check.verdicts import HOLDS, VIOLATED
+
+    waivers = [each for each in variants_named(arguments.variant) if each.waives and not arguments.invariant]
+    asked = specs.asked_properties(arguments, spec, model, [name for each in waivers for name in each.waives])
+    notes = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers if asked.invariants]
+    result, shown = None, model
+    if asked.invariants:
+        result, shown, about = _search(model, arguments, asked.invariants)
+        notes = about + notes
+    witnesses = []
+    for each in asked.witnesses:
+        found, _, about = _search(model, arguments, (each,))
+        notes += [note for note in about if note not in notes]
+        witnesses.append(specs.Witness(each.name, found))
+    model.check_still_pure()
+    answer = specs.outcome(result, witnesses)
+    try:
+        print_results(_report(answer, shown, notes, arguments, spec, witnesses))
+    finally:
+        if trace_out is not None:
+            _write_trace(trace_out, answer if answer.violation or not witnesses else witnesses[0].result, shown)
+    return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(answer.verdict, EXIT_INCONCLUSIVE)
+
+
+def _run_any_slots(arguments: argparse.Namespace, trace_out: OutputFile | None, spec: Spec | None) -> int:
     """The same for every number of slots. A counterexample is that of the ordinary search that confirms it."""
     from pmmc_check.checker.result import Control
     from pmmc_check.verdicts import HOLDS, VIOLATED
@@ -65,7 +87,7 @@ def _run_any_slots(arguments: argparse.Namespace, trace_out: OutputFile | None) 
         with interruptible(control):
             result = any_slots.search(scope, protocol, arguments, make_search, control)
     try:
-        print_results(any_slots.report(result, arguments))
+        print_results(any_slots.report(result, arguments, spec))
     finally:
         shown = result.confirmation.shown if result.confirmation else None
         if trace_out is not None and shown is not None:
@@ -107,18 +129,13 @@ def _protocol(arguments: argparse.Namespace) -> Any:
     return protocol
 
 
-def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model, list[str]]:
+def _search(model: Model, arguments: argparse.Namespace, invariants: Any) -> tuple[Result, Model, list[str]]:
     """Runs the search that was asked for; also returns the model that its result is about, and notes about what is off."""
     from pmmc_check.checker.iterative import grow
     from pmmc_check.checker.reductions import applicable, reductions_named
     from pmmc_check.checker.result import Control
-    from pmmc_check.properties.invariants import invariants_named
     from pmmc_check.properties.quorums import judgeable
-    from pmmc_check.protocol.variants.catalogue import variants_named
 
-    waivers = [each for each in variants_named(arguments.variant) if each.waives and not arguments.invariant]
-    invariants = invariants_named(arguments.invariant, [name for each in waivers for name in each.waives])
-    waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers]
     if arguments.engine == "reference" and arguments.reduce not in (None, "none"):
         raise UsageError(
             f"--reduce {arguments.reduce}: the reference engine has no reductions; leave --reduce out or use --engine compiled"
@@ -139,8 +156,8 @@ def _search(model: Model, arguments: argparse.Namespace) -> tuple[Result, Model,
         with interruptible(control):
             engine = _engine(arguments, invariants, control, reductions)
             if arguments.strategy == "iterative":
-                return *grow(model.config, model.protocol, engine), notes + waived + quorum_notes
-            return engine(model).run(), model, ([] if arguments.engine == "reference" else notes) + waived + quorum_notes
+                return *grow(model.config, model.protocol, engine), notes + quorum_notes
+            return engine(model).run(), model, ([] if arguments.engine == "reference" else notes) + quorum_notes
 
 
 def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, reductions: Any) -> Engine:
@@ -192,14 +209,27 @@ def _check_strategy(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{option}: only random walks take it; add --strategy random")
 
 
-def _report(result: Result, model: Model, notes: list[str], arguments: argparse.Namespace) -> str:
+def _report(  # noqa: PLR0917
+    result: Result, model: Model, notes: list[str], arguments: argparse.Namespace, spec: Spec | None, witnesses: list[specs.Witness]
+) -> str:
     from pmmc_check.cli.terminal import layout
     from pmmc_check.report.explore_json import result_as_json
     from pmmc_check.report.explore_text import as_text
+    from pmmc_check.report.witnesses import witnesses_as_json, witnesses_text
 
+    found = [(each.name, each.verdict, each.result) for each in witnesses]
     if arguments.format == "json":
-        return json.dumps(result_as_json(result, model), indent=1)
-    return as_text(result, model, notes, layout(results_stream(), arguments.color, arguments.view)).removesuffix("\n")
+        answer = result_as_json(result, model)
+        answer["properties"] += [{"name": name, "verdict": verdict} for name, verdict, _ in found]
+        answer |= {"witnesses": witnesses_as_json(found, model), **specs.as_json(spec, result.verdict, result.distinct_states)}
+        return json.dumps(answer, indent=1)
+    where = layout(results_stream(), arguments.color, arguments.view)
+    parts = [witnesses_text(found, model, where)] if found else []
+    if result.invariants or not found:
+        parts.append(as_text(result, model, notes, where))
+    else:
+        parts += [f"note: {note}\n" for note in notes]
+    return "\n".join([*parts, *specs.as_expected_text(spec, result.verdict, result.distinct_states)]).removesuffix("\n")
 
 
 def _check_trace_out(arguments: argparse.Namespace, config: Any) -> None:

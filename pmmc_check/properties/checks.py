@@ -39,7 +39,11 @@ class Checks:
         self._written = [each for each in invariants if isinstance(each, WrittenInvariant)]
         self._asked_of_slots = [each for each in self._written if each.by_slot]
         self._asked_at_once = [each for each in self._written if not each.by_slot]
-        observing = [each.observes for each in (*self._relation, *self._written)] + [each.observes for each in (self.progress,) if each]
+        observing = (
+            [each.observes for each in self._relation]
+            + [each.observes for each in self._written]
+            + [each.observes for each in (self.progress,) if each]
+        )
         self.observed_kinds: frozenset[str] = frozenset().union(*observing)
         self._at_once_kinds: frozenset[str] = frozenset({VARIABLES}).union(*(each.observes for each in self._asked_at_once))
         self._variables = _by_role(self._written)

@@ -126,10 +126,7 @@ class _Compiler:
         number = term.value
 
         def evaluate(world: World, frame: Frame) -> bool:
-            for frame[number] in members(world, frame):  # noqa: B020
-                if not body(world, frame):
-                    return False
-            return True
+            return all(body(world, frame) for frame[number] in members(world, frame))
 
         return evaluate
 
@@ -137,10 +134,7 @@ class _Compiler:
         number = term.value
 
         def evaluate(world: World, frame: Frame) -> bool:
-            for frame[number] in members(world, frame):  # noqa: B020
-                if body(world, frame):
-                    return True
-            return False
+            return any(body(world, frame) for frame[number] in members(world, frame))
 
         return evaluate
 
@@ -240,8 +234,7 @@ class _Compiler:
         if term.value == PVALUE_ACCEPTED:
             who = acceptor[0]
             return lambda world, frame: (
-                (ballot(world, frame), slot(world, frame), command(world, frame))
-                in world.accepted.get(who(world, frame), _NOTHING)  # type: ignore[union-attr]
+                (ballot(world, frame), slot(world, frame), command(world, frame)) in world.accepted.get(who(world, frame), _NOTHING)  # type: ignore[union-attr]
             )
         return lambda world, frame: (ballot(world, frame), slot(world, frame), command(world, frame)) in world.p2a
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from pmmc_check.protocol.messages import show
 from pmmc_check.protocol.role import System
@@ -13,7 +14,9 @@ _TEXT_MAX = 160
 
 
 def why_false(term: Term, system: System, world: World, frame: Frame, bound: Mapping[str, str] | None = None) -> str:
-    """A sentence: the smallest part that fails, and for which values. `term` is false in `world`; `bound` are variables that have a value already."""
+    """A sentence: the smallest part that fails, and for which values.
+
+    `term` is false in `world`; `bound` are variables that have a value already."""
     bound = dict(bound or {})
     part = term
     while (inner := _false_part(part, system, world, frame, bound)) is not None:
@@ -45,8 +48,8 @@ def _false_part(term: Term, system: System, world: World, frame: Frame, bound: d
 
 
 def _members(term: Term, system: System, world: World, frame: Frame) -> Iterator[object]:
-    yield from in_order(_value(term.parts[0], system, world, frame))  # type: ignore[call-overload]
+    yield from in_order(_value(term.parts[0], system, world, frame))
 
 
-def _value(term: Term, system: System, world: World, frame: Frame) -> object:
+def _value(term: Term, system: System, world: World, frame: Frame) -> Any:
     return compiled_term(term, system)(world, frame)

@@ -47,8 +47,7 @@ class AlignedLists:
                 last = f"OPEN_{token.type}"
                 yield self._made(last, token)
                 continue
-            for closed in self._bracketed(stack, token):
-                yield closed
+            yield from self._bracketed(stack, token)
             last = token.type
             yield token
         yield from (Token("CLOSE_LIST", "") for each in stack if each.column)

@@ -66,7 +66,12 @@ FACT_OPERATORS: dict[str, tuple[str, tuple[Type, ...]]] = {
 """The same, asked of one value: whether it has happened. Expressions that ask so about one slot cost a search the least."""
 
 QUORUM_OPERATORS = ("IsQuorum1", "IsQuorum2")
-OPERATORS = {**{name: len(types) for name, (_, types) in FACT_OPERATORS.items()}, **dict.fromkeys(QUORUM_OPERATORS, 1), "Cardinality": 1, "Len": 1}
+OPERATORS = {
+    **{name: len(types) for name, (_, types) in FACT_OPERATORS.items()},
+    **dict.fromkeys(QUORUM_OPERATORS, 1),
+    "Cardinality": 1,
+    "Len": 1,
+}
 """The operators that every spec has, with how many arguments each takes."""
 
 
@@ -85,7 +90,13 @@ def constants(system: System) -> dict[str, Term]:
     named: dict[str, Term] = {
         name: Term("constant", set_of(type_), value=frozenset(members), text=name) for name, (type_, members) in sets.items()
     }
-    single = {"WINDOW": (NUMBER, system.window), "TRUE": (BOOLEAN, True), "FALSE": (BOOLEAN, False), "BOTTOM": (BALLOT, BOTTOM), "⊥": (BALLOT, BOTTOM)}
+    single = {
+        "WINDOW": (NUMBER, system.window),
+        "TRUE": (BOOLEAN, True),
+        "FALSE": (BOOLEAN, False),
+        "BOTTOM": (BALLOT, BOTTOM),
+        "⊥": (BALLOT, BOTTOM),
+    }
     named |= {name: Term("constant", type_, value=value, text=name) for name, (type_, value) in single.items()}
     members = [(type_, each) for type_, all_ in (sets[name] for name in ("Acceptors", "Leaders", "Replicas", "Commands")) for each in all_]
     named |= {str(each): Term("constant", type_, value=each, text=str(each)) for type_, each in members}

@@ -3,8 +3,8 @@
 Three forms, from the cheapest to the dearest:
 
 - `\\A x \\in Replicas : P` (or Acceptors), where P reads the variables of x and nothing else: checked on each local state, by itself;
-- `\\A s \\in Slots : P`, where P asks for facts of slot s only (`Decided(s, c)`, `Accepted(a, b, s, c)`, `SentP2a(b, s, c)`): checked once for
-  each combination of facts about one slot;
+- `\\A s \\in Slots : P`, where P asks for facts of slot s only (`Decided(s, c)`, `Accepted(a, b, s, c)`, `SentP2a(b, s, c)`): checked
+  once for each combination of facts about one slot;
 - everything else: checked once for each combination of all that it reads.
 
 Why the reductions keep the verdict
@@ -13,8 +13,8 @@ symmetry: all names but those of single acceptors, replicas and commands stand f
     apart no construct prefers one member to another; so an expression without these has the same value in a state and in its renamed
     image. With one of them symmetry is off.
 deferral: what is read of a process is part of its facts, and a step that changes facts is never put off.
-halting: leaves out steps that only stop a process. Acceptors and replicas of the paper and its variants never stop by a message, and a crash
-    changes nothing that is read of them. Leaders do (they retire), so an expression that reads them switches halting off, as does one
+halting: leaves out steps that only stop a process. Acceptors and replicas of the paper and its variants never stop by a message, and a
+    crash changes nothing that is read of them. Leaders do (they retire), so an expression that reads them switches halting off, as does one
     that reads a role handed in by a user.
 inert: a message without effect changes no variable and no fact. Facts about messages are kept from their sending on."""
 

@@ -65,9 +65,7 @@ class SourceText:
 @functools.cache
 def _grammar() -> Lark:
     text = files("pmmc_check.spec").joinpath("spec.lark").read_text(encoding="utf-8")
-    return Lark(
-        text, parser="lalr", lexer="basic", postlex=AlignedLists(), start=["start", "only_expression"], propagate_positions=True
-    )
+    return Lark(text, parser="lalr", lexer="basic", postlex=AlignedLists(), start=["start", "only_expression"], propagate_positions=True)
 
 
 def parsed_text(source: SourceText, start: str = "start") -> Syntax:
@@ -100,7 +98,9 @@ def _problem(error: UnexpectedToken) -> str:
     if _BEGINS_EXPRESSION & (error.accepts or set()):
         wanted = ["an expression"]
     else:
-        wanted = [shown for name, shown in _SHOWN.items() if name in accepted and name not in {"COMMA", "$END"}] or ["the next definition or setting"]
+        wanted = [shown for name, shown in _SHOWN.items() if name in accepted and name not in {"COMMA", "$END"}] or [
+            "the next definition or setting"
+        ]
     ends = token.type in {"$END", "CLOSE_LIST"}
     found = "the end of the text" if token.type == "$END" else "the end of this list" if ends else f"`{token}`"
     hint = ""

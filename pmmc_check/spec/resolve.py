@@ -132,7 +132,9 @@ class Resolver:
             self._wrong(name, f"{name} is a function: write {name}[x] for one {name}'s state")
         if str(name) in OPERATORS:
             self._wrong(name, f"{name} takes {_count(OPERATORS[str(name)])}: {name}(...)")
-        self._wrong(name, f"unknown name {name}{did_you_mean(str(name), [*scope.names, *OPERATORS, *FACT_SETS, *STATE])}")
+        raise SpecError(
+            self.source.place_of(name), f"unknown name {name}{did_you_mean(str(name), [*scope.names, *OPERATORS, *FACT_SETS, *STATE])}"
+        )
 
     def _applied(self, syntax: Syntax, scope: Scope) -> Term:
         name, arguments = _token(syntax.children[0]), [_tree(each) for each in syntax.children[1:]]
@@ -183,7 +185,8 @@ class Resolver:
     def _depth_at(self, operator: Operator, arguments: tuple[Term, ...]) -> int:
         """The first number for variables that neither the arguments nor the operator's surroundings use."""
         used = [each.value for argument in arguments for each in argument.all_parts() if each.kind == "variable"]
-        return max([operator.scope.depth, self._bound_depth, *(number + 1 for number in used)])
+        depth: int = max([operator.scope.depth, self._bound_depth, *(number + 1 for number in used)])
+        return depth
 
     def _number(self, syntax: Syntax, scope: Scope) -> Term:
         token = _token(syntax.children[0])

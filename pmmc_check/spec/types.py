@@ -52,7 +52,7 @@ def sequence_of(members: Type) -> Type:
 
 def common(one: Type, other: Type) -> Type | None:
     """The type that both have, where one may not be known in full; None when there is none."""
-    if one == ANYTHING or one == other:
+    if one in (ANYTHING, other):
         return other
     if other == ANYTHING:
         return one
