@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from helpers import ROOT, command, environment, heed_ctrl_c, options
 
-from pmmc_check.cli import failures, judging, main
+from pmmc_check.api import judging
+from pmmc_check.cli import failures, main
 from pmmc_check.trace.sources import Source
 from pmmc_check.validation.judge import JudgeOptions
 from pmmc_check.validation.verdict import TraceVerdict

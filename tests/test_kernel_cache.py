@@ -169,6 +169,15 @@ def test_only_one_module_knows_numba() -> None:
     assert importing == {"compilation.py"}
 
 
+def test_what_is_kept_goes_by_the_sources_of_all_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = [each for each in (ROOT / "pmmc_check").rglob("*.py") if "\n@kernel\n" in each.read_text(encoding="utf-8")]
+    assert len(sources) >= 3
+    read, before = Path.read_bytes, kernel_cache.source_stamp.__wrapped__()
+    for source in sources:
+        monkeypatch.setattr(Path, "read_bytes", lambda path, source=source: read(path) + b"#" * path.samefile(source))
+        assert kernel_cache.source_stamp.__wrapped__() != before, source
+
+
 def test_compiled_kernels_are_switched_off_by_the_environment_in_one_clear_line() -> None:
     done = command("explore", *TINY, env={"NUMBA_DISABLE_JIT": "1"})
     assert (done.returncode, done.stdout) == (2, "")

@@ -167,7 +167,7 @@ WRONG = [
     ("EXPECT hold", 1, 8, "found hold (did you mean holds?)"),
     ("SLOTS 1\nSLOTS 2", 2, 1, "SLOTS is set twice"),
     ("INVARIANT Agrement", 1, 11, "neither built in nor defined above (did you mean Agreement?)"),
-    ("INVARIANT P == \\A s \\in Slot : TRUE", 1, 24, "unknown name Slot (did you mean Slots?)"),
+    ("INVARIANT P == \\A s \\in Slot : TRUE", 1, 25, "unknown name Slot (did you mean Slots?)"),
     ("INVARIANT P == Decided(1)", 1, 16, "Decided takes 2 arguments, found 1"),
     ("INVARIANT P == Decided(c1, 1)", 1, 24, "expected a number, found a command"),
     ("INVARIANT P == acceptor[L1].ballot = BOTTOM", 1, 25, "expected an acceptor, found a leader"),
@@ -245,14 +245,14 @@ def expressions(depth: int) -> st.SearchStrategy[tuple[str, str]]:
 def test_generated_expressions_agree_with_python(pair: tuple[str, str], quantifier: str) -> None:
     text, python = pair
     many = all if quantifier == "A" else any
-    expected = many(eval(python, {}, {"x": x, "y": y}) for x in (1, 2, 3) for y in (1, 2, 3))
+    expected = many(eval(python, {"x": x, "y": y}) for x in (1, 2, 3) for y in (1, 2, 3))
     assert value(f"\\{quantifier} x, y \\in 1..3 : {text}") == expected
 
 
 @given(
     st.lists(
         st.sampled_from(
-            r"/\ \/ ~ => ( ) { } [ ] , : x y \A \E \in Slots 1 .. == LET IN IF THEN ELSE UNION decided leader . # INVARIANT".split()
+            r"/\ \/ ~ => ( ) { } [ ] , : x y \A \E \in Slots 1 .. == LET IN IF THEN ELSE UNION decided leader . # INVARIANT".split()  # noqa: SIM905
         )
     )
 )

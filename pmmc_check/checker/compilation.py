@@ -12,14 +12,14 @@ from typing import Any
 
 import numba
 from llvmlite import ir
-from numba import uint64
+from numba import uint32, uint64
 from numba.core import caching, event, types
 from numba.extending import intrinsic
 
 from pmmc_check.checker.kernel_cache import cache_folder, source_stamp
 from pmmc_check.errors import UsageError
 
-__all__ = ["announce_compilation", "kernel", "prefetch", "uint64"]
+__all__ = ["announce_compilation", "kernel", "prefetch", "uint32", "uint64"]
 
 if numba.config.DISABLE_JIT:
     raise UsageError("NUMBA_DISABLE_JIT is set, but this search needs compiled kernels; unset it, or use --engine reference")
@@ -109,6 +109,7 @@ class _Announce(event.Listener):  # type: ignore[misc]  # likewise
     """Says once, on stderr, that kernels are being compiled."""
 
     said = False
+    listening = False
 
     def on_start(self, compiled: Any) -> None:
         """Numba begins to compile something that it has not on disk."""
@@ -121,5 +122,7 @@ class _Announce(event.Listener):  # type: ignore[misc]  # likewise
 
 
 def announce_compilation() -> None:
-    """From now on the first compilation is announced."""
-    event.register("numba:compile", _Announce())
+    """From now on the first compilation is announced: for the command, which has a user who waits."""
+    if not _Announce.listening:
+        _Announce.listening = True
+        event.register("numba:compile", _Announce())

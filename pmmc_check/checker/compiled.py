@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from pmmc_check.checker import kernel
 from pmmc_check.checker.claims import Claims
-from pmmc_check.checker.compilation import announce_compilation
 from pmmc_check.checker.counterexample import Suspect, rebuild, rebuild_endless
 from pmmc_check.checker.endless import OpenStates
 from pmmc_check.checker.facts import KnownFacts
@@ -57,7 +56,6 @@ class CompiledSearch:
         *,
         trust_claims: bool = False,
     ) -> None:
-        announce_compilation()
         self.model = model
         self.control = control
         self.reductions = reductions

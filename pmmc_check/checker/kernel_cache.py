@@ -30,7 +30,7 @@ def cache_folder() -> Path | None:
 @cache
 def source_stamp() -> str:
     """Changes with every source of kernels, since a kernel has the kernels that it calls compiled into it."""
-    texts = [source.read_bytes() for source in sorted(Path(__file__).parent.glob("*.py"))]
+    texts = [source.read_bytes() for source in sorted(Path(__file__).parent.rglob("*.py"))]
     return sha256(b"".join(text for text in texts if b"\n@kernel\n" in text or b"\ndef kernel(" in text)).hexdigest()
 
 

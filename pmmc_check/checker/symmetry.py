@@ -20,7 +20,8 @@ from pmmc_check.protocol.role import System
 from pmmc_check.protocol.values import Reconfigure
 
 ORDER_MAX = 720
-"""Beyond this many renamings the look-ups cost more than the states saved: the smallest factors are kept."""
+"""Beyond this many renamings the look-ups cost more than the states saved. The smallest factors are kept whole; of a larger one, as many
+members are permuted as the order allows, and then the rest among themselves: a subgroup, which is as sound."""
 
 
 def renamings(system: System) -> list[Renaming]:
@@ -49,9 +50,13 @@ def _kinds(system: System) -> list[list[tuple[Hashable, ...]]]:
     chosen = []
     order = 1
     for kind in sorted(kinds, key=len):
-        if order * factorial(len(kind)) <= ORDER_MAX:
-            order *= factorial(len(kind))
-            chosen.append(kind)
+        rest = kind
+        while (size := max(n for n in range(1, len(rest) + 1) if order * factorial(n) <= ORDER_MAX)) > 1:
+            chosen.append(rest[:size])
+            order *= factorial(size)
+            rest = rest[size:]
+            if not rest:
+                break
     return chosen
 
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from pmmc_check.checker import walk_kernel
 from pmmc_check.checker.claims import Claims
-from pmmc_check.checker.compilation import announce_compilation
 from pmmc_check.checker.counterexample import Move, executed
 from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local_steps import LocalSteps
@@ -49,7 +48,6 @@ class RandomWalks:
         steps_max: int = STEPS_MAX,
         trust_claims: bool = False,
     ) -> None:
-        announce_compilation()
         self.model = model
         self.control = control
         self.seed = seed

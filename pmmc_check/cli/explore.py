@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from pmmc_check.cli import any_slots, specs
+from pmmc_check.cli import specs
 from pmmc_check.cli.explore_options import configure
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED, say
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
-from pmmc_check.cli.machine import cores
 from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
 from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
-    from pmmc_check.checker.result import Control, Engine, Result, Search
+    from collections.abc import Iterator
+
+    from pmmc_check.api.options import SearchOptions
+    from pmmc_check.checker.result import Control, Result
     from pmmc_check.model.model import Model
     from pmmc_check.spec.document import Spec
 
@@ -29,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs the search and prints its result."""
     with ExitStack() as stack:
         stack.enter_context(interrupts_deferred())
-        from pmmc_check.model.model import Model
+        from pmmc_check.api.options import in_every_slot
 
         trace_out = stack.enter_context(OutputFile("--trace-out", arguments.trace_out)) if arguments.trace_out is not None else None
         spec = specs.spec_of(arguments)
@@ -38,175 +41,106 @@ def run(arguments: argparse.Namespace) -> int:
 
             stack.enter_context(prints_to_stderr())
             stack.enter_context(exits_refused())
-        if any_slots.wanted(arguments):
-            specs.check_any_slots(arguments, spec)
-            return _run_any_slots(arguments, trace_out, spec)
-        model = Model(_config(arguments), _protocol(arguments))
-        _check_trace_out(arguments, model.config)
-        return _run_properties(arguments, trace_out, spec, model)
+        options = _options(arguments)
+        every_slot = in_every_slot(options)
+        if every_slot:
+            every_slot = replace(every_slot, invariants=specs.for_every_slot(arguments, spec))
+            return _exit_code(_run_every_slot(every_slot, arguments, trace_out, spec))
+        verdict = _run(options, arguments, trace_out, spec)
+        return _exit_code(verdict)
 
 
-def _run_properties(arguments: argparse.Namespace, trace_out: OutputFile | None, spec: Spec | None, model: Model) -> int:
-    """One search for the invariants, and one for each witness."""
-    from pmmc_check.protocol.variants.catalogue import variants_named
-    from pmmc_check.verdicts import HOLDS, VIOLATED
+def _run(options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, spec: Spec | None) -> str:
+    """The ordinary search, and one for each witness; returns the verdict."""
+    from pmmc_check.api.searching import configured, protocol_of, result_of
+    from pmmc_check.model.model import Model
 
-    waivers = [each for each in variants_named(arguments.variant) if each.waives and not arguments.invariant]
-    asked = specs.asked_properties(arguments, spec, model, [name for each in waivers for name in each.waives])
-    notes = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers if asked.invariants]
-    result, shown = None, model
-    if asked.invariants:
-        result, shown, about = _search(model, arguments, asked.invariants)
-        notes = about + notes
-    witnesses = []
+    config = configured(options)
+    model = Model(config, protocol_of(_with_roles(options, arguments)))
+    _check_trace_out(arguments, config)
+    asked = specs.asked_properties(arguments, spec, model)
+    notes, result, shown, witnesses = list[str](), None, model, []
+    if asked.invariants or asked.built_in:
+        with _controlled(options, arguments) as control:
+            result, shown, notes = result_of(options, model, control, None if asked.built_in else asked.invariants)
     for each in asked.witnesses:
-        found, _, about = _search(model, arguments, (each,))
+        with _controlled(options, arguments) as control:
+            found, _, about = result_of(options, model, control, (each,))
         notes += [note for note in about if note not in notes]
         witnesses.append(specs.Witness(each.name, found))
-    model.check_still_pure()
     answer = specs.outcome(result, witnesses)
     try:
         print_results(_report(answer, shown, notes, arguments, spec, witnesses))
     finally:
         if trace_out is not None:
             _write_trace(trace_out, answer if answer.violation or not witnesses else witnesses[0].result, shown)
-    return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(answer.verdict, EXIT_INCONCLUSIVE)
+    return answer.verdict
 
 
-def _run_any_slots(arguments: argparse.Namespace, trace_out: OutputFile | None, spec: Spec | None) -> int:
+def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, spec: Spec | None) -> str:
     """The same for every number of slots. A counterexample is that of the ordinary search that confirms it."""
-    from pmmc_check.checker.result import Control
-    from pmmc_check.verdicts import HOLDS, VIOLATED
+    from pmmc_check.api.every_slot import scope_of, searched_every_slot
 
-    def make_search(model: Model, invariants: Any, reductions: Any, control: Control) -> Search:
-        return _engine(arguments, invariants, control, reductions)(model)
-
-    scope, protocol = any_slots.scope(arguments), _protocol(arguments)
-    with progress_line(quiet=arguments.quiet) as report:
-        control = Control(_limits(arguments), search_progress(report))
-        with interruptible(control):
-            result = any_slots.search(scope, protocol, arguments, make_search, control)
+    scope_of(options)
+    options = _with_roles(options, arguments)
+    with _controlled(options, arguments) as control:
+        result = searched_every_slot(options, control)
     try:
-        print_results(any_slots.report(result, arguments, spec))
+        print_results(_every_slot_report(result, arguments, spec))
     finally:
         shown = result.confirmation.shown if result.confirmation else None
         if trace_out is not None and shown is not None:
             _write_trace(trace_out, shown[0], shown[1])
         elif trace_out is not None:
             say("explore", f"no counterexample, so {trace_out.path} was not written")
-    return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(result.verdict, EXIT_INCONCLUSIVE)
+    return result.verdict
 
 
-def _limits(arguments: argparse.Namespace) -> Any:
-    from pmmc_check.checker.memory import affordable_bytes
-    from pmmc_check.checker.result import Limits
+def _exit_code(verdict: str) -> int:
+    from pmmc_check.verdicts import HOLDS, VIOLATED
 
-    memory_bytes_max = arguments.max_memory * 2**20 if arguments.max_memory else affordable_bytes()
-    return Limits(arguments.max_states, arguments.max_depth, arguments.time_limit, memory_bytes_max)
+    return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(verdict, EXIT_INCONCLUSIVE)
 
 
-def _config(arguments: argparse.Namespace) -> Any:
-    from dataclasses import fields
-
-    from pmmc_check.config import Config
-    from pmmc_check.model.network import network_named
-    from pmmc_check.protocol.variants.catalogue import check_needs, variants_named
-
-    network_named(arguments.network)
-    names = [field.name for field in fields(Config)]
-    config = Config(**{name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None})
-    check_needs(variants_named(arguments.variant), vars(config))
-    return config
-
-
-def _protocol(arguments: argparse.Namespace) -> Any:
-    from pmmc_check.cli.load import protocol_from
-    from pmmc_check.protocol.variants.catalogue import protocol_with
-
-    protocol = protocol_with(arguments.variant)
-    for reference in arguments.protocol:
-        protocol = protocol_from(reference, protocol)
-    return protocol
-
-
-def _search(model: Model, arguments: argparse.Namespace, invariants: Any) -> tuple[Result, Model, list[str]]:
-    """Runs the search that was asked for; also returns the model that its result is about, and notes about what is off."""
-    from pmmc_check.checker.iterative import grow
-    from pmmc_check.checker.reductions import applicable, reductions_named
+@contextmanager
+def _controlled(options: SearchOptions, arguments: argparse.Namespace) -> Iterator[Control]:
+    """Within, a search under this control shows its progress, and Ctrl-C ends it."""
+    from pmmc_check.api.searching import limits_of
     from pmmc_check.checker.result import Control
-    from pmmc_check.properties.quorums import judgeable
 
-    if arguments.engine == "reference" and arguments.reduce not in (None, "none"):
-        raise UsageError(
-            f"--reduce {arguments.reduce}: the reference engine has no reductions; leave --reduce out or use --engine compiled"
-        )
-    if arguments.engine == "reference" and arguments.trust_claims:
-        raise UsageError("--trust-claims: the reference engine uses no claims; leave --trust-claims out")
-    _check_strategy(arguments)
-    if arguments.engine == "symbolic":
-        _check_symbolic(arguments, invariants)
-    reductions, notes = applicable(reductions_named(arguments.reduce or "all"), model, invariants)
-    if arguments.engine == "symbolic":
-        notes = [each for each in notes if not each.startswith("symmetry")]
-    judged, quorum_notes = judgeable(model, invariants)
-    if arguments.invariant and len(judged) < len(invariants):
-        raise UsageError(f"--invariant {arguments.invariant[0]}: {quorum_notes[0]}")
     with progress_line(quiet=arguments.quiet) as report:
-        control = Control(_limits(arguments), search_progress(report))
+        control = Control(limits_of(options), search_progress(report))
         with interruptible(control):
-            engine = _engine(arguments, invariants, control, reductions)
-            if arguments.strategy == "iterative":
-                return *grow(model.config, model.protocol, engine), notes + quorum_notes
-            return engine(model).run(), model, ([] if arguments.engine == "reference" else notes) + quorum_notes
+            if options.engine != "reference":
+                from pmmc_check.checker.compilation import announce_compilation
+
+                announce_compilation()
+            yield control
 
 
-def _engine(arguments: argparse.Namespace, invariants: Any, control: Control, reductions: Any) -> Engine:
-    """Makes searches for those of the invariants that can be judged of a model."""
-    from pmmc_check.properties.quorums import judgeable
+def _options(arguments: argparse.Namespace) -> SearchOptions:
+    """What was asked for, without the roles that were handed in, which are not loaded yet."""
+    from pmmc_check.api.options import SearchOptions
 
-    if arguments.engine == "reference":
-        from pmmc_check.checker.reference import ReferenceSearch
-
-        return lambda model: ReferenceSearch(model, judgeable(model, invariants)[0], control)
-    if arguments.strategy == "random":
-        from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
-
-        seed, steps_max = arguments.seed or 1, arguments.walk_steps or STEPS_MAX
-        walking = {"seed": seed, "steps_max": steps_max, "trust_claims": arguments.trust_claims}
-        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, **walking)
-    threads, trust = arguments.threads or cores(), arguments.trust_claims
-    if arguments.engine == "symbolic":
-        from pmmc_check.checker.symbolic.search import SymbolicSearch
-
-        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
-    from pmmc_check.checker.compiled import CompiledSearch
-
-    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
+    given = {each.name: getattr(arguments, each.name) for each in fields(SearchOptions) if hasattr(arguments, each.name)}
+    return SearchOptions(**given, variants=arguments.variant, invariants=arguments.invariant)
 
 
-def _check_symbolic(arguments: argparse.Namespace, invariants: Any) -> None:
-    """What needs states one by one, or runs, is not for the symbolic engine."""
-    if any(each.name == "Progress" for each in invariants):
-        raise UsageError("--invariant Progress: the symbolic engine knows states, not runs; leave --engine symbolic out")
-    for option, given in (("--max-states", arguments.max_states), ("--max-depth", arguments.max_depth)):
-        if given is not None:
-            raise UsageError(
-                f"{option} {given}: the symbolic engine meets no states one by one; give --time-limit or --max-memory, "
-                f"or leave --engine symbolic out"
-            )
+def _with_roles(options: SearchOptions, arguments: argparse.Namespace) -> SearchOptions:
+    from pmmc_check.cli.load import roles_from
+
+    return replace(options, roles=[each for reference in arguments.protocol for each in roles_from(reference)])
 
 
-def _check_strategy(arguments: argparse.Namespace) -> None:
-    if arguments.strategy == "random":
-        if arguments.engine != "compiled":
-            raise UsageError(f"--strategy random: walks need the tables of the compiled engine; leave --engine {arguments.engine} out")
-        if arguments.time_limit is None and arguments.max_states is None:
-            raise UsageError("--strategy random: walks never end by themselves; give --time-limit SECONDS or --max-states N")
-        if arguments.max_depth is not None:
-            raise UsageError(f"--max-depth {arguments.max_depth}: random walks are bounded by --walk-steps; give that instead")
-    elif arguments.seed is not None or arguments.walk_steps is not None:
-        option = "--seed" if arguments.seed is not None else "--walk-steps"
-        raise UsageError(f"{option}: only random walks take it; add --strategy random")
+def _every_slot_report(result: Any, arguments: argparse.Namespace, spec: Spec | None) -> str:
+    from pmmc_check.cli.terminal import layout
+    from pmmc_check.report.any_slots_json import any_slots_as_json
+    from pmmc_check.report.any_slots_text import any_slots_as_text
+
+    if arguments.format == "json":
+        return json.dumps(any_slots_as_json(result) | specs.as_json(spec, result.verdict, None), indent=1)
+    text = any_slots_as_text(result, layout(results_stream(), arguments.color, arguments.view))
+    return "\n".join([text, *specs.as_expected_text(spec, result.verdict, None)]).removesuffix("\n")
 
 
 def _report(  # noqa: PLR0917

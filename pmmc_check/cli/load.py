@@ -5,18 +5,23 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
+from pmmc_check.api.roles import role_classes
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol import PMMC, Protocol, Role, variant
-from pmmc_check.protocol.values import ROLES
 from pmmc_check.users_code import fate, handed_in, users_code
 
 
 def protocol_from(reference: str, base: Protocol = PMMC) -> Protocol:
-    """`base` with the role class, or the mapping or sequence of role classes, that `reference` (`module:object`) names.
+    """`base` with what `roles_from` finds."""
+    return variant(*roles_from(reference), base=base)
+
+
+def roles_from(reference: str) -> list[type[Role]]:
+    """The role class, or those in the mapping or sequence of role classes, that `reference` (`module:object`) names.
 
     Raises:
         UsageError: it cannot be loaded, or is no role.
@@ -28,17 +33,7 @@ def protocol_from(reference: str, base: Protocol = PMMC) -> Protocol:
     handed_in(module_name)
     module = _imported(where, module_name)
     with users_code(f"{where}: looking at it"):
-        return variant(*_roles(where, _attribute(where, module, object_name)), base=base)
-
-
-def _roles(where: str, given: Any) -> list[type[Role]]:
-    classes = list(given.values()) if isinstance(given, Mapping) else list(given) if isinstance(given, list | tuple) else [given]
-    for each in classes:
-        if not (isinstance(each, type) and issubclass(each, Role)):
-            raise UsageError(f"{where}: {each!r} is no role; expected a subclass of pmmc_check.protocol.Role, or a list of them")
-        if getattr(each, "role", None) not in ROLES:
-            raise UsageError(f"{where}: {each.__name__} does not say which role it plays; set `role` to one of {', '.join(ROLES)}")
-    return classes
+        return role_classes(where, _attribute(where, module, object_name))
 
 
 def _imported(where: str, module_name: str) -> Any:

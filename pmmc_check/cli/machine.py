@@ -1,12 +1,5 @@
 """What the command asks of the machine."""
 
-from __future__ import annotations
+from pmmc_check.api.machine import cores
 
-import os
-
-
-def cores() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+__all__ = ["cores"]

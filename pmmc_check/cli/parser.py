@@ -17,6 +17,7 @@ VERBS = {
     "explore": "check every interleaving of a configuration",
     "variants": "list the seeded faults, fixes and optimisations that explore --variant takes",
     "validate": "check recorded traces against the protocol",
+    "gate": "run all specs and traces of a project, and compare with what is expected",
     "simulate": "write traces of random runs",
     "convert": "convert traces between the DSL and JSON Lines",
     "examples": "list the example traces and roles, or copy them to a folder",

@@ -9,17 +9,15 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from pmmc_check.api.simulating import LETTERS, check_plan, protocol_to_simulate, simulated_header
 from pmmc_check.cli.failures import say
 from pmmc_check.cli.load import exits_refused, protocol_from
 from pmmc_check.cli.outputs import OutputFile, prints_to_stderr, write_results
 from pmmc_check.errors import UsageError
-from pmmc_check.model.calls import checked
 from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
 from pmmc_check.trace.convert import WRITERS, format_of
-from pmmc_check.trace.errors import Unfit
-from pmmc_check.trace.events import ALL, KINDS, NETWORK_FLAGS, NOTHING, Contract, Event, Header, partial
-from pmmc_check.trace.header import HeaderBuilder
+from pmmc_check.trace.events import NETWORK_FLAGS, Event, Header
 from pmmc_check.validation.simulate import Plan, Simulation, complete_logs, thinned
 
 _EPILOG = """\
@@ -59,12 +57,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Writes the traces."""
     header = _header(arguments)
-    for rate in ("loss_rate", "duplication_rate", "crash_rate", "reconfiguration_rate"):
-        if not 0 <= getattr(arguments, rate) <= 1:
-            raise UsageError(f"--{rate.replace('_', '-')}: must be between 0 and 1")
-    for count in ("events", "commands", "traces"):
-        if getattr(arguments, count) < 1:
-            raise UsageError(f"--{count}: must be at least 1")
+    rates = ("loss_rate", "duplication_rate", "crash_rate", "reconfiguration_rate")
+    counts = ("events", "commands", "traces")
+    check_plan({each: getattr(arguments, each) for each in rates}, {each: getattr(arguments, each) for each in counts})
     if arguments.traces > 1 and arguments.out == "-":
         raise UsageError("--traces needs a directory: --out DIR")
     out = Path(arguments.out).absolute()  # code of the user may change the current folder
@@ -88,8 +83,7 @@ def _protocol(arguments: argparse.Namespace) -> Protocol:
     stock = protocol_with(arguments.variant)
     if not arguments.protocol:
         return stock
-    protocol = protocol_from(arguments.protocol, stock)
-    return {name: role if role is stock[name] else checked(role) for name, role in protocol.items()}
+    return protocol_to_simulate(stock, protocol_from(arguments.protocol, stock))
 
 
 def _many(arguments: argparse.Namespace, header: Header, protocol: Protocol, directory: Path) -> None:
@@ -164,36 +158,6 @@ def _lines(header: Iterator[str], events: Iterator[Event], show: Callable[[Event
 
 
 def _header(arguments: argparse.Namespace) -> Header:
-    builder = HeaderBuilder()
-    try:
-        for setting, letter in (("replicas", "R"), ("leaders", "L"), ("acceptors", "A"), ("clients", "C")):
-            count = getattr(arguments, setting)
-            if not 1 <= count <= 1000:
-                raise UsageError(f"--{setting} {count}: must be between 1 and 1000")
-            builder.set(setting, tuple(f"{letter}{number}" for number in range(1, count + 1)))
-        builder.set("window", arguments.window)
-        for name in ("quorum1", "quorum2"):
-            if getattr(arguments, name) is not None:
-                builder.set(name, getattr(arguments, name))
-        builder.set("network", tuple(arguments.network.split(",")))
-        builder.set("application", "log")
-        header = replace(builder.configuration("the run"), logs={})
-        logs = dict(complete_logs(header))
-        for text in arguments.contract:
-            _contract(text, logs)
-        silent = arguments.crash_rate > 0 and NOTHING in logs.values()
-        return replace(header, logs=logs, restarts="any" if silent else "logged")
-    except Unfit as unfit:
-        raise UsageError(unfit.problem) from None
-
-
-def _contract(text: str, logs: dict[str, Contract]) -> None:
-    names, equals, promised = text.partition("=")
-    matching = [name for name in logs for each in names.split(",") if name == each or (each.endswith("*") and name.startswith(each[:-1]))]
-    kinds = frozenset(promised.split(","))
-    if not equals or not matching or (promised not in ("complete", "none") and not kinds <= set(KINDS)):
-        raise UsageError(
-            f"--contract {text}: expected NAMES=complete, =none or =kinds, names of {', '.join(logs)}, kinds of {', '.join(KINDS)}"
-        )
-    for name in matching:
-        logs[name] = ALL if promised == "complete" else NOTHING if promised == "none" else partial(kinds)
+    sizes = {each: getattr(arguments, each) for each in LETTERS}
+    network = arguments.network.split(",")
+    return simulated_header(sizes, arguments.window, network, arguments.contract, silent_crashes=arguments.crash_rate > 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,8 @@ class AskedProperties:
 
     invariants: tuple[Any, ...]
     witnesses: tuple[Any, ...]
+    built_in: bool
+    """Nothing is asked for: then it is all built-in invariants, but those that a variant waives."""
 
 
 def spec_of(arguments: argparse.Namespace) -> Spec | None:
@@ -72,7 +74,7 @@ def _listed(name: str, values: Sequence[str]) -> Any:
     return tuple(values) if name == "faulty" else list(values)
 
 
-def asked_properties(arguments: argparse.Namespace, spec: Spec | None, model: Model, waived: Collection[str]) -> AskedProperties:
+def asked_properties(arguments: argparse.Namespace, spec: Spec | None, model: Model) -> AskedProperties:
     """What is to be checked. Options override the spec: `--invariant` all its invariants, `--find` all its witnesses."""
     from pmmc_check.properties.invariants import invariants_named
     from pmmc_check.spec.document import Written, expression_as, written_in
@@ -89,18 +91,23 @@ def asked_properties(arguments: argparse.Namespace, spec: Spec | None, model: Mo
         own += [expression_as("--invariant", text, text, system, protocol, spec) for text in rest]
     else:
         own = [] if arguments.find else list(written.invariants)
-    built_in = invariants_named(plain, waived) if plain or not (own or witnesses) else []
     _check_strategy(arguments, own, witnesses)
-    return AskedProperties((*built_in, *own), witnesses)
+    if not (names or own or witnesses):
+        return AskedProperties((), (), True)
+    return AskedProperties((*(invariants_named(plain) if plain else ()), *own), witnesses, False)
 
 
-def check_any_slots(arguments: argparse.Namespace, spec: Spec | None) -> None:
-    """Refuses expressions where all numbers of slots are checked at once."""
+def for_every_slot(arguments: argparse.Namespace, spec: Spec | None) -> Sequence[str]:
+    """The names of the invariants to check of any number of slots.
+
+    Raises:
+        UsageError: there are expressions, which are about one configuration.
+    """
     if (spec and spec.writes_expressions) or arguments.find:
         what = "--find" if arguments.find else str(spec.source.name if spec else "")
         raise UsageError(f"{what}: with any number of slots only built-in invariants are checked; give a number of slots")
-    if spec and spec.named and not arguments.invariant:
-        arguments.invariant = list(spec.named)
+    named: Sequence[str] = arguments.invariant or (spec.named if spec else ())
+    return named
 
 
 def _check_strategy(arguments: argparse.Namespace, own: Sequence[Any], witnesses: Sequence[Any]) -> None:

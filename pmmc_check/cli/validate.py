@@ -9,18 +9,17 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from pmmc_check.cli.judging import judged
+from pmmc_check.api.judging import judged
+from pmmc_check.api.validating import SEARCH_EVENTS, SEARCH_SECONDS, SEARCH_STATES, judge_options, recordable
 from pmmc_check.cli.machine import cores
 from pmmc_check.cli.outputs import OutputFile, print_results
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.errors import UsageError
-from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with, variants_named
 from pmmc_check.report.trace_json import as_object
 from pmmc_check.report.trace_junit import as_xml
 from pmmc_check.report.trace_text import explanation, summary
 from pmmc_check.trace.sources import Source, sources
 from pmmc_check.validation.judge import JudgeOptions
-from pmmc_check.validation.search.search import SearchBudget
 from pmmc_check.validation.verdict import TraceVerdict, worst
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
@@ -51,17 +50,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--search-states",
         type=int,
-        default=SearchBudget().states_max,
+        default=SEARCH_STATES,
         metavar="N",
         help="give up the search of a partial log here (default %(default)s)",
     )
     parser.add_argument(
-        "--search-seconds", type=float, default=SearchBudget().seconds_max, metavar="S", help="or after this time (default %(default)s)"
+        "--search-seconds", type=float, default=SEARCH_SECONDS, metavar="S", help="or after this time (default %(default)s)"
     )
     parser.add_argument(
         "--search-events",
         type=int,
-        default=JudgeOptions().search_events_max,
+        default=SEARCH_EVENTS,
         metavar="N",
         help="longer partial logs are not searched (default %(default)s)",
     )
@@ -70,24 +69,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help=f"judge by a changed protocol, such as raise-on-accept; may be repeated. One of {', '.join(_recordable())}",
+        help=f"judge by a changed protocol, such as raise-on-accept; may be repeated. One of {', '.join(recordable())}",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress, and no explanations on stdout")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Judges all traces; the worst verdict is the exit code."""
-    for option, value in (
-        ("--jobs", arguments.jobs + 1),
-        ("--search-states", arguments.search_states),
-        ("--search-events", arguments.search_events),
-    ):
-        if value < 1:
-            raise UsageError(f"{option}: must be at least 1")
-    if not arguments.search_seconds > 0:
-        raise UsageError("--search-seconds: must be more than 0")
+    if arguments.jobs < 0:
+        raise UsageError("--jobs: must be at least 1")
+    options = judge_options(arguments.variant, arguments.search_states, arguments.search_seconds, arguments.search_events)
     found = sources(arguments.paths)
-    options = _options(arguments)
     with ExitStack() as stack:
         files = [
             (stack.enter_context(OutputFile(option, name)), content)
@@ -119,25 +111,6 @@ def _verdicts(found: Sequence[Source], options: JudgeOptions, arguments: argpars
             interrupted = True
     reason = "interrupted before it was judged"
     return [verdicts.get(source) or TraceVerdict(str(source.path), INCONCLUSIVE, reason=reason) for source in found], interrupted
-
-
-def _options(arguments: argparse.Namespace) -> JudgeOptions:
-    """Raises `UsageError` for variants whose runs no trace can record."""
-    chosen = variants_named(arguments.variant)
-    for each in chosen:
-        if each.own_messages:
-            raise UsageError(f"--variant {each.name}: it sends what traces cannot record; expected one of {', '.join(_recordable())}")
-    return JudgeOptions(
-        SearchBudget(arguments.search_states, arguments.search_seconds),
-        arguments.search_events,
-        protocol_with(arguments.variant) if chosen else None,
-        tuple(arguments.variant),
-        frozenset(name for each in chosen for name in each.waives),
-    )
-
-
-def _recordable() -> list[str]:
-    return [each.name for each in VARIANTS.values() if not each.own_messages]
 
 
 def _report(verdicts: list[TraceVerdict], arguments: argparse.Namespace) -> None:

@@ -27,7 +27,7 @@ def any_slots_as_text(result: AnySlotsResult, layout: Layout | None = None) -> s
 
 def _parts(result: AnySlotsResult, layout: Layout) -> Iterator[RenderableType]:
     shown = result.confirmation.shown if result.confirmation else None
-    yield headline(shown[0]) if shown else _headline(result)
+    yield headline(shown[0]) if shown else headline_of_every_slot(result)
     yield ""
     if shown:
         found, model, _ = shown
@@ -37,7 +37,8 @@ def _parts(result: AnySlotsResult, layout: Layout) -> Iterator[RenderableType]:
     yield labelled(_facts(result), _LABEL)
 
 
-def _headline(result: AnySlotsResult) -> Text:
+def headline_of_every_slot(result: AnySlotsResult) -> Text:
+    """The verdict in a sentence, where no ordinary search has confirmed a violation."""
     if result.verdict == HOLDS and of_slot(result):
         held = f": for {covered(result)}, with {still_bounded(result)}; of a replica by itself, within bounds"
         return Text.assemble(("HOLDS", "bold green"), held if _of_replica(result) else held.partition(";")[0])

@@ -39,7 +39,7 @@ def run_that_breaks_it(result: Result, model: Model, layout: Layout) -> Iterator
     """Why it went wrong, and the counterexample; nothing where there is none."""
     if result.violation:
         reasons = why(result.violation, model)
-        yield from _why(reasons)
+        yield from reasons_why(reasons)
         yield from _counterexample(result.violation, model, reasons, layout, walked=result.walks is not None)
         yield ""
 
@@ -53,7 +53,8 @@ def headline(result: Result) -> Text:
     return Text.assemble(("INCONCLUSIVE", "bold yellow"), f": the search was stopped before the end: {result.limit}")
 
 
-def _why(reasons: Why) -> Iterator[RenderableType]:
+def reasons_why(reasons: Why) -> Iterator[RenderableType]:
+    """The sentences, one below the other."""
     yield Text("Why:", style="bold")
     yield labelled((("-", sentence) for sentence in reasons.sentences), 1)
     yield ""

@@ -20,11 +20,11 @@ def as_xml(verdicts: Sequence[TraceVerdict]) -> str:
     suite.set("errors", str(sum(each.verdict not in (ACCEPTED, REJECTED) for each in verdicts)))
     suite.set("time", f"{sum(each.seconds for each in verdicts):.3f}")
     for each in verdicts:
-        case = ElementTree.SubElement(suite, "testcase", name=_clean(each.file), classname="trace", time=f"{each.seconds:.3f}")
+        case = ElementTree.SubElement(suite, "testcase", name=xml_text(each.file), classname="trace", time=f"{each.seconds:.3f}")
         if each.verdict != ACCEPTED:
             problem = ElementTree.SubElement(case, "failure" if each.verdict == REJECTED else "error", type=each.verdict)
-            problem.set("message", _clean(_message(each)))
-            problem.text = _clean("\n".join(explanation(each, whole=True)))
+            problem.set("message", xml_text(_message(each)))
+            problem.text = xml_text("\n".join(explanation(each, whole=True)))
     ElementTree.indent(suite)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
 
@@ -38,5 +38,6 @@ def _message(verdict: TraceVerdict) -> str:
     return label + (verdict.reason or verdict.verdict).splitlines()[0]
 
 
-def _clean(text: str) -> str:
+def xml_text(text: str) -> str:
+    """`text` without what XML cannot hold."""
     return _NOT_XML.sub("�", text)

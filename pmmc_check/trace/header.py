@@ -23,6 +23,7 @@ from pmmc_check.trace.events import (
     partial,
 )
 from pmmc_check.trace.values import NAME
+from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
 
 WORD_SETTINGS = {
     "requests": ("once", "resent"),
@@ -32,6 +33,8 @@ WORD_SETTINGS = {
 }
 RESERVED = ("config", "log", "pmmc-trace")
 NUMBER_SETTINGS = ("window", "slots", "rounds", "quorum1", "quorum2")
+EXPECT, EXPECTED_VERDICTS = "expect", (ACCEPTED, REJECTED, INCONCLUSIVE)
+"""The note that says which verdict a trace should have, for gates and tests; and what it may say."""
 HEADER_PROCESSES_MAX = 10_000
 
 
@@ -66,6 +69,9 @@ class HeaderBuilder:
             raise Unfit(f"meta.{key[:40]!r}: a note has a name (letters, digits, _ and -) and a printable value", f"meta.{key}")
         if key in self.meta:
             raise Unfit(f"meta.{key}= is set twice; leave one", f"meta.{key}")
+        if key == EXPECT and value not in EXPECTED_VERDICTS:
+            guess = did_you_mean(value, EXPECTED_VERDICTS)
+            raise Unfit(f"meta.{key}={value} is no verdict{guess}; expected one of {', '.join(EXPECTED_VERDICTS)}", f"meta.{key}")
         self.meta[key] = value
 
     def _check_names(self, key: str, names: tuple[str, ...]) -> None:

@@ -24,7 +24,7 @@ def sources(paths: Sequence[str]) -> list[Source]:
     for text in paths:
         path = Path(text)
         if path.is_dir():
-            inside = list(_inside(path))
+            inside = list(traces_inside(path))
             if not inside:
                 raise UsageError(
                     f"{text}: no traces in this directory; a trace begins with 'pmmc-trace 1', or is called *{' or *'.join(SUFFIXES[:3])}"
@@ -37,7 +37,8 @@ def sources(paths: Sequence[str]) -> list[Source]:
     return found
 
 
-def _inside(directory: Path) -> Iterator[Source]:
+def traces_inside(directory: Path) -> Iterator[Source]:
+    """All traces in a directory and those below it; a trace in parts is one. Raises `UsageError` where it cannot be read."""
     try:
         entries = sorted(directory.iterdir())
     except OSError as error:
@@ -50,7 +51,7 @@ def _inside(directory: Path) -> Iterator[Source]:
         yield from map(Source, files)
     for each in entries:
         if each.is_dir() and not each.is_symlink():
-            yield from _inside(each)
+            yield from traces_inside(each)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ an invariant. That is what the paper proves and `explore` checks; reading a long
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -73,15 +74,29 @@ def judge(source: Source, options: JudgeOptions | None = None, report: Callable[
     return replace(verdict, seconds=time.perf_counter() - started)
 
 
+class _Thresholds:
+    """Those that stood before the first of the replays that are running: in one process several threads may replay."""
+
+    lock = threading.Lock()
+    running = 0
+    before = (0, 0, 0)
+
+
 @contextmanager
 def rare_collections() -> Iterator[None]:
     """Makes Python look for cyclic garbage less often: a replay makes none, and looking takes a fifth of its time."""
-    before = gc.get_threshold()
-    gc.set_threshold(200_000, 10, 10)
+    with _Thresholds.lock:
+        _Thresholds.running += 1
+        if _Thresholds.running == 1:
+            _Thresholds.before = gc.get_threshold()
+            gc.set_threshold(200_000, 10, 10)
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        with _Thresholds.lock:
+            _Thresholds.running -= 1
+            if not _Thresholds.running:
+                gc.set_threshold(*_Thresholds.before)
 
 
 class _Reading:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import uint64
 
-from pmmc_check.checker.compilation import kernel
+from pmmc_check.checker.compilation import kernel, uint64
 from pmmc_check.checker.symbolic.nodes import (
     ARENA_TOP,
     CHILD,

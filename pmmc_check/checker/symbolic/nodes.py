@@ -13,9 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import uint32, uint64
 
-from pmmc_check.checker.compilation import kernel
+from pmmc_check.checker.compilation import kernel, uint32, uint64
 
 NO_VECTOR, UNIT = 0, 1
 """The empty set, and the one vector of no values."""

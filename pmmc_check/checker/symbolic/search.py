@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from pmmc_check.checker.claims import Claims
-from pmmc_check.checker.compilation import announce_compilation
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local_steps import LocalSteps
@@ -57,7 +56,6 @@ class SymbolicSearch:
         trust_claims: bool = False,
         order: Sequence[int] = (),
     ) -> None:
-        announce_compilation()
         self.model = model
         self.invariants = tuple(invariants)
         self.control = control

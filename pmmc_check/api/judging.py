@@ -17,7 +17,7 @@ _KILLED = "the process that judged it was killed, as the system does when memory
 
 
 def judged(
-    found: Sequence[Source], options: JudgeOptions, jobs: int, report: Callable[[str], None]
+    found: Sequence[Source], options: JudgeOptions, jobs: int, report: Callable[[str], None] = lambda text: None
 ) -> Iterator[tuple[Source, TraceVerdict]]:
     """The verdict on each trace, as soon as it is there. `report` is told how far a single trace is, or how many are done.
 

@@ -1,0 +1,142 @@
+"""From options to a search and its result: one configuration, or, growing, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from pmmc_check.api.machine import cores
+from pmmc_check.api.options import SearchOptions
+from pmmc_check.api.roles import role_classes
+from pmmc_check.checker.iterative import grow
+from pmmc_check.checker.memory import affordable_bytes
+from pmmc_check.checker.reductions import Reductions, applicable, reductions_named
+from pmmc_check.checker.result import Control, Engine, Limits, Result
+from pmmc_check.config import Config
+from pmmc_check.errors import UsageError
+from pmmc_check.model.model import Model
+from pmmc_check.model.network import network_named
+from pmmc_check.properties.invariants import Invariant, invariants_named
+from pmmc_check.properties.quorums import judgeable
+from pmmc_check.protocol import Protocol, variant
+from pmmc_check.protocol.variants.catalogue import check_needs, protocol_with, variants_named
+
+
+def limits_of(options: SearchOptions) -> Limits:
+    """Where the search gives up; memory always has a limit."""
+    memory_bytes_max = options.max_memory * 2**20 if options.max_memory else affordable_bytes()
+    return Limits(options.max_states, options.max_depth, options.time_limit, memory_bytes_max)
+
+
+def configured(options: SearchOptions) -> Config:
+    """The configuration.
+
+    Raises:
+        UsageError: it is none, or a variant shows nothing in it.
+    """
+    network_named(options.network)
+    given: dict[str, Any] = {each.name: getattr(options, each.name) for each in fields(Config)}
+    if given["faulty"] is not None:
+        given["faulty"] = tuple(given["faulty"])
+    config = Config(**{name: value for name, value in given.items() if value is not None})
+    check_needs(variants_named(options.variants), vars(config))
+    return config
+
+
+def protocol_of(options: SearchOptions) -> Protocol:
+    """The paper's protocol with the variants, and on top of them the roles that were handed in.
+
+    Raises:
+        UsageError: a variant is unknown, or what was handed in is no role.
+    """
+    return variant(*role_classes("roles", options.roles), base=protocol_with(options.variants))
+
+
+def result_of(
+    options: SearchOptions, model: Model, control: Control, asked: Sequence[Invariant] | None = None
+) -> tuple[Result, Model, list[str]]:
+    """Runs the search that was asked for; also returns the model that its result is about, and notes about what is off.
+
+    `asked` are the invariants where they are more than names.
+
+    Raises:
+        UsageError: options contradict each other.
+        ProtocolError: a role breaks its contract.
+    """
+    _check_engine(options)
+    _check_strategy(options)
+    waivers = [each for each in variants_named(options.variants) if each.waives and not options.invariants]
+    invariants = invariants_named(options.invariants, [name for each in waivers for name in each.waives]) if asked is None else asked
+    waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers if asked is None]
+    if options.engine == "symbolic":
+        _check_symbolic(options, invariants)
+    reductions, notes = applicable(reductions_named(options.reduce or "all"), model, invariants)
+    if options.engine == "symbolic":
+        notes = [each for each in notes if not each.startswith("symmetry")]
+    judged, quorum_notes = judgeable(model, invariants)
+    if options.invariants and len(judged) < len(invariants):
+        raise UsageError(f"--invariant {options.invariants[0]}: {quorum_notes[0]}")
+    engine = engine_for(options, invariants, control, reductions)
+    if options.strategy == "iterative":
+        result, model = grow(model.config, model.protocol, engine)
+    else:
+        result = engine(model).run()
+        notes = [] if options.engine == "reference" else notes
+    model.check_still_pure()
+    return result, model, notes + waived + quorum_notes
+
+
+def engine_for(options: SearchOptions, invariants: Sequence[Invariant], control: Control, reductions: Reductions) -> Engine:
+    """Makes searches for those of the invariants that can be judged of a model."""
+    if options.engine == "reference":
+        from pmmc_check.checker.reference import ReferenceSearch
+
+        return lambda model: ReferenceSearch(model, judgeable(model, invariants)[0], control)
+    trust = options.trust_claims
+    if options.strategy == "random":
+        from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
+
+        seed, steps_max = options.seed or 1, options.walk_steps or STEPS_MAX
+        walking: dict[str, Any] = {"seed": seed, "steps_max": steps_max, "trust_claims": trust}
+        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, **walking)
+    threads = options.threads or cores()
+    if options.engine == "symbolic":
+        from pmmc_check.checker.symbolic.search import SymbolicSearch
+
+        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
+    from pmmc_check.checker.compiled import CompiledSearch
+
+    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
+
+
+def _check_engine(options: SearchOptions) -> None:
+    if options.engine == "reference" and options.reduce not in (None, "none"):
+        raise UsageError(f"--reduce {options.reduce}: the reference engine has no reductions; leave --reduce out or use --engine compiled")
+    if options.engine == "reference" and options.trust_claims:
+        raise UsageError("--trust-claims: the reference engine uses no claims; leave --trust-claims out")
+
+
+def _check_symbolic(options: SearchOptions, invariants: Sequence[Invariant]) -> None:
+    """What needs states one by one, or runs, is not for the symbolic engine."""
+    if any(each.name == "Progress" for each in invariants):
+        raise UsageError("--invariant Progress: the symbolic engine knows states, not runs; leave --engine symbolic out")
+    for option, given in (("--max-states", options.max_states), ("--max-depth", options.max_depth)):
+        if given is not None:
+            raise UsageError(
+                f"{option} {given}: the symbolic engine meets no states one by one; give --time-limit or --max-memory, "
+                f"or leave --engine symbolic out"
+            )
+
+
+def _check_strategy(options: SearchOptions) -> None:
+    if options.strategy == "random":
+        if options.engine != "compiled":
+            raise UsageError(f"--strategy random: walks need the tables of the compiled engine; leave --engine {options.engine} out")
+        if options.time_limit is None and options.max_states is None:
+            raise UsageError("--strategy random: walks never end by themselves; give --time-limit SECONDS or --max-states N")
+        if options.max_depth is not None:
+            raise UsageError(f"--max-depth {options.max_depth}: random walks are bounded by --walk-steps; give that instead")
+    elif options.seed is not None or options.walk_steps is not None:
+        option = "--seed" if options.seed is not None else "--walk-steps"
+        raise UsageError(f"{option}: only random walks take it; add --strategy random")

@@ -1,0 +1,126 @@
+"""`validate`: are recorded traces legal runs?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from os import PathLike, fspath
+from typing import Any, Self
+
+from pmmc_check.api.failure import CheckFailed
+from pmmc_check.api.judging import judged
+from pmmc_check.errors import UsageError
+from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with, variants_named
+from pmmc_check.report.trace_json import as_object
+from pmmc_check.report.trace_text import explanation, summary
+from pmmc_check.trace.sources import sources
+from pmmc_check.validation.judge import JudgeOptions
+from pmmc_check.validation.search.search import SearchBudget
+from pmmc_check.validation.verdict import TraceVerdict, worst
+from pmmc_check.verdicts import ACCEPTED
+
+SEARCH_STATES, SEARCH_SECONDS, SEARCH_EVENTS = SearchBudget().states_max, SearchBudget().seconds_max, JudgeOptions().search_events_max
+"""Where the search of a partial log gives up, unless something else is asked for."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What `validate` says of each trace, in the order of the paths."""
+
+    traces: tuple[TraceVerdict, ...]
+
+    @property
+    def verdict(self) -> str:
+        """The worst of `accepted`, `inconclusive`, `rejected` and `bad input`."""
+        return worst(list(self.traces))
+
+    @property
+    def accepted(self) -> bool:
+        """Whether every trace is accepted."""
+        return self.verdict == ACCEPTED
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `validate --format json` prints, as dictionaries and lists."""
+        return as_object(self.traces)
+
+    def text(self) -> str:
+        """The report that `validate --explain` writes: whole explanations."""
+        return _lines(self.traces, whole=True)
+
+    def explanation(self) -> str:
+        """The traces that are not accepted, and why, in at most about thirty lines each."""
+        return _lines([each for each in self.traces if each.verdict != ACCEPTED], whole=False)
+
+    def assert_accepted(self) -> Self:
+        """For tests; returns itself.
+
+        Raises:
+            CheckFailed: an AssertionError: a trace is rejected, inconclusive, or cannot be read; the text is the explanation.
+        """
+        if not self.accepted:
+            raise CheckFailed(self.explanation().rstrip())
+        return self
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.text())}</pre>"
+
+
+def validate(
+    *paths: str | PathLike[str],
+    variants: Sequence[str] = (),
+    search_states: int = SEARCH_STATES,
+    search_seconds: float = SEARCH_SECONDS,
+    search_events: int = SEARCH_EVENTS,
+    jobs: int = 1,
+    progress: Callable[[str], None] | None = None,
+) -> Validation:
+    """Judges traces: files, and folders of traces or of the parts of one; the options are the command's (docs/validate.md).
+
+    With `jobs` above 1 traces are judged in so many processes. `progress` is told now and then how far it is, in a few words.
+    A trace that cannot be read has the verdict `bad input`.
+
+    Raises:
+        UsageError: no path is given, a path does not exist, a folder has no traces, or an option is wrong.
+    """
+    if not paths:
+        raise UsageError("no path: expected a trace, or a folder of traces")
+    options = judge_options(variants, search_states, search_seconds, search_events)
+    if jobs < 1:
+        raise UsageError("--jobs: must be at least 1")
+    found = sources([fspath(each) for each in paths])
+    verdicts = dict(judged(found, options, jobs, progress or (lambda text: None)))
+    return Validation(tuple(verdicts[each] for each in found))
+
+
+def judge_options(variants: Sequence[str], search_states: int, search_seconds: float, search_events: int) -> JudgeOptions:
+    """How to judge.
+
+    Raises:
+        UsageError: a bound is too low, a variant is unknown, or its runs are nothing that a trace can record.
+    """
+    for option, value in (("--search-states", search_states), ("--search-events", search_events)):
+        if value < 1:
+            raise UsageError(f"{option}: must be at least 1")
+    if not search_seconds > 0:
+        raise UsageError("--search-seconds: must be more than 0")
+    chosen = variants_named(variants)
+    for each in chosen:
+        if each.own_messages:
+            raise UsageError(f"--variant {each.name}: it sends what traces cannot record; expected one of {', '.join(recordable())}")
+    return JudgeOptions(
+        SearchBudget(search_states, search_seconds),
+        search_events,
+        protocol_with(variants) if chosen else None,
+        tuple(variants),
+        frozenset(name for each in chosen for name in each.waives),
+    )
+
+
+def recordable() -> list[str]:
+    """The variants whose runs a trace can record."""
+    return [each.name for each in VARIANTS.values() if not each.own_messages]
+
+
+def _lines(verdicts: Sequence[TraceVerdict], *, whole: bool) -> str:
+    return "".join(f"{line}\n" for each in verdicts for line in (summary(each), *explanation(each, whole=whole)))

@@ -1,0 +1,34 @@
+"""What a gate's check runs in: pmmc-check in a process of its own, which ends when the gate does."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from pmmc_check.cli.main import entry
+
+_PR_SET_PDEATHSIG = 1
+
+
+def check_command() -> tuple[str, ...]:
+    """The command that runs pmmc-check as a check; its arguments follow. It finds this very pmmc-check in any folder."""
+    package = str(Path(__file__).resolve().parents[2])
+    script = f"import sys; sys.path.append({package!r}); from pmmc_check.cli.check_process import check_entry; check_entry({os.getpid()})"
+    return sys.executable, "-c", script
+
+
+def check_entry(gate: int) -> NoReturn:
+    """Runs pmmc-check; `gate` is the process that waits for it. Signals that were held back while this process was started come now."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if hasattr(os, "getppid") and os.getppid() != gate:
+        sys.exit(3)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    entry()

@@ -1,0 +1,180 @@
+"""`pmmc-check.toml`: what a project's gate checks, and what it expects."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pmmc_check.errors import UsageError, did_you_mean
+from pmmc_check.gate.checks import DEFAULT_LIMITS, EXPECTABLE, SEARCH, Check, CheckLimits
+
+CONFIGURATION = "pmmc-check.toml"
+"""The file's usual name."""
+
+_GATE_KEYS = ("paths", "time_limit", "memory_limit")
+_CHECK_KEYS = ("name", "explore", "files", "validate", "expect", "states", "time_limit", "memory_limit", "allow_inconclusive")
+_SET_BY_THE_GATE = ("format", "view", "color", "quiet", "trace-out", "jobs", "junit", "explain")
+
+
+@dataclass(frozen=True)
+class ListedCheck:
+    """A `[[check]]` of the file; `line` is where it begins. With `files`, `arguments` are those of `validate`."""
+
+    name: str
+    line: int
+    arguments: tuple[str, ...]
+    files: tuple[str, ...]
+    expected: str | None
+    states: int | None
+    limits: CheckLimits
+    allow_inconclusive: bool
+
+
+@dataclass(frozen=True)
+class GateConfiguration:
+    """The file as it was read; without one it is empty. Paths in it are relative to `folder`."""
+
+    file: str = ""
+    folder: Path = Path()
+    paths: tuple[str, ...] = ()
+    limits: CheckLimits = DEFAULT_LIMITS
+    entries: tuple[ListedCheck, ...] = ()
+
+    @property
+    def searches(self) -> tuple[Check, ...]:
+        """The entries that say what to explore."""
+        return tuple(self._search(each) for each in self.entries if not each.files)
+
+    def _search(self, entry: ListedCheck) -> Check:
+        arguments = ("explore", *entry.arguments, "--format", "json", "--quiet")
+        return Check(
+            entry.name,
+            SEARCH,
+            arguments,
+            self.folder,
+            (),
+            entry.expected,
+            self.file,
+            entry.line,
+            entry.states,
+            entry.limits,
+            entry.allow_inconclusive,
+        )
+
+
+def read_configuration(path: Path) -> GateConfiguration:
+    """Reads the file.
+
+    Raises:
+        UsageError: it cannot be read, or says what a gate does not know; the text names the file and the line or the entry.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: is not UTF-8; save it as UTF-8, as TOML asks") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: is no TOML: {error}") from None
+    _only(f"{path}", content, ("gate", "check"))
+    gate = _typed(f"{path}: gate", content.get("gate", {}), dict, "a table [gate]")
+    _only(f"{path}: [gate]", gate, _GATE_KEYS)
+    paths = _texts(f"{path}: [gate] paths", gate.get("paths", []))
+    limits = _limits(f"{path}: [gate]", gate, DEFAULT_LIMITS)
+    tables = _typed(f"{path}: check", content.get("check", []), list, "tables [[check]]")
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if re.match(r"\s*\[\[\s*check\s*\]\]", line)]
+    lines += [1] * (len(tables) - len(lines))
+    entries = tuple(_entry(f"{path}:{line}", line, table, limits) for line, table in zip(lines, tables, strict=False))
+    _names_differ(path, entries)
+    return GateConfiguration(str(path), path.absolute().parent, paths, limits, entries)
+
+
+def _entry(where: str, line: int, given: Any, limits: CheckLimits) -> ListedCheck:
+    table = _typed(where, given, dict, "a table [[check]]")
+    _only(where, table, _CHECK_KEYS)
+    name = _typed(f"{where}: name", table.get("name"), str, 'a text, such as name = "default configuration"')
+    where = f"{where}: check {name!r}"
+    if ("explore" in table) == ("files" in table):
+        raise UsageError(f"{where}: expected either explore = {{...}}, the options of a search, or files = [...], specs or traces")
+    if "validate" in table and "files" not in table:
+        raise UsageError(f"{where}: validate = {{...}} are options for the traces of files = [...]")
+    key = "explore" if "explore" in table else "validate"
+    expected = table.get("expect", "holds" if key == "explore" else None)
+    if expected is not None and expected not in EXPECTABLE:
+        raise UsageError(
+            f"{where}: expect = {expected!r}{did_you_mean(str(expected), EXPECTABLE)}; expected one of {', '.join(EXPECTABLE)}"
+        )
+    states = table.get("states")
+    if states is not None and (type(states) is not int or states < 1):
+        raise UsageError(f"{where}: states = {states!r}; expected the exact number of distinct states")
+    files = _texts(f"{where}: files", table.get("files", []))
+    if "files" in table and not files:
+        raise UsageError(f"{where}: files = [] names nothing; give files, directories or patterns such as traces/bad-*.pmmc")
+    return ListedCheck(
+        name,
+        line,
+        tuple(_options(f"{where}: {key}", _typed(f"{where}: {key}", table.get(key, {}), dict, "a table of options"))),
+        files,
+        expected,
+        states,
+        _limits(where, table, limits),
+        _typed(f"{where}: allow_inconclusive", table.get("allow_inconclusive", False), bool, "true or false"),
+    )
+
+
+def _options(where: str, table: Mapping[str, Any]) -> Iterable[str]:
+    """`{slots = 2, variant = ["a", "b"], trust_claims = true}` as on the command line."""
+    for key, value in table.items():
+        option = key.replace("_", "-")
+        if option in _SET_BY_THE_GATE or not re.fullmatch("[a-z][a-z0-9-]*", option):
+            raise UsageError(f"{where}: {key} cannot be set here")
+        for each in value if isinstance(value, list) else [value]:
+            if each is True:
+                yield f"--{option}"
+            elif isinstance(each, str | int | float) and each is not False:
+                yield f"--{option}={each}"
+            elif each is not False:
+                raise UsageError(f"{where}: {key} = {each!r}; expected a text, a number, true, or a list of them")
+
+
+def _limits(where: str, table: Mapping[str, Any], default: CheckLimits) -> CheckLimits:
+    seconds, mebibytes = table.get("time_limit", default.seconds), table.get("memory_limit", default.mebibytes)
+    if type(seconds) not in (int, float) or not 0 < seconds < float("inf"):
+        raise UsageError(f"{where}: time_limit = {seconds!r}; expected a positive number of seconds")
+    if type(mebibytes) is not int or mebibytes < 1:
+        raise UsageError(f"{where}: memory_limit = {mebibytes!r}; expected a positive number of MiB")
+    return CheckLimits(float(seconds), mebibytes)
+
+
+def _only(where: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    for key in table:
+        if key not in known:
+            raise UsageError(f"{where}: there is no key {key}{did_you_mean(key, known)}; expected some of {', '.join(known)}")
+
+
+def _typed(where: str, value: Any, kind: type, expected: str) -> Any:
+    if not isinstance(value, kind):
+        raise UsageError(
+            f"{where}: expected {expected}, got {value!r}" if value is not None else f"{where}: is missing; expected {expected}"
+        )
+    return value
+
+
+def _texts(where: str, value: Any) -> tuple[str, ...]:
+    for each in _typed(where, value, list, "a list of texts"):
+        if not isinstance(each, str) or not each:
+            raise UsageError(f"{where}: expected a list of texts, got {each!r} in it")
+    return tuple(value)
+
+
+def _names_differ(path: Path, entries: tuple[ListedCheck, ...]) -> None:
+    lines: dict[str, int] = {}
+    for each in entries:
+        if each.name in lines:
+            raise UsageError(f"{path}:{each.line}: check {each.name!r} has the name of that in line {lines[each.name]}; give each its own")
+        lines[each.name] = each.line

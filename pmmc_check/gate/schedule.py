@@ -1,0 +1,54 @@
+"""Runs checks, as many at the same time as cores and memory allow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import psutil
+
+from pmmc_check.gate.checks import SEARCH, SPEC, Check, CheckOutcome
+from pmmc_check.gate.processes import CheckProcess
+
+_POLL_SECONDS = 0.02
+_MEMORY_SHARE = 0.9
+"""So much of what is free at the beginning may be promised to checks."""
+
+
+def outcomes(
+    checks: Sequence[Check], command: Sequence[str], jobs: int, cores: int, started: Callable[[Check], None] = lambda check: None
+) -> Iterator[tuple[Check, CheckOutcome]]:
+    """The outcome of each check, as it ends. Whenever this is left, by its end or by an exception, no process is left.
+
+    A check waits until its memory limit fits into what the running ones leave of the free memory; one always runs.
+    """
+    free = int(psutil.virtual_memory().available * _MEMORY_SHARE) // 2**20
+    threads = max(1, cores // max(1, min(jobs, len(checks))))
+    waiting, running = list(checks), list[CheckProcess]()
+    try:
+        while waiting or running:
+            while waiting and _fits(waiting[0], running, jobs, free):
+                started(waiting[0])
+                running.append(CheckProcess(waiting[0], command, _threads(waiting[0], threads)))
+                del waiting[0]
+            for each in list(running):
+                outcome = each.poll()
+                if outcome is not None:
+                    running.remove(each)
+                    yield each.check, outcome
+            time.sleep(_POLL_SECONDS)
+    finally:
+        for each in running:
+            each.kill()
+
+
+def _fits(check: Check, running: Sequence[CheckProcess], jobs: int, free: int) -> bool:
+    promised = sum(each.check.limits.mebibytes for each in running)
+    return not running or (len(running) < jobs and promised + check.limits.mebibytes <= free)
+
+
+def _threads(check: Check, threads: int) -> tuple[str, ...]:
+    """The threads of a search, where the check leaves them open: the cores are shared."""
+    if check.kind not in (SEARCH, SPEC) or "--threads" in check.arguments:
+        return ()
+    return ("--threads", str(threads))
