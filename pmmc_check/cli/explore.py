@@ -67,7 +67,7 @@ def _run(options: SearchOptions, arguments: argparse.Namespace, trace_out: Outpu
         with _controlled(options, arguments) as control:
             found, _, about = result_of(options, model, control, (each,))
         notes += [note for note in about if note not in notes]
-        witnesses.append(specs.Witness(each.name, found))
+        witnesses.append(specs.WitnessSearch(each.name, found))
     answer = specs.outcome(result, witnesses)
     try:
         print_results(_report(answer, shown, notes, arguments, spec, witnesses))
@@ -144,7 +144,7 @@ def _every_slot_report(result: Any, arguments: argparse.Namespace, spec: Spec | 
 
 
 def _report(  # noqa: PLR0917
-    result: Result, model: Model, notes: list[str], arguments: argparse.Namespace, spec: Spec | None, witnesses: list[specs.Witness]
+    result: Result, model: Model, notes: list[str], arguments: argparse.Namespace, spec: Spec | None, witnesses: list[specs.WitnessSearch]
 ) -> str:
     from pmmc_check.cli.terminal import layout
     from pmmc_check.report.explore_json import result_as_json
@@ -155,7 +155,10 @@ def _report(  # noqa: PLR0917
     if arguments.format == "json":
         answer = result_as_json(result, model)
         answer["properties"] += [{"name": name, "verdict": verdict} for name, verdict, _ in found]
-        answer |= {"witnesses": witnesses_as_json(found, model), **specs.as_json(spec, result.verdict, result.distinct_states)}
+        answer |= {
+            **({"witnesses": witnesses_as_json(found, model)} if found else {}),
+            **specs.as_json(spec, result.verdict, result.distinct_states),
+        }
         return json.dumps(answer, indent=1)
     where = layout(results_stream(), arguments.color, arguments.view)
     parts = [witnesses_text(found, model, where)] if found else []

@@ -18,7 +18,7 @@ _NAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0
 
 
 @dataclass(frozen=True)
-class Witness:
+class WitnessSearch:
     """A witness that was asked for, and the search for it: a run that breaks its negation."""
 
     name: str
@@ -120,7 +120,7 @@ def _check_strategy(arguments: argparse.Namespace, own: Sequence[Any], witnesses
         raise UsageError(f"--strategy iterative: {what} is about one configuration; leave --strategy out")
 
 
-def overall(result: Result | None, witnesses: Sequence[Witness]) -> str:
+def overall(result: Result | None, witnesses: Sequence[WitnessSearch]) -> str:
     """The verdict of everything together."""
     from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
@@ -128,7 +128,7 @@ def overall(result: Result | None, witnesses: Sequence[Witness]) -> str:
     return next((each for each in (VIOLATED, INCONCLUSIVE) if each in verdicts), HOLDS)
 
 
-def outcome(result: Result | None, witnesses: Sequence[Witness]) -> Result:
+def outcome(result: Result | None, witnesses: Sequence[WitnessSearch]) -> Result:
     """The result that stands for all: that of the invariants, else that of the first witness, with the verdict of everything."""
     base = result or witnesses[0].result
     invariants = result.invariants if result else ()
@@ -145,10 +145,12 @@ def as_expected(spec: Spec | None, verdict: str, states: int | None) -> bool | N
 
 def as_json(spec: Spec | None, verdict: str, states: int | None) -> dict[str, Any]:
     """The keys that tell about the spec."""
-    expects = spec is not None and spec.expected != (None, None)
+    if spec is None:
+        return {}
+    expects = spec.expected != (None, None)
     return {
-        "spec": spec.source.name if spec else None,
-        "expected": dict(zip(("verdict", "states"), spec.expected, strict=True)) if spec and expects else None,
+        "spec": spec.source.name,
+        "expected": dict(zip(("verdict", "states"), spec.expected, strict=True)) if expects else None,
         "as_expected": as_expected(spec, verdict, states),
     }
 

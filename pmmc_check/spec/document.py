@@ -15,7 +15,7 @@ from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.role import System
 from pmmc_check.spec.invariants import invariant_of, never
 from pmmc_check.spec.parse import SourceText, Syntax, parsed_text
-from pmmc_check.spec.place import Place, SpecError
+from pmmc_check.spec.place import SpecError, TextPlace
 from pmmc_check.spec.resolve import Resolver
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
@@ -35,7 +35,7 @@ class SpecSetting:
 
     name: str
     values: tuple[str, ...]
-    place: Place
+    place: TextPlace
 
 
 @dataclass(frozen=True)

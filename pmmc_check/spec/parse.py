@@ -11,7 +11,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from pmmc_check.errors import did_you_mean
 from pmmc_check.spec.layout import AlignedLists
-from pmmc_check.spec.place import Place, SpecError
+from pmmc_check.spec.place import SpecError, TextPlace
 
 Syntax = Tree[Token]
 
@@ -44,13 +44,13 @@ class SourceText:
     name: str
     text: str
 
-    def place(self, line: int, column: int) -> Place:
+    def place(self, line: int, column: int) -> TextPlace:
         """A place in it."""
         lines = self.text.splitlines() or [""]
         at = min(max(line, 1), len(lines))
-        return Place(self.name, at, max(column, 1), lines[at - 1])
+        return TextPlace(self.name, at, max(column, 1), lines[at - 1])
 
-    def place_of(self, part: Syntax | Token) -> Place:
+    def place_of(self, part: Syntax | Token) -> TextPlace:
         """Where a part begins."""
         if isinstance(part, Token):
             return self.place(part.line or 1, part.column or 1)
@@ -85,7 +85,7 @@ def parsed_text(source: SourceText, start: str = "start") -> Syntax:
     return tree
 
 
-def _place(source: SourceText, token: Token) -> Place:
+def _place(source: SourceText, token: Token) -> TextPlace:
     if token.type == "$END":
         lines = source.text.splitlines() or [""]
         return source.place(len(lines), len(lines[-1]) + 1)

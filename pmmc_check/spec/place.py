@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pmmc_check.errors import PmmcError
 
 
-class Place(NamedTuple):
+class TextPlace(NamedTuple):
     """Line and column count from 1; `text` is the whole line. `source` is a file's path, or an option."""
 
     source: str
@@ -21,7 +21,7 @@ class SpecError(PmmcError):
 
     in_lines = True
 
-    def __init__(self, place: Place, problem: str) -> None:
+    def __init__(self, place: TextPlace, problem: str) -> None:
         shown = "".join(each if each.isprintable() else " " for each in place.text)
         context = f"\n    {shown}\n    {' ' * (place.column - 1)}^" if shown.strip() else ""
         super().__init__(f"{place.source}:{place.line}:{place.column}: {problem}{context}")

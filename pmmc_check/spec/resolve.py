@@ -41,25 +41,25 @@ class Operator:
     name: Token
     parameters: tuple[str, ...]
     body: Syntax
-    scope: Scope
+    scope: NameScope
     source: SourceText
 
 
 @dataclass(frozen=True)
-class Scope:
+class NameScope:
     """The names that are known at a place, and how many variables are bound there."""
 
     names: Mapping[str, Term | Operator]
     depth: int = 0
 
-    def binding(self, name: str, meaning: Term | Operator) -> Scope:
+    def binding(self, name: str, meaning: Term | Operator) -> NameScope:
         """With one more name, which hides an older one."""
-        return Scope({**self.names, name: meaning}, self.depth)
+        return NameScope({**self.names, name: meaning}, self.depth)
 
-    def variable(self, name: str, type_: Type) -> tuple[Scope, Term]:
+    def variable(self, name: str, type_: Type) -> tuple[NameScope, Term]:
         """With one more variable."""
         term = Term("variable", type_, value=self.depth, text=name)
-        return Scope({**self.names, name: term}, self.depth + 1), term
+        return NameScope({**self.names, name: term}, self.depth + 1), term
 
 
 class Resolver:
@@ -67,12 +67,12 @@ class Resolver:
 
     def __init__(self, system: System, source: SourceText) -> None:
         self.source = source
-        self.scope = Scope(dict(constants(system)))
+        self.scope = NameScope(dict(constants(system)))
         self._terms = 0
         self._nested = 0
         self._bound_depth = 0  # how many variables are bound where the resolver is
 
-    def define(self, definition: Syntax, scope: Scope | None = None) -> Scope:
+    def define(self, definition: Syntax, scope: NameScope | None = None) -> NameScope:
         """Takes note of a definition; it may use what is defined before it."""
         scope = scope or self.scope
         name = _token(definition.children[0])
@@ -85,7 +85,7 @@ class Resolver:
                 raise SpecError(self.source.place_of(each), f"{name} has two parameters called {each}")
         return scope.binding(str(name), Operator(name, tuple(map(str, tokens)), _tree(definition.children[-1]), scope, self.source))
 
-    def boolean(self, syntax: Syntax, scope: Scope | None = None) -> Term:
+    def boolean(self, syntax: Syntax, scope: NameScope | None = None) -> Term:
         """A term that is true or false.
 
         Raises:
@@ -93,7 +93,7 @@ class Resolver:
         """
         return self._typed(syntax, scope or self.scope, BOOLEAN)
 
-    def term(self, syntax: Syntax, scope: Scope) -> Term:
+    def term(self, syntax: Syntax, scope: NameScope) -> Term:
         """The term for an expression."""
         self._terms += 1
         self._nested += 1
@@ -108,17 +108,17 @@ class Resolver:
     def _wrong(self, part: Syntax | Token, problem: str) -> NoReturn:
         raise SpecError(self.source.place_of(part), problem)
 
-    def _typed(self, syntax: Syntax, scope: Scope, wanted: Type, where: str = "") -> Term:
+    def _typed(self, syntax: Syntax, scope: NameScope, wanted: Type, where: str = "") -> Term:
         found = self.term(syntax, scope)
         if common(found.type, wanted) is None:
             self._wrong(syntax, f"expected {wanted}{where}, found {found.type}")
         return found
 
-    def _members(self, syntax: Syntax, scope: Scope) -> tuple[Term, Type]:
+    def _members(self, syntax: Syntax, scope: NameScope) -> tuple[Term, Type]:
         found = self._typed(syntax, scope, set_of(ANYTHING))
         return found, found.type.parts[0] if found.type.parts else ANYTHING
 
-    def _name(self, syntax: Syntax, scope: Scope) -> Term:
+    def _name(self, syntax: Syntax, scope: NameScope) -> Term:
         name = _token(syntax.children[0])
         meaning = scope.names.get(str(name))
         if isinstance(meaning, Operator):
@@ -136,7 +136,7 @@ class Resolver:
             self.source.place_of(name), f"unknown name {name}{did_you_mean(str(name), [*scope.names, *OPERATORS, *FACT_SETS, *STATE])}"
         )
 
-    def _applied(self, syntax: Syntax, scope: Scope) -> Term:
+    def _applied(self, syntax: Syntax, scope: NameScope) -> Term:
         name, arguments = _token(syntax.children[0]), [_tree(each) for each in syntax.children[1:]]
         meaning = scope.names.get(str(name))
         if isinstance(meaning, Operator):
@@ -153,7 +153,7 @@ class Resolver:
             self._wrong(name, f"{name} takes {_count(OPERATORS[str(name)])}, found {len(arguments)}")
         return self._built_in(str(name), arguments, scope)
 
-    def _built_in(self, name: str, arguments: Sequence[Syntax], scope: Scope) -> Term:
+    def _built_in(self, name: str, arguments: Sequence[Syntax], scope: NameScope) -> Term:
         if name in FACT_OPERATORS:
             kind, types = FACT_OPERATORS[name]
             return Term("fact", BOOLEAN, tuple(map(self._typed, arguments, [scope] * len(types), types)), kind)
@@ -165,7 +165,7 @@ class Resolver:
     def _inlined(self, operator: Operator, arguments: tuple[Term, ...], at: Token) -> Term:
         if len(arguments) != len(operator.parameters):
             self._wrong(at, f"{at} takes {_count(len(operator.parameters))}: {at}({', '.join(operator.parameters)})")
-        scope, bound = Scope(operator.scope.names, self._depth_at(operator, arguments)), []
+        scope, bound = NameScope(operator.scope.names, self._depth_at(operator, arguments)), []
         for name, argument in zip(operator.parameters, arguments, strict=True):
             if argument.kind in ("variable", "constant"):
                 scope = scope.binding(name, argument)
@@ -188,22 +188,22 @@ class Resolver:
         depth: int = max([operator.scope.depth, self._bound_depth, *(number + 1 for number in used)])
         return depth
 
-    def _number(self, syntax: Syntax, scope: Scope) -> Term:
+    def _number(self, syntax: Syntax, scope: NameScope) -> Term:
         token = _token(syntax.children[0])
         if len(token) > 9:
             self._wrong(token, "this number is too large")
         return Term("constant", NUMBER, value=int(token))
 
-    def _conjunction(self, syntax: Syntax, scope: Scope) -> Term:
+    def _conjunction(self, syntax: Syntax, scope: NameScope) -> Term:
         return Term("and", BOOLEAN, tuple(self._typed(each, scope, BOOLEAN) for each in _trees(syntax)))
 
-    def _disjunction(self, syntax: Syntax, scope: Scope) -> Term:
+    def _disjunction(self, syntax: Syntax, scope: NameScope) -> Term:
         return Term("or", BOOLEAN, tuple(self._typed(each, scope, BOOLEAN) for each in _trees(syntax)))
 
-    def _negation(self, syntax: Syntax, scope: Scope) -> Term:
+    def _negation(self, syntax: Syntax, scope: NameScope) -> Term:
         return Term("not", BOOLEAN, (self._typed(_trees(syntax)[0], scope, BOOLEAN),))
 
-    def _binary(self, syntax: Syntax, scope: Scope) -> Term:
+    def _binary(self, syntax: Syntax, scope: NameScope) -> Term:
         left, right = _trees(syntax)
         token = _token(syntax.children[1])
         operator = _SYMBOLS.get(str(token), str(token))
@@ -224,7 +224,7 @@ class Resolver:
             self._wrong(left, f"{token} is about sets, found {one.type}")
         return Term("operation", both if operator in ("\\cup", "\\cap", "\\") else BOOLEAN, (one, other), operator)
 
-    def _field(self, syntax: Syntax, scope: Scope) -> Term:
+    def _field(self, syntax: Syntax, scope: NameScope) -> Term:
         whole, name = _tree(syntax.children[0]), _token(syntax.children[-1])
         if whole.data == "indexed" and (role := self._role(_tree(whole.children[0]), scope)):
             process = self._typed(_tree(whole.children[1]), scope, ROLE_TYPES[role])
@@ -242,35 +242,35 @@ class Resolver:
             self._wrong(name, f"{found.type} has no field {name}{did_you_mean(str(name), known)}{listed}")
         return Term("field", type_, (found,), str(name))
 
-    def _role(self, syntax: Syntax, scope: Scope) -> str | None:
+    def _role(self, syntax: Syntax, scope: NameScope) -> str | None:
         """The role whose states `syntax` names, if it does."""
         name = str(syntax.children[0]) if syntax.data == "name" else ""
         return name if name in STATE and name not in scope.names else None
 
-    def _indexed(self, syntax: Syntax, scope: Scope) -> Term:
+    def _indexed(self, syntax: Syntax, scope: NameScope) -> Term:
         whole, index = _trees(syntax)
         if role := self._role(whole, scope):
             self._wrong(whole, f"take a variable of the state: {role}[x].{next(iter(STATE[role]))}, for example")
         found = self._typed(whole, scope, sequence_of(ANYTHING))
         return Term("item", found.type.parts[0], (found, self._typed(index, scope, NUMBER)))
 
-    def _quantified(self, syntax: Syntax, scope: Scope) -> Term:
+    def _quantified(self, syntax: Syntax, scope: NameScope) -> Term:
         kind = "forall" if str(syntax.children[0]) in ("\\A", "∀") else "exists"
         bounds = [(name, _tree(each.children[-1])) for each in _trees(syntax)[:-1] for name in each.children[:-2]]
         return self._nested_quantifiers(kind, [(_token(name), members) for name, members in bounds], _trees(syntax)[-1], scope)
 
-    def _nested_quantifiers(self, kind: str, bounds: list[tuple[Token, Syntax]], body: Syntax, scope: Scope) -> Term:
+    def _nested_quantifiers(self, kind: str, bounds: list[tuple[Token, Syntax]], body: Syntax, scope: NameScope) -> Term:
         if not bounds:
             return self._typed(body, scope, BOOLEAN)
         (name, members), *rest = bounds
         found, type_ = self._members(members, scope)
         inner, variable = self._entered(name, type_, scope)
         body_term = self._nested_quantifiers(kind, rest, body, inner)
-        self._left(scope)
+        self._bound_depth = scope.depth
         text = f"\\{'A' if kind == 'forall' else 'E'} {name} \\in {found.text} : {body_term.text}"
         return Term(kind, BOOLEAN, (found, body_term), variable.value, text, (str(name),))
 
-    def _entered(self, name: Token, type_: Type, scope: Scope) -> tuple[Scope, Term]:
+    def _entered(self, name: Token, type_: Type, scope: NameScope) -> tuple[NameScope, Term]:
         """The scope in which one more variable is bound."""
         if str(name) in scope.names:
             self._wrong(name, f"{name} has a meaning already; give the variable another name")
@@ -278,48 +278,45 @@ class Resolver:
         self._bound_depth = max(self._bound_depth, inner.depth)
         return inner, variable
 
-    def _left(self, scope: Scope) -> None:
-        self._bound_depth = scope.depth
-
-    def _choice(self, syntax: Syntax, scope: Scope) -> Term:
+    def _choice(self, syntax: Syntax, scope: NameScope) -> Term:
         members, body = _trees(syntax)
         found, type_ = self._members(members, scope)
         inner, variable = self._entered(_token(syntax.children[1]), type_, scope)
         condition = self._typed(body, inner, BOOLEAN)
-        self._left(scope)
+        self._bound_depth = scope.depth
         return Term("choose", type_, (found, condition), variable.value, names=(variable.text,))
 
-    def _conditional(self, syntax: Syntax, scope: Scope) -> Term:
+    def _conditional(self, syntax: Syntax, scope: NameScope) -> Term:
         condition, yes, no = _trees(syntax)
         one = self.term(yes, scope)
         other = self._typed(no, scope, one.type, ", as after THEN")
         return Term("if", common(one.type, other.type) or one.type, (self._typed(condition, scope, BOOLEAN), one, other))
 
-    def _local(self, syntax: Syntax, scope: Scope) -> Term:
+    def _local(self, syntax: Syntax, scope: NameScope) -> Term:
         *definitions, body = _trees(syntax)
         for each in definitions:
             scope = self.define(each, scope)
         return self.term(body, scope)
 
-    def _union(self, syntax: Syntax, scope: Scope) -> Term:
+    def _union(self, syntax: Syntax, scope: NameScope) -> Term:
         found = self._typed(_trees(syntax)[0], scope, set_of(set_of(ANYTHING)))
         return Term("union", found.type.parts[0], (found,))
 
-    def _set(self, syntax: Syntax, scope: Scope) -> Term:
+    def _set(self, syntax: Syntax, scope: NameScope) -> Term:
         type_, members = ANYTHING, []
         for each in _trees(syntax):
             members.append(self._typed(each, scope, type_, ", as the members before"))
             type_ = common(type_, members[-1].type) or type_
         return Term("set", set_of(type_), tuple(members))
 
-    def _comprehension(self, syntax: Syntax, scope: Scope) -> Term:
+    def _comprehension(self, syntax: Syntax, scope: NameScope) -> Term:
         first, *rest = _trees(syntax)
         if (bound := _as_bound(first)) and len(rest) == 1:
             name, members = bound
             found, type_ = self._members(members, scope)
             inner, variable = self._entered(name, type_, scope)
             condition = self._typed(rest[0], inner, BOOLEAN)
-            self._left(scope)
+            self._bound_depth = scope.depth
             return Term("filter", set_of(type_), (found, condition), variable.value, names=(str(name),))
         bounds = [_as_bound(each) for each in rest]
         inner, variables = scope, []
@@ -330,13 +327,13 @@ class Resolver:
             inner, variable = self._entered(bound[0], type_, inner)
             variables.append((variable, found))
         element = self.term(first, inner)
-        self._left(scope)
+        self._bound_depth = scope.depth
         result = Term("set", set_of(element.type), (element,))
         for variable, found in reversed(variables):
             result = Term("collect", result.type, (found, result), variable.value, names=(variable.text,))
         return result
 
-    def _record(self, syntax: Syntax, scope: Scope) -> Term:
+    def _record(self, syntax: Syntax, scope: NameScope) -> Term:
         fields: dict[str, Term] = {}
         for each in _trees(syntax):
             name = _token(each.children[0])
