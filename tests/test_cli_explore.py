@@ -14,7 +14,8 @@ TINY = options(acceptors=1, leaders=1, replicas=1, slots=1)
 FAULTY = options(acceptors=1, replicas=2, slots=1, commands=2, variant="ignore-pmax")
 KEYS = [
     "verdict", "config", "engine", "reductions", "distinct_states", "generated_states", "depth", "seconds", "states_per_second",
-    "peak_memory_bytes", "claims", "collision_probability", "properties", "action_coverage", "violation", "limit", "version", "seed",
+    "peak_memory_bytes", "claims", "collision_probability", "properties", "action_coverage",
+    "coverage", "vacuous", "violation", "limit", "version", "seed",
 ]  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from pmmc_check.report.layout import Layout
 
 FAULTY = ["explore", *options(acceptors=1, slots=1, commands=2, variant="ignore-pmax", invariant="Agreement")]
 TINY = ["explore", *options(acceptors=1, leaders=1, replicas=1, slots=1)]
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
@@ -102,9 +103,9 @@ def test_colour_without_a_terminal(arguments: list[str], env: dict[str, str | No
 
 
 def test_colour_on_a_terminal() -> None:
-    assert ESCAPE.search(_on_a_terminal(*TINY)[1])
+    assert COLOUR.search(_on_a_terminal(*TINY, "--quiet")[1])
     for arguments, env in ([], {"NO_COLOR": "1"}), (["--color", "never"], {}), ([], {"TERM": "dumb"}):
-        assert not ESCAPE.search(_on_a_terminal(*TINY, *arguments, env={**env})[1])
+        assert not COLOUR.search(_on_a_terminal(*TINY, "--quiet", *arguments, env={**env})[1])
 
 
 def test_colour_and_width_change_neither_words_nor_json(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,9 +149,14 @@ def test_the_progress_line_is_gone_before_the_verdict() -> None:
     assert re.search(r"\x1b\[2K(\x1b\[\?25h|\r|\x1b\[1A|\x1b\[2K)*$", before), repr(before[-60:])
 
 
-def test_a_short_search_shows_no_progress() -> None:
-    shown = _on_a_terminal(*TINY, env={"NO_COLOR": "1"})[1]
-    assert next(each for each in shown.splitlines() if "compiling" not in each).startswith("HOLDS")
+def test_before_the_third_second_nothing_is_shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with progress.progress_line(quiet=False) as report:
+        now[0] += progress.SECONDS_UNTIL_SHOWN - 0.1
+        report("depth 3")
+    assert capsys.readouterr().err == ""
 
 
 def test_without_a_terminal_there_is_a_line_a_minute(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,8 @@ def _check_options(options: SearchOptions) -> None:
         raise UsageError(
             f"--ballots {options.ballots}: with it there may be any number of leaders and rounds; leave out either {other} or --ballots"
         )
+    if options.trust_claims:
+        raise UsageError("--trust-claims: --slots any rests on claims that are checked; leave --trust-claims out")
     if options.strategy in ("random", "iterative"):
         raise UsageError(f"--strategy {options.strategy}: --slots any is a strategy of its own; leave --strategy out")
 

@@ -20,6 +20,7 @@ from pmmc_check.report.explore_json import result_as_json
 from pmmc_check.report.explore_text import as_text
 from pmmc_check.report.layout import Layout
 from pmmc_check.report.short import short_text, short_text_of_every_slot
+from pmmc_check.report.vacuity import vacuous
 from pmmc_check.report.violation_trace import trace_text
 from pmmc_check.verdicts import HOLDS
 
@@ -53,6 +54,11 @@ class Exploration:
         """The name of the invariant that a run breaks."""
         run = self._run()
         return run[0].violation.invariant if run and run[0].violation else None
+
+    @property
+    def vacuous(self) -> tuple[str, ...]:
+        """Sentences about what never happened in the search, so that what holds says less than it seems to."""
+        return tuple(vacuous(self.result)) if isinstance(self.result, Result) else ()
 
     @property
     def limit(self) -> str | None:
@@ -99,14 +105,16 @@ class Exploration:
         run = self._run()
         return trace_text(run[0].violation, run[1]) if run and run[0].violation else None
 
-    def assert_holds(self) -> Self:
-        """For tests; returns itself.
+    def assert_holds(self, *, strict: bool = False) -> Self:
+        """For tests; returns itself. With `strict`, what holds must not hold vacuously.
 
         Raises:
             CheckFailed: an AssertionError: it is violated or inconclusive; the text is the explanation.
         """
         if not self.holds:
             raise CheckFailed(self.explanation().rstrip())
+        if strict and self.vacuous:
+            raise CheckFailed(f"what holds, holds vacuously: {'; '.join(self.vacuous)}")
         return self
 
     def _run(self) -> tuple[Result, Model] | None:

@@ -59,7 +59,7 @@ from pmmc_check.users_code import users_code
 class Claims:
     """Asks roles for their claims on behalf of the reductions, and has those that are used checked unless they are `trusted`.
 
-    `left_out` collects the kinds of messages that were let go before they arrived, by the recipient's role.
+    `left_out` collects the kinds of messages that were let go before they arrived, and of steps that were left out, each with the role.
     """
 
     def __init__(self, model: Model, reductions: Reductions, *, symmetric: bool, trusted: bool = False) -> None:
@@ -69,7 +69,7 @@ class Claims:
         self.stays_exited = starts_once(model)
         self._stated = {(role.role, claim): states_claim(role, claim) for role in model.protocol.values() for claim in CLAIMS}
         self._symmetric = symmetric
-        self._trusted = trusted
+        self.trusted = trusted
         unused = not (symmetric or reductions.inert or reductions.halting)
         self._graph = None if trusted or unused else LocalGraph(model, generators(model.system) if symmetric else (), self.harmless)
         self._harmless: dict[tuple[ProcessId, Message, ProcessId], bool] = {}
@@ -85,7 +85,7 @@ class Claims:
         }
         stated = {claim for (_, claim), yes in self._stated.items() if yes}
         used = tuple(claim for claim in CLAIMS if relied_on[claim] and claim in stated)
-        if self._trusted:
+        if self.trusted:
             return ClaimsUsed(used, None)
         return ClaimsUsed(used, self._graph.steps_checked if self._graph else 0)
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pmmc_check.checker import kernel
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.counterexample import Suspect, rebuild, rebuild_endless
+from pmmc_check.checker.coverage import exercised, put_off_in_states, taken_from
 from pmmc_check.checker.endless import OpenStates
 from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local_steps import LocalSteps
@@ -30,7 +31,7 @@ from pmmc_check.checker.reductions import Reductions
 from pmmc_check.checker.result import Action, Control, Result, Snapshot, Violation
 from pmmc_check.checker.store import LEVEL_MAX, Store
 from pmmc_check.checker.symmetry import renamings
-from pmmc_check.checker.tables import Tables, times_taken
+from pmmc_check.checker.tables import Tables
 from pmmc_check.checker.workspace import CHUNK_STATES, Batch, NewStates, Vectors, Worker, batches, by_level
 from pmmc_check.model.content import Digest
 from pmmc_check.model.model import Model
@@ -76,6 +77,7 @@ class CompiledSearch:
         self.distinct_states = 0
         self.generated_states = 1
         self.depth = 0
+        self._met: NDArray[np.int64] = np.zeros(0, np.int64)
         self._reported_at = 0.0
         self._candidates_max = 64 * CHUNK_STATES
 
@@ -161,6 +163,7 @@ class CompiledSearch:
             self._steps_not_deeper += int(stale[0])
         for at, block in by_level(added):
             self.levels[at].append(block)
+        self._count_views(vectors)
         self.distinct_states += len(vectors)
         self.generated_states += int(self.batch.counters[: len(starts), kernel.STEP_COUNT].sum())
 
@@ -299,6 +302,7 @@ class CompiledSearch:
 
     def _result(self, violation: Violation | None, limit: str | None) -> Result:
         verdict = VIOLATED if violation else INCONCLUSIVE if limit else HOLDS
+        put_off = put_off_in_states(self.tables, dict(enumerate(self._met.tolist())))
         order = len(self.locals.digest.renamings)
         pairs = self.distinct_states * (self.distinct_states - 1) / 2
         return Result(
@@ -313,14 +317,21 @@ class CompiledSearch:
             peak_memory_bytes=peak_memory_bytes(),
             collision_probability=min(1.0, pairs / 2**64),
             invariants=tuple(each.name for each in self.checks.invariants),
-            coverage=times_taken(self.tables, self._taken()),
+            coverage=taken_from(self.tables, self._taken()) + put_off,
             unneeded=frozenset(Action(role, kind) for role, kind in self.claims.left_out),
             violation=violation,
             limit=limit,
             bytes_per_state=self.store.bytes / max(1, self.store.states),
             symmetry_order=order,
             claims=self.claims.report(),
+            exercised=exercised(self.model, put_off, self.claims),
         )
+
+    def _count_views(self, vectors: Vectors) -> None:
+        """How often each view occurs in the states that were expanded."""
+        counted = np.bincount(vectors.ravel(), minlength=len(self._met))
+        counted[: len(self._met)] += self._met
+        self._met = counted
 
     def _taken(self) -> NDArray[np.int64]:
         """How often each step was taken, by all threads."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from pmmc_check.checker.coverage import exercised
 from pmmc_check.checker.cycles import find_cycle
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.result import Action, Control, Result, Snapshot, TraceStep, Violation
@@ -132,6 +133,7 @@ class ReferenceSearch:
             invariants=tuple(each.name for each in self.checks.invariants),
             coverage=dict(self.coverage),
             unneeded=frozenset(),
+            exercised=exercised(self.model),
             violation=violation,
             limit=limit,
         )

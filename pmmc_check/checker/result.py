@@ -120,14 +120,29 @@ class ClaimsUsed:
 
 
 @dataclass(frozen=True)
+class Exercised:
+    """What a search has had occasion to see.
+
+    `decided`: whether any command was ever decided. `commands`: how many there are, no-ops included that were proposed. `put_off`: the
+    deliveries in `Result.coverage` that deferral put off. `offered`: the kinds of messages that could be delivered, to whatever effect.
+    `unchanged`: the roles that are not the paper's (class and role) and have done nothing that the paper's would not have done.
+    """
+
+    decided: bool = True
+    commands: int = 0
+    put_off: dict[Action, int] = field(default_factory=dict)
+    offered: frozenset[Action] = frozenset()
+    unchanged: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Result:
     """The outcome of a search.
 
     `distinct_states` are the states expanded or checked, `generated_states` the initial state and all transitions
     explored; `depth` counts the states on the longest of the shortest paths, the initial state being 1; a symbolic search has
-    no levels, its depth is 0. `coverage`
-    says how often each kind of step was taken, and `unneeded` which kinds a reduction left out because nothing that
-    is checked depends on them."""
+    no levels, its depth is 0. `coverage` says how often each kind of step was taken, in deliveries, and `unneeded` which kinds a
+    reduction left out because nothing that is checked depends on them."""
 
     verdict: str
     config: Config
@@ -149,6 +164,7 @@ class Result:
     walks: Walks | None = None
     diagram: Diagram | None = None
     claims: ClaimsUsed = ClaimsUsed()
+    exercised: Exercised = field(default_factory=Exercised)
     smaller_completed: int | None = None
     """By an iterative search: how many smaller configurations were checked to the end before this one."""
 

@@ -21,7 +21,7 @@ least), and its steps are the visible steps of all of them. Why that loses nothi
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, overload
 
@@ -96,10 +96,11 @@ class LocalViolation(NamedTuple):
 
 
 class ViewSteps(NamedTuple):
-    """The steps of a view, each with a shortest path, and a shortest local violation."""
+    """The steps of a view, each with a shortest path, a shortest local violation, and the internal deliveries that were put off."""
 
     steps: dict[StepKey, Path]
     violation: LocalViolation | None
+    put_off: Counter[Action]
 
 
 class Growing:
@@ -131,6 +132,7 @@ class Tables:
         self._view_ids: dict[LocalView, ViewId] = {}
         self.paths: list[Path] = []
         self.broken_by: dict[ViewId, LocalViolation] = {}
+        self.put_off: dict[ViewId, Counter[Action]] = {}
         order = len(locals_.digest.renamings)
         self.fingerprints = Growing(np.uint64, order)
         self.at_once = slots if locals_.checks.at_once else None
@@ -234,7 +236,9 @@ class Tables:
         if self.step_range.data[view, 0] != NOT_FILLED:
             return
         first = self.step_view.size
-        steps, violation = self._steps(self.views[view])
+        steps, violation, put_off = self._steps(self.views[view])
+        if put_off:
+            self.put_off[view] = put_off
         for (after, bundles, halts, _), path in steps.items():
             self._append_step(after, bundles, path, halts)
         if violation is not None:
@@ -268,6 +272,8 @@ class Tables:
         """The visible steps of all local views that internal steps lead to; None when these are too many."""
         steps: dict[StepKey, Path] = {}
         violations: list[LocalViolation] = []
+        put_off: Counter[Action] = Counter()
+        role = self.model.processes[self.locals.states[start.state][0]].role
         facts = self.locals.facts(start.state, self._messages(start.inbox), start.history)
         reached: dict[LocalView, Path] = {start: Path(())}
         pending = [start]
@@ -288,8 +294,10 @@ class Tables:
                     unobserved = self.locals.facts(after.state, self._messages(after.inbox), after.history) == facts
                     exits = unobserved and self.locals.exits(after.state) and not self.locals.exits(view.state)
                     if exits and self.reductions.halting and not outcome.bundles:
+                        self.locals.claims.left_out.add((role, self.locals.messages[message].kind))
                         continue
                     if deferral and unobserved and not outcome.bundles:
+                        put_off[Action(role, self.locals.messages[message].kind)] += 1
                         if after not in reached:
                             reached[after] = onward
                             following.append(after)
@@ -298,7 +306,7 @@ class Tables:
                         delivered = Path(()) if deferral else onward
                         steps.setdefault(StepKey(after_id, outcome.bundles, exits and self.reductions.halting, delivered), onward)
             pending = following
-        return ViewSteps(steps, min(violations, key=lambda each: len(each.path.deliveries), default=None))
+        return ViewSteps(steps, min(violations, key=lambda each: len(each.path.deliveries), default=None), put_off)
 
     def _enabled(self, view: LocalView) -> Iterator[Deliverable]:
         """What may happen to a view: the same as `Model.deliveries`, without what the halting reduction leaves out."""
@@ -309,7 +317,9 @@ class Tables:
             for lost, rest, sender in self.model.network.losses(view.inbox):
                 yield Deliverable(self.locals.message_id(Drop(messages[lost])), rest, sender)
         for fault in self.model.fault_steps(identity, state):
-            if not (self.reductions.halting and only_stops(self.model.system, identity, fault)):
+            if self.reductions.halting and only_stops(self.model.system, identity, fault):
+                self.locals.claims.left_out.add((identity.role, fault.kind))
+            else:
                 yield Deliverable(self.locals.message_id(fault), view.inbox)
 
     def _deliveries(self, view: LocalView) -> list[tuple[MessageId, ProcessId | None, LocalOutcome, LocalView]]:
@@ -389,13 +399,3 @@ class Tables:
 def receive_slot(view: int, bundle: int) -> int:
     """Where the search for a (view, bundle) entry begins, before masking; the kernel computes the same."""
     return (view * kernel.VIEW_FACTOR + bundle * kernel.BUNDLE_FACTOR) >> kernel.RECEIVE_SHIFT
-
-
-def times_taken(tables: Tables, taken: NDArray[np.int64]) -> dict[Action, int]:
-    """How often each kind of step was taken, if step s was taken `taken[s]` times: every delivery of every transition counts."""
-    counts: dict[Action, int] = defaultdict(int)
-    for step in np.flatnonzero(taken).tolist():
-        process = tables.model.processes[tables.owner.data[tables.step_view.data[step]]]
-        for delivery in tables.paths[step].deliveries:
-            counts[Action(process.role, tables.locals.messages[delivery.message].kind)] += int(taken[step])
-    return dict(counts)

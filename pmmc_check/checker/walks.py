@@ -14,13 +14,14 @@ import numpy as np
 from pmmc_check.checker import walk_kernel
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.counterexample import Move, executed
+from pmmc_check.checker.coverage import exercised, put_off_in_moves, taken_from
 from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
 from pmmc_check.checker.result import Action, Control, Result, Snapshot, Violation, Walks
 from pmmc_check.checker.shorten import shortened
-from pmmc_check.checker.tables import Tables, times_taken
+from pmmc_check.checker.tables import Tables
 from pmmc_check.model.content import Digest, text_digest
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks
@@ -142,6 +143,7 @@ class RandomWalks:
         return self.control.limit_reached(len(self.seen), self._memory_bytes)
 
     def _result(self, violation: Violation | None, limit: str | None) -> Result:
+        put_off = put_off_in_moves(self.tables, self._walk.taken)
         return Result(
             verdict=VIOLATED if violation else INCONCLUSIVE,
             config=self.model.config,
@@ -154,10 +156,11 @@ class RandomWalks:
             peak_memory_bytes=peak_memory_bytes(),
             collision_probability=0.0,
             invariants=tuple(each.name for each in self.checks.invariants),
-            coverage=times_taken(self.tables, self._walk.taken),
+            coverage=taken_from(self.tables, self._walk.taken) + put_off,
             unneeded=frozenset(Action(role, kind) for role, kind in self.claims.left_out),
             violation=violation,
             limit=None if violation else f"random walks do not check everything; {limit}",
             claims=self.claims.report(),
+            exercised=exercised(self.model, put_off, self.claims),
             walks=Walks(self.walks, self.seed, self.steps_max, self.deliveries / max(1, self.walks)),
         )

@@ -74,13 +74,26 @@ def _run(options: SearchOptions, arguments: argparse.Namespace, trace_out: Outpu
     finally:
         if trace_out is not None:
             _write_trace(trace_out, answer if answer.violation or not witnesses else witnesses[0].result, shown)
-    return answer.verdict
+    return _strictly(answer) if arguments.strict else answer.verdict
+
+
+def _strictly(result: Result) -> str:
+    """The verdict that counts with --strict: what holds vacuously is inconclusive."""
+    from pmmc_check.report.vacuity import vacuous
+    from pmmc_check.verdicts import HOLDS, INCONCLUSIVE
+
+    if result.verdict != HOLDS or not (reasons := vacuous(result)):
+        return result.verdict
+    say("explore", f"--strict: what holds, holds vacuously: {'; '.join(reasons)}")
+    return INCONCLUSIVE
 
 
 def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, spec: Spec | None) -> str:
     """The same for every number of slots. A counterexample is that of the ordinary search that confirms it."""
     from pmmc_check.api.every_slot import scope_of, searched_every_slot
 
+    if arguments.strict:
+        raise UsageError("--strict: --slots any reports what it does not cover; leave --strict out")
     scope_of(options)
     options = _with_roles(options, arguments)
     with _controlled(options, arguments) as control:

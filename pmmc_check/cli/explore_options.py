@@ -133,6 +133,9 @@ def _output(parser: argparse.ArgumentParser) -> None:
     out.add_argument(
         "--color", choices=("auto", "always", "never"), default="auto", help="colours: auto (default) on a terminal, unless NO_COLOR is set"
     )
+    out.add_argument(
+        "--strict", action="store_true", help="exit code 3 when what holds does so vacuously (the report says why, under `vacuous`)"
+    )
     out.add_argument("--quiet", action="store_true", help="no progress line")
     out.add_argument(
         "--trace-out", metavar="FILE", help="also write the counterexample to FILE: a trace for validate, or JSON if it ends in .json"

@@ -21,6 +21,7 @@ from pmmc_check.users_code import anything_handed_in, nothing_handed_in
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns the exit code."""
+    os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")  # else numba ends with an escape sequence, NO_COLOR or not
     _open_streams()
     nothing_handed_in()
     arguments = list(sys.argv[1:] if argv is None else argv)

@@ -14,6 +14,7 @@ from pmmc_check.config import Config
 from pmmc_check.errors import ProtocolError, UsageError
 from pmmc_check.model.calls import called, made, name_of, shown
 from pmmc_check.model.content import Digest
+from pmmc_check.model.deviations import Deviations
 from pmmc_check.model.faults import FAULTS_ID, Drop, FaultBudget, FaultStep, Restart, Spend, fault_outcome, fault_steps, spent
 from pmmc_check.model.network import Deliverable, Inbox, Lossy, Network, network_named
 from pmmc_check.protocol import PMMC, Protocol
@@ -84,6 +85,7 @@ class Model:
         self.roles = {process: made(self.protocol[process.role], process, self.system) for process in self.processes}
         self._recorded_kinds = recorded_kinds(config)
         self.content = Digest()
+        self.deviations = Deviations(self.roles, self.system)
         self._started: dict[tuple[ProcessId, Start], Outcome] = {}
         self._outcomes: dict[tuple[ProcessId, Hashable, Message], tuple[Outcome, ...]] = {}
         self._check_restarts()
@@ -200,7 +202,9 @@ class Model:
         """
         if isinstance(message, FaultStep) or isinstance(state, Lifecycle):
             return self.outcomes(process, state, message)
-        return called(self.roles[process], "step", (state, message), self.index)
+        outcomes = called(self.roles[process], "step", (state, message), self.index)
+        self.deviations.note(process, "step", (state, message), outcomes)
+        return outcomes
 
     def known_steps(self) -> Iterator[tuple[ProcessId, Any, Message, tuple[Outcome, ...]]]:
         """Every step that a role has been asked for so far: (process, state, message, outcomes)."""
@@ -226,6 +230,7 @@ class Model:
         with users_code(f"reading what {name_of(type(role).__name__, method, process)} returned"):
             outcomes = called(role, method, arguments, self.index)
             self._compare(process, method, arguments, outcomes)
+            self.deviations.note(process, method, arguments, outcomes)
             if len(outcomes) == 1:
                 self.content.of(outcomes[0].state)  # refuses what no state may be built of
                 return outcomes

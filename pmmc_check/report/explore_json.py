@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from pmmc_check import __version__
-from pmmc_check.checker.result import Result, Violation
+from pmmc_check.checker.result import Action, Result, Violation
 from pmmc_check.model.model import Model, Step
 from pmmc_check.protocol.messages import Instant, show
 from pmmc_check.report.changes import changes
 from pmmc_check.report.claims import claims_json
-from pmmc_check.report.coverage import coverage
+from pmmc_check.report.coverage import coverage, untaken
+from pmmc_check.report.vacuity import vacuous
 from pmmc_check.report.why import why
 
 
@@ -31,7 +33,9 @@ def result_as_json(result: Result, model: Model) -> dict[str, Any]:
         "peak_memory_bytes": result.peak_memory_bytes,
         "collision_probability": result.collision_probability,
         "properties": [{"name": name, "verdict": result.invariant_verdict(name)} for name in result.invariants],
-        "action_coverage": {f"{action.role} {action.message}": count for action, count in coverage(result).items()},
+        "action_coverage": _counts(coverage(result)),
+        "coverage": {**_actions(untaken(result)._asdict()), "put_off": _counts(result.exercised.put_off)},
+        "vacuous": vacuous(result),
         "violation": violation_as_json(result.violation, model) if result.violation else None,
         "limit": result.limit,
         "version": __version__,
@@ -44,6 +48,14 @@ def result_as_json(result: Result, model: Model) -> dict[str, Any]:
     if result.smaller_completed is not None:
         answer["smaller_completed"] = result.smaller_completed
     return answer
+
+
+def _counts(counts: Mapping[Action, int]) -> dict[str, int]:
+    return {f"{action.role} {action.message}": count for action, count in counts.items()}
+
+
+def _actions(groups: Mapping[str, Iterable[Action]]) -> dict[str, list[str]]:
+    return {name: [f"{action.role} {action.message}" for action in actions] for name, actions in groups.items()}
 
 
 def violation_as_json(violation: Violation, model: Model) -> dict[str, Any]:

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from pmmc_check.checker.result import Action, Diagram, Result, Violation
+from pmmc_check.checker.result import Diagram, Result, Violation
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.model.network import network_named
 from pmmc_check.protocol.values import majority
 from pmmc_check.report.claims import claims_line
 from pmmc_check.report.counterexample import shown_steps, steps_view
-from pmmc_check.report.coverage import coverage, never_taken
+from pmmc_check.report.coverage import coverage_lines
 from pmmc_check.report.layout import Layout, labelled, rendered
+from pmmc_check.report.vacuity import vacuous
 from pmmc_check.report.why import Why, why
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
@@ -116,8 +117,10 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield "diagram", _diagram(result.diagram)
     if result.engine == "compiled" and not result.walks:
         yield "collisions", f"probability that a fingerprint collision hid a state: {result.collision_probability:.1e}"
-    yield from _coverage(result)
+    yield from coverage_lines(result)
     yield "invariants", _verdicts(result)
+    for number, sentence in enumerate(vacuous(result)):
+        yield "" if number else "vacuous", sentence
     if result.violation and result.limit:
         yield "limit", f"{result.limit}: there may be a shorter counterexample"
     if result.verdict == INCONCLUSIVE and not result.walks and not config.reconfigurations and "Progress" not in result.invariants:
@@ -167,23 +170,6 @@ def _verdicts(result: Result) -> str:
         rest = f"; not decided, because the search ends with the first violation: {', '.join(others)}" if others else ""
         return f"{result.violation.invariant} violated{rest}"
     return f"{names}: no violation so far"
-
-
-def _coverage(result: Result) -> Iterator[tuple[str, str]]:
-    if result.limit and not result.coverage:
-        yield "steps taken", "not counted"
-        return
-    taken = [f"{_name(action)} {count:,}" for action, count in coverage(result).items() if count]
-    yield "steps taken", ", ".join(taken) or "none"
-    left_out, never = never_taken(result)
-    if left_out:
-        yield "", f"left out by reductions, since nothing checked depends on them: {', '.join(map(_name, left_out))}"
-    if never:
-        yield "", f"NEVER taken, so nothing was checked about them: {', '.join(map(_name, never))}"
-
-
-def _name(action: Action) -> str:
-    return f"{action.role}:{action.message}"
 
 
 def _plural(counts: Sequence[tuple[int, str]]) -> str:

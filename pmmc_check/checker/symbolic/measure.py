@@ -48,6 +48,11 @@ class Measure:
         found: list[int] = np.flatnonzero(seen).tolist()
         return found
 
+    def states_with(self, level: int, values: Iterable[int]) -> dict[int, int]:
+        """How many vectors have each of `values` at `level`."""
+        totals = self._by_value(level, self.above, self.below)
+        return {value: _integer(totals[value]) for value in values}
+
     def steps_taken(self, system: ViewSystem) -> dict[int, int]:
         """How many states take each step of the tables. One that changes nothing is none, and one that somebody refuses cannot be taken.
 

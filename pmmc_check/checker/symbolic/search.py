@@ -5,6 +5,7 @@ looked for by the compiled search, which finds a shortest one."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.compiled import CompiledSearch
+from pmmc_check.checker.coverage import exercised, put_off_in_states, taken_from
 from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
@@ -25,7 +27,7 @@ from pmmc_check.checker.symbolic.nodes import UNIT
 from pmmc_check.checker.symbolic.observed import broken_facts
 from pmmc_check.checker.symbolic.order import level_order
 from pmmc_check.checker.symbolic.views import ViewSystem
-from pmmc_check.checker.tables import Tables, times_taken
+from pmmc_check.checker.tables import Tables, ViewId
 from pmmc_check.model.content import Digest
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks, Violated
@@ -151,11 +153,22 @@ class SymbolicSearch:
         except Stopped:
             return {}
 
+    def _states_with_views(self, measure: Measure) -> dict[ViewId, int]:
+        """How many states have each of the views in which something is put off."""
+        by_level: dict[int, list[ViewId]] = defaultdict(list)
+        for view in self.tables.put_off:
+            by_level[self.system.level[int(self.tables.owner.data[view])]].append(view)
+        found: dict[ViewId, int] = {}
+        for level, views in by_level.items():
+            found |= measure.states_with(level, views)
+        return found
+
     def _result(self, measure: Measure) -> Result:
         counted = self._steps_taken(measure)
         taken: Any = np.zeros(self.tables.step_view.size, object)
         for step, times in counted.items():
             taken[step] = times
+        put_off = put_off_in_states(self.tables, self._states_with_views(measure) if counted else {})
         return Result(
             verdict=INCONCLUSIVE,
             config=self.model.config,
@@ -168,8 +181,9 @@ class SymbolicSearch:
             peak_memory_bytes=peak_memory_bytes(),
             collision_probability=0.0,
             invariants=tuple(each.name for each in self.checks.invariants),
-            coverage=times_taken(self.tables, taken),
+            coverage=taken_from(self.tables, taken) + put_off,
             unneeded=frozenset(Action(role, kind) for role, kind in self.claims.left_out),
             claims=self.claims.report(),
+            exercised=exercised(self.model, put_off, self.claims),
             diagram=self._diagram(),
         )
