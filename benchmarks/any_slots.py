@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pmmc_check.checker.any_slots.one_slot import OF_ONE_SLOT, Scope, one_slot
+from pmmc_check.checker.any_slots.one_slot import OF_ONE_SLOT, Scope
 from pmmc_check.checker.any_slots.search import AnySlotsSearch
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.reductions import applicable, reductions_named
@@ -31,7 +31,7 @@ SECONDS_MAX = 600
 
 def searched(acceptors: int, ballots: int) -> dict[str, Any]:
     """One search of the one-slot system, in this process."""
-    model = one_slot(Scope(Config(acceptors=acceptors, slots=1), ballots).one_slot_config(), PMMC)
+    model = Scope(Config(acceptors=acceptors, slots=1), ballots).one_slot(PMMC)
     invariants = invariants_named(OF_ONE_SLOT)
     reductions, _ = applicable(reductions_named("all"), model, invariants)
     result = CompiledSearch(model, invariants, Control(Limits(seconds_max=SECONDS_MAX)), reductions, THREADS).run()

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from pmmc_check.api.machine import cores
 from pmmc_check.cli.failures import EXIT_INCONCLUSIVE
-from pmmc_check.cli.machine import cores
 from pmmc_check.cli.outputs import OutputFile, print_results
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.cli.terminal import layout

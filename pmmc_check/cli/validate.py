@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from pmmc_check.api.judging import judged
+from pmmc_check.api.machine import cores
 from pmmc_check.api.validating import SEARCH_EVENTS, SEARCH_SECONDS, SEARCH_STATES, judge_options, recordable
-from pmmc_check.cli.machine import cores
 from pmmc_check.cli.outputs import OutputFile, print_results
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.errors import UsageError

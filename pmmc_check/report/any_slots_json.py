@@ -1,4 +1,4 @@
-"""The JSON of `explore --slots any`: one object. Where a part was not come to its key is null."""
+"""The JSON of `explore --slots any`: one object. Where a part was not reached its key is null."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pmmc_check.protocol.messages import show
 from pmmc_check.report.any_slots_words import covered, not_covered, still_bounded
 from pmmc_check.report.claims import claims_json
 from pmmc_check.report.coverage import coverage
-from pmmc_check.report.explore_json import violation_as_json
+from pmmc_check.report.explore_json import counts_as_json, violation_as_json
 
 
 def any_slots_as_json(result: AnySlotsResult) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def _one_slot(part: Result) -> dict[str, Any]:
         "peak_memory_bytes": part.peak_memory_bytes,
         "collision_probability": part.collision_probability,
         "claims": claims_json(part.claims),
-        "action_coverage": {f"{action.role} {action.message}": count for action, count in coverage(part).items()},
+        "action_coverage": counts_as_json(coverage(part)),
         "property": part.violation.invariant if part.violation else None,
         "limit": part.limit,
     }

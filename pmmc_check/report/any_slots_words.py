@@ -9,6 +9,7 @@ from pmmc_check.checker.any_slots.search import AnySlotsResult
 from pmmc_check.checker.any_slots.surroundings import ReplicaBounds
 from pmmc_check.config import Config
 from pmmc_check.protocol.values import majority
+from pmmc_check.report.words import counted
 
 
 def covered(result: AnySlotsResult) -> str:
@@ -21,8 +22,8 @@ def still_bounded(result: AnySlotsResult) -> str:
     """What remains bounded, for the invariants of one slot."""
     config = result.scope.config
     if result.scope.ballots is not None:
-        return f"{acceptors(config)} and at most {_count(result.scope.ballots, 'ballot')} in use"
-    return f"{acceptors(config)}, {_count(config.leaders, 'leader')} and {_count(config.rounds, 'ballot round')}"
+        return f"{acceptors(config)} and at most {counted(result.scope.ballots, 'ballot')} in use"
+    return f"{acceptors(config)}, {counted(config.leaders, 'leader')} and {counted(config.rounds, 'ballot round')}"
 
 
 def not_covered() -> str:
@@ -34,7 +35,7 @@ def acceptors(config: Config) -> str:
     """How many there are, and their quorums where these are no majorities."""
     quorum1, quorum2 = config.quorums
     quorums = "" if quorum1 == quorum2 == majority(config.acceptors) else f" (quorums: {quorum1} in phase 1, {quorum2} in phase 2)"
-    return _count(config.acceptors, "acceptor") + quorums
+    return counted(config.acceptors, "acceptor") + quorums
 
 
 def faults(config: Config, ballotwise: bool) -> str:
@@ -45,7 +46,7 @@ def faults(config: Config, ballotwise: bool) -> str:
         restarted.remove("leader")
         words.append("a leader that restarts is a further leader")
     if restarted:
-        words.append(f"at most {_count(config.restarts, 'restart')} in a run, of any {' or '.join(restarted)}")
+        words.append(f"at most {counted(config.restarts, 'restart')} in a run, of any {' or '.join(restarted)}")
     return "; ".join(words) if len(words) > 1 else f"{words[0]}; restarts are looked at with --crashes, --restarts and --faulty"
 
 
@@ -58,18 +59,14 @@ def replica_bounds(bounds: ReplicaBounds) -> str:
     """How far a replica by itself was searched."""
     windows = ", ".join(map(str, bounds.windows))
     parts = [
-        _count(bounds.slots, "slot"),
-        _count(bounds.commands, "command"),
+        counted(bounds.slots, "slot"),
+        counted(bounds.commands, "command"),
         f"WINDOW {windows}",
-        _count(bounds.reconfigurations, "reconfiguration"),
-        _count(bounds.restarts, "restart"),
+        counted(bounds.reconfigurations, "reconfiguration"),
+        counted(bounds.restarts, "restart"),
     ]
     if bounds.early is not None:
-        parts.append(f"decisions at most {_count(bounds.early, 'slot')} ahead")
+        parts.append(f"decisions at most {counted(bounds.early, 'slot')} ahead")
     if bounds.waiting is not None:
-        parts.append(f"at most {_count(bounds.waiting, 'request')} waiting when another comes")
+        parts.append(f"at most {counted(bounds.waiting, 'request')} waiting when another comes")
     return ", ".join(parts)
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' if count != 1 else ''}"

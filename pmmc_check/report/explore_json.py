@@ -33,8 +33,8 @@ def result_as_json(result: Result, model: Model) -> dict[str, Any]:
         "peak_memory_bytes": result.peak_memory_bytes,
         "collision_probability": result.collision_probability,
         "properties": [{"name": name, "verdict": result.invariant_verdict(name)} for name in result.invariants],
-        "action_coverage": _counts(coverage(result)),
-        "coverage": {**_actions(untaken(result)._asdict()), "put_off": _counts(result.exercised.put_off)},
+        "action_coverage": counts_as_json(coverage(result)),
+        "coverage": {**_actions(untaken(result)._asdict()), "put_off": counts_as_json(result.exercised.put_off)},
         "vacuous": vacuous(result),
         "violation": violation_as_json(result.violation, model) if result.violation else None,
         "limit": result.limit,
@@ -50,7 +50,8 @@ def result_as_json(result: Result, model: Model) -> dict[str, Any]:
     return answer
 
 
-def _counts(counts: Mapping[Action, int]) -> dict[str, int]:
+def counts_as_json(counts: Mapping[Action, int]) -> dict[str, int]:
+    """How often each kind of step was taken, by `role message`."""
     return {f"{action.role} {action.message}": count for action, count in counts.items()}
 
 

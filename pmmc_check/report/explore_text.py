@@ -18,6 +18,7 @@ from pmmc_check.report.coverage import coverage_lines
 from pmmc_check.report.layout import Layout, labelled, rendered
 from pmmc_check.report.vacuity import vacuous
 from pmmc_check.report.why import Why, why
+from pmmc_check.report.words import counted
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 _LABEL = 11
@@ -151,7 +152,7 @@ def _diagram(diagram: Diagram) -> str:
 def _faults(config: Config) -> str:
     if not config.crashes:
         return "no process crashes"
-    restarts = f"{config.restarts} restart{'s' * (config.restarts != 1)}" if config.restarts else "no restart"
+    restarts = counted(config.restarts, "restart") if config.restarts else "no restart"
     roles = " or ".join(config.faulty)
     return f"at most {config.crashes} crash{'es' * (config.crashes != 1)} and {restarts} in a run, of any {roles}"
 
@@ -173,4 +174,4 @@ def _verdicts(result: Result) -> str:
 
 
 def _plural(counts: Sequence[tuple[int, str]]) -> str:
-    return ", ".join(f"{count} {noun}{'s' if count != 1 else ''}" for count, noun in counts)
+    return ", ".join(counted(*each) for each in counts)

@@ -14,6 +14,7 @@ from pmmc_check.report.counterexample import shown_steps, steps_view
 from pmmc_check.report.explore_json import violation_as_json
 from pmmc_check.report.explore_text import size_of
 from pmmc_check.report.layout import Layout, rendered
+from pmmc_check.report.words import counted
 from pmmc_check.verdicts import HOLDS, VIOLATED
 
 Witnessed = tuple[str, str, Result]
@@ -44,7 +45,7 @@ def _paragraphs(found: Sequence[Witnessed], model: Model, layout: Layout) -> Ite
         if result.violation:
             steps, walked = len(result.violation.trace), result.walks is not None
             kind = "a run" if walked or result.limit else "a shortest run"
-            how = f"{kind} takes {steps} step{'s' * (steps != 1)}:" if steps else "the initial state is one"
+            how = f"{kind} takes {counted(steps, 'step')}:" if steps else "the initial state is one"
             yield Text.assemble(("REACHED", "bold green"), f": {name}: {how}")
             yield ""
             if steps:

@@ -12,6 +12,7 @@ from pmmc_check.checker.any_slots.environment import Environment
 from pmmc_check.checker.any_slots.one_slot import OF_ONE_SLOT, Scope
 from pmmc_check.checker.any_slots.premises import PremiseFailed, PremisesReport, check_premises
 from pmmc_check.checker.any_slots.projection import GONE, Projection
+from pmmc_check.errors import ProtocolError
 from pmmc_check.protocol import (
     Acceptor,
     AcceptorState,
@@ -24,6 +25,7 @@ from pmmc_check.protocol import (
     Outcome,
     P1b,
     P2a,
+    Preempted,
     Propose,
     Protocol,
     PValue,
@@ -32,7 +34,7 @@ from pmmc_check.protocol import (
     SlotCommand,
     variant,
 )
-from pmmc_check.protocol.role import Outcomes
+from pmmc_check.protocol.role import Lifecycle, Outcomes
 from pmmc_check.protocol.values import Ballot, ProcessId, Proposals, commander_id, scout_id
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.verdicts import HOLDS
@@ -192,6 +194,38 @@ def test_what_shows_in_later_rounds_only_is_refused_with_ballots_and_taken_with_
 @pytest.mark.slow
 def test_a_fault_of_later_rounds_can_be_looked_for_with_leaders_and_rounds() -> None:
     checked(variant(TrustsRoundOne), BOUNDED)
+
+
+class ActsOnRetiring(Leader):
+    """Ballots: creates a commander when it retires, but only in a later round, which the projected leader does not know."""
+
+    symmetric = True
+
+    def preempted(self, state: LeaderState, message: Preempted) -> Outcome:
+        outcome = super().preempted(state, message)
+        if outcome.state is Lifecycle.EXITED and state.ballot.round == 1 and state.proposals:
+            return outcome._replace(sends=self.spawn_commanders(state.ballot, state.proposals))
+        return outcome
+
+
+def test_what_a_leader_does_on_retiring_is_compared_like_any_other_step() -> None:
+    assert "“ballotwise” does not hold" in refused(variant(ActsOnRetiring))
+
+
+class Tires(Acceptor):
+    """Not a function of its arguments: it answers every pair of questions alike, and accepts nothing after the thirtieth."""
+
+    symmetric = True
+    asked = 0
+
+    def accept(self, state: AcceptorState, message: P2a) -> Outcome:
+        self.asked += 1
+        return super().accept(state, message) if self.asked <= 30 else Outcome(state, (self.p2b(state, message),))
+
+
+def test_a_role_that_answers_otherwise_later_is_found_out() -> None:
+    with pytest.raises(ProtocolError, match=r"Tires\.step is not deterministic"):
+        checked(variant(Tires))
 
 
 class Broken(Acceptor):

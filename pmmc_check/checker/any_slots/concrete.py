@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from pmmc_check.checker.any_slots.environment import Crowded, Environment
+from pmmc_check.checker.any_slots.environment import Crowded, Environment, in_environment
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.reductions import applicable, reductions_named
 from pmmc_check.checker.result import Control, Limits
 from pmmc_check.config import QUORUMS, Config
 from pmmc_check.model.faults import Restart
 from pmmc_check.model.model import Model
-from pmmc_check.protocol import Protocol, variant
+from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Role
 from pmmc_check.protocol.values import CLIENT, FAULTS, REPLICA, ProcessId
@@ -82,9 +82,10 @@ def concrete_systems(config: Config, protocol: Protocol) -> Iterator[Concrete]:
 
 def concrete(config: Config, protocol: Protocol, environment: type[Role] = Environment, states_max: int = STATES_MAX) -> Concrete:
     """Searches one system, without an invariant, and gathers what its roles were asked, the environment excepted."""
-    model = Model(config, variant(environment, base=protocol))
+    model = in_environment(config, protocol, environment)
     reductions, _ = applicable(reductions_named("all"), model)
     result = CompiledSearch(model, (), Control(Limits(states_max=states_max)), reductions).run()
+    model.check_still_pure()
     own = [process for process in model.processes if process.role not in (CLIENT, REPLICA, FAULTS)]
     steps = [LocalStep(*each) for each in model.known_steps() if each[0] in own]
     creations = [Creation(*each) for each in model.known_creations() if each[0] in own]

@@ -15,6 +15,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pmmc_check.config import Config
+from pmmc_check.model.model import Model
+from pmmc_check.protocol import Protocol, variant
 from pmmc_check.protocol.messages import Message, Preempted, Propose, Request
 from pmmc_check.protocol.role import Outcome, Outcomes, Role, System, broadcast
 from pmmc_check.protocol.values import BOTTOM, REPLICA, Ballot, Command, SlotCommand
@@ -59,6 +62,11 @@ class Crowded(Environment):
     symmetric = True
     outsiders = 1
     ignores = Environment.ignores
+
+
+def in_environment(config: Config, protocol: Protocol, environment: type[Role] = Environment) -> Model:
+    """`protocol` in a configuration, with the environment in the replicas' place."""
+    return Model(config, variant(environment, base=protocol))
 
 
 def ballots_of(system: System, outsiders: int = 0) -> list[Ballot]:

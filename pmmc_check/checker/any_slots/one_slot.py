@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pmmc_check.checker.any_slots.environment import Environment
+from pmmc_check.checker.any_slots.environment import in_environment
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
-from pmmc_check.protocol import Protocol, variant
+from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.values import LEADER, REPLICA
 
 OF_ONE_SLOT = ("Agreement", "Validity", "A1", "A2", "A3", "A4", "A5", "C1", "C2")
@@ -47,7 +47,6 @@ class Scope:
         leaders = {"leaders": self.ballots, "rounds": 1} if self.ballots is not None else {}
         return replace(self.config, **counts, **faults, **leaders)  # type: ignore[arg-type]  # each name has its own type
 
-
-def one_slot(config: Config, protocol: Protocol) -> Model:
-    """The one-slot system in a configuration of one slot and one replica."""
-    return Model(config, variant(Environment, base=protocol))
+    def one_slot(self, protocol: Protocol) -> Model:
+        """The one-slot system itself."""
+        return in_environment(self.one_slot_config(), protocol)

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pmmc_check.checker.any_slots.concrete import Concrete, concrete_systems
-from pmmc_check.checker.any_slots.environment import Crowded, ballots_of
-from pmmc_check.checker.any_slots.one_slot import Scope, one_slot
+from pmmc_check.checker.any_slots.environment import Crowded, ballots_of, in_environment
+from pmmc_check.checker.any_slots.one_slot import Scope
 from pmmc_check.checker.any_slots.projection import Projection
 from pmmc_check.checker.any_slots.simulation import Comparison
 from pmmc_check.errors import ProtocolError
@@ -179,7 +179,7 @@ def _target(model: Model, projection: Projection, protocol: Protocol) -> Model:
         counts |= {"replicas": 1}
     if projection.ballots:
         counts |= {"leaders": len(projection.ballots), "rounds": 1}
-    return one_slot(replace(model.config, **counts), protocol)  # type: ignore[arg-type]  # all of them are numbers
+    return in_environment(replace(model.config, **counts), protocol)  # type: ignore[arg-type]  # all of them are numbers
 
 
 def _check_announced(systems: Iterable[Concrete]) -> None:

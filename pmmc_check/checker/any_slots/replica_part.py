@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from pmmc_check.checker.any_slots.one_slot import OF_ONE_REPLICA
 from pmmc_check.checker.any_slots.setting import FOREIGN_SEND, Setting
 from pmmc_check.checker.any_slots.surroundings import DecisionLog, ReplicaBounds
 from pmmc_check.checker.memory import resident_bytes
@@ -37,8 +38,8 @@ from pmmc_check.protocol.values import REPLICA, ProcessId
 from pmmc_check.users_code import Interrupted
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
-REPLICA_INVARIANTS = ("Validity", "R2", "R3", "R4", "R5")
-"""Those that speak of one replica."""
+REPLICA_INVARIANTS = ("Validity", *OF_ONE_REPLICA)
+"""Those that are checked of one replica."""
 _DEFAULT_BOUNDS = ReplicaBounds()
 _DEFAULT_INVARIANTS = tuple(INVARIANTS[name] for name in REPLICA_INVARIANTS)
 _LOOK_EVERY_STATES = 256

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from pmmc_check.checker.any_slots.one_slot import OF_ONE_REPLICA, OF_ONE_SLOT, Scope, one_slot
+from pmmc_check.checker.any_slots.one_slot import OF_ONE_REPLICA, OF_ONE_SLOT, Scope
 from pmmc_check.checker.any_slots.premises import PremiseFailed, PremisesReport, check_premises
-from pmmc_check.checker.any_slots.replica_part import ReplicaResult, ReplicaViolation, check_replica
+from pmmc_check.checker.any_slots.replica_part import REPLICA_INVARIANTS, ReplicaResult, ReplicaViolation, check_replica
 from pmmc_check.checker.any_slots.surroundings import ReplicaBounds
 from pmmc_check.checker.reductions import Reductions, applicable
 from pmmc_check.checker.result import Control, Result, Search
@@ -47,7 +47,7 @@ class Confirmation:
 class AnySlotsResult:
     """What was checked for every number of slots, and how it went.
 
-    A part that was not come to is None. `seconds` are those of each part, by its field's name. `notes` are about reductions that are off,
+    A part that was not reached is None. `seconds` are those of each part, by its field's name. `notes` are about reductions that are off,
     and about quorums that are not the configuration's.
     """
 
@@ -71,7 +71,7 @@ def split(invariants: Iterable[Invariant]) -> tuple[list[Invariant], list[Invari
     """
     chosen = list(invariants)
     of_slot = [each for each in chosen if each.name in OF_ONE_SLOT or isinstance(each, RelationInvariant)]
-    of_replica = [each for each in chosen if each.name in (*OF_ONE_REPLICA, "Validity")]
+    of_replica = [each for each in chosen if each.name in REPLICA_INVARIANTS]
     for each in chosen:
         if each not in of_slot and each not in of_replica:
             raise UsageError(
@@ -113,13 +113,12 @@ class AnySlotsSearch:
             ProtocolError: a role breaks its contract.
             UsageError: none of the invariants can be judged.
         """
-        model = one_slot(self.scope.one_slot_config(), self.protocol)
+        model = self.scope.one_slot(self.protocol)
         self.of_slot, of_quorums = judgeable(model, self.of_slot)
         if not self.of_slot and not self.of_replica:
             raise UsageError(f"--invariant {self.invariants[0].name}: {of_quorums[0]}")
         premises = self._timed("premises", lambda: check_premises(self.scope, self.protocol))
-        usable, notes = applicable(self.reductions, model, self.of_slot)
-        found = self._timed("one_slot", lambda: self.make_search(model, self.of_slot, usable, self.control).run())
+        found, notes = self._timed("one_slot", lambda: self._search(model, self.of_slot))
         names = tuple(each.name for each in self.invariants if each in (*self.of_slot, *self.of_replica))
         known = AnySlotsResult(INCONCLUSIVE, self.scope, names, premises, found, None, None, {}, found.limit, (*notes, *of_quorums))
         if found.violation is not None:
@@ -136,6 +135,13 @@ class AnySlotsSearch:
         if part.violation is not None:
             return self._confirmed(known, _of_replica(part.violation), self.of_replica)
         return replace(known, verdict=INCONCLUSIVE if part.limit else HOLDS, seconds=self._seconds)
+
+    def _search(self, model: Model, invariants: Sequence[Invariant]) -> tuple[Result, list[str]]:
+        """One search, and a note for each reduction that is off."""
+        usable, notes = applicable(self.reductions, model, invariants)
+        result = self.make_search(model, invariants, usable, self.control).run()
+        model.check_still_pure()
+        return result, notes
 
     def _timed(self, part: str, work: Callable[[], T]) -> T:
         began = self.control.seconds()
@@ -158,8 +164,7 @@ class AnySlotsSearch:
             until = self.control.seconds() + CONFIRM_SECONDS_MAX
             self.control.limits = replace(limits, seconds_max=min(until, limits.seconds_max or until))
             model = Model(config, self.protocol)
-            usable, notes = applicable(self.reductions, model, invariants)
-            result = self.make_search(model, invariants, usable, self.control).run()
+            result, notes = self._search(model, invariants)
             self.control.limits = limits
             tried.append(config)
             if result.violation is not None:

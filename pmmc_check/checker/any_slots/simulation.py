@@ -116,9 +116,12 @@ class Comparison:
         within = isinstance(message, Propose | Preempted) or (isinstance(message, Adopted) and message.ballot == state.ballot)
         for outcome in step.outcomes:
             after = outcome.state
-            if isinstance(after, Lifecycle) and isinstance(message, Preempted | FaultStep):
-                continue  # it retires, for which it needs no step; that it does so for want of a round is the concrete system's bound
-            if isinstance(message, FaultStep) or (not isinstance(after, Lifecycle) and after.ballot != state.ballot):
+            retires = isinstance(after, Lifecycle) and isinstance(message, Preempted | FaultStep)
+            if retires and all(each.to.role == FAULTS for each in outcome.sends):
+                continue  # it needs no step to do nothing further; that it has no round left is the concrete system's bound
+            if retires and isinstance(message, FaultStep):
+                yield f"{_words(step)} and stops for good, sending {_sent(outcome.sends)}"
+            elif isinstance(message, FaultStep) or (not isinstance(after, Lifecycle) and after.ballot != state.ballot):
                 yield self._entered(step, outcome)
             elif within:
                 yield self._projected(image, step._replace(outcomes=(outcome,)))
