@@ -215,7 +215,6 @@ def test_what_a_leader_does_on_retiring_is_compared_like_any_other_step() -> Non
 class Tires(Acceptor):
     """Not a function of its arguments: it answers every pair of questions alike, and accepts nothing after the thirtieth."""
 
-    symmetric = True
     asked = 0
 
     def accept(self, state: AcceptorState, message: P2a) -> Outcome:
