@@ -73,8 +73,8 @@ def _check_options(options: SearchOptions) -> None:
 
 def replica_bounds(options: SearchOptions) -> ReplicaBounds:
     """How far the replica's part goes."""
-    given = {"slots": options.replica_slots, "commands": options.replica_commands}
-    return replace(ReplicaBounds(), **{name: count for name, count in given.items() if count is not None})
+    usual = ReplicaBounds()
+    return replace(usual, slots=options.replica_slots or usual.slots, commands=options.replica_commands or usual.commands)
 
 
 def searched_every_slot(options: SearchOptions, control: Control) -> AnySlotsResult:
