@@ -41,6 +41,7 @@ class SearchOptions:
     variants: Sequence[str] = ()
     roles: Roles = ()
     invariants: Sequence[str] = ()
+    keep_going: bool = False
     engine: Engines = "compiled"
     strategy: Strategies = "exhaustive"
     seed: int | None = None
