@@ -108,9 +108,7 @@ def test_shards_share_all_checks(tmp_path: Path) -> None:
         (1, {"verdict": "holds"}, 1),
     ],
 )
-def test_an_answer_counts_only_with_its_exit_code(
-    tmp_path: Path, code: int, answer: dict[str, object] | None, exit_code: int
-) -> None:
+def test_an_answer_counts_only_with_its_exit_code(tmp_path: Path, code: int, answer: dict[str, object] | None, exit_code: int) -> None:
     spec = check(SPEC, tmp_path)
     outcome = outcome_of(spec, code, json.dumps(answer) if answer else "", "pmmc-check explore: a message\n")
     assert gate_exit_code([CheckResult(spec, outcome)]) == exit_code
