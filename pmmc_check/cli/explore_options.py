@@ -64,6 +64,12 @@ def _size(parser: argparse.ArgumentParser) -> None:
         help="with --slots any: any number of leaders and rounds that use at most N ballots (default: 4)",
     )
     size.add_argument("--replica-slots", type=_count, metavar="N", help="with --slots any: slots of the replica's own part (default: 5)")
+    size.add_argument(
+        "--replica-commands",
+        type=_count,
+        metavar="N",
+        help="with --slots any: clients' commands in the replica's own part, beside one reconfiguration (default: 2)",
+    )
 
 
 def _faults(parser: argparse.ArgumentParser) -> None:

@@ -58,6 +58,16 @@ class Spec:
         verdict, states = self.settings.get("expect"), self.settings.get("states")
         return verdict.values[0] if verdict else None, int(states.values[0]) if states else None
 
+    @property
+    def property_lines(self) -> dict[str, int]:
+        """The lines in which its invariants and witnesses are written, or named."""
+        lines: dict[str, int] = {}
+        for part in self.syntax:
+            if part.data in ("written", "named"):
+                names = part.children[1:2] if part.data == "written" else part.children[1:]
+                lines |= {str(each): each.line or 1 for each in names if isinstance(each, Token)}
+        return lines
+
 
 @dataclass(frozen=True)
 class Written:
