@@ -158,15 +158,21 @@ def expression_as(  # noqa: PLR0917
     Raises:
         SpecError: it cannot be read, a name in it is unknown, or types do not fit.
     """
+    resolver = resolver_for(option, text, system, spec)
+    body = parsed_text(resolver.source, "only_expression").children[0]
+    assert isinstance(body, Tree)
+    make = never if option == "--find" else invariant_of
+    return make(name, resolver.boolean(body), system, protocol)
+
+
+def resolver_for(option: str, text: str, system: System, spec: Spec | None) -> Resolver:
+    """What resolves an option's expression; it knows the definitions of `spec`."""
     resolver = Resolver(system, spec.source if spec else SourceText(option, text))
     for part in spec.syntax if spec else ():
         if part.data == "definition":
             resolver.scope = resolver.define(part)
     resolver.source = SourceText(option, text)
-    body = parsed_text(resolver.source, "only_expression").children[0]
-    assert isinstance(body, Tree)
-    make = never if option == "--find" else invariant_of
-    return make(name, resolver.boolean(body), system, protocol)
+    return resolver
 
 
 class _Meta(Meta):
