@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from pmmc_check.cli.graphs import configure_graph
+
 _THREADS_MAX = 256
 
 _EPILOG = """\
@@ -20,6 +22,8 @@ examples:
       as far as a minute goes: then "inconclusive", exit code 3
   pmmc-check explore --slots any --ballots 4
       every number of slots, commands, replicas, leaders and rounds, in seconds
+  pmmc-check explore --leaders 1 --replicas 1 --slots 1 --graph states.svg --observe decided,ballots,chosen
+      a picture of all states, put together where these three are the same (docs/graphs.md)
 
 exit codes: 0 every reachable state was checked and all invariants hold; 1 violated, a shortest counterexample is printed;
             2 usage or bad input; 3 inconclusive, a limit stopped the search
@@ -115,6 +119,12 @@ def _how(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--seed", type=_count, metavar="N", help="which random walks to take (default: 1)")
     how.add_argument("--walk-steps", type=_count, metavar="N", help="a random walk ends after so many steps (default: 200)")
     how.add_argument("--reduce", metavar="LIST", help="all (default), none, or some of inert,deferral,halting,symmetry")
+    how.add_argument(
+        "--continue",
+        dest="keep_going",
+        action="store_true",
+        help="go on after a violation: a shortest run for each invariant that is violated",
+    )
     how.add_argument("--trust-claims", action="store_true", help="do not check what roles claim of themselves (docs/your-own-role.md)")
     how.add_argument("--threads", type=_threads, metavar="N", help="threads (default: as many as there are cores); the result is the same")
 
@@ -146,6 +156,7 @@ def _output(parser: argparse.ArgumentParser) -> None:
     out.add_argument(
         "--trace-out", metavar="FILE", help="also write the counterexample to FILE: a trace for validate, or JSON if it ends in .json"
     )
+    configure_graph(out, _count)
 
 
 def _names(text: str) -> tuple[str, ...]:
