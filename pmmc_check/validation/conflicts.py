@@ -11,14 +11,14 @@ from pmmc_check.properties.quorums import SPEAK_OF_QUORUMS, Quorums
 from pmmc_check.protocol.values import BOTTOM, ProcessId
 from pmmc_check.trace.events import Event
 
-Known = tuple[Fact, ProcessId, Event]
+ShownFact = tuple[Fact, ProcessId, Event]
 """A fact about one slot, whose it is, and the first event that shows it."""
 
 _VERBS = {DECIDED: "decided", P2A_SENT: "sent in p2a", PVALUE_ACCEPTED: "accepted"}
 _CITED = 5
 
 
-def conflict(invariant: str, known: Sequence[Known], quorums: Quorums, show: Callable[[Any], str]) -> tuple[list[Event], str]:
+def conflict(invariant: str, known: Sequence[ShownFact], quorums: Quorums, show: Callable[[Any], str]) -> tuple[list[Event], str]:
     """The events that show what breaks `invariant`, and a sentence: two facts, or one against a quorum's acceptances.
 
     `known` are the facts that it observes; they must break it.
@@ -34,7 +34,7 @@ def conflict(invariant: str, known: Sequence[Known], quorums: Quorums, show: Cal
     raise ValueError(f"{invariant} is not broken by these facts")
 
 
-def _against_a_quorum(ordered: Sequence[Known], kind: str, quorums: Quorums, show: Callable[[Any], str]) -> tuple[list[Event], str]:
+def _against_a_quorum(ordered: Sequence[ShownFact], kind: str, quorums: Quorums, show: Callable[[Any], str]) -> tuple[list[Event], str]:
     for fact, group in groupby((each for each in ordered if each[0].kind == PVALUE_ACCEPTED), key=lambda each: each[0]):
         members = {owner: event for _, owner, event in group}
         later = [each for each in ordered if each[0].kind == kind and each[0].ballot > fact.ballot and each[0].command != fact.command]
