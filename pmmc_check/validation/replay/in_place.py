@@ -67,6 +67,10 @@ class GrowingPValues:
     def __hash__(self) -> int:
         return hash(frozenset(self))
 
+    def newest(self, count: int) -> list[PValue]:
+        """The `count` that were added last; fewer, if some of them are archived."""
+        return list(islice(reversed(self._recent), count))
+
     def mark(self) -> Mark:
         """Remembers what is there now, for `since`."""
         self._file(len(self._recent))
@@ -119,6 +123,11 @@ class GrowingSlots:
 
     def __len__(self) -> int:
         return len(self._archive) + sum(map(len, self._recent.values()))
+
+    def newest(self, count: int) -> list[SlotCommand]:
+        """`count` commands of the slots that came last; fewer, if some of them are archived."""
+        last = (SlotCommand(slot, command) for slot, commands in reversed(self._recent.items()) for command in commands)
+        return list(islice(last, count))
 
     def in_slot(self, slot: int) -> list[Command]:
         """The commands in one slot."""
