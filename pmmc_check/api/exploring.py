@@ -146,6 +146,7 @@ def explore(  # the command's options, in its order
     reconfigurations: int | None = None,
     ballots: int | None = None,
     replica_slots: int | None = None,
+    replica_commands: int | None = None,
     variants: Sequence[str] = (),
     roles: Roles = (),
     invariants: Sequence[str] = (),

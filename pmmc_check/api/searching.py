@@ -21,6 +21,7 @@ from pmmc_check.properties.invariants import Invariant, invariants_named
 from pmmc_check.properties.quorums import judgeable
 from pmmc_check.protocol import Protocol, variant
 from pmmc_check.protocol.variants.catalogue import check_needs, protocol_with, variants_named
+from pmmc_check.protocol.variants.variant import Variant
 
 
 def limits_of(options: SearchOptions) -> Limits:
@@ -66,8 +67,8 @@ def result_of(
     """
     _check_engine(options)
     _check_strategy(options)
-    waivers = [each for each in variants_named(options.variants) if each.waives and not options.invariants]
-    invariants = invariants_named(options.invariants, [name for each in waivers for name in each.waives]) if asked is None else asked
+    waivers = _waivers(options)
+    invariants = built_in_invariants(options) if asked is None else asked
     waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers if asked is None]
     if options.engine == "symbolic":
         _check_symbolic(options, invariants)
@@ -85,6 +86,19 @@ def result_of(
         notes = [] if options.engine == "reference" else notes
     model.check_still_pure()
     return result, model, notes + waived + quorum_notes
+
+
+def built_in_invariants(options: SearchOptions) -> Sequence[Invariant]:
+    """Those asked for by name; else all, but those that a variant waives.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    return invariants_named(options.invariants, [name for each in _waivers(options) for name in each.waives])
+
+
+def _waivers(options: SearchOptions) -> list[Variant]:
+    return [each for each in variants_named(options.variants) if each.waives and not options.invariants]
 
 
 def engine_for(options: SearchOptions, invariants: Sequence[Invariant], control: Control, reductions: Reductions) -> Engine:

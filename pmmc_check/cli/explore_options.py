@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from pmmc_check.cli.graphs import configure_graph
+
 _THREADS_MAX = 256
 
 _EPILOG = """\
@@ -20,6 +22,8 @@ examples:
       as far as a minute goes: then "inconclusive", exit code 3
   pmmc-check explore --slots any --ballots 4
       every number of slots, commands, replicas, leaders and rounds, in seconds
+  pmmc-check explore --leaders 1 --replicas 1 --slots 1 --graph states.svg --observe decided,ballots,chosen
+      a picture of all states, put together where these three are the same (docs/graphs.md)
 
 exit codes: 0 every reachable state was checked and all invariants hold; 1 violated, a shortest counterexample is printed;
             2 usage or bad input; 3 inconclusive, a limit stopped the search
@@ -72,6 +76,12 @@ def _size(parser: argparse.ArgumentParser) -> None:
         help="with --slots any: any number of leaders and rounds that use at most N ballots (default: 4)",
     )
     size.add_argument("--replica-slots", type=_count, metavar="N", help="with --slots any: slots of the replica's own part (default: 5)")
+    size.add_argument(
+        "--replica-commands",
+        type=_count,
+        metavar="N",
+        help="with --slots any: clients' commands in the replica's own part, beside one reconfiguration (default: 2)",
+    )
 
 
 def _faults(parser: argparse.ArgumentParser) -> None:
@@ -152,6 +162,7 @@ def _output(parser: argparse.ArgumentParser) -> None:
     out.add_argument(
         "--trace-out", metavar="FILE", help="also write the counterexample to FILE: a trace for validate, or JSON if it ends in .json"
     )
+    configure_graph(out, _count)
 
 
 def _names(text: str) -> tuple[str, ...]:

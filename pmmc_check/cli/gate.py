@@ -16,13 +16,13 @@ from pmmc_check.cli.outputs import OutputFile, print_results
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.cli.terminal import layout
 from pmmc_check.errors import UsageError
-from pmmc_check.gate.checks import Check, CheckLimits, CheckResult, gate_exit_code
-from pmmc_check.gate.configuration import CONFIGURATION, GateConfiguration, read_configuration
-from pmmc_check.gate.discovery import checks_of
-from pmmc_check.gate.inputs import input_digest
-from pmmc_check.gate.remembered import RememberedOutcomes
-from pmmc_check.gate.schedule import outcomes
-from pmmc_check.gate.selection import affected, share
+from pmmc_check.gating.checks import Check, CheckLimits, CheckResult, gate_exit_code
+from pmmc_check.gating.configuration import CONFIGURATION, GateConfiguration, read_configuration
+from pmmc_check.gating.discovery import checks_of
+from pmmc_check.gating.inputs import input_digest
+from pmmc_check.gating.remembered import RememberedOutcomes
+from pmmc_check.gating.schedule import outcomes
+from pmmc_check.gating.selection import affected, share
 from pmmc_check.report.gate_github import step_summary, workflow_commands
 from pmmc_check.report.gate_json import gate_as_json
 from pmmc_check.report.gate_junit import gate_as_junit

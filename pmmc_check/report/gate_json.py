@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pmmc_check import __version__
-from pmmc_check.gate.checks import CheckResult, gate_exit_code
+from pmmc_check.gating.checks import CheckResult, gate_exit_code
 
 _GATE_VERDICTS = {0: "as expected", 1: "not as expected", 2: "bad input", 3: "inconclusive"}
 

@@ -14,8 +14,8 @@ from typing import IO
 
 import psutil
 
-from pmmc_check.gate.answers import outcome_of
-from pmmc_check.gate.checks import CRASHED, Check, CheckOutcome
+from pmmc_check.gating.answers import outcome_of
+from pmmc_check.gating.checks import CRASHED, Check, CheckOutcome
 from pmmc_check.verdicts import INCONCLUSIVE
 
 GRACE_SECONDS = 3.0

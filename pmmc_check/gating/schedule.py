@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import psutil
 
-from pmmc_check.gate.checks import SEARCH, SPEC, Check, CheckOutcome
-from pmmc_check.gate.processes import CheckProcess
+from pmmc_check.gating.checks import SEARCH, SPEC, Check, CheckOutcome
+from pmmc_check.gating.processes import CheckProcess
 
 _POLL_SECONDS = 0.02
 _MEMORY_SHARE = 0.9
