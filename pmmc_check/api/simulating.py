@@ -131,7 +131,7 @@ def simulated_header(
     contract: Sequence[str],
     *,
     silent_crashes: bool,
-    reconfigures: bool,
+    reconfigures: bool = False,
 ) -> Header:
     """The header of a simulated trace. `quorums`: `quorum1` and `quorum2`, None for majorities. `silent_crashes`: processes may crash, also
     those without a log. `reconfigures`: there are two configurations to change between.

@@ -245,7 +245,7 @@ CASES = {
     "a reconfiguration that nobody recorded": (
         ACCEPTED,
         """
-        config replicas=R1 leaders=L1,L2 acceptors=A1 clients=C1 window=1 network=lossy slots=2 rounds=1 configurations={L1,L2;A1},{L1;A1},{L2;A1}
+        config replicas=R1 leaders=L1,L2 acceptors=A1 clients=C1 window=1 network=lossy slots=2 rounds=1 configurations={L1,L2;A1},{L2;A1}
         log R1,A1,L1 complete
         R1 < request c=?
         R1 > propose s=1 c=? to=L1,L2
