@@ -65,7 +65,7 @@ class Network:
         """The inbox without the messages that are `useless`."""
         raise NotImplementedError
 
-    def part(self, sender: ProcessId, message: Any) -> Hashable:
+    def part(self, sender: ProcessId, message: Hashable) -> Hashable:
         """To which part of an inbox a message belongs. What a network does to one part never depends on the others."""
         return message
 
@@ -184,7 +184,7 @@ class Fifo(Network):
         queue = dict(inbox)[sender]  # type: ignore[index]
         return list(queue[: queue.index(message)])
 
-    def part(self, sender: ProcessId, message: Any) -> Hashable:
+    def part(self, sender: ProcessId, message: Hashable) -> Hashable:
         """One for each sender."""
         return sender
 

@@ -203,7 +203,8 @@ def count_below(
 
 @kernel
 def count_above(
-    node: Any, edge: Any, levels: Any, rising: Any, counts: Any, functions: Any, which: Any, barred: Any, keys: Any, ranges: Any, values: Any,
+    node: Any, edge: Any, levels: Any, rising: Any, counts: Any,
+    functions: Any, which: Any, barred: Any, keys: Any, ranges: Any, values: Any,
 ) -> None:  # fmt: skip
     """On how many paths from the root each of the nodes `rising`, sorted by height, lies; the root, the last of them, has its count."""
     limbs = counts.shape[1]

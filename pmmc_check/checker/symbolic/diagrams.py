@@ -13,8 +13,10 @@ from pmmc_check.checker.symbolic.events import FULL, SAME, Events, Stopped
 from pmmc_check.checker.symbolic.nodes import NO_VECTOR, UNIT
 
 NODES_FIRST, EDGES_PER_NODE = 1 << 16, 4
+UNIONS_PER_NODE, IMAGES_PER_NODE = 8, 16
+"""Room in the caches. With a quarter of it images are made 15 times over."""
 _CACHE_MAX = 1 << 24
-_LIVE_MAX = 0.5
+_LIVE_MAX = 0.25
 _ROWS_MAX = 1 << 29
 FUEL_FULL = 1 << 17
 
@@ -52,8 +54,8 @@ class Diagrams:
         self.node: NDArray[np.int32] = np.zeros((NODES_FIRST, 4), np.int32)
         self.edge: NDArray[np.int32] = np.zeros((NODES_FIRST * EDGES_PER_NODE, 2), np.int32)
         self.unique: NDArray[np.int32] = np.zeros(2 * NODES_FIRST, np.int32)
-        self.unions: NDArray[np.int32] = np.zeros((NODES_FIRST, 3), np.int32)
-        self.images: NDArray[np.int32] = np.zeros((2 * NODES_FIRST, 3), np.int32)
+        self.unions: NDArray[np.int32] = np.zeros((UNIONS_PER_NODE * NODES_FIRST, 3), np.int32)
+        self.images: NDArray[np.int32] = np.zeros((IMAGES_PER_NODE * NODES_FIRST, 3), np.int32)
         self.node[:, nodes.CLOSED] = -1
         for constant in (NO_VECTOR, UNIT):
             self.node[constant, nodes.CLOSED] = constant
@@ -232,9 +234,8 @@ class Diagrams:
     def _renew_tables(self, number: NDArray[np.int32]) -> None:
         self.unique = np.zeros(2 * len(self.node), np.int32)
         collect.fill_unique(self.node, self.edge, self.unique, self.nodes)
-        places = min(_CACHE_MAX, len(self.node))
-        self.unions = _renewed(self.unions, places, number, b_is_node=True)
-        self.images = _renewed(self.images, 2 * places, number, b_is_node=False)
+        self.unions = _renewed(self.unions, min(_CACHE_MAX, UNIONS_PER_NODE * len(self.node)), number, b_is_node=True)
+        self.images = _renewed(self.images, min(2 * _CACHE_MAX, IMAGES_PER_NODE * len(self.node)), number, b_is_node=False)
 
 
 def _renewed(cache: NDArray[np.int32], places: int, number: NDArray[np.int32], b_is_node: bool) -> NDArray[np.int32]:

@@ -34,7 +34,7 @@ class Measure:
         self._open = np.zeros(diagrams.events.levels + 1, np.int64)
         self.below, self.above = self._zeros(count), self._zeros(count)
         self.below[UNIT, 0] = self.above[root, 0] = 1
-        self._count_below(1, diagrams.events.levels, self._free, 0, self._open, self.below)
+        self._count_below((1, diagrams.events.levels), self._free, 0, self._open, self.below)
         self._count_above(self._free, 0, self._open, self.above)
         self._scratch_below, self._scratch_above = self._zeros(count), self._zeros(count)
 
@@ -65,7 +65,7 @@ class Measure:
         from_height, below, above = min([height, *heights]), self.below, self.above
         if from_height < height:
             below = self._scratch_below
-            self._count_below(from_height, height - 1, functions, which, barred, below)
+            self._count_below((from_height, height - 1), functions, which, barred, below)
         if max([height, *heights]) > height:
             above = self._scratch_above
             above[:] = 0
@@ -86,8 +86,9 @@ class Measure:
         height = self.diagrams.events.height(level)
         return self._rising[self._first[height] : self._first[height + 1]]
 
-    def _count_below(self, lowest: int, highest: int, functions: Counts, which: int, barred: Counts, counts: Counts) -> None:
+    def _count_below(self, heights: tuple[int, int], functions: Counts, which: int, barred: Counts, counts: Counts) -> None:
         tables, diagrams = self.diagrams.events, self.diagrams
+        lowest, highest = heights
         collect.count_below(
             diagrams.node, diagrams.edge, tables.level.data, self._rising[self._first[lowest] : self._first[highest + 1]],
             lowest, self.below, counts, functions, which, barred, tables.keys, tables.ranges, tables.values.data,

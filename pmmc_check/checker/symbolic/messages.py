@@ -12,14 +12,14 @@ reachable state of both is the role asked."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 from pmmc_check.checker.local_steps import History, LocalOutcome, LocalSteps, MessageId, StateId
 from pmmc_check.checker.result import Action
 from pmmc_check.checker.symbolic.collect import POSSIBLE, STAYS
 from pmmc_check.checker.symbolic.events import FULL, SAME, Events, Stopped
-from pmmc_check.checker.symbolic.measure import Measure
+from pmmc_check.checker.symbolic.measure import Measure, ValueCounts
 from pmmc_check.checker.symbolic.placing import Placing
 from pmmc_check.model.faults import Drop
 from pmmc_check.model.network import Inbox
@@ -73,7 +73,7 @@ class Taken(NamedTuple):
     sender: ProcessId | None
 
 
-class Event(NamedTuple):
+class ProcessEvent(NamedTuple):
     """The steps of one process that do the same to all others: `own` is what they do to its own state, `others` the rest by level."""
 
     process: int
@@ -96,7 +96,7 @@ class MessageSystem:
         self.values: list[LocalValue | PartValue] = []
         self.broken: list[Violated] = []
         self.possible: dict[int, list[Possible]] = defaultdict(list)
-        self.known: dict[int, Event] = {}
+        self.known: dict[int, ProcessEvent] = {}
         self.steps: dict[tuple[int, int, int], Taken] = {}
         self._placing = Placing(self.model, events, self.level)
         self._numbers: dict[LocalValue | PartValue, int] = {}
@@ -106,7 +106,7 @@ class MessageSystem:
         self._operations: dict[int, tuple[Operation, ...]] = {}
         self._probes: dict[int, tuple[int, int, Operation]] = {}
         self._probed: set[tuple[int, int, MessageId]] = set()
-        self._events: dict[tuple[int, tuple[tuple[int, int], ...]], Event] = {}
+        self._events: dict[tuple[int, tuple[tuple[int, int], ...]], ProcessEvent] = {}
 
     @property
     def violated(self) -> Violated | None:
@@ -138,7 +138,7 @@ class MessageSystem:
             self._stop(violated)
         identity = self.model.processes[process]
         for fault in self.model.fault_steps(identity, self.locals.states[state][1]):
-            self._outcomes(value, self.locals.message_id(fault), None, {})
+            self._step(value, [self.locals.message_id(fault)], None, {})
 
     def apply(self, function: int, value: int) -> None:
         """Makes the entry of an open function.
@@ -174,7 +174,7 @@ class MessageSystem:
         """In how many states each kind of step can be taken; a step that changes nothing is none. `watch` is called now and then, and
         may raise."""
         counts: Counter[Action] = Counter()
-        given: dict[tuple[int, tuple[tuple[int, int], ...]], object] = {}
+        given: dict[tuple[int, tuple[tuple[int, int], ...]], ValueCounts] = {}
         for number, (event, possible) in enumerate(self.possible.items()):
             if number % 16 == 15:
                 watch()
@@ -187,7 +187,7 @@ class MessageSystem:
             can = given[key]
             stays = measure.states_with(level, others, STAYS) if any(each.stays for each in possible) else None
             for each in possible:
-                counts[each.action] += can.of(each.value) - (stays.of(each.value) if stays is not None and each.stays else 0)  # type: ignore[attr-defined]
+                counts[each.action] += can.of(each.value) - (stays.of(each.value) if stays is not None and each.stays else 0)
         return +counts, Counter()
 
     def _limits(self, level: int, function: int) -> bool:
@@ -278,31 +278,32 @@ class MessageSystem:
     def _delivered(self, process: int, level: int, value: int, given: Operation) -> None:
         """Makes the events of giving a process in some state a message, or of losing it."""
         state = self.locals.states[self._local(value).state][1]
-        take = {level: [given._replace(what=TAKE)]}
-        if not isinstance(state, Crashed):
-            self._outcomes(value, given.message, given.sender, take)
-        if self.model.network.may_lose:
-            self._outcomes(value, self.locals.message_id(Drop(self.locals.messages[given.message])), given.sender, take)
+        happens = [] if isinstance(state, Crashed) else [given.message]
+        if self.network.may_lose:
+            happens.append(self.locals.message_id(Drop(self.locals.messages[given.message])))
+        self._step(value, happens, given.sender, {level: [given._replace(what=TAKE)]})
 
-    def _outcomes(self, value: int, message: MessageId, sender: ProcessId | None, take: dict[int, list[Operation]]) -> None:
+    def _step(self, value: int, happens: Iterable[MessageId], sender: ProcessId | None, take: dict[int, list[Operation]]) -> None:
+        """Makes the events of all outcomes of what may happen to a process in some state, each of which takes the same."""
         process, state, history = self._local(value)
-        action = Action(self.model.processes[process].role, self.locals.messages[message].kind)
         after: dict[int, dict[int, None]] = defaultdict(dict)
-        for outcome in self.locals.outcomes(state, message):
-            if outcome.violated:
-                self._stop(outcome.violated)
-            moved = self._number(LocalValue(process, outcome.state, history | outcome.recorded))
-            unchanged = moved == value and (self.network.keeps_delivered or not take)
-            if unchanged and not outcome.bundles:
-                continue
-            event = self._event(process, self._others(process, outcome, take))
-            after[event.number][moved] = None
-            self.possible[event.number].append(Possible(value, action, unchanged))
-            self.steps[event.number, value, moved] = Taken(process, message, outcome.choice, sender)
+        for message in happens:
+            for outcome in self.locals.outcomes(state, message):
+                if outcome.violated:
+                    self._stop(outcome.violated)
+                moved = self._number(LocalValue(process, outcome.state, history | outcome.recorded))
+                unchanged = moved == value and (self.network.keeps_delivered or not take)
+                if unchanged and not outcome.bundles:
+                    continue
+                number = self._event(process, self._others(process, outcome, take)).number
+                after[number][moved] = None
+                action = Action(self.model.processes[process].role, self.locals.messages[message].kind)
+                self.possible[number].append(Possible(value, action, unchanged))
+                self.steps[number, value, moved] = Taken(process, message, outcome.choice, sender)
         for number, values in after.items():
             event = self.known[number]
             self.events.enter(event.own, value, values)
-            if self.events.functions(number).get(self.level[process]) == event.own and self._home(event) == self.level[process]:
+            if self._home(event) == self.level[event.process]:
                 self.events.give(value, number)
 
     def _others(self, process: int, outcome: LocalOutcome, take: dict[int, list[Operation]]) -> dict[int, list[Operation]]:
@@ -320,7 +321,7 @@ class MessageSystem:
                 self._probe(to, level, message, told[0])
         return others
 
-    def _event(self, process: int, others: dict[int, list[Operation]]) -> Event:
+    def _event(self, process: int, others: dict[int, list[Operation]]) -> ProcessEvent:
         functions = {level: self._function(level, operations) for level, operations in others.items()}
         key = (process, tuple(functions.items()))
         if key not in self._events:
@@ -329,13 +330,13 @@ class MessageSystem:
             together = {self.level[process]: own, **functions}
             full = self.events.ascending[home]
             together.setdefault(full, SAME)
-            event = Event(process, self.events.event(together), own, functions)
+            event = ProcessEvent(process, self.events.event(together), own, functions)
             self._events[key] = self.known[event.number] = event
             if full != self.level[process]:
                 self.events.share(full, event.number)
         return self._events[key]
 
-    def _home(self, event: Event) -> int:
+    def _home(self, event: ProcessEvent) -> int:
         return int(self.events.part.data[event.number, 0])
 
     def _full_above(self, level: int) -> int:

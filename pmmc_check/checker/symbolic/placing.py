@@ -11,14 +11,15 @@ from typing import Any
 from pmmc_check.checker.symbolic.events import Events
 from pmmc_check.model.model import Model
 from pmmc_check.protocol.messages import Message
-from pmmc_check.protocol.values import ProcessId
+from pmmc_check.protocol.values import BOTTOM, Ballot, ProcessId
 
 
 class Placing:
     """Each process's level is followed by those of the messages that it, or a process above it, exchanges with it.
 
-    So a message is always below its recipient. Within a block the messages with the largest sets come first: what an acceptor has accepted
-    grows, so each message that was sent bounds those that can have been sent before.
+    So a message is always below its recipient. Within a block the messages with the highest ballots and the largest sets
+    come first: what an acceptor has accepted grows, so each message that was sent bounds those that can have been sent before. Messages
+    that differ in their recipient only are neighbours.
     """
 
     def __init__(self, model: Model, events: Events, level: Mapping[int, int]) -> None:
@@ -34,11 +35,17 @@ class Placing:
             heads.append(self.level[self.model.index[sender]])
         head = min(heads, key=self.events.height)
         block = self._blocks[head]
-        key = (_size(message), self.model.content.order(message), process, level)
+        key = (_ballot(message), _size(message), self.model.content.order(message), process, level)
         at = bisect_left(block, (key, level))
         below = self.events.height(head) - len(block)
         block.insert(at, (key, level))
         return below + at
+
+
+def _ballot(message: Message) -> Ballot:
+    """The ballot that a message tells, if it tells one."""
+    told = getattr(message, "ballot", BOTTOM)
+    return told if isinstance(told, Ballot) else BOTTOM
 
 
 def _size(value: Any) -> int:

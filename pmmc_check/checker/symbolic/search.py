@@ -24,7 +24,7 @@ from pmmc_check.checker.symbolic.measure import Measure
 from pmmc_check.checker.symbolic.messages import MessageSystem
 from pmmc_check.checker.symbolic.nodes import UNIT
 from pmmc_check.checker.symbolic.observed import Relations
-from pmmc_check.checker.symbolic.order import level_order
+from pmmc_check.checker.symbolic.order import level_order, order_of_states
 from pmmc_check.checker.symbolic.views import ViewSystem
 from pmmc_check.checker.tables import Tables
 from pmmc_check.model.content import Digest
@@ -42,8 +42,9 @@ _COUNTED_AFTER_A_LIMIT_MAX = 10_000_000
 class SymbolicSearch:
     """Explores `model` to the end, to a violation, or to a limit. Symmetry is not used: a diagram has no need of it.
 
-    `wanted` are the reductions for the run that shows a violation, which the compiled search looks for. `order` gives the
-    processes their levels, the highest first; without it `level_order` does.
+    `wanted` are the reductions for the run that shows a violation, which the compiled search looks for. `messages` says whether each
+    message has a level of its own, which is not possible with reductions, and otherwise usual. `order` gives the
+    processes their levels, the highest first; without it `symbolic.order` does.
     """
 
     def __init__(
@@ -70,16 +71,13 @@ class SymbolicSearch:
         self.locals = LocalSteps(model, self.checks, self.claims, Digest(({},)))
         self.relations = Relations(self.checks)
         self.events = Events()
-        order = order or level_order(model.processes, self.reductions.inert)
-        self.system: ViewSystem | MessageSystem
         self.tables: Tables | None = None
-        if messages is None:
-            messages = not self.reductions.names
-        if messages:
-            self.system = MessageSystem(self.locals, order, self.events)
+        self.system: ViewSystem | MessageSystem
+        if not self.reductions.names if messages is None else messages:
+            self.system = MessageSystem(self.locals, order or order_of_states(model.processes), self.events)
         else:
             self.tables = Tables(self.locals, self.reductions, model.config.slots)
-            self.system = ViewSystem(self.tables, order, self.events)
+            self.system = ViewSystem(self.tables, order or level_order(model.processes, self.reductions.inert), self.events)
         self.diagrams = Diagrams(self.events, self.system, self._watch)
         self.limit: str | None = None
         self._reported_at = 0.0

@@ -60,8 +60,8 @@ class ViewSystem:
         self.broken: list[ViewId] = []
         self._sendings: dict[tuple[int, Pattern, bool], Sending] = {}
         self._senders: dict[int, tuple[int, Pattern]] = {}
-        self._receiving: dict[tuple[int, bool], int] = {}
-        self._received: dict[int, tuple[int, bool]] = {}
+        self._receiving: dict[int, tuple[int, int]] = {}
+        self._bundles: dict[int, int] = {}
 
     def explore(self, value: ViewId) -> None:
         """Makes the events of the steps of a view.
@@ -89,9 +89,12 @@ class ViewSystem:
 
     def apply(self, function: int, value: ViewId) -> None:
         """What a view is after a bundle has reached it."""
-        bundle, must_move = self._received[function]
+        bundle = self._bundles[function]
         view = self.tables.receive(value, bundle)
-        self.events.enter(function, value, () if view == REFUSED or (must_move and view == value) else (view,))
+        receive, move = self._receiving[bundle]
+        if self.events.entry(receive, value) is None:
+            self.events.enter(receive, value, () if view == REFUSED else (view,))
+            self.events.enter(move, value, () if view in (REFUSED, value) else (view,))
 
     @property
     def violated(self) -> Violated | None:
@@ -151,13 +154,12 @@ class ViewSystem:
         return self._sendings[key]
 
     def _event(self, process: int, pattern: Pattern, function: int, must_move: int = -1) -> int:
-        receive = {self.level[to]: self._receive(bundle, to == must_move) for to, bundle in pattern}
+        receive = {self.level[to]: self._receive(bundle)[to == must_move] for to, bundle in pattern}
         return self.events.event({self.level[process]: function, **receive})
 
-    def _receive(self, bundle: int, must_move: bool) -> int:
-        """The open function that says what a view becomes; with `must_move`, without the views that it does not change."""
-        key = (bundle, must_move)
-        if key not in self._receiving:
-            self._receiving[key] = self.events.function(is_open=True)
-            self._received[self._receiving[key]] = key
-        return self._receiving[key]
+    def _receive(self, bundle: int) -> tuple[int, int]:
+        """Two open functions: what a view becomes, and the same without the views that the bundle does not change."""
+        if bundle not in self._receiving:
+            self._receiving[bundle] = (self.events.function(is_open=True), self.events.function(is_open=True))
+            self._bundles.update(dict.fromkeys(self._receiving[bundle], bundle))
+        return self._receiving[bundle]
