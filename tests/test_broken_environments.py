@@ -215,10 +215,11 @@ LONG = {
     "variants": ["variants", "--matrix"],
     "simulate": ["simulate", "--events", "100000000", "--network", "duplicating", "--duplication-rate", "1", "--out", "{out}"],
 }
+FEW_SECONDS = ("explore compiled", "explore reference", "explore iterative")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)], ids=["SIGTERM", "SIGINT"])
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "variants" else ()) for name in LONG])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in FEW_SECONDS else pytest.mark.slow) for name in LONG])
 def test_sigterm_does_what_ctrl_c_does(tmp_path: Path, name: str, number: signal.Signals) -> None:
     arguments = [each.format(out=tmp_path / "out") for each in LONG[name]]
     process = subprocess.Popen(
@@ -252,7 +253,7 @@ def _wait_for_numpy(process: subprocess.Popen[str], seconds: float = 1.5) -> Non
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)], ids=["SIGTERM", "SIGINT"])
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_validate_reports_what_it_knows_when_it_is_interrupted(tmp_path: Path, number: signal.Signals, jobs: str) -> None:
     short, hard = "traces/good-one-command.pmmc", str(tmp_path / "hard.pmmc")
     hardly_recorded = ["--events", "60", "--commands", "4", "--contract", "L*=none", "--contract", "R*=none", "--seed", "3"]

@@ -210,9 +210,9 @@ def _as_sets(outcomes: Any) -> frozenset[Any]:
 def test_a_symmetric_step_commutes_with_every_renaming(role_class: type[Role], bounds: str) -> None:
     graph = _graph(role_class, bounds, 1)
     messages = graph.messages if len(graph.messages) * len(graph.steps) < 3000 else graph.messages[:: 1 + len(graph.messages) // 20]
-    states = list(graph.steps)[:: 1 + len(graph.steps) // 60]
+    states = list(graph.steps)[:: 1 + len(graph.steps) // 30]
     group = renamings(graph.system)
-    generators = group[:: 1 + len(group) // 7]
+    generators = group[:: 1 + len(group) // 4]
     for renaming in generators:
         other = role_class(renaming.get(graph.role.me, graph.role.me), graph.system)  # type: ignore[arg-type]
         for command in graph.system.commands:

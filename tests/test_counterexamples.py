@@ -37,6 +37,9 @@ HEAVY = {
     ("duplicating", 2, 2, "Agreement"),
     ("duplicating", 2, 2, "all"),
     ("reliable", 2, 2, "Agreement"),
+    ("reliable", 2, 2, "all"),
+    ("reliable", 2, 2, "C2"),
+    ("duplicating", 2, 1, "all"),
 }
 """What takes the reference search some seconds: network, leaders, replicas and selection."""
 

@@ -31,7 +31,11 @@ def _answers(arguments: list[str], runs: list[tuple[str, str]]) -> list[dict[str
 DEFAULT = {"holds", "violated-agreement", "stopped-by-max-states"}
 
 
-@pytest.mark.parametrize("runs", [[("1", "1"), ("2", "1")], [("1", "1"), ("1", "2"), ("2", "77")]], ids=["threads", "hash-seed"])
+@pytest.mark.parametrize(
+    "runs",
+    [pytest.param([("1", "1"), ("2", "1")], marks=pytest.mark.slow), [("1", "1"), ("2", "77")]],
+    ids=["threads", "threads and hash seed"],
+)
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in DEFAULT else [pytest.mark.slow]) for name in SEARCHES])
 def test_the_output_depends_neither_on_threads_nor_on_the_hash_seed(name: str, runs: list[tuple[str, str]]) -> None:
     first, *others = _answers(SEARCHES[name], runs)

@@ -119,7 +119,7 @@ def _wait_until_searching(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks at the process in /proc")
-@pytest.mark.parametrize(("form", "number"), [("json", signal.SIGINT), ("text", signal.SIGINT), ("json", signal.SIGTERM)])
+@pytest.mark.parametrize(("form", "number"), [("text", signal.SIGINT), ("json", signal.SIGTERM)])
 def test_interrupting_the_command_gives_the_partial_result_and_3(form: str, number: signal.Signals) -> None:
     process = _started("--format", form, rounds=2)
     _wait_until_searching(process)

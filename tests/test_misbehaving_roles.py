@@ -192,8 +192,15 @@ def test_a_role_that_never_returns_is_stopped_by_the_time_limit(tmp_path: Path) 
     assert answer["limit"] == "2 seconds (--time-limit) have passed while Mine.step of A1 was running"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("engine", ["compiled", "reference"])
+@pytest.mark.parametrize(
+    ("engine", "number"),
+    [
+        ("compiled", signal.SIGTERM),
+        ("reference", signal.SIGINT),
+        pytest.param("compiled", signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param("reference", signal.SIGTERM, marks=pytest.mark.slow),
+    ],
+)
 def test_a_role_that_never_returns_is_stopped_by_a_signal_with_a_report(tmp_path: Path, number: signal.Signals, engine: str) -> None:
     body = _step("open('running', 'w').close()\n        while True: pass")
     process = _started(tmp_path, body, "--engine", engine)

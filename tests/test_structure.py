@@ -26,11 +26,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checker": _ENGINES,
     "validation": _ENGINES,
     "runtime": _ENGINES,
-    "gate": _ENGINES | {"checker", "validation"},
-    "report": _ENGINES | {"checker", "validation", "runtime", "gate"},
-    "api": _ENGINES | {"checker", "validation", "runtime", "gate", "report"},
+    "gating": _ENGINES | {"spec", "checker", "validation"},
+    "report": _ENGINES | {"checker", "validation", "runtime", "gating"},
+    "explorer": _ENGINES | {"spec", "checker", "validation", "report"},
+    "api": _ENGINES | {"checker", "validation", "runtime", "gating", "report"},
     "pytest_plugin": {"api", "errors", "trace"},
-    "cli": _ENGINES | {"spec", "checker", "validation", "runtime", "gate", "report", "api"},
+    "cli": _ENGINES | {"spec", "checker", "validation", "runtime", "gating", "report", "explorer", "api"},
 }
 """What each part may import besides itself."""
 TOP = {"__init__", "__main__"}

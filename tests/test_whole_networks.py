@@ -37,6 +37,15 @@ RECONFIGURATIONS = [
 ]
 
 
+def _slow_where_heavy(counts: dict[str, Any], network: str) -> Any:
+    heavy = network in ("duplicating", "lossy") and ("crashes" in counts or "acceptors" in counts)
+    return pytest.param(counts, network, marks=pytest.mark.slow if heavy else ())
+
+
+NETWORKS = ("duplicating", "reliable", "lossy", "fifo")
+RECONFIGURED = [_slow_where_heavy(counts, network) for counts in RECONFIGURATIONS for network in NETWORKS]
+
+
 def config_of(counts: tuple[int, int, int, int], network: str, crashes: int, restarts: int) -> Config:
     acceptors, leaders, replicas, commands = counts
     return small(
@@ -56,8 +65,7 @@ def test_both_engines_count_the_states_that_tlc_counts(golden: dict[str, Any]) -
         assert (plain.verdict, plain.distinct_states, plain.depth, plain.generated_states) == (HOLDS, states, depth, fast.generated_states)
 
 
-@pytest.mark.parametrize("network", ["duplicating", "reliable", "lossy", "fifo"])
-@pytest.mark.parametrize("counts", RECONFIGURATIONS, ids=label)
+@pytest.mark.parametrize(("counts", "network"), RECONFIGURED, ids=lambda each: each if isinstance(each, str) else label(each))
 def test_both_engines_agree_on_reconfigurations(counts: dict[str, Any], network: str) -> None:
     config = small(**counts, network=network)
     _, fast = compiled(config, reduce="none", limits=Limits(states_max=4 * REFERENCE_BELOW))
@@ -88,7 +96,7 @@ def facts_seen(config: Config, reduce: str) -> set[tuple[frozenset[Fact], tuple[
     return seen
 
 
-@pytest.mark.parametrize("network", ["duplicating", "reliable", "lossy", "fifo"])
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("faults", [(0, 0), (1, 0), (1, 1)])
 def test_no_reduction_hides_an_observation(network: str, faults: tuple[int, int]) -> None:
     config = config_of((1, 2, 1, 2), network, *faults) if not faults[0] else config_of((2, 1, 1, 2), network, *faults)
@@ -98,7 +106,7 @@ def test_no_reduction_hides_an_observation(network: str, faults: tuple[int, int]
     assert facts_seen(config, "inert,halting,deferral") == unreduced
 
 
-@pytest.mark.parametrize("network", ["duplicating", "reliable", "lossy", "fifo"])
+@pytest.mark.parametrize("network", NETWORKS)
 def test_no_reduction_hides_an_observation_of_a_reconfiguration(network: str) -> None:
     config = small(slots=2, window=1, reconfigurations=1, network=network)
     unreduced = facts_seen(config, "none")
@@ -175,13 +183,8 @@ def test_a_restarted_replica_has_performed_what_it_knows_decided() -> None:
     assert compiled(config, reduce="none")[1].verdict == HOLDS
 
 
-RECONFIGURED = [
-    Config(1, 1, 2, 2, 1, 1, window=1, reconfigurations=1),
-    Config(1, 1, 2, 3, 1, 1, window=2, reconfigurations=1),
-    Config(1, 2, 1, 2, 1, 1, window=1, reconfigurations=1),
-    Config(1, 1, 1, 3, 1, 1, window=1, reconfigurations=2),
-    Config(1, 1, 1, 3, 1, 1, window=1, reconfigurations=1, crashes=1, restarts=1, faulty=("replica",)),
-]
+NETWORKS = ("duplicating", "reliable", "lossy", "fifo")
+RECONFIGURED = [_slow_where_heavy(counts, network) for counts in RECONFIGURATIONS for network in NETWORKS]
 
 
 def _paper_and_safe() -> list[Any]:

@@ -38,9 +38,11 @@ class SearchOptions:
     reconfigurations: int | None = None
     ballots: int | None = None
     replica_slots: int | None = None
+    replica_commands: int | None = None
     variants: Sequence[str] = ()
     roles: Roles = ()
     invariants: Sequence[str] = ()
+    keep_going: bool = False
     engine: Engines = "compiled"
     strategy: Strategies = "exhaustive"
     seed: int | None = None
@@ -72,6 +74,7 @@ def in_every_slot(options: SearchOptions) -> SearchOptions | None:
         raise UsageError(
             f"--ballots {options.ballots}: ballots are counted where slots are not; add --slots any, or give --leaders and --rounds"
         )
-    if options.replica_slots is not None:
-        raise UsageError(f"--replica-slots {options.replica_slots}: bounds the replica's part of --slots any; add that, or give --slots")
+    for option, value in (("slots", options.replica_slots), ("commands", options.replica_commands)):
+        if value is not None:
+            raise UsageError(f"--replica-{option} {value}: bounds the replica's part of --slots any; add that, or give --{option}")
     return None

@@ -9,6 +9,7 @@ from typing import Any
 from pmmc_check.api.machine import cores
 from pmmc_check.api.options import SearchOptions
 from pmmc_check.api.roles import role_classes
+from pmmc_check.checker.continued import every_violation
 from pmmc_check.checker.iterative import grow
 from pmmc_check.checker.memory import affordable_bytes
 from pmmc_check.checker.reductions import Reductions, applicable, reductions_named
@@ -21,6 +22,7 @@ from pmmc_check.properties.invariants import Invariant, invariants_named
 from pmmc_check.properties.quorums import judgeable
 from pmmc_check.protocol import Protocol, variant
 from pmmc_check.protocol.variants.catalogue import check_needs, protocol_with, variants_named
+from pmmc_check.protocol.variants.variant import Variant
 
 
 def limits_of(options: SearchOptions) -> Limits:
@@ -66,8 +68,8 @@ def result_of(
     """
     _check_engine(options)
     _check_strategy(options)
-    waivers = [each for each in variants_named(options.variants) if each.waives and not options.invariants]
-    invariants = invariants_named(options.invariants, [name for each in waivers for name in each.waives]) if asked is None else asked
+    waivers = _waivers(options)
+    invariants = built_in_invariants(options) if asked is None else asked
     waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers if asked is None]
     if options.engine == "symbolic":
         _check_symbolic(options, invariants)
@@ -80,11 +82,27 @@ def result_of(
     engine = engine_for(options, invariants, control, reductions)
     if options.strategy == "iterative":
         result, model = grow(model.config, model.protocol, engine)
+    elif options.keep_going:
+        result = every_violation(judged, lambda left: engine_for(options, left, control, reductions)(model))
+        notes = [] if options.engine == "reference" else notes
     else:
         result = engine(model).run()
         notes = [] if options.engine == "reference" else notes
     model.check_still_pure()
     return result, model, notes + waived + quorum_notes
+
+
+def built_in_invariants(options: SearchOptions) -> Sequence[Invariant]:
+    """Those asked for by name; else all, but those that a variant waives.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    return invariants_named(options.invariants, [name for each in _waivers(options) for name in each.waives])
+
+
+def _waivers(options: SearchOptions) -> list[Variant]:
+    return [each for each in variants_named(options.variants) if each.waives and not options.invariants]
 
 
 def engine_for(options: SearchOptions, invariants: Sequence[Invariant], control: Control, reductions: Reductions) -> Engine:
@@ -130,6 +148,8 @@ def _check_symbolic(options: SearchOptions, invariants: Sequence[Invariant]) -> 
 
 
 def _check_strategy(options: SearchOptions) -> None:
+    if options.strategy == "iterative" and options.keep_going:
+        raise UsageError("--continue: --strategy iterative ends with the smallest configuration that breaks an invariant; leave one out")
     if options.strategy == "random":
         if options.engine != "compiled":
             raise UsageError(f"--strategy random: walks need the tables of the compiled engine; leave --engine {options.engine} out")

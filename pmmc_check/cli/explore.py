@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pmmc_check.cli import specs
 from pmmc_check.cli.explore_options import configure
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED, say
+from pmmc_check.cli.graphs import GraphFile, graph_file, write_graph
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
 from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
 from pmmc_check.cli.progress import progress_line, search_progress
@@ -36,6 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
 
         trace_out = stack.enter_context(OutputFile("--trace-out", arguments.trace_out)) if arguments.trace_out is not None else None
         spec = specs.spec_of(arguments)
+        drawing = graph_file(arguments)
+        if drawing is not None:
+            stack.enter_context(drawing.file)
         if arguments.protocol:
             from pmmc_check.cli.load import exits_refused
 
@@ -46,11 +50,13 @@ def run(arguments: argparse.Namespace) -> int:
         if every_slot:
             every_slot = replace(every_slot, invariants=specs.for_every_slot(arguments, spec))
             return _exit_code(_run_every_slot(every_slot, arguments, trace_out, spec))
-        verdict = _run(options, arguments, trace_out, spec)
+        verdict = _run(options, arguments, trace_out, drawing, spec)
         return _exit_code(verdict)
 
 
-def _run(options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, spec: Spec | None) -> str:
+def _run(
+    options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, drawing: GraphFile | None, spec: Spec | None
+) -> str:
     """The ordinary search, and one for each witness; returns the verdict."""
     from pmmc_check.api.searching import configured, protocol_of, result_of
     from pmmc_check.model.model import Model
@@ -59,6 +65,8 @@ def _run(options: SearchOptions, arguments: argparse.Namespace, trace_out: Outpu
     model = Model(config, protocol_of(_with_roles(options, arguments)))
     _check_trace_out(arguments, config)
     asked = specs.asked_properties(arguments, spec, model)
+    if drawing is not None:
+        _write_graph(drawing, options, arguments, asked, model, spec)
     notes, result, shown, witnesses = list[str](), None, model, []
     if asked.invariants or asked.built_in:
         with _controlled(options, arguments) as control:
@@ -73,8 +81,20 @@ def _run(options: SearchOptions, arguments: argparse.Namespace, trace_out: Outpu
         print_results(_report(answer, shown, notes, arguments, spec, witnesses))
     finally:
         if trace_out is not None:
-            _write_trace(trace_out, answer if answer.violation or not witnesses else witnesses[0].result, shown)
+            _write_trace(trace_out, answer if answer.violation or not witnesses else witnesses[0].result, shown, arguments.variant)
     return _strictly(answer) if arguments.strict else answer.verdict
+
+
+def _write_graph(  # noqa: PLR0917
+    drawing: GraphFile, options: SearchOptions, arguments: argparse.Namespace, asked: specs.AskedProperties, model: Model, spec: Spec | None
+) -> None:
+    """Before the search: a graph that is too large is refused at once."""
+    from pmmc_check.api.searching import built_in_invariants
+    from pmmc_check.properties.quorums import judgeable
+
+    invariants = built_in_invariants(options) if asked.built_in else asked.invariants
+    with _controlled(options, arguments, compiles=False) as control:
+        write_graph(drawing, arguments, model, judgeable(model, invariants)[0], asked.witnesses, spec, control)
 
 
 def _strictly(result: Result) -> str:
@@ -103,7 +123,7 @@ def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, trace
     finally:
         shown = result.confirmation.shown if result.confirmation else None
         if trace_out is not None and shown is not None:
-            _write_trace(trace_out, shown[0], shown[1])
+            _write_trace(trace_out, shown[0], shown[1], arguments.variant)
         elif trace_out is not None:
             say("explore", f"no counterexample, so {trace_out.path} was not written")
     return result.verdict
@@ -116,7 +136,7 @@ def _exit_code(verdict: str) -> int:
 
 
 @contextmanager
-def _controlled(options: SearchOptions, arguments: argparse.Namespace) -> Iterator[Control]:
+def _controlled(options: SearchOptions, arguments: argparse.Namespace, compiles: bool = True) -> Iterator[Control]:
     """Within, a search under this control shows its progress, and Ctrl-C ends it."""
     from pmmc_check.api.searching import limits_of
     from pmmc_check.checker.result import Control
@@ -124,7 +144,7 @@ def _controlled(options: SearchOptions, arguments: argparse.Namespace) -> Iterat
     with progress_line(quiet=arguments.quiet) as report:
         control = Control(limits_of(options), search_progress(report))
         with interruptible(control):
-            if options.engine != "reference":
+            if compiles and options.engine != "reference":
                 from pmmc_check.checker.compilation import announce_compilation
 
                 announce_compilation()
@@ -193,7 +213,7 @@ def _check_trace_out(arguments: argparse.Namespace, config: Any) -> None:
         raise UsageError(f"--trace-out {name}: {reason}; give a name that ends in .json, for the counterexample as JSON")
 
 
-def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
+def _write_trace(target: OutputFile, result: Result, model: Model, variants: list[str]) -> None:
     """Writes the counterexample: as JSON if the file's name says so, else as a trace."""
     from pmmc_check.report.explore_json import violation_as_json
     from pmmc_check.report.violation_trace import NotWritable, trace_text
@@ -205,7 +225,7 @@ def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
         if target.path.suffix == ".json":
             text = json.dumps(violation_as_json(result.violation, model), indent=1) + "\n"
         else:
-            text = trace_text(result.violation, model)
+            text = trace_text(result.violation, model, variants)
     except NotWritable as error:
         say("explore", f"{target.path} was not written: {error}; a file name that ends in .json always works")
         return
@@ -214,3 +234,5 @@ def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
         raise UsageError(f"--trace-out {target.path}: {why}; set TMPDIR, or give a name that ends in .json") from None
     target.write(text)
     target.commit()
+    if result.further:
+        say("explore", f"{target.path} has the first of {len(result.violations)} counterexamples, that of {result.violation.invariant}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from pmmc_check.cli.graphs import configure_graph
+
 _THREADS_MAX = 256
 
 _EPILOG = """\
@@ -20,6 +22,8 @@ examples:
       as far as a minute goes: then "inconclusive", exit code 3
   pmmc-check explore --slots any --ballots 4
       every number of slots, commands, replicas, leaders and rounds, in seconds
+  pmmc-check explore --leaders 1 --replicas 1 --slots 1 --graph states.svg --observe decided,ballots,chosen
+      a picture of all states, put together where these three are the same (docs/graphs.md)
 
 exit codes: 0 every reachable state was checked and all invariants hold; 1 violated, a shortest counterexample is printed;
             2 usage or bad input; 3 inconclusive, a limit stopped the search
@@ -32,6 +36,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", metavar="SPEC", nargs="?", help="a spec file (docs/specs.md); options override what it says")
     for group in (_size, _faults, _what, _how, _limits, _output):
         group(parser)
+
+
+def configure_model(parser: argparse.ArgumentParser) -> None:
+    """Declares the options that say which model is meant and what is looked for, for other verbs; the rest is as by default."""
+    parser.add_argument("spec", metavar="SPEC", nargs="?", help="a spec file (docs/specs.md); options override what it says")
+    for group in (_size, _faults, _what):
+        group(parser)
+    rest = argparse.ArgumentParser(add_help=False)
+    for group in (_how, _limits, _output):
+        group(rest)
+    known = {action.dest for action in parser._actions}
+    parser.set_defaults(**{name: value for name, value in vars(rest.parse_args([])).items() if name not in known})
 
 
 def _size(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +76,12 @@ def _size(parser: argparse.ArgumentParser) -> None:
         help="with --slots any: any number of leaders and rounds that use at most N ballots (default: 4)",
     )
     size.add_argument("--replica-slots", type=_count, metavar="N", help="with --slots any: slots of the replica's own part (default: 5)")
+    size.add_argument(
+        "--replica-commands",
+        type=_count,
+        metavar="N",
+        help="with --slots any: clients' commands in the replica's own part, beside one reconfiguration (default: 2)",
+    )
 
 
 def _faults(parser: argparse.ArgumentParser) -> None:
@@ -109,6 +131,12 @@ def _how(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--seed", type=_count, metavar="N", help="which random walks to take (default: 1)")
     how.add_argument("--walk-steps", type=_count, metavar="N", help="a random walk ends after so many steps (default: 200)")
     how.add_argument("--reduce", metavar="LIST", help="all (default), none, or some of inert,deferral,halting,symmetry")
+    how.add_argument(
+        "--continue",
+        dest="keep_going",
+        action="store_true",
+        help="go on after a violation: a shortest run for each invariant that is violated",
+    )
     how.add_argument("--trust-claims", action="store_true", help="do not check what roles claim of themselves (docs/your-own-role.md)")
     how.add_argument("--threads", type=_threads, metavar="N", help="threads (default: as many as there are cores); the result is the same")
 
@@ -140,6 +168,7 @@ def _output(parser: argparse.ArgumentParser) -> None:
     out.add_argument(
         "--trace-out", metavar="FILE", help="also write the counterexample to FILE: a trace for validate, or JSON if it ends in .json"
     )
+    configure_graph(out, _count)
 
 
 def _names(text: str) -> tuple[str, ...]:

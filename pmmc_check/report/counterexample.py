@@ -44,12 +44,17 @@ class ShownStep:
     @property
     def delivered(self) -> str:
         """What happened, in a few words."""
-        message, process = self.step.message, self.step.process
-        if isinstance(message, Drop):
-            return f"{message.message} → {process} is lost"
-        if isinstance(message, Crash | Restart):
-            return f"{process} {message.kind}{'es' if isinstance(message, Crash) else 's'}"
-        return f"{message} → {process}"
+        return delivered_text(self.step)
+
+
+def delivered_text(step: Step) -> str:
+    """What a step is, in a few words."""
+    message, process = step.message, step.process
+    if isinstance(message, Drop):
+        return f"{message.message} → {process} is lost"
+    if isinstance(message, Crash | Restart):
+        return f"{process} {message.kind}{'es' if isinstance(message, Crash) else 's'}"
+    return f"{message} → {process}"
 
 
 def shown_steps(violation: Violation, model: Model, wrong: Collection[int] = ()) -> list[ShownStep]:

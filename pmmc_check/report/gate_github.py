@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pmmc_check.gate.checks import UNDECIDED, CheckResult
+from pmmc_check.gating.checks import UNDECIDED, CheckResult
 from pmmc_check.report.gate_text import gate_counts
 
 _ANNOTATED_MAX = 5

@@ -7,15 +7,24 @@ from dataclasses import asdict
 from typing import Any
 
 from pmmc_check import __version__
-from pmmc_check.gate.checks import CheckResult, gate_exit_code
+from pmmc_check.gating.checks import CheckResult, gate_exit_code
 
 _GATE_VERDICTS = {0: "as expected", 1: "not as expected", 2: "bad input", 3: "inconclusive"}
 
 
 def gate_as_json(results: Sequence[CheckResult], interrupted: bool = False) -> dict[str, Any]:
     """`verdict`, `interrupted`, `checks`, each with what was expected and what was found, and `version`, which is the tool's."""
-    verdict = _GATE_VERDICTS[3 if interrupted else gate_exit_code(results)]
-    return {"verdict": verdict, "interrupted": interrupted, "checks": [_check(each) for each in results], "version": __version__}
+    return {
+        "verdict": gate_verdict(results, interrupted),
+        "interrupted": interrupted,
+        "checks": [_check(each) for each in results],
+        "version": __version__,
+    }
+
+
+def gate_verdict(results: Sequence[CheckResult], interrupted: bool = False) -> str:
+    """The worst of all, in words; an interrupted gate is inconclusive."""
+    return _GATE_VERDICTS[3 if interrupted else gate_exit_code(results)]
 
 
 def _check(result: CheckResult) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from pmmc_check.gate.checks import ALLOWED, UNEXPECTED, CheckResult
+from pmmc_check.gating.checks import ALLOWED, UNEXPECTED, CheckResult
 from pmmc_check.report.trace_junit import xml_text
 
 

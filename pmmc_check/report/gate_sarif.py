@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pmmc_check import __version__
-from pmmc_check.gate.checks import UNDECIDED, UNEXPECTED, UNUSABLE, CheckResult, GateFinding
+from pmmc_check.gating.checks import UNDECIDED, UNEXPECTED, UNUSABLE, CheckResult, GateFinding
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _ROOT = "%SRCROOT%"

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pmmc_check.gate.checks import ALLOWED, AS_EXPECTED, STATUSES, UNDECIDED, CheckResult
+from pmmc_check.gating.checks import ALLOWED, AS_EXPECTED, STATUSES, UNDECIDED, CheckResult
 from pmmc_check.report.layout import Layout, rendered
 
 _STYLES = {AS_EXPECTED: "green", ALLOWED: "yellow", UNDECIDED: "yellow"}

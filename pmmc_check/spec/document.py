@@ -58,6 +58,16 @@ class Spec:
         verdict, states = self.settings.get("expect"), self.settings.get("states")
         return verdict.values[0] if verdict else None, int(states.values[0]) if states else None
 
+    @property
+    def property_lines(self) -> dict[str, int]:
+        """The lines in which its invariants and witnesses are written, or named."""
+        lines: dict[str, int] = {}
+        for part in self.syntax:
+            if part.data in ("written", "named"):
+                names = part.children[1:2] if part.data == "written" else part.children[1:]
+                lines |= {str(each): each.line or 1 for each in names if isinstance(each, Token)}
+        return lines
+
 
 @dataclass(frozen=True)
 class Written:
@@ -148,15 +158,21 @@ def expression_as(  # noqa: PLR0917
     Raises:
         SpecError: it cannot be read, a name in it is unknown, or types do not fit.
     """
+    resolver = resolver_for(option, text, system, spec)
+    body = parsed_text(resolver.source, "only_expression").children[0]
+    assert isinstance(body, Tree)
+    make = never if option == "--find" else invariant_of
+    return make(name, resolver.boolean(body), system, protocol)
+
+
+def resolver_for(option: str, text: str, system: System, spec: Spec | None) -> Resolver:
+    """What resolves an option's expression; it knows the definitions of `spec`."""
     resolver = Resolver(system, spec.source if spec else SourceText(option, text))
     for part in spec.syntax if spec else ():
         if part.data == "definition":
             resolver.scope = resolver.define(part)
     resolver.source = SourceText(option, text)
-    body = parsed_text(resolver.source, "only_expression").children[0]
-    assert isinstance(body, Tree)
-    make = never if option == "--find" else invariant_of
-    return make(name, resolver.boolean(body), system, protocol)
+    return resolver
 
 
 class _Meta(Meta):

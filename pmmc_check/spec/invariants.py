@@ -36,10 +36,10 @@ def never(name: str, term: Term, system: System, protocol: Protocol) -> Invarian
     """The invariant that `term` is never true: a run that breaks it is a witness of `term`."""
     reads = reads_of(term, protocol)
     holds, size = compiled_term(term, system), frame_size(term)
-    states = _every_variable(reads, system)
+    states = every_variable(reads, system)
 
     def check(slot: int, observed: Observed) -> str | None:
-        return REACHED if holds(_world(observed, states), [None] * size) else None
+        return REACHED if holds(world_of(observed, states), [None] * size) else None
 
     negation = Term("not", BOOLEAN, (term,), text=f"~({term.text})")
     return WrittenInvariant(name, negation.text, reads.facts, reads.variables, False, check, reads.tells_apart, reads.sees_stops)
@@ -51,7 +51,7 @@ def _of_one_slot(term: Term, system: System) -> Callable[[int, Observed], str | 
     def check(slot: int, observed: Observed) -> str | None:
         frame: list[Any] = [None] * size
         frame[number] = slot
-        world = _world(observed, {})
+        world = world_of(observed, {})
         return None if body(world, frame) else why_false(term.parts[1], system, world, frame, {term.names[0]: str(slot)})
 
     return check
@@ -59,10 +59,10 @@ def _of_one_slot(term: Term, system: System) -> Callable[[int, Observed], str | 
 
 def _of_everything(term: Term, system: System, reads: Reads) -> Callable[[int, Observed], str | None]:
     holds, size = compiled_term(term, system), frame_size(term)
-    states = _every_variable(reads, system)
+    states = every_variable(reads, system)
 
     def check(slot: int, observed: Observed) -> str | None:
-        world, frame = _world(observed, states), [None] * size
+        world, frame = world_of(observed, states), [None] * size
         return None if holds(world, frame) else why_false(term, system, world, frame)
 
     return check
@@ -85,7 +85,7 @@ def _of_one_process(term: Term, system: System, role: str, reads: Reads) -> Call
     return check
 
 
-def _world(observed: Observed, without_state: Mapping[tuple[ProcessId, str], Any]) -> World:
+def world_of(observed: Observed, without_state: Mapping[tuple[ProcessId, str], Any]) -> World:
     """What is observed, in the form in which expressions look at it. `without_state`: what is read of processes that have exited."""
     decided: set[SlotCommand] = set()
     p2a: set[PValue] = set()
@@ -113,6 +113,7 @@ def _as_set(name: str, value: Any) -> Any:
     return frozenset(value) if name == "leaders" else value
 
 
-def _every_variable(reads: Reads, system: System) -> dict[tuple[ProcessId, str], Any]:
+def every_variable(reads: Reads, system: System) -> dict[tuple[ProcessId, str], Any]:
+    """What is taken for each variable that is read, of a process without a state."""
     processes = dict(zip(ROLE_TYPES, (system.acceptors, system.leaders, system.replicas), strict=True))
     return {(process, name): STATE[role][name].without_state for role, name in reads.variables for process in processes[role]}

@@ -48,7 +48,7 @@ def test_one_invariant_of_a_replica_is_said_to_be_of_a_replica(capsys: pytest.Ca
 
 
 def test_the_json_has_every_part(capsys: pytest.CaptureFixture[str]) -> None:
-    done = in_process(capsys, "explore", "--slots", "any", *SMALL, "--format", "json")
+    done = in_process(capsys, "explore", "--slots", "any", *SMALL, "--replica-commands", "1", "--format", "json")
     answer = json.loads(done.stdout)
     assert answer["verdict"] == "holds"
     assert (answer["slots"], answer["acceptors"], answer["ballots"]) == ("any", 1, 2)
@@ -57,7 +57,7 @@ def test_the_json_has_every_part(capsys: pytest.CaptureFixture[str]) -> None:
     assert answer["one_slot"]["verdict"] == "holds"
     assert answer["one_slot"]["distinct_states"] > 10
     assert answer["replica"]["verdict"] == "holds"
-    assert answer["replica"]["bounds"]["slots"] == 2
+    assert (answer["replica"]["bounds"]["slots"], answer["replica"]["bounds"]["commands"]) == (2, 1)
     assert set(answer["seconds"]) == {"premises", "one_slot", "replica"}
     assert answer["violation"] is None
 
@@ -113,6 +113,7 @@ def test_what_only_the_environment_can_do_is_inconclusive(capsys: pytest.Capture
         (("--slots", "3", "--strategy", "compositional"), ("--slots 3", "give --slots any")),
         (("--ballots", "3"), ("--ballots 3", "add --slots any")),
         (("--replica-slots", "3"), ("--replica-slots 3", "add that")),
+        (("--replica-commands", "3"), ("--replica-commands 3", "add that", "--commands")),
         (("--slots", "many"), ("--slots", "many")),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, tuple) and each[0].startswith("--") else "",

@@ -10,5 +10,5 @@ import pytest
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path_factory.mktemp("cache")
-    monkeypatch.setattr("pmmc_check.gate.remembered.cache_folder", lambda: folder)
+    monkeypatch.setattr("pmmc_check.gating.remembered.cache_folder", lambda: folder)
     return folder

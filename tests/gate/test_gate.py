@@ -61,7 +61,7 @@ def test_all_outputs_tell_the_same_and_a_second_run_executes_nothing(
     def refuse(*arguments: Any) -> None:
         raise AssertionError("something was executed")
 
-    monkeypatch.setattr("pmmc_check.gate.schedule.CheckProcess", refuse)
+    monkeypatch.setattr("pmmc_check.gating.schedule.CheckProcess", refuse)
     again = in_process(capsys, "gate", "traces", "--format", "json")
     assert again.returncode == 1
     assert all(each["remembered"] for each in json.loads(again.stdout)["checks"])
@@ -82,7 +82,7 @@ def assert_junit(path: Path) -> None:
 
 
 def assert_sarif(log: dict[str, Any]) -> None:
-    jsonschema.validate(log, json.loads((ROOT / "tests" / "gate" / "sarif-2.1.0-used.schema.json").read_text()))
+    jsonschema.validate(log, json.loads((ROOT / "tests" / "gate" / "sarif-2.1.0-rtm.5.json").read_text()))
     (run,) = log["runs"]
     (result,) = run["results"]
     assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == "unexpected-verdict"
@@ -130,7 +130,7 @@ def test_the_configuration_says_what_is_expected(folder: Path, capsys: pytest.Ca
     ("text", "expected"),
     [
         ("[[chek]]\n", "there is no key chek (did you mean check?)"),
-        ('[[check]]\nname = "a"\n', "either explore = {...}"),
+        ('[[check]]\nname = "a"\n', "expected explore = {...}"),
         ("[[check]]\nexplore = {}\n", "name: is missing"),
         ('[[check]]\nname = "a"\nexplore = {}\nexpect = "hold"\n', "(did you mean holds?)"),
         ('[[check]]\nname = "a"\nexplore = {format = "json"}\n', "format cannot be set here"),

@@ -14,11 +14,11 @@ from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.observe import Fact, Observed
 from pmmc_check.protocol.values import ProcessId
 
-Seen = frozenset[tuple[ProcessId, Fact]]
+SeenFacts = frozenset[tuple[ProcessId, Fact]]
 """Facts, each with the process of which it is observed."""
 
 
-class Observable(Protocol):
+class Showing(Protocol):
     """What says of each value what is observed of it."""
 
     def facts(self, level: int, value: int) -> tuple[ProcessId, frozenset[Fact]]:
@@ -30,9 +30,9 @@ class Relations:
 
     def __init__(self, checks: Checks) -> None:
         self.checks = checks
-        self.observed: dict[Seen, Observed] = {}
+        self.observed: dict[SeenFacts, Observed] = {}
 
-    def broken(self, diagrams: Diagrams, root: int, system: Observable, slots: int) -> Violated | None:
+    def broken(self, diagrams: Diagrams, root: int, system: Showing, slots: int) -> Violated | None:
         """The first violated relation among the vectors of `root`, the only set that the diagrams still hold.
 
         Raises:
@@ -48,11 +48,11 @@ class Relations:
                     return violated
         return None
 
-    def _seen(self, system: Observable, level: int, value: int, slot: int) -> Seen:
+    def _seen(self, system: Showing, level: int, value: int, slot: int) -> SeenFacts:
         process, facts = system.facts(level, value)
         return frozenset((process, fact) for fact in facts if fact.slot == slot)
 
-    def _evaluate(self, seen: Seen, slot: int) -> Violated | None:
+    def _evaluate(self, seen: SeenFacts, slot: int) -> Violated | None:
         observed: dict[ProcessId, set[Fact]] = {}
         for process, fact in seen:
             observed.setdefault(process, set()).add(fact)
@@ -60,13 +60,13 @@ class Relations:
         return self.checks.of_facts(self.observed[seen], slot)
 
 
-def _relabelling(diagrams: Diagrams, values: dict[int, list[int]], seen_of: dict[int, Seen]) -> int:
+def _relabelling(diagrams: Diagrams, values: dict[int, list[int]], seen_of: dict[int, SeenFacts]) -> int:
     """The event that maps each value to the first one of its level of which the same is observed."""
     events = diagrams.events
     functions: dict[int, int] = {}
     for level, found in values.items():
         functions[level] = events.function(is_open=False)
-        first: dict[Seen, int] = {}
+        first: dict[SeenFacts, int] = {}
         if (absent := events.absent(level)) != FULL:
             first[frozenset()] = absent
             events.enter(functions[level], absent, (absent,))
@@ -76,10 +76,10 @@ def _relabelling(diagrams: Diagrams, values: dict[int, list[int]], seen_of: dict
     return events.event(functions, relabels=True)
 
 
-def _combinations(diagrams: Diagrams, image: int, seen_of: dict[int, Seen]) -> Iterator[Seen]:
+def _combinations(diagrams: Diagrams, image: int, seen_of: dict[int, SeenFacts]) -> Iterator[SeenFacts]:
     """All that is seen in some vector, once each but for the same seen on several paths; nothing at all is left out."""
-    visited: set[tuple[int, Seen]] = set()
-    pending: list[tuple[int, Seen]] = [(image, frozenset())] if image != NO_VECTOR else []
+    visited: set[tuple[int, SeenFacts]] = set()
+    pending: list[tuple[int, SeenFacts]] = [(image, frozenset())] if image != NO_VECTOR else []
     while pending:
         a, seen = pending.pop()
         if a == UNIT:

@@ -196,7 +196,7 @@ class Deliveries:
     def put_unreplayed(self, event: Event) -> None:
         """A send of a process that is not replayed reaches the network: a client's, or one of a partial log."""
         message: Any = event.message
-        peers = event.peers if event.peers is not None else self._everyone(event)
+        peers = self.everyone(event)
         if undetermined(message) or (type(message) is P1b and type(message.accepted) is Delta):
             raise Ambiguous(f"{event.place} belongs to a partial log and does not record the whole message")
         if type(message) is Request and self.header.requests != "resent":
@@ -221,8 +221,10 @@ class Deliveries:
                     f"{self.diagnosis.show_message(message)} to {show(to)} once more" if own else f"a request of {show(command.client)}",
                 )
 
-    def _everyone(self, event: Event) -> tuple[ProcessId, ...]:
-        """The recipients of a send that does not name them."""
+    def everyone(self, event: Event) -> tuple[ProcessId, ...]:
+        """The recipients of a send."""
+        if event.peers is not None:
+            return event.peers
         kind = event.message.kind if event.message is not None else ""
         if kind in CALLS:
             return (ProcessId(LEADER, event.process.number),)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+from collections.abc import Iterator
 from typing import Any
 
-from pmmc_check.gate.checks import CRASHED, TRACE, Check, CheckOutcome, GateFinding
+from pmmc_check.gating.checks import CRASHED, TRACE, Check, CheckOutcome, GateFinding
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, HOLDS, INCONCLUSIVE, REJECTED, VIOLATED
 
 _USAGE, _INCONCLUSIVE = 2, 3
 _CODES = {HOLDS: 0, VIOLATED: 1, ACCEPTED: 0, REJECTED: 1, BAD_INPUT: _USAGE, INCONCLUSIVE: _INCONCLUSIVE}
 """A verdict counts only with its exit code."""
+_MESSAGE = re.compile(r"pmmc-check (?:explore|validate): (.*)")
 
 
 def outcome_of(check: Check, code: int, stdout: str, stderr: str) -> CheckOutcome:
@@ -22,33 +25,32 @@ def outcome_of(check: Check, code: int, stdout: str, stderr: str) -> CheckOutcom
         outcome = read(check, answer) if answer is not None else None
     except (KeyError, TypeError, IndexError, AttributeError):
         outcome = None
-    if outcome is not None and outcome.verdict in _CODES and code in _codes(outcome):
+    if outcome is not None and _CODES.get(outcome.verdict) == code:
         return outcome
-    said = _last_line(stderr)
+    said = _last_message(stderr)
     if code == _USAGE:
-        return CheckOutcome(BAD_INPUT, said or "no message")
+        return CheckOutcome(BAD_INPUT, said or "no message", findings=_places(check, said))
     if code == _INCONCLUSIVE:
         return CheckOutcome(INCONCLUSIVE, said or "stopped")
     return CheckOutcome(CRASHED, f"{_how_it_ended(code)}{': ' + said if said else ''}")
 
 
-def _codes(outcome: CheckOutcome) -> tuple[int, ...]:
-    """The exit codes that go with an outcome; that of a spec may also say whether it is what the spec expects."""
-    told = () if outcome.as_expected is None else (0 if outcome.as_expected else 1,)
-    return (_CODES[outcome.verdict], *told)
-
-
 def _search_outcome(check: Check, answer: dict[str, Any]) -> CheckOutcome:
-    violation = answer.get("violation")
-    reason = f"{violation['property']}: {violation['message']}" if violation else (answer.get("limit") or "")
-    expected = answer.get("expected") or {}
-    return CheckOutcome(
-        answer["verdict"],
-        _one_line(str(reason)),
-        answer.get("distinct_states"),
-        expected=expected.get("verdict"),
-        as_expected=answer.get("as_expected"),
+    reasons = list(_broken(answer))
+    findings = tuple(
+        GateFinding(check.file, check.property_lines[name], f"{name}: {how}") for name, how in reasons if name in check.property_lines
     )
+    reason = f"{reasons[0][0]}: {reasons[0][1]}" if reasons else answer.get("limit") or ""
+    return CheckOutcome(answer["verdict"], _one_line(str(reason)), answer.get("distinct_states"), findings)
+
+
+def _broken(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The properties that do not hold, and how that shows."""
+    if violation := answer.get("violation"):
+        yield violation["property"], _one_line(violation["message"])
+    for witness in answer.get("witnesses", []):
+        if witness["reached"] is False:
+            yield witness["name"], f"reached in none of {witness['distinct_states']:,} states"
 
 
 def _trace_outcome(check: Check, answer: dict[str, Any]) -> CheckOutcome:
@@ -81,9 +83,11 @@ def _object(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _last_line(text: str) -> str:
+def _last_message(text: str) -> str:
+    """The last message of pmmc-check without the lines that show its place, else the last line."""
     lines = [line for line in text.splitlines() if line.strip()]
-    return _one_line(lines[-1].removeprefix("pmmc-check ").removeprefix("explore: ").removeprefix("validate: ")) if lines else ""
+    messages = [match.group(1) for line in lines if (match := _MESSAGE.match(line))] or lines
+    return _one_line(messages[-1]) if messages else ""
 
 
 def _one_line(text: str) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pmmc_check.errors import UsageError, did_you_mean
-from pmmc_check.gate.checks import DEFAULT_LIMITS, EXPECTABLE, SEARCH, Check, CheckLimits
+from pmmc_check.gating.checks import DEFAULT_LIMITS, EXPECTABLE, SEARCH, Check, CheckLimits
+from pmmc_check.verdicts import HOLDS
 
 CONFIGURATION = "pmmc-check.toml"
 """The file's usual name."""
@@ -22,11 +23,13 @@ _SET_BY_THE_GATE = ("format", "view", "color", "quiet", "trace-out", "jobs", "ju
 
 @dataclass(frozen=True)
 class ListedCheck:
-    """A `[[check]]` of the file; `line` is where it begins. With `files`, `arguments` are those of `validate`."""
+    """A `[[check]]` of the file; `line` is where it begins. `exploring` and `validating` are options: of a search or of the specs among
+    `files`, and of the traces among them."""
 
     name: str
     line: int
-    arguments: tuple[str, ...]
+    exploring: tuple[str, ...]
+    validating: tuple[str, ...]
     files: tuple[str, ...]
     expected: str | None
     states: int | None
@@ -50,14 +53,14 @@ class GateConfiguration:
         return tuple(self._search(each) for each in self.entries if not each.files)
 
     def _search(self, entry: ListedCheck) -> Check:
-        arguments = ("explore", *entry.arguments, "--format", "json", "--quiet")
+        arguments = ("explore", *entry.exploring, "--format", "json", "--quiet")
         return Check(
             entry.name,
             SEARCH,
             arguments,
             self.folder,
             (),
-            entry.expected,
+            entry.expected or HOLDS,
             self.file,
             entry.line,
             entry.states,
@@ -99,12 +102,15 @@ def _entry(where: str, line: int, given: Any, limits: CheckLimits) -> ListedChec
     _only(where, table, _CHECK_KEYS)
     name = _typed(f"{where}: name", table.get("name"), str, 'a text, such as name = "default configuration"')
     where = f"{where}: check {name!r}"
-    if ("explore" in table) == ("files" in table):
-        raise UsageError(f"{where}: expected either explore = {{...}}, the options of a search, or files = [...], specs or traces")
+    if "explore" not in table and "files" not in table:
+        raise UsageError(f"{where}: expected explore = {{...}}, the options of a search, or files = [...], specs or traces")
     if "validate" in table and "files" not in table:
         raise UsageError(f"{where}: validate = {{...}} are options for the traces of files = [...]")
-    key = "explore" if "explore" in table else "validate"
-    expected = table.get("expect", "holds" if key == "explore" else None)
+    exploring, validating = (
+        tuple(_options(f"{where}: {verb}", _typed(f"{where}: {verb}", table.get(verb, {}), dict, "a table of options")))
+        for verb in ("explore", "validate")
+    )
+    expected = table.get("expect")
     if expected is not None and expected not in EXPECTABLE:
         raise UsageError(
             f"{where}: expect = {expected!r}{did_you_mean(str(expected), EXPECTABLE)}; expected one of {', '.join(EXPECTABLE)}"
@@ -118,7 +124,8 @@ def _entry(where: str, line: int, given: Any, limits: CheckLimits) -> ListedChec
     return ListedCheck(
         name,
         line,
-        tuple(_options(f"{where}: {key}", _typed(f"{where}: {key}", table.get(key, {}), dict, "a table of options"))),
+        exploring,
+        validating,
         files,
         expected,
         states,

@@ -8,18 +8,22 @@ import os
 import platform
 import re
 import sys
+import sysconfig
 from collections.abc import Iterator
 from functools import cache
 from hashlib import file_digest, sha256
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from pmmc_check import __version__
-from pmmc_check.gate.checks import SPEC, Check
+from pmmc_check.gating.checks import SPEC, Check
 
 PACKAGE = Path(__file__).resolve().parents[1]
 _REFERENCE = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?=:[A-Za-z_])")
+_COMMENT = re.compile(r"\\\*[^\n]*|\(\*.*?\*\)", re.DOTALL)
 _LIBRARIES = ("numpy", "numba", "lark", "orjson")
+_LIBRARY_FOLDERS = tuple(Path(sysconfig.get_path(each)) for each in ("stdlib", "platstdlib", "purelib", "platlib"))
 _UNSEEN = frozenset(
     ("__import__", "import_module", "eval", "exec", "open", "read_text", "read_bytes", "environ", "getenv", "random", "time", "subprocess")
 )
@@ -31,7 +35,7 @@ def modules_of(check: Check) -> tuple[Path, ...]:
     libraries."""
     found: dict[Path, None] = {}
     folders = _folders(check.folder)
-    waiting = [path for name in _references(check) for path in _resolved(name, folders)]
+    waiting = [path for name in references(check) for path in _resolved(name, folders) or _installed(name)]
     while waiting:
         path = waiting.pop()
         if path not in found:
@@ -51,32 +55,56 @@ def input_digest(check: Check) -> str | None:
     except (OSError, SyntaxError, ValueError):
         return None
     told = [_tool(), platform.python_implementation(), sys.version, platform.machine(), check.kind, check.arguments, files]
-    return sha256(json.dumps(told).encode()).hexdigest()
+    return sha256(json.dumps([*told, _libraries(modules)]).encode()).hexdigest()
 
 
-def _references(check: Check) -> Iterator[str]:
+def references(check: Check) -> tuple[str, ...]:
     """The modules that the options or the spec name, as in `module:object`. More may match in a spec; it is then only looked for."""
     texts = [argument.partition("=")[2] or argument for argument in check.arguments]
     if check.kind == SPEC:
-        texts += [path.read_text(encoding="utf-8", errors="replace") for path in check.files if path.is_file()]
-    for text in texts:
-        yield from _REFERENCE.findall(text)
+        texts += [_COMMENT.sub("", path.read_text(encoding="utf-8", errors="replace")) for path in check.files if path.is_file()]
+    return tuple(dict.fromkeys(name for text in texts for name in _REFERENCE.findall(text) if name.split(".")[0] != PACKAGE.name))
 
 
 def _folders(folder: Path) -> list[Path]:
-    """Where Python looks for a project's own modules."""
-    return [folder, *(Path(each) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each)]
+    """Where Python looks for a project's own modules: also where a project is installed so that its sources count, but not where copies
+    are installed."""
+    named = [Path(each) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+    others = [Path(each) for each in sys.path if each and Path(each).is_dir() and not _holds_libraries(Path(each))]
+    return list(dict.fromkeys([folder, *named, *others]))
 
 
-def _resolved(name: str, folders: list[Path]) -> Iterator[Path]:
+def _holds_libraries(folder: Path) -> bool:
+    return folder.name in ("site-packages", "dist-packages") or any(folder.is_relative_to(each) for each in _LIBRARY_FOLDERS)
+
+
+def _resolved(name: str, folders: list[Path]) -> list[Path]:
     """The files that importing `name` executes, its packages included; nothing of the tool itself, whose digest counts anyway."""
     parts = name.split(".")
     if parts[0] == PACKAGE.name:
-        return
-    for folder in folders:
-        for length in range(1, len(parts) + 1):
-            base = folder.joinpath(*parts[:length])
-            yield from (each for each in (base / "__init__.py", base.with_name(f"{base.name}.py")) if each.is_file())
+        return []
+    bases = [folder.joinpath(*parts[:length]) for folder in folders for length in range(1, len(parts) + 1)]
+    return [each for base in bases for each in (base / "__init__.py", base.with_name(f"{base.name}.py")) if each.is_file()]
+
+
+def _installed(name: str) -> list[Path]:
+    """The files of an installed package that a check names: all of them, since nobody says which it executes."""
+    try:
+        found = find_spec(name.split(".", maxsplit=1)[0])
+    except (ImportError, ValueError):
+        return []
+    if found is None:
+        return []
+    folders = [Path(each) for each in found.submodule_search_locations or ()]
+    files = [Path(found.origin)] if found.origin and found.origin.endswith(".py") else []
+    return [*files, *(each for folder in folders for each in sorted(folder.rglob("*.py")))]
+
+
+def _libraries(modules: tuple[Path, ...]) -> list[tuple[str, str]]:
+    """The versions of the installed libraries that modules import, those of Python itself excepted."""
+    imported = {name.split(".")[0] for path in modules for name, _ in _imports(path, [])} - sys.stdlib_module_names - {PACKAGE.name}
+    homes = packages_distributions() if imported else {}
+    return sorted((home, _version(home)) for name in imported for home in homes.get(name, ()))
 
 
 def _imports(path: Path, folders: list[Path]) -> Iterator[tuple[str, list[Path]]]:

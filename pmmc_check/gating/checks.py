@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, HOLDS, INCONCLUSIVE, REJECTED, VIOLATED
@@ -40,8 +40,8 @@ class Check:
     """One thing to check.
 
     `arguments` are those of pmmc-check, run in `folder`. `files` are what the check reads: its spec, its trace, the files of a trace in
-    parts. `expected` is a verdict, or None where the spec itself says it; `states` is the exact number of distinct states, if that is
-    expected too. `line` is the place in `file` to which a reader is sent.
+    parts. `expected` is a verdict; `states` is the exact number of distinct states, if that is expected too. `line` is the place in `file`
+    to which a reader is sent, `property_lines` where a spec writes its invariants and witnesses.
     """
 
     name: str
@@ -49,12 +49,13 @@ class Check:
     arguments: tuple[str, ...]
     folder: Path
     files: tuple[Path, ...]
-    expected: str | None
+    expected: str
     file: str
     line: int = 1
     states: int | None = None
     limits: CheckLimits = DEFAULT_LIMITS
     allow_inconclusive: bool = False
+    property_lines: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,13 @@ class GateFinding:
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """What the process of a check found. `expected` and `as_expected` are what a spec says of itself; `seconds` and `peak_bytes` are those
-    of the process, and of an answer that is remembered those of the process that found it."""
+    """What the process of a check found. `seconds` and `peak_bytes` are those of the process, and of an answer that is remembered those of
+    the process that found it."""
 
     verdict: str
     reason: str = ""
     states: int | None = None
     findings: tuple[GateFinding, ...] = ()
-    expected: str | None = None
-    as_expected: bool | None = None
     seconds: float = 0.0
     peak_bytes: int = 0
 
@@ -91,8 +90,8 @@ class CheckResult:
 
     @property
     def expected(self) -> str:
-        """The verdict that was expected: what pmmc-check.toml or the trace says, else what the spec says."""
-        return self.check.expected or self.outcome.expected or HOLDS
+        """The verdict that was expected."""
+        return self.check.expected
 
     @property
     def status(self) -> str:
@@ -110,8 +109,6 @@ class CheckResult:
         states = self.check.states
         if states is not None and self.outcome.states != states:
             return f"{states} states expected, {self.outcome.states} found"
-        if self.check.expected is None and self.outcome.as_expected is False:
-            return self.outcome.reason or "not what the spec expects"
         return None
 
     @property

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pmmc_check.checker.kernel_cache import cache_folder
-from pmmc_check.gate.checks import CheckOutcome, GateFinding
+from pmmc_check.gating.checks import CheckOutcome, GateFinding
 from pmmc_check.verdicts import ACCEPTED, HOLDS, REJECTED, VIOLATED
 
 _KEPT_MAX = 5000

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pmmc_check.errors import UsageError
-from pmmc_check.gate.checks import TRACE, Check
-from pmmc_check.gate.inputs import PACKAGE, modules_of
+from pmmc_check.gating.checks import TRACE, Check
+from pmmc_check.gating.inputs import PACKAGE, modules_of, references
 
 _DECIDE_THE_TOOL = ("pyproject.toml", "setup.cfg", "setup.py", "*requirements*.txt", "*.lock", "Pipfile", "environment.y*ml", "Dockerfile")
 """Files by whose change another version of pmmc-check, or of a library, may be in use."""
@@ -55,8 +55,7 @@ def _is_affected(check: Check, changed: set[str], gone: set[str]) -> bool:
         return len(check.files) > 1 and bool(  # a part of it may be gone
             {os.path.dirname(each) for each in read} & {os.path.dirname(each) for each in gone}
         )
-    named = bool(modules) or any(":" in each for each in check.arguments)
-    return named and any(each.endswith(".py") for each in gone)
+    return bool(references(check)) and any(each.endswith(".py") for each in gone)
 
 
 def _affects_all(changed: str, configuration: str) -> bool:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pmmc_check.errors import UsageError
-from pmmc_check.gate.checks import SPEC, TRACE, Check, CheckLimits
-from pmmc_check.gate.configuration import GateConfiguration, ListedCheck
+from pmmc_check.errors import PmmcError, UsageError
+from pmmc_check.gating.checks import SPEC, TRACE, Check, CheckLimits
+from pmmc_check.gating.configuration import GateConfiguration, ListedCheck
+from pmmc_check.spec.document import read_spec
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.header import EXPECT
 from pmmc_check.trace.readers.reader import open_trace
 from pmmc_check.trace.sources import Source, sources, traces_inside
-from pmmc_check.verdicts import ACCEPTED
+from pmmc_check.verdicts import ACCEPTED, HOLDS
 
 SPEC_SUFFIX = ".spec"
 
@@ -77,21 +79,46 @@ def _sources(path: str) -> Iterator[Source]:
 def _check(source: Source, entry: ListedCheck | None, limits: CheckLimits) -> Check:
     name = source.path.as_posix()
     spec = name.endswith(SPEC_SUFFIX)
-    more = entry.arguments if entry else ()
-    verb: tuple[str, ...] = ("explore", name) if spec else ("validate", name, *more, "--jobs", "1")
-    expected = entry.expected if entry else None
+    expected = _of_spec(source.path, entry) if spec else _Expected(_expected_by(source))
+    verb = ("explore", name) if spec else ("validate", name)
+    more: tuple[str, ...] = () if spec else ("--jobs", "1")
+    if entry:
+        more = (*(entry.exploring if spec else entry.validating), *more)
     return Check(
         name,
         SPEC if spec else TRACE,
-        (*verb, "--format", "json", "--quiet"),
+        (*verb, *more, "--format", "json", "--quiet"),
         Path.cwd(),
         source.parts or (source.path,),
-        expected or (None if spec else _expected_by(source)),
+        (entry.expected if entry else None) or expected.verdict,
         str(source.parts[0]) if source.parts else name,
-        states=entry.states if entry else None,
-        limits=entry.limits if entry else limits,
-        allow_inconclusive=bool(entry and entry.allow_inconclusive),
+        expected.line,
+        (entry.states if entry else None) or expected.states,
+        entry.limits if entry else limits,
+        bool(entry and entry.allow_inconclusive),
+        expected.property_lines,
     )
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """What a file says of itself: its verdict, the line that says it, and what else a spec tells."""
+
+    verdict: str
+    line: int = 1
+    states: int | None = None
+    property_lines: Mapping[str, int] = field(default_factory=dict)
+
+
+def _of_spec(path: Path, entry: ListedCheck | None) -> _Expected:
+    """What a spec expects; one that cannot be read expects nothing. The number of states is that of the spec as it is written."""
+    try:
+        spec = read_spec(str(path))
+    except PmmcError:
+        return _Expected(HOLDS)
+    verdict, states = spec.expected
+    line = next((spec.settings[name].place.line for name in ("expect", "states") if name in spec.settings), 1)
+    return _Expected(verdict or HOLDS, line, None if entry and entry.exploring else states, spec.property_lines)
 
 
 def _expected_by(source: Source) -> str:

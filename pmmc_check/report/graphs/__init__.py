@@ -1,0 +1,1 @@
+"""Graphs of states, as networkx has them, and as files."""
