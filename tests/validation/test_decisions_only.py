@@ -126,14 +126,14 @@ class Sulking(Acceptor):
         return [Outcome(state)]
 
 
-def test_roles_of_ones_own(tmp_path: Path) -> None:
+def test_roles_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "t.pmmc"
     promise = "A1 < p1a b=0.L1\nA1 > p1b b=0.L1 accepted={} to=0.L1\n"
     file.write_text(f"pmmc-trace 1\nconfig replicas=R1 leaders=L1 acceptors=A1 window=9\nlog A1,L1 complete\nL1 > p1a b=0.L1\n{promise}")
     assert validate(file, roles=Mine).verdict == ACCEPTED
     assert validate(file, roles=[Sulking]).verdict == REJECTED
-    told = in_process("validate", str(file), "--protocol", "tests.validation.test_decisions_only:Sulking")
+    told = in_process(capsys, "validate", str(file), "--protocol", "tests.validation.test_decisions_only:Sulking")
     assert told.returncode == 1
     assert "judged by the protocol with tests.validation.test_decisions_only:Sulking" in told.stdout
-    assert in_process("validate", str(file), "--protocol", "tests.validation.test_decisions_only:missing").returncode == 2
-    assert in_process("validate", str(file), "--max-memory", "0").returncode == 2
+    assert in_process(capsys, "validate", str(file), "--protocol", "tests.validation.test_decisions_only:missing").returncode == 2
+    assert in_process(capsys, "validate", str(file), "--max-memory", "0").returncode == 2
