@@ -1,5 +1,5 @@
-"""Relation invariants on a diagram: each level is mapped to what is observed of its views; what remains is a small diagram of the
-combinations that are reachable, and each of these is evaluated once."""
+"""Invariants of several processes on a diagram: each level is mapped to what is observed of its views; what remains is a small diagram of
+the combinations that are reachable, and each of these is evaluated once."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from pmmc_check.properties.checks import Violated
 _SUM_BITS = 0xFFFFFFFFFFFFFFFF
 
 
-def broken_facts(diagrams: Diagrams, root: int, system: ViewSystem, known: KnownFacts, slots: int) -> Violated | None:
+def broken_facts(diagrams: Diagrams, root: int, system: ViewSystem, known: KnownFacts) -> Violated | None:
     """The first violated relation among the vectors of `root`, the only set that the diagrams still hold.
+
+    What is false where nothing is observed is false in the initial state, which the caller has looked at.
 
     Raises:
         Stopped: a limit was reached.
     """
     measure = Measure(diagrams, root)
     values = [value for level in range(1, diagrams.levels + 1) for value in measure.values(level)]
-    for slot in range(slots):
+    for slot in range(system.tables.observed.data.shape[1]):
         image = diagrams.image(root, _relabelling(diagrams, system, values, slot))
         for number, vector in enumerate(_combinations(diagrams, image, system, slot)):
             if number % 256 == 0 and diagrams.watch(0):

@@ -68,8 +68,9 @@ class SymbolicSearch:
         self.reductions = replace(wanted, symmetry=False)
         self.claims = Claims(model, self.reductions, symmetric=False, trusted=trust_claims)
         self.locals = LocalSteps(model, self.checks, self.claims, Digest(({},)))
-        # Facts are observed by role, as with symmetry: no invariant tells apart two processes of one role that show the same.
-        self.tables = Tables(self.locals, replace(wanted, symmetry=True), model.config.slots)
+        # Facts are observed by role, as with symmetry, where no invariant tells apart two processes of one role that show the same.
+        alike = not any(getattr(each, "tells_apart", None) for each in invariants)
+        self.tables = Tables(self.locals, replace(wanted, symmetry=alike), model.config.slots)
         self.known = KnownFacts(self.checks, self.tables)
         self.events = Events(len(model.processes))
         self.system = ViewSystem(self.tables, order or level_order(model.processes, self.reductions.inert), self.events)
@@ -79,6 +80,8 @@ class SymbolicSearch:
 
     def run(self) -> Result:
         """Searches until there is an answer or a limit is reached."""
+        if at_once := self.checks.of_state(self.model.initial()):
+            return self._with_run(at_once)
         try:
             root = self._reachable()
         except Interrupted as stopped:
@@ -90,7 +93,7 @@ class SymbolicSearch:
         result = self._result(Measure(self.diagrams, root))
         if self.limit is None:
             try:
-                if broken := broken_facts(self.diagrams, root, self.system, self.known, self.model.config.slots):
+                if broken := broken_facts(self.diagrams, root, self.system, self.known):
                     return self._with_run(broken)
             except Interrupted as stopped:
                 self.limit = str(stopped)
