@@ -1,6 +1,7 @@
 """Invariants that a user writes as a Python function: `--invariant module:function`.
 
-The function is given a `StateSeen`, and answers None or True where the invariant holds; a sentence, or False, where it is broken. It may state
+The function is given a `StateSeen`, and answers None or True where the invariant holds; a sentence, or False, where it is broken. It may
+state
 
 - `reads`, the names of what it looks at, such as ("decided", "leader.ballot"): the less, the less a search has to tell apart.
   Without it, it is shown everything;
