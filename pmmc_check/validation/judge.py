@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
@@ -190,7 +190,11 @@ class _Judge:
             raise self._nothing_to_judge()
         if ambiguity is None and replay.exact:
             return self._found(replay.events, trace)
-        return self._with_stray_noop(replay.names) if self._has_stray_noop(trace) else self._by_search(ambiguity)
+        if self._has_stray_noop(trace):
+            return self._with_stray_noop(replay.names)
+        if ambiguity is not None and (alone := self._alone(replay.names, map(replay.diagnosis.show, replay.promises.replayed))) is not None:
+            return self._rejected(*alone)
+        return self._by_search(ambiguity)
 
     def _by_relaxed_replay(self, guessing: Replay) -> TraceVerdict | None:
         """The rejection of logs that even leaders who may do more than the paper's cannot have, if it comes to that."""
@@ -243,7 +247,7 @@ class _Judge:
                     (unnamed if event.peers is None else named).add((event.process, event.message.kind))
         return "some receives of one kind name their sender and others do not" if named & unnamed else None
 
-    def _alone(self, names: Names, logs: Collection[str]) -> tuple[Replay, Rejected] | None:
+    def _alone(self, names: Names, logs: Iterable[str]) -> tuple[Replay, Rejected] | None:
         """Of logs that stand still, one that contradicts the protocol by itself, whatever the others do: the fault is there."""
         for log in sorted(logs)[:_LOGS_ALONE]:
             trace = self._open(f"looking at {log} alone", names)

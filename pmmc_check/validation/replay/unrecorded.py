@@ -93,6 +93,7 @@ class SilentCalls:
     def crashed(self, leader: Process) -> None:
         """The leader is about to restart. A preemption that it received last may be lost: nothing may show that it was kept."""
         before, after = leader.before, leader.state
+        leader.before = None
         self._unwritten.pop(leader.me.number, None)
         if before is not None and (leader.exited or before.ballot != after.ballot):
             if not leader.exited and not self._forget(scout_id(after.ballot)):
