@@ -14,11 +14,11 @@ from pmmc_check.checker.result import TraceStep, Violation
 from pmmc_check.config import Config
 from pmmc_check.model.faults import Crash, Drop, FaultStep, Restart
 from pmmc_check.model.model import Item, Model, State, Step
-from pmmc_check.model.network import Fifo
 from pmmc_check.protocol.messages import Instant, Message, Start
 from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.protocol.values import COMMANDER, SCOUT, ProcessId
 from pmmc_check.protocol.variants.variant import Variant
+from pmmc_check.report.runs.of_search import sender_of
 from pmmc_check.trace.events import ALL, CRASH, DROP, KINDS, RECEIVE, RESTART, SEND, Event, Header, Names
 from pmmc_check.trace.fields import BROADCASTS, POST_FIELDS
 from pmmc_check.trace.sources import Source
@@ -115,15 +115,8 @@ def _taken(step: Step, names: Names) -> Event:
 
 
 def _sender(model: Model, before: State, taken: TraceStep) -> tuple[ProcessId] | None:
-    """Who sent what a step received, where that matters: on a network that keeps the order between two processes."""
-    if model.config.network != Fifo.name:
-        return None
-    index = model.index[taken.step.process]
-    for each in model.deliveries(taken.step.process, before[index]):
-        same = (each.message, each.outcome) == (taken.step.message, taken.step.outcome)
-        if same and each.sender is not None and model.taken(before, index, each) == taken.after:
-            return (each.sender,)
-    return None
+    sender = sender_of(model, before, taken)
+    return None if sender is None else (sender,)
 
 
 def _post(step: Step) -> tuple[tuple[str, Any], ...] | None:
