@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -12,7 +11,7 @@ from contextlib import ExitStack
 from pmmc_check.api.judging import judged
 from pmmc_check.api.machine import cores
 from pmmc_check.api.validating import SEARCH_EVENTS, SEARCH_SECONDS, SEARCH_STATES, judge_options, recordable
-from pmmc_check.cli.outputs import OutputFile, print_results
+from pmmc_check.cli.outputs import OutputFile, check_apart, print_results
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.errors import UsageError
 from pmmc_check.report.trace_json import as_object
@@ -80,15 +79,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--jobs: must be at least 1")
     options = judge_options(arguments.variant, arguments.search_states, arguments.search_seconds, arguments.search_events)
     found = sources(arguments.paths)
+    check_apart((("--junit", arguments.junit), ("--explain", arguments.explain)))
     with ExitStack() as stack:
         files = [
             (stack.enter_context(OutputFile(option, name)), content)
             for option, name, content in (("--junit", arguments.junit, as_xml), ("--explain", arguments.explain, _explanations))
             if name is not None
         ]
-        plain = [os.path.realpath(file.path) for file, _ in files if file.path.is_file() or not file.path.exists()]
-        if len(set(plain)) < len(plain):
-            raise UsageError(f"--junit and --explain both name {arguments.junit}; give each a file of its own")
         listed, interrupted = _verdicts(found, options, arguments)
         try:
             _report(listed, arguments)
