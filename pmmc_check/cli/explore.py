@@ -81,7 +81,7 @@ def _run(options: SearchOptions, arguments: argparse.Namespace, files: SearchFil
         print_results(_report(answer, shown, notes, arguments, spec, witnesses))
     finally:
         if files.trace_out is not None:
-            _write_trace(files.trace_out, answer if answer.violation or not witnesses else witnesses[0].result, shown)
+            _write_trace(files.trace_out, answer if answer.violation or not witnesses else witnesses[0].result, shown, arguments.variant)
         files.exports.write(found_run(answer, witnesses, shown))
         if files.tla is not None:
             files.tla.write(answer, witnesses, shown, _tla_counts(options, arguments, answer, shown))
@@ -155,7 +155,7 @@ def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, files
     finally:
         shown = result.confirmation.shown if result.confirmation else None
         if files.trace_out is not None and shown is not None:
-            _write_trace(files.trace_out, shown[0], shown[1])
+            _write_trace(files.trace_out, shown[0], shown[1], arguments.variant)
         elif files.trace_out is not None:
             say("explore", f"no counterexample, so {files.trace_out.path} was not written")
         files.exports.write(found_run(shown[0], [], shown[1]) if shown is not None else None)
@@ -246,7 +246,7 @@ def _check_trace_out(arguments: argparse.Namespace, config: Any) -> None:
         raise UsageError(f"--trace-out {name}: {reason}; give a name that ends in .json, for the counterexample as JSON")
 
 
-def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
+def _write_trace(target: OutputFile, result: Result, model: Model, variants: list[str]) -> None:
     """Writes the counterexample: as JSON if the file's name says so, else as a trace."""
     from pmmc_check.report.explore_json import violation_as_json
     from pmmc_check.report.violation_trace import NotWritable, trace_text
@@ -258,7 +258,7 @@ def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
         if target.path.suffix == ".json":
             text = json.dumps(violation_as_json(result.violation, model), indent=1) + "\n"
         else:
-            text = trace_text(result.violation, model)
+            text = trace_text(result.violation, model, variants)
     except NotWritable as error:
         say("explore", f"{target.path} was not written: {error}; a file name that ends in .json always works")
         return
@@ -267,3 +267,5 @@ def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
         raise UsageError(f"--trace-out {target.path}: {why}; set TMPDIR, or give a name that ends in .json") from None
     target.write(text)
     target.commit()
+    if result.further:
+        say("explore", f"{target.path} has the first of {len(result.violations)} counterexamples, that of {result.violation.invariant}")
