@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pmmc_check.report.runs.run import Run
 
 
-def configure_export(out: argparse._ArgumentGroup, what: str) -> None:
+def configure_export(out: argparse._ActionsContainer, what: str) -> None:
     """Declares `--export`; `what` is the run that it writes."""
     out.add_argument(
         "--export",

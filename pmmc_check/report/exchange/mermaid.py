@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pmmc_check.protocol.values import ProcessId
 from pmmc_check.report.exchange import NotExpressible
 from pmmc_check.report.exchange.sequence import Arrow, Moment, Remark, lifelines, moments
+from pmmc_check.report.exchange.text import one_line
 from pmmc_check.report.runs.run import EventMark, Run
 
 CHARACTERS_MAX = 50_000
@@ -18,7 +19,7 @@ _COLOURS = {
     EventMark.DEVIATION: "rgb(255, 236, 179)",
     EventMark.DECISION: "rgb(200, 230, 201)",
 }
-_SPECIAL = re.compile(r"[#;<>%&\"\\`*_~\[\]{}|:]|(?i:\bend\b)")
+_SPECIAL = re.compile(r"[#;<>%&$@\"\\`]|(?i:\bend\b)|(?<=^wrap):|(?<=^nowrap):")
 _UNKNOWN = "unknown"
 
 
@@ -42,7 +43,7 @@ def _lines(run: Run) -> Iterator[str]:
     aliases = {each.id: f"p{number}" for number, each in enumerate(run.processes, 1)}
     for name, members in lifelines(run):
         if name:
-            yield f"  box rgb(245, 245, 245) {_text(name)} with its scouts and commanders"
+            yield f"  box whitesmoke {_text(name)} with its scouts and commanders"
         for each in members:
             yield f"  participant {aliases[each.id]} as {_text(each.name)}"
         if name:
@@ -78,5 +79,4 @@ def _place(remark: Remark, aliases: dict[ProcessId, str]) -> str:
 
 def _text(text: str) -> str:
     """Text that means nothing to Mermaid: what could is written as entities, in its own notation."""
-    line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
-    return _SPECIAL.sub(lambda found: f"#{ord(found.group()[0])};{found.group()[1:]}", line) or "-"
+    return _SPECIAL.sub(lambda found: f"#{ord(found.group()[0])};{found.group()[1:]}", one_line(text)) or "-"

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 
 from pmmc_check.protocol.values import ProcessId
 from pmmc_check.report.exchange.sequence import Arrow, Moment, Remark, lifelines, moments
+from pmmc_check.report.exchange.text import one_line
 from pmmc_check.report.runs.run import EventMark, Run
 
 _COLOURS = {EventMark.FAILING: "#FFCDD2", EventMark.DEVIATION: "#FFECB3", EventMark.DECISION: "#C8E6C9"}
-_SPECIAL = re.compile(r"[~\\<>%$&\"|'`*_/\-\[\]{}^=#!@:;]")
+_SPECIAL = re.compile(r"[~\\<>%$&@\"|`]|^[^\w(]|([*/_\-\[{^='])(?=\1)")
+"""What means something anywhere, at the beginning of a line, or doubled."""
+
 _UNKNOWN = "unknown"
 
 
@@ -60,5 +63,4 @@ def _place(remark: Remark, aliases: dict[ProcessId, str]) -> str:
 
 def _text(text: str) -> str:
     """Text that means nothing to PlantUML: what could is written by its number."""
-    line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
-    return _SPECIAL.sub(lambda found: f"<U+{ord(found.group()):04X}>", line) or "."
+    return _SPECIAL.sub(lambda found: f"<U+{ord(found.group()):04X}>", one_line(text)) or "."

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pmmc_check.protocol.values import ProcessId
 from pmmc_check.report.exchange.sequence import changes_told
+from pmmc_check.report.exchange.text import one_line
 from pmmc_check.report.runs.run import EventKind, Run, RunEvent
 
 PARSER = r"(?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
@@ -104,9 +105,9 @@ def _text(event: RunEvent, process: ProcessId | None, run: Run) -> str:
                 sends.setdefault(message.text, []).append(_host(run, message.to))
         if event.kind is not EventKind.SEND:
             said += [f"sends {text} to {', '.join(to)}" for text, to in sends.items()]
-    return " ".join(": ".join([said[0], "; ".join(said[1:])] if said[1:] else said).split())
+    return one_line(": ".join([said[0], "; ".join(said[1:])] if said[1:] else said))
 
 
 def _host(run: Run, process: ProcessId) -> str:
     """A name without blanks: ShiViz ends it there."""
-    return "_".join(run.names.get(process, str(process)).split())
+    return one_line(run.names.get(process, str(process))).replace(" ", "_")

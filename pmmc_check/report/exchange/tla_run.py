@@ -13,6 +13,7 @@ from pmmc_check.model.network import Fifo
 from pmmc_check.protocol.messages import Instant, Message
 from pmmc_check.protocol.values import FAULTS, ProcessId
 from pmmc_check.report.counterexample import delivered_text
+from pmmc_check.report.exchange.text import one_line
 from pmmc_check.report.exchange.tla_module import INVARIANTS, constant_lines
 from pmmc_check.report.exchange.tla_values import STATE_VARIABLES, TlaValues, record
 from pmmc_check.report.runs.of_search import sender_of
@@ -64,7 +65,7 @@ def _module(name: str, steps: list[str], violates: str, departs: list[int]) -> s
             f"But step {departs[0]} is none of the paper's protocol, which PMMC.tla is: TLC finds no error, and gets no further than "
             f"the step before, or one soon after it where the difference does not show at once."
         )
-    comments = "\n".join(rf"\* {each}" for text in said for each in text.replace("(*", "( *").splitlines())
+    comments = "\n".join(rf"\* {one_line(each)}" for each in said)
     listed = ",\n".join(steps)
     return f"{'-' * 20} MODULE Run {'-' * 20}\n{comments}\nEXTENDS PMMC\n\nSteps == <<\n{listed}\n>>\n{_REPLAY}"
 
@@ -91,7 +92,7 @@ def _step(before: State, taken: TraceStep, model: Model, values: TlaValues) -> s
     for each, text in _changed(before, taken.after, model, values):
         after[STATE_VARIABLES[each.role]].append(f"<<{values.who(each)}, {text}>>")
     fields |= {variable: "{" + ", ".join(pairs) + "}" for variable, pairs in after.items()}
-    return f"  \\* {delivered_text(step)}\n  {record(**fields)}"
+    return f"  \\* {one_line(delivered_text(step))}\n  {record(**fields)}"
 
 
 def _changed(before: State, after: State, model: Model, values: TlaValues) -> Iterator[tuple[ProcessId, str]]:
