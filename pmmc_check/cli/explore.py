@@ -63,17 +63,17 @@ def _run(options: SearchOptions, arguments: argparse.Namespace, files: SearchFil
 
     config = configured(options)
     model = Model(config, protocol_of(_with_roles(options, arguments)))
-    _check_trace_out(arguments, config)
+    _check_trace_out(arguments)
     asked = specs.asked_properties(arguments, spec, model)
     if files.drawing is not None:
         _write_graph(files.drawing, options, arguments, asked, model, spec)
     notes, result, shown, witnesses = list[str](), None, model, []
     if asked.invariants or asked.built_in:
         with _controlled(options, arguments) as control:
-            result, shown, notes = result_of(options, model, control, None if asked.built_in else asked.invariants)
+            result, shown, notes = result_of(options, model, control, None if asked.built_in else asked.invariants, asked.constraints)
     for each in asked.witnesses:
         with _controlled(options, arguments) as control:
-            found, _, about = result_of(options, model, control, (each,))
+            found, _, about = result_of(options, model, control, (each,), asked.constraints)
         notes += [note for note in about if note not in notes]
         witnesses.append(specs.WitnessSearch(each.name, found))
     answer = specs.outcome(result, witnesses)
@@ -235,13 +235,13 @@ def _report(  # noqa: PLR0917
     return "\n".join([*parts, *specs.as_expected_text(spec, result.verdict, result.distinct_states)]).removesuffix("\n")
 
 
-def _check_trace_out(arguments: argparse.Namespace, config: Any) -> None:
+def _check_trace_out(arguments: argparse.Namespace) -> None:
     """Refuses a trace that can never be written, before the search that it would be of."""
     from pmmc_check.protocol.variants.catalogue import variants_named
     from pmmc_check.report.violation_trace import never_writable
 
     name = arguments.trace_out
-    reason = None if name is None or name.endswith(".json") else never_writable(config, variants_named(arguments.variant))
+    reason = None if name is None or name.endswith(".json") else never_writable(variants_named(arguments.variant))
     if reason is not None:
         raise UsageError(f"--trace-out {name}: {reason}; give a name that ends in .json, for the counterexample as JSON")
 
