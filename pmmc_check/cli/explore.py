@@ -97,7 +97,7 @@ def _write_graph(  # noqa: PLR0917
 
     invariants = built_in_invariants(options) if asked.built_in else asked.invariants
     with _controlled(options, arguments, compiles=False) as control:
-        write_graph(drawing, arguments, model, judgeable(model, invariants)[0], asked.witnesses, spec, control)
+        write_graph(drawing, arguments, model, judgeable(model, invariants)[0], asked, spec, control)
 
 
 def _strictly(result: Result) -> str:
@@ -126,9 +126,8 @@ def _tla_counts(options: SearchOptions, arguments: argparse.Namespace, result: R
     if result.depth and not result.reductions and result.walks is None:
         return expected | {"distinct_states": result.distinct_states, "depth": result.depth}
     seconds = min(options.time_limit or _COUNT_SECONDS_MAX, _COUNT_SECONDS_MAX)
-    counting = replace(
-        options, engine="symbolic", reduce="none", strategy="exhaustive", max_states=None, max_depth=None, time_limit=seconds
-    )
+    unlimited = replace(options, max_states=None, max_depth=None, keep_going=False)
+    counting = replace(unlimited, engine="symbolic", reduce="none", strategy="exhaustive", time_limit=seconds)
     with _controlled(counting, arguments) as control:
         counted, _, _ = result_of(replace(counting, seed=None, walk_steps=None), type(model)(model.config), control, ())
     if counted.verdict != HOLDS:

@@ -43,9 +43,9 @@ class ExportFiles:
         self._stack = ExitStack()
         self._files: list[tuple[OutputFile, Any]] = []
         if names:
-            from pmmc_check.report.exchange.formats import format_of
+            from pmmc_check.report.exchange.formats import run_format_of
 
-            formats = [format_of(name) for name in names]
+            formats = [run_format_of(name) for name in names]
             self._files = [(OutputFile("--export", name), each) for name, each in zip(names, formats, strict=True)]
 
     def __enter__(self) -> ExportFiles:
@@ -119,13 +119,13 @@ class TlaFolder:
 
         `counts` are the states that TLC should find; None: the protocol is not the paper's.
         """
-        from pmmc_check.report.exchange.tla_module import COMMAND, model_text, module_text
+        from pmmc_check.report.exchange.tla_module import CHECK_COMMAND, model_text, module_text
 
         texts = {"PMMC.tla": module_text()}
         expected: dict[str, Any] = {"config": model.config.as_dict()}
         if counts is not None:
             texts["PMMC.cfg"] = model_text(model.config)
-            expected |= {"command": COMMAND, **counts}
+            expected |= {"command": CHECK_COMMAND, **counts}
         replayed = self._run(result, witnesses, model)
         if replayed is not None:
             texts |= replayed[0]
@@ -139,7 +139,7 @@ class TlaFolder:
         if found is None:
             return None
         from pmmc_check.report.exchange import NotExpressible
-        from pmmc_check.report.exchange.tla_run import COMMAND, tla_run
+        from pmmc_check.report.exchange.tla_run import REPLAY_COMMAND, tla_run
         from pmmc_check.report.why import why
 
         violation, name = found
@@ -150,7 +150,7 @@ class TlaFolder:
             say("explore", f"{self.path / 'Run.tla'} was not written: {error}")
             return None
         told = {
-            "command": COMMAND,
+            "command": REPLAY_COMMAND,
             "steps": run.steps,
             "violates": None if departs else run.violates,
             "departs_at": min(departs, default=None),

@@ -22,7 +22,7 @@ from pmmc_check.protocol.messages import Adopted, P1b, P2b, Preempted, Propose, 
 from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, NOOP, REPLICA, SCOUT, commander_id, scout_id
 from pmmc_check.report.exchange import NotExpressible
-from pmmc_check.report.exchange.tla_module import INVARIANTS, PROPERTIES, model_text, module_text
+from pmmc_check.report.exchange.tla_module import TLA_INVARIANTS, TLA_PROPERTIES, model_text, module_text
 from pmmc_check.report.exchange.tla_run import REPLAYED, TlaRun, tla_run
 from pmmc_check.report.exchange.tla_values import TlaValues
 
@@ -90,7 +90,7 @@ def test_the_model_file_sets_every_constant_of_the_module_and_checks_all_that_sp
     names = {line.split("\\*")[0].strip().rstrip(",") for line in declared[1].splitlines()}
     assert set(re.findall(r"^    (\w+) = ", model_text(Config()), re.M)) == names
     by_hand = (ROOT / "specs" / "PMMC.cfg").read_text()
-    assert f"INVARIANTS {' '.join(INVARIANTS)}\nPROPERTIES {' '.join(PROPERTIES)}" in by_hand
+    assert f"INVARIANTS {' '.join(TLA_INVARIANTS)}\nPROPERTIES {' '.join(TLA_PROPERTIES)}" in by_hand
 
 
 def test_a_run_has_a_step_for_each_delivery_and_says_what_tlc_will_say() -> None:

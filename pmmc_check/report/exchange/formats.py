@@ -30,7 +30,7 @@ FORMATS = (
 )
 
 
-def format_of(name: str, option: str = "--export") -> RunFormat:
+def run_format_of(name: str, option: str = "--export") -> RunFormat:
     """The format that a file's name asks for.
 
     Raises:

@@ -6,11 +6,11 @@ from importlib.resources import files
 
 from pmmc_check.config import Config
 
-INVARIANTS = ("Agreement", "Validity", "R2", "R3", "R5", "A4", "A5", "C1", "C2")
-PROPERTIES = ("A1", "A2", "A3", "R4", "R5Leaders")
+TLA_INVARIANTS = ("Agreement", "Validity", "R2", "R3", "R5", "A4", "A5", "C1", "C2")
+TLA_PROPERTIES = ("A1", "A2", "A3", "R4", "R5Leaders")
 """What PMMC.tla states: invariants of states, and properties of steps."""
 
-COMMAND = "java -jar tla2tools.jar -workers 1 -deadlock PMMC"
+CHECK_COMMAND = "java -jar tla2tools.jar -workers 1 -deadlock PMMC"
 """How TLC checks it: one worker, so that the depth is exact, and no complaint about runs that end."""
 
 
@@ -22,15 +22,15 @@ def module_text() -> str:
 def model_text(config: Config) -> str:
     """PMMC.cfg: the constants, and all that PMMC.tla can check."""
     return "\n".join([
-        rf"\* Start TLC in this folder: {COMMAND}",
+        rf"\* Start TLC in this folder: {CHECK_COMMAND}",
         *constant_lines(config),
         "",
         "SPECIFICATION Spec",
         r"\* What the last step has sent, and what a network has forgotten, are no part of a state.",
         "VIEW View",
         "",
-        f"INVARIANTS {' '.join(INVARIANTS)}",
-        f"PROPERTIES {' '.join(PROPERTIES)}",
+        f"INVARIANTS {' '.join(TLA_INVARIANTS)}",
+        f"PROPERTIES {' '.join(TLA_PROPERTIES)}",
         "",
     ])  # fmt: skip
 

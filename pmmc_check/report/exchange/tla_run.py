@@ -14,14 +14,14 @@ from pmmc_check.protocol.messages import Instant, Message
 from pmmc_check.protocol.values import FAULTS, ProcessId
 from pmmc_check.report.counterexample import delivered_text
 from pmmc_check.report.exchange.text import one_line
-from pmmc_check.report.exchange.tla_module import INVARIANTS, constant_lines
+from pmmc_check.report.exchange.tla_module import TLA_INVARIANTS, constant_lines
 from pmmc_check.report.exchange.tla_values import STATE_VARIABLES, TlaValues, record
 from pmmc_check.report.runs.of_search import sender_of
 
 REPLAYED = "NotReplayed"
 """The invariant of the module that is violated where the whole run has been replayed."""
 
-COMMAND = "java -jar tla2tools.jar -workers 1 -deadlock Run"
+REPLAY_COMMAND = "java -jar tla2tools.jar -workers 1 -deadlock Run"
 """How TLC replays it."""
 
 
@@ -45,10 +45,10 @@ def tla_run(found: Violation, model: Model, name: str, deviations: Iterable[int]
     values, departs = TlaValues(model.config), sorted(deviations)
     states = [found.initial, *(each.after for each in found.trace)]
     steps = [_step(before, each, model, values) for before, each in zip(states, found.trace, strict=False)]
-    violates = found.invariant if found.invariant in INVARIANTS and not departs else REPLAYED
+    violates = found.invariant if found.invariant in TLA_INVARIANTS and not departs else REPLAYED
     checked = [violates, *([REPLAYED] if violates != REPLAYED else [])]
     cfg = [
-        rf"\* Start TLC in this folder: {COMMAND}",
+        rf"\* Start TLC in this folder: {REPLAY_COMMAND}",
         *constant_lines(model.config),
         "",
         "SPECIFICATION Replay",
@@ -59,7 +59,7 @@ def tla_run(found: Violation, model: Model, name: str, deviations: Iterable[int]
 
 
 def _module(name: str, steps: list[str], violates: str, departs: list[int]) -> str:
-    said = [name, f"{len(steps)} steps. TLC replays them, and says that {violates} is violated at the end: {COMMAND}"]
+    said = [name, f"{len(steps)} steps. TLC replays them, and says that {violates} is violated at the end: {REPLAY_COMMAND}"]
     if departs:
         said.append(
             f"But step {departs[0]} is none of the paper's protocol, which PMMC.tla is: TLC finds no error, and gets no further than "
