@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         spec = specs.spec_of(arguments)
         files = SearchFiles.opened(arguments, stack)
-        if arguments.protocol:
+        if arguments.protocol or specs.functions_asked(arguments, spec):
             from pmmc_check.cli.load import exits_refused
 
             stack.enter_context(prints_to_stderr())
