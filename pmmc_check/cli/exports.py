@@ -65,7 +65,7 @@ class ExportFiles:
         made = run() if run is not None else None
         for file, each in self._files:
             if made is None:
-                say(self._verb, f"no run was found, so {file.path} was not written")
+                say(self._verb, f"there is no run to show, so {file.path} was not written")
                 continue
             try:
                 text = each.write(made)

@@ -62,7 +62,7 @@ def test_a_simulated_trace_is_the_same_with_and_without_an_export(tmp_path: Path
 def test_without_a_run_a_sentence_says_so_and_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = in_process(capsys, "explore", *TINY, "--quiet", *exports(tmp_path, (".mmd",)))
     assert done.returncode == 0
-    assert "no run was found, so " in done.stderr
+    assert "there is no run to show, so " in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
