@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pmmc_check.api.exploring import Exploration, explore
     from pmmc_check.api.failure import CheckFailed
+    from pmmc_check.api.gatekeeping import GateReport, gate
     from pmmc_check.api.simulating import SimulatedRun, simulate
     from pmmc_check.api.validating import Validation, validate
     from pmmc_check.checker.result import Snapshot
     from pmmc_check.errors import PmmcError, ProtocolError, UsageError
+    from pmmc_check.gating.checks import CheckResult
     from pmmc_check.properties.invariants import INVARIANTS
     from pmmc_check.protocol import PMMC, Acceptor, Client, Commander, Leader, Replica, Role, Scout
     from pmmc_check.protocol.variants.catalogue import VARIANTS
@@ -25,10 +27,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "api.exploring": ("Exploration", "explore"),
     "api.failure": ("CheckFailed",),
+    "api.gatekeeping": ("GateReport", "gate"),
     "api.simulating": ("SimulatedRun", "simulate"),
     "api.validating": ("Validation", "validate"),
     "checker.result": ("Snapshot",),
     "errors": ("PmmcError", "ProtocolError", "UsageError"),
+    "gating.checks": ("CheckResult",),
     "properties.invariants": ("INVARIANTS",),
     "protocol": ("PMMC", "Acceptor", "Client", "Commander", "Leader", "Replica", "Role", "Scout"),
     "protocol.variants.catalogue": ("VARIANTS",),
@@ -43,9 +47,11 @@ __all__ = [
     "VARIANTS",
     "Acceptor",
     "CheckFailed",
+    "CheckResult",
     "Client",
     "Commander",
     "Exploration",
+    "GateReport",
     "Leader",
     "PmmcError",
     "ProtocolError",
@@ -60,6 +66,7 @@ __all__ = [
     "Validation",
     "__version__",
     "explore",
+    "gate",
     "simulate",
     "validate",
 ]

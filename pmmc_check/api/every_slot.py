@@ -67,11 +67,13 @@ def _check_options(options: SearchOptions) -> None:
         )
     if options.trust_claims:
         raise UsageError("--trust-claims: --slots any rests on claims that are checked; leave --trust-claims out")
+    if options.keep_going:
+        raise UsageError("--continue: --slots any ends with the first violation; give a number of slots, or name one --invariant at a time")
     if options.strategy in ("random", "iterative"):
         raise UsageError(f"--strategy {options.strategy}: --slots any is a strategy of its own; leave --strategy out")
 
 
-def replica_bounds(options: SearchOptions) -> ReplicaBounds:
+def _replica_bounds(options: SearchOptions) -> ReplicaBounds:
     """How far the replica's part goes."""
     usual = ReplicaBounds()
     return replace(usual, slots=options.replica_slots or usual.slots, commands=options.replica_commands or usual.commands)
@@ -90,7 +92,7 @@ def searched_every_slot(options: SearchOptions, control: Control) -> AnySlotsRes
 
     waived = [name for each in variants_named(options.variants) if not options.invariants for name in each.waives]
     invariants = invariants_named(options.invariants or [each for each in (*OF_ONE_SLOT, *OF_ONE_REPLICA) if each not in waived])
-    bounds = replica_bounds(options)
+    bounds = _replica_bounds(options)
     return AnySlotsSearch(
         scope_of(options),
         protocol_of(options),

@@ -150,6 +150,7 @@ def explore(  # the command's options, in its order
     variants: Sequence[str] = (),
     roles: Roles = (),
     invariants: Sequence[str] = (),
+    keep_going: bool = False,
     engine: Engines = "compiled",
     strategy: Strategies = "exhaustive",
     seed: int | None = None,

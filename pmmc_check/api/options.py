@@ -42,6 +42,7 @@ class SearchOptions:
     variants: Sequence[str] = ()
     roles: Roles = ()
     invariants: Sequence[str] = ()
+    keep_going: bool = False
     engine: Engines = "compiled"
     strategy: Strategies = "exhaustive"
     seed: int | None = None

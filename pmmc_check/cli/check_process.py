@@ -7,19 +7,11 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import NoReturn
 
 from pmmc_check.cli.main import entry
 
 _PR_SET_PDEATHSIG = 1
-
-
-def check_command() -> tuple[str, ...]:
-    """The command that runs pmmc-check as a check; its arguments follow. It finds this very pmmc-check in any folder."""
-    package = str(Path(__file__).resolve().parents[2])
-    script = f"import sys; sys.path.append({package!r}); from pmmc_check.cli.check_process import check_entry; check_entry({os.getpid()})"
-    return sys.executable, "-c", script
 
 
 def check_entry(gate: int) -> NoReturn:

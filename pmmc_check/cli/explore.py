@@ -70,10 +70,10 @@ def _run(
     notes, result, shown, witnesses = list[str](), None, model, []
     if asked.invariants or asked.built_in:
         with _controlled(options, arguments) as control:
-            result, shown, notes = result_of(options, model, control, None if asked.built_in else asked.invariants)
+            result, shown, notes = result_of(options, model, control, None if asked.built_in else asked.invariants, asked.constraints)
     for each in asked.witnesses:
         with _controlled(options, arguments) as control:
-            found, _, about = result_of(options, model, control, (each,))
+            found, _, about = result_of(options, model, control, (each,), asked.constraints)
         notes += [note for note in about if note not in notes]
         witnesses.append(specs.WitnessSearch(each.name, found))
     answer = specs.outcome(result, witnesses)
@@ -81,7 +81,7 @@ def _run(
         print_results(_report(answer, shown, notes, arguments, spec, witnesses))
     finally:
         if trace_out is not None:
-            _write_trace(trace_out, answer if answer.violation or not witnesses else witnesses[0].result, shown)
+            _write_trace(trace_out, answer if answer.violation or not witnesses else witnesses[0].result, shown, arguments.variant)
     return _strictly(answer) if arguments.strict else answer.verdict
 
 
@@ -123,7 +123,7 @@ def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, trace
     finally:
         shown = result.confirmation.shown if result.confirmation else None
         if trace_out is not None and shown is not None:
-            _write_trace(trace_out, shown[0], shown[1])
+            _write_trace(trace_out, shown[0], shown[1], arguments.variant)
         elif trace_out is not None:
             say("explore", f"no counterexample, so {trace_out.path} was not written")
     return result.verdict
@@ -213,7 +213,7 @@ def _check_trace_out(arguments: argparse.Namespace, config: Any) -> None:
         raise UsageError(f"--trace-out {name}: {reason}; give a name that ends in .json, for the counterexample as JSON")
 
 
-def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
+def _write_trace(target: OutputFile, result: Result, model: Model, variants: list[str]) -> None:
     """Writes the counterexample: as JSON if the file's name says so, else as a trace."""
     from pmmc_check.report.explore_json import violation_as_json
     from pmmc_check.report.violation_trace import NotWritable, trace_text
@@ -225,7 +225,7 @@ def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
         if target.path.suffix == ".json":
             text = json.dumps(violation_as_json(result.violation, model), indent=1) + "\n"
         else:
-            text = trace_text(result.violation, model)
+            text = trace_text(result.violation, model, variants)
     except NotWritable as error:
         say("explore", f"{target.path} was not written: {error}; a file name that ends in .json always works")
         return
@@ -234,3 +234,5 @@ def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
         raise UsageError(f"--trace-out {target.path}: {why}; set TMPDIR, or give a name that ends in .json") from None
     target.write(text)
     target.commit()
+    if result.further:
+        say("explore", f"{target.path} has the first of {len(result.violations)} counterexamples, that of {result.violation.invariant}")

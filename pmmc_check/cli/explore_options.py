@@ -38,6 +38,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         group(parser)
 
 
+def configure_model(parser: argparse.ArgumentParser) -> None:
+    """Declares the options that say which model is meant and what is looked for, for other verbs; the rest is as by default."""
+    parser.add_argument("spec", metavar="SPEC", nargs="?", help="a spec file (docs/specs.md); options override what it says")
+    for group in (_size, _faults, _what):
+        group(parser)
+    rest = argparse.ArgumentParser(add_help=False)
+    for group in (_how, _limits, _output):
+        group(rest)
+    known = {action.dest for action in parser._actions}
+    parser.set_defaults(**{name: value for name, value in vars(rest.parse_args([])).items() if name not in known})
+
+
 def _size(parser: argparse.ArgumentParser) -> None:
     size = parser.add_argument_group("configuration")
     for name, default, text in (
@@ -92,6 +104,13 @@ def _what(parser: argparse.ArgumentParser) -> None:
         "--find", metavar="EXPR", action="append", default=[], help="find a shortest run to a state in which EXPR is true; may be repeated"
     )
     what.add_argument(
+        "--constraint",
+        metavar="EXPR",
+        action="append",
+        default=[],
+        help="bound the search: no step is taken from a state in which EXPR is false; may be repeated",
+    )
+    what.add_argument(
         "--variant",
         metavar="NAME",
         action="append",
@@ -119,6 +138,12 @@ def _how(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--seed", type=_count, metavar="N", help="which random walks to take (default: 1)")
     how.add_argument("--walk-steps", type=_count, metavar="N", help="a random walk ends after so many steps (default: 200)")
     how.add_argument("--reduce", metavar="LIST", help="all (default), none, or some of inert,deferral,halting,symmetry")
+    how.add_argument(
+        "--continue",
+        dest="keep_going",
+        action="store_true",
+        help="go on after a violation: a shortest run for each invariant that is violated",
+    )
     how.add_argument("--trust-claims", action="store_true", help="do not check what roles claim of themselves (docs/your-own-role.md)")
     how.add_argument("--threads", type=_threads, metavar="N", help="threads (default: as many as there are cores); the result is the same")
 

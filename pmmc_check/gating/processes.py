@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import IO
 
 import psutil
@@ -26,10 +28,17 @@ _ADDRESS_SPACE_FACTOR, _ADDRESS_SPACE_MORE = 4, 8 * 2**30
 than they use, so that it must stand well apart."""
 
 
-class CheckProcess:
-    """One check while it runs. `command` is what runs pmmc-check; the check's arguments follow it."""
+def check_command() -> tuple[str, ...]:
+    """The command that runs pmmc-check as a check; its arguments follow. It finds this very pmmc-check in any folder."""
+    package = str(Path(__file__).resolve().parents[2])
+    script = f"import sys; sys.path.append({package!r}); from pmmc_check.cli.check_process import check_entry; check_entry({os.getpid()})"
+    return sys.executable, "-c", script
 
-    def __init__(self, check: Check, command: Sequence[str], more: Sequence[str] = ()) -> None:
+
+class CheckProcess:
+    """One check while it runs; `more` are arguments that follow the check's own."""
+
+    def __init__(self, check: Check, more: Sequence[str] = ()) -> None:
         self.check = check
         self._began = time.monotonic()
         self._asked: float | None = None
@@ -39,7 +48,7 @@ class CheckProcess:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by kill
         with signals_wait():  # else one could come between the start and the moment from which the process is known
             self._process = subprocess.Popen(
-                [*command, *check.arguments, *more],
+                [*check_command(), *check.arguments, *more],
                 cwd=check.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 
 import psutil
 
@@ -16,33 +16,33 @@ _MEMORY_SHARE = 0.9
 
 
 def outcomes(
-    checks: Sequence[Check], command: Sequence[str], jobs: int, cores: int, started: Callable[[Check], None] = lambda check: None
-) -> Iterator[tuple[Check, CheckOutcome]]:
-    """The outcome of each check, as it ends. Whenever this is left, by its end or by an exception, no process is left.
+    checks: Sequence[Check], jobs: int, cores: int, started: Callable[[Check], None] = lambda check: None
+) -> Generator[tuple[int, CheckOutcome], None, None]:
+    """The position in `checks` and the outcome of each, as it ends. However this is left, no process is left behind.
 
     A check waits until its memory limit fits into what the running ones leave of the free memory; one always runs.
     """
     free = int(psutil.virtual_memory().available * _MEMORY_SHARE) // 2**20
     threads = max(1, cores // max(1, min(jobs, len(checks))))
-    waiting, running = list(checks), list[CheckProcess]()
+    waiting, running = list(enumerate(checks)), dict[int, CheckProcess]()
     try:
         while waiting or running:
-            while waiting and _fits(waiting[0], running, jobs, free):
-                started(waiting[0])
-                running.append(CheckProcess(waiting[0], command, _threads(waiting[0], threads)))
-                del waiting[0]
-            for each in list(running):
-                outcome = each.poll()
+            while waiting and _fits(waiting[0][1], running.values(), jobs, free):
+                position, check = waiting.pop(0)
+                started(check)
+                running[position] = CheckProcess(check, _threads(check, threads))
+            for position, process in list(running.items()):
+                outcome = process.poll()
                 if outcome is not None:
-                    running.remove(each)
-                    yield each.check, outcome
+                    del running[position]
+                    yield position, outcome
             time.sleep(_POLL_SECONDS)
     finally:
-        for each in running:
+        for each in running.values():
             each.kill()
 
 
-def _fits(check: Check, running: Sequence[CheckProcess], jobs: int, free: int) -> bool:
+def _fits(check: Check, running: Collection[CheckProcess], jobs: int, free: int) -> bool:
     promised = sum(each.check.limits.mebibytes for each in running)
     return not running or (len(running) < jobs and promised + check.limits.mebibytes <= free)
 

@@ -14,8 +14,17 @@ _GATE_VERDICTS = {0: "as expected", 1: "not as expected", 2: "bad input", 3: "in
 
 def gate_as_json(results: Sequence[CheckResult], interrupted: bool = False) -> dict[str, Any]:
     """`verdict`, `interrupted`, `checks`, each with what was expected and what was found, and `version`, which is the tool's."""
-    verdict = _GATE_VERDICTS[3 if interrupted else gate_exit_code(results)]
-    return {"verdict": verdict, "interrupted": interrupted, "checks": [_check(each) for each in results], "version": __version__}
+    return {
+        "verdict": gate_verdict(results, interrupted),
+        "interrupted": interrupted,
+        "checks": [_check(each) for each in results],
+        "version": __version__,
+    }
+
+
+def gate_verdict(results: Sequence[CheckResult], interrupted: bool = False) -> str:
+    """The worst of all, in words; an interrupted gate is inconclusive."""
+    return _GATE_VERDICTS[3 if interrupted else gate_exit_code(results)]
 
 
 def _check(result: CheckResult) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Hashable, Iterator
+from typing import Any
 
 from pmmc_check.protocol.values import Command, ProcessId, Reconfigure
 
@@ -70,6 +71,10 @@ class Once:
         if bits is None:
             bits = self._seen[key] = Bits()
         return bits.add(number)
+
+    def __iter__(self) -> Iterator[Any]:
+        """The keys under which something was seen."""
+        return iter(self._seen)
 
 
 class Ledger:
@@ -155,6 +160,14 @@ class Archive:
         filed = self._filed.get(family, ())
         yield from (slot for slot in self.ledger.slots_of(command) if slot in filed)
         yield from (slot for (each, slot), commands in self._odd.items() if each == family and command in commands)
+
+    def copy(self) -> Archive:
+        """A copy that later additions leave alone; the ledger stays shared."""
+        other = Archive(self.ledger)
+        other._filed = {family: bits.copy() for family, bits in self._filed.items()}
+        other._odd = {key: list(commands) for key, commands in self._odd.items()}
+        other._count, other.highest = self._count, self.highest
+        return other
 
     def mark(self) -> tuple[dict[Hashable, Bits], dict[tuple[Hashable, int], int]]:
         """What is there now, for `since`."""
