@@ -1,6 +1,7 @@
 """Sets that grow in place: a running role looks only at its newest state, so copying them at every step would be waste.
 
-The paper's roles run unchanged on them, since they only ever ask what is in a set, add to it, or take something out. A variant's roles may do
+The paper's roles run unchanged on them, since they only ever ask what is in a set, add to it, or take something out. A variant's roles
+may do
 with their states what they like; they keep frozen sets.
 """
 

@@ -1,7 +1,10 @@
-"""What clients asked and were told, and when; and whether all of it could have happened one at a time, each between its call and its return.
+"""What clients asked and were told, and when; and whether all of it could have happened one at a time, each between its call and its
+return.
 
-The check is the algorithm of Wing and Gong with Lowe's memoisation, as in Knossos and Porcupine: try every operation that could be next, never twice
-from the same set of done operations and the same state; and, where the state machine says that operations are about different keys, for each key by itself.
+The check is the algorithm of Wing and Gong with Lowe's memoisation, as in Knossos and Porcupine: try every operation that could be next,
+never twice
+from the same set of done operations and the same state; and, where the state machine says that operations are about different keys, for
+each key by itself.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ from pmmc_check.runtime.machines import StateMachine
 
 
 class Asked(NamedTuple):
-    """One operation of a client, with the times of its call and its return in seconds; without a result it may have happened later, or never."""
+    """One operation of a client, with the times of its call and its return in seconds; without a result it may have happened later, or
+    never."""
 
     client: str
     operation: str
@@ -31,18 +35,19 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class Linearizability:
-    """`holds` is None where the check was given up after `STEPS_MAX` steps. `stuck`: the operations of one key among which no order fits."""
+    """`holds` is None where the check was given up after `ORDER_STEPS_MAX` steps. `stuck`: the operations of one key among which no order
+    fits."""
 
     holds: bool | None
     operations: int
     stuck: tuple[Asked, ...] = ()
 
 
-STEPS_MAX = 2_000_000
+ORDER_STEPS_MAX = 2_000_000
 """Steps after which a check of one key gives up: a history with very many operations at the same time can need exponentially many."""
 
 
-def linearizable(history: Iterable[Asked], machine: StateMachine, steps_max: int = STEPS_MAX) -> Linearizability:
+def linearizable(history: Iterable[Asked], machine: StateMachine, steps_max: int = ORDER_STEPS_MAX) -> Linearizability:
     """Whether the history has a legal order."""
     listed = list(history)
     parts: dict[Hashable, list[Asked]] = {}

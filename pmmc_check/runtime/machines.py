@@ -91,7 +91,7 @@ class KeyValueStore:
 
     def key(self, operation: str) -> Hashable:
         """The key."""
-        return (operation.split() + ["", ""])[1]
+        return [*operation.split(), "", ""][1]
 
     def sample(self, choose: Callable[[int], int]) -> str:
         """Mostly writes and reads, of few keys and values, so that they meet."""
@@ -112,7 +112,9 @@ def machine_named(name: str, load: Callable[[str], Any] | None = None) -> StateM
     if name in MACHINES:
         return MACHINES[name]()
     if ":" not in name or load is None:
-        raise UsageError(f"--machine {name}: no such state machine{did_you_mean(name, MACHINES)}; expected {', '.join(MACHINES)} or module:object")
+        raise UsageError(
+            f"--machine {name}: no such state machine{did_you_mean(name, MACHINES)}; expected {', '.join(MACHINES)} or module:object"
+        )
     made = load(name)
     return made() if isinstance(made, type) else made  # type: ignore[no-any-return]  # whatever it is, it is asked for these methods
 
@@ -120,7 +122,8 @@ def machine_named(name: str, load: Callable[[str], Any] | None = None) -> StateM
 class Sessions:
     """The application of a cluster: a state machine, and for each client the results of its latest commands.
 
-    A client that has waited too long asks again under a new number, `again N OPERATION`: whichever of the two is decided first is performed, the
+    A client that has waited too long asks again under a new number, `again N OPERATION`: whichever of the two is decided first is
+    performed, the
     other one has its result. So no operation takes effect twice, and no result is lost with the replicas that crashed before they sent it.
     """
 
@@ -134,7 +137,7 @@ class Sessions:
     def apply(self, state: tuple[Any, dict[int, dict[int, str]]], command: Command) -> tuple[Any, str]:
         """Performs what has not been performed."""
         inner, sessions = state
-        number, operation = session_of(command)
+        number, operation = numbered_operation(command)
         results = sessions.setdefault(command.client.number, {})
         if number in results:
             return state, results[number]
@@ -148,11 +151,11 @@ class Sessions:
         return (inner, sessions), str(result)
 
 
-def session_of(command: Command) -> tuple[int, str]:
+def numbered_operation(command: Command) -> tuple[int, str]:
     """The number under which a client first asked, and the operation itself."""
     text = str(command.operation)
     if text.startswith(f"{_AGAIN} "):
-        _, number, operation = (text.split(" ", 2) + ["", ""])[:3]
+        _, number, operation = [*text.split(" ", 2), "", ""][:3]
         if number.isdecimal():
             return int(number), operation
     return command.cid, text

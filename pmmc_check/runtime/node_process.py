@@ -15,13 +15,13 @@ from pmmc_check.errors import PmmcError
 from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, LEADER, REPLICA, ProcessId
 from pmmc_check.protocol.variants.catalogue import protocol_with
-from pmmc_check.runtime.client_node import ClientNode
+from pmmc_check.runtime.client_driver import ClientDriver
 from pmmc_check.runtime.history import Asked
 from pmmc_check.runtime.log_files import LogFile, NoLog
 from pmmc_check.runtime.machines import machine_named, show_machine
 from pmmc_check.runtime.roster import Roster, node_for
 from pmmc_check.runtime.storage import NoStorage, SqliteStorage
-from pmmc_check.runtime.surroundings import Surroundings
+from pmmc_check.runtime.surroundings import NodeSurroundings
 from pmmc_check.runtime.tcp import Disturbance, Inward, LoopClock, TcpTransport
 from pmmc_check.runtime.wire import Framing
 
@@ -54,7 +54,6 @@ class NodeReport(NamedTuple):
     decided: int
     performed: int
     ballot: str
-    preemptions: int
     state: str
     history: tuple[Asked, ...] = ()
 
@@ -95,7 +94,7 @@ class _NodeProcess:
         self.over: asyncio.Future[str] = loop.create_future()
         loop.set_exception_handler(self._failed)
         setting = self.spec.roster.setting(self.machine, protocol_with(self.spec.variants), self.spec.answers_first)
-        around = Surroundings(LoopClock(loop), self.transport, self.storage, self.log, self.rng)
+        around = NodeSurroundings(LoopClock(loop), self.transport, self.storage, self.log, self.rng)
         self.node = node_for(self.spec.me, setting, around)
         self.node.pause(True)
         server = await loop.create_server(lambda: Inward(self.transport.framing, self.node.receive, self.transport.counts), "127.0.0.1", 0)
@@ -130,27 +129,27 @@ class _NodeProcess:
                 self.transport.disturbance = disturbance
             case ("run", run):
                 self.node.pause(not run)
-                if run and isinstance(self.node, ClientNode):
+                if run and isinstance(self.node.driver, ClientDriver) and not self.history:
                     for _ in range(min(self.spec.at_once, self.left)):
-                        self._ask(self.node)
+                        self._ask(self.node.driver)
             case ("report",):
                 _tell(self.pipe, "report", self._report())
             case _ if not self.over.done():
                 self.over.set_result("")
 
-    def _ask(self, node: ClientNode) -> None:
+    def _ask(self, driver: ClientDriver) -> None:
         if self.left == 0:
             return
         self.left -= 1
         operation = self.machine.sample(self.rng.randrange)
-        place, called = len(self.history), node.now
+        place, called = len(self.history), driver.now
         self.history.append(Asked(self.spec.name, operation, called))
 
         def answered(result: str) -> None:
-            self.history[place] = Asked(self.spec.name, operation, called, node.now, result)
-            self._ask(node)
+            self.history[place] = Asked(self.spec.name, operation, called, driver.now, result)
+            self._ask(driver)
 
-        node.ask(operation, answered)
+        driver.ask(operation, answered)
 
     def _report(self, whole: bool = False) -> NodeReport:
         node, state = self.node, self.node.state
@@ -162,8 +161,6 @@ class _NodeProcess:
             decided=len(state.decisions) if replica else 0,
             performed=state.slot_out - 1 if replica else 0,
             ballot=str(state.ballot) if running and self.spec.me.role == LEADER else "",
-            preemptions=getattr(node, "preemptions", 0),
             state=show_machine(state) if replica and whole else "",
             history=tuple(self.history) if whole else (),
         )
-

@@ -35,7 +35,8 @@ class Breakable(Protocol):
 
 @dataclass(frozen=True)
 class ProcessFaults:
-    """`kill` and `pause` are roles of which one node at a time is killed, or stands still, every `every` seconds; `down` seconds later it goes on.
+    """`kill` and `pause` are roles of which one node at a time is killed, or stands still, every `every` seconds; `down` seconds later
+    it goes on.
     `partition` cuts one node off at a time, in one direction, just as often."""
 
     disturbance: Disturbance = field(default_factory=Disturbance)

@@ -8,16 +8,17 @@ from pmmc_check.errors import UsageError
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.role import System
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA, ProcessId
-from pmmc_check.runtime.acceptor_node import AcceptorNode
-from pmmc_check.runtime.client_node import ClientNode
-from pmmc_check.runtime.leader_node import LeaderNode
+from pmmc_check.runtime.acceptor_driver import AcceptorDriver
+from pmmc_check.runtime.client_driver import ClientDriver
+from pmmc_check.runtime.host import ClusterSetting
+from pmmc_check.runtime.leader_driver import LeaderDriver
 from pmmc_check.runtime.machines import Sessions, StateMachine
-from pmmc_check.runtime.node import Node, Setting
-from pmmc_check.runtime.replica_node import ReplicaNode
-from pmmc_check.runtime.surroundings import Surroundings, Timing
+from pmmc_check.runtime.node import Driver, LiveNode
+from pmmc_check.runtime.replica_driver import ReplicaDriver
+from pmmc_check.runtime.surroundings import NodeSurroundings, Timing
 from pmmc_check.trace.events import ALL, DUPLICATING, LOSSY, Header, Names
 
-_DRIVERS: dict[str, type[Node]] = {CLIENT: ClientNode, REPLICA: ReplicaNode, LEADER: LeaderNode, ACCEPTOR: AcceptorNode}
+_DRIVERS: dict[str, type[Driver]] = {CLIENT: ClientDriver, REPLICA: ReplicaDriver, LEADER: LeaderDriver, ACCEPTOR: AcceptorDriver}
 _MOST = 99
 
 
@@ -61,7 +62,7 @@ class Roster:
             logs=dict.fromkeys((name for each in names.values() for name in each), ALL),
         )
 
-    def setting(self, machine: StateMachine, protocol: Protocol = PMMC, answers_first: bool = False) -> Setting:
+    def setting(self, machine: StateMachine, protocol: Protocol = PMMC, answers_first: bool = False) -> ClusterSetting:
         """What all nodes have in common."""
 
         def processes(role: str) -> tuple[ProcessId, ...]:
@@ -76,7 +77,7 @@ class Roster:
             window=self.window,
             application=Sessions(machine),
         )
-        return Setting(system, Names(self.header()), protocol, self.timing, answers_first)
+        return ClusterSetting(system, Names(self.header()), protocol, self.timing, answers_first)
 
 
 def nodes_of(system: System) -> tuple[ProcessId, ...]:
@@ -84,6 +85,6 @@ def nodes_of(system: System) -> tuple[ProcessId, ...]:
     return (*system.acceptors, *system.leaders, *system.replicas, *system.clients)
 
 
-def node_for(me: ProcessId, setting: Setting, around: Surroundings) -> Node:
-    """The driver of `me`."""
-    return _DRIVERS[me.role](me, setting, around)
+def node_for(me: ProcessId, setting: ClusterSetting, around: NodeSurroundings) -> LiveNode:
+    """The node of `me`, with the driver of its role."""
+    return LiveNode(me, setting, around, _DRIVERS[me.role])

@@ -1,4 +1,5 @@
-"""What drivers tell each other. No role ever sees a signal: signals decide when messages of the protocol are sent again, and when a leader gives way."""
+"""What drivers tell each other. No role ever sees a signal: signals decide when messages of the protocol are sent again, and when a
+leader gives way."""
 
 from __future__ import annotations
 

@@ -102,10 +102,12 @@ class Nemesis:
         self._later(partial(self.world.wake, me))
 
     def slow_disk(self) -> None:
-        """The commits of one node take up to some hundred times as long."""
-        disk = self.world.disks[self.rng.choice(self.servers)]
-        disk.slowness = self.rng.uniform(10, 500)
-        self._later(lambda: setattr(disk, "slowness", 1.0))
+        """The commits of about half of the nodes take up to some hundred times as long."""
+        for me in self.servers:
+            if self.rng.random() < 0.5:
+                disk = self.world.disks[me]
+                disk.slowness = self.rng.uniform(10, 500)
+                self._later(partial(setattr, disk, "slowness", 1.0))
 
     def full_disk(self) -> None:
         """One node cannot write any more, stops, and comes back when there is space again."""
@@ -149,7 +151,6 @@ def faults_named(text: str) -> tuple[str, ...]:
     listed = tuple(text.split(","))
     for each in listed:
         if each not in FAULTS_BY_NAME:
-            raise UsageError(f"--faults {each}: no such fault{did_you_mean(each, FAULTS_BY_NAME)}; expected all, none or some of {','.join(FAULTS_BY_NAME)}")
+            guess, known = did_you_mean(each, FAULTS_BY_NAME), ",".join(FAULTS_BY_NAME)
+            raise UsageError(f"--faults {each}: no such fault{guess}; expected all, none or some of {known}")
     return listed
-
-

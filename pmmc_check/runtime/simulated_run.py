@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.values import ProcessId
-from pmmc_check.runtime.client_node import ClientNode
+from pmmc_check.runtime.client_driver import ClientDriver
 from pmmc_check.runtime.history import Asked, linearizable
 from pmmc_check.runtime.log_files import PART_LINE, write_header
 from pmmc_check.runtime.machines import StateMachine, show_machine
@@ -20,17 +18,21 @@ from pmmc_check.runtime.results import RunResult
 from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.simulated_faults import Nemesis
 from pmmc_check.runtime.simulated_world import SimulatedWorld
+from pmmc_check.runtime.surroundings import Timing
 from pmmc_check.trace.events import Names
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 
+SIMULATED_TIMING = Timing(tick=0.05, retransmit=0.2, heartbeat=0.1, patience=0.5, gossip=0.5)
+"""For the delays of the simulated network."""
 _SETTLE = 30.0
 """After the last answer so many virtual seconds are left for all replicas to catch up."""
 
 
 @dataclass(frozen=True)
 class SimulationPlan:
-    """What to simulate. `seconds` is the time in which clients ask and faults happen; then there is as much again, without faults, to answer all."""
+    """What to simulate. `seconds` is the time in which clients ask and faults happen; then there is as much again, without faults, to
+    answer all."""
 
     roster: Roster
     machine: StateMachine
@@ -70,12 +72,12 @@ class SimulatedCluster:
         return self._result(answered_at)
 
     def _ask(self, client: ProcessId, left: int, pause: float) -> None:
-        node = self.world.nodes[client]
-        assert isinstance(node, ClientNode)
+        driver = self.world.nodes[client].driver
+        assert isinstance(driver, ClientDriver)
         operation = self.plan.machine.sample(self.rng.randrange)
         key = client, left
         self.history[key] = Asked(str(client), operation, self.world.time)
-        node.ask(operation, partial(self._answered, key, pause))
+        driver.ask(operation, partial(self._answered, key, pause))
 
     def _answered(self, key: tuple[ProcessId, int], pause: float, result: str) -> None:
         client, left = key
@@ -86,19 +88,23 @@ class SimulatedCluster:
 
     def _caught_up(self) -> bool:
         states = [self.world.nodes[each].state if each in self.world.nodes else None for each in self.world.setting.system.replicas]
-        return all(states) and len({each.slot_out for each in states if each}) == 1  # type: ignore[union-attr]  # replicas' states
+        return all(states) and len({each.slot_out for each in states if each}) == 1
 
     def _result(self, seconds: float) -> RunResult:
         counts: Counter[str] = Counter()
         for node in self.world.nodes.values():
             counts += node.counts
-            counts["preemptions"] += getattr(node, "preemptions", 0)
         states = {str(me): show_machine(self.world.nodes[me].state) for me in self.world.setting.system.replicas if me in self.world.nodes}
+        decided = max(
+            (len(self.world.nodes[me].state.decisions) for me in self.world.setting.system.replicas if me in self.world.nodes), default=0
+        )
         history = list(self.history.values())
         asked = self.plan.requests * len(self.world.setting.system.clients)
-        return RunResult(asked, history, states, counts, seconds, self.nemesis.done, linearizable(history, self.plan.machine))
+        return RunResult(
+            asked, history, states, counts, seconds, self.nemesis.done, linearizable(history, self.plan.machine), decided=decided
+        )
 
-    def trace_lines(self, extra: Sequence[tuple[str, str]] = ()) -> list[str]:
+    def trace_lines(self) -> list[str]:
         """The whole trace, one log after another."""
         header = self.plan.roster.header()
         names = Names(header)

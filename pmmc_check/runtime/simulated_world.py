@@ -1,4 +1,5 @@
-"""A world for nodes in one process: virtual time, a network and disks that a seed decides. The same seed gives the same run on every machine."""
+"""A world for nodes in one process: virtual time, a network and disks that a seed decides. The same seed gives the same run on every
+machine."""
 
 from __future__ import annotations
 
@@ -10,9 +11,10 @@ from itertools import count
 from random import Random
 
 from pmmc_check.protocol.values import Ballot, ProcessId, host_of
-from pmmc_check.runtime.node import Node, Setting
+from pmmc_check.runtime.host import ClusterSetting
+from pmmc_check.runtime.node import LiveNode
 from pmmc_check.runtime.roster import node_for, nodes_of
-from pmmc_check.runtime.surroundings import Change, Envelope, Record, Stored, Surroundings
+from pmmc_check.runtime.surroundings import Commit, Envelope, NodeSurroundings, Record, Stored
 
 
 @dataclass
@@ -41,7 +43,7 @@ class SimulatedDisk:
         """All commits."""
         return None if self.mark is None else Stored(self.ballot, tuple(self.records), self.mark)
 
-    def commit(self, change: Change, done: Callable[[], None]) -> None:
+    def commit(self, change: Commit, done: Callable[[], None]) -> None:
         """Takes its time; on a full disk a node that has to promise something stops instead."""
         if self.full and change.promises:
             self.world.crash(self.me)
@@ -49,7 +51,7 @@ class SimulatedDisk:
         seconds = self.world.weather.disk * self.slowness * self.world.rng.expovariate(1.0) if change.promises else 0.0
         self.world.call(self.me, seconds, partial(self._written, change, done))
 
-    def _written(self, change: Change, done: Callable[[], None]) -> None:
+    def _written(self, change: Commit, done: Callable[[], None]) -> None:
         self.ballot = change.ballot if change.ballot is not None else self.ballot
         self.records += change.records
         self.mark = change.mark
@@ -91,11 +93,11 @@ class SimulatedClock:
 class SimulatedWorld:
     """All nodes of one cluster, and what is going to happen, in order of time."""
 
-    def __init__(self, setting: Setting, seed: int) -> None:
+    def __init__(self, setting: ClusterSetting, seed: int) -> None:
         self.setting, self.rng = setting, Random(seed)
         self.time = 0.0
         self.weather = Weather()
-        self.nodes: dict[ProcessId, Node] = {}
+        self.nodes: dict[ProcessId, LiveNode] = {}
         self.lives = dict.fromkeys(nodes_of(setting.system), 0)
         self.disks = {me: SimulatedDisk(self, me) for me in self.lives}
         self.logs = {me: SimulatedLog() for me in self.lives}
@@ -140,7 +142,7 @@ class SimulatedWorld:
         """Starts a node that is down; it finds its disk and its log as they were."""
         if me in self.nodes:
             return
-        around = Surroundings(self.clocks[me], self, self.disks[me], self.logs[me], Random(self.rng.getrandbits(64)))
+        around = NodeSurroundings(self.clocks[me], self, self.disks[me], self.logs[me], Random(self.rng.getrandbits(64)))
         node = self.nodes[me] = node_for(me, self.setting, around)
         node.start()
 

@@ -1,6 +1,8 @@
-"""The disk of a node: a SQLite file in WAL mode. One transaction a batch of messages; the disk is waited for only where something was promised.
+"""The disk of a node: a SQLite file in WAL mode. One transaction a batch of messages; the disk is waited for only where something was
+promised.
 
-Every record carries a CRC-32 of its own, and the file says which node of which cluster it belongs to, so that what is read is what this node wrote.
+Every record carries a CRC-32 of its own, and the file says which node of which cluster it belongs to, so that what is read is what this
+node wrote.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pmmc_check.errors import UsageError
-from pmmc_check.runtime.surroundings import Change, Record, Stored
+from pmmc_check.runtime.surroundings import Commit, Record, Stored
 from pmmc_check.runtime.wire import Foreign, decode_ballot, decode_record, encode_ballot, encode_record
 
 STORAGE_VERSION = 1
@@ -75,7 +77,7 @@ class SqliteStorage:
             raise Foreign("a record has a wrong check sum")
         return value
 
-    def commit(self, change: Change, done: Callable[[], None]) -> None:
+    def commit(self, change: Commit, done: Callable[[], None]) -> None:
         """Commits before it returns. Raises `OSError` where the disk is full or gone: then nothing was promised, and the node must stop."""
         database = self._database
         try:
@@ -83,11 +85,15 @@ class SqliteStorage:
                 self._waits_for_disk = change.promises
                 database.execute(f"pragma synchronous={'full' if change.promises else 'normal'}")
             database.execute("begin immediate")
-            database.executemany("insert into record (value, crc) values (?, ?)", [_with_crc(encode_record(each)) for each in change.records])
+            database.executemany(
+                "insert into record (value, crc) values (?, ?)", [_with_crc(encode_record(each)) for each in change.records]
+            )
             latest = {"mark": str(change.mark).encode()}
             if change.ballot is not None:
                 latest["ballot"] = encode_ballot(change.ballot)
-            database.executemany("insert or replace into latest values (?, ?, ?)", [(name, *_with_crc(value)) for name, value in latest.items()])
+            database.executemany(
+                "insert or replace into latest values (?, ?, ?)", [(name, *_with_crc(value)) for name, value in latest.items()]
+            )
             database.execute("commit")
         except sqlite3.Error as error:
             raise OSError(None, f"cannot be written: {error}", str(self.path)) from None
@@ -105,7 +111,7 @@ class NoStorage:
         """Nothing."""
         return None
 
-    def commit(self, change: Change, done: Callable[[], None]) -> None:
+    def commit(self, change: Commit, done: Callable[[], None]) -> None:
         """Forgets it."""
         done()
 

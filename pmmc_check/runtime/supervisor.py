@@ -1,4 +1,5 @@
-"""Runs a cluster of one operating-system process a node: starts them paused, lets them run, breaks them on purpose, stops them, and collects the results."""
+"""Runs a cluster of one operating-system process a node: starts them paused, lets them run, breaks them on purpose, stops them, and
+collects the results."""
 
 from __future__ import annotations
 
@@ -12,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -50,18 +50,6 @@ class RunPlan:
     variants: tuple[str, ...] = ()
     answers_first: bool = False
     faults: ProcessFaults = field(default_factory=ProcessFaults)
-
-
-@dataclass
-class Progress_:
-    """How far a run is."""
-
-    answered: int = 0
-    asked: int = 0
-    decided: int = 0
-    messages: int = 0
-    ballot: str = ""
-    faults: int = 0
 
 
 @dataclass
@@ -148,7 +136,7 @@ class Supervisor:
         asked = self.plan.requests * sum(me.role == CLIENT for me in self.children)
         while time.monotonic() - began < self.plan.seconds_max and not self.errors:
             self.order_all("report")
-            await self._pause(0.1)
+            await asyncio.sleep(0.1)
             if self._report_progress(asked) >= asked:
                 return
 
@@ -169,7 +157,7 @@ class Supervisor:
             for child in self.children.values():
                 child.report = None if child.spec.me.role == REPLICA else child.report
             self.order_all("report")
-            await self._pause(0.05)
+            await asyncio.sleep(0.05)
             reports = [each.report for me, each in self.children.items() if me.role == REPLICA]
             if all(reports) and len({each.performed for each in reports if each}) == 1:
                 return
@@ -190,7 +178,6 @@ class Supervisor:
         counts: Counter[str] = Counter(self.lost)
         for each in reports.values():
             counts += each.counts
-            counts["preemptions"] += each.preemptions
         returned = [each.returned for each in history if each.result is not None]
         return RunResult(
             asked=self.plan.requests * sum(me.role == CLIENT for me in self.children),
@@ -309,9 +296,6 @@ class Supervisor:
         if self.running:
             self._order(child, "run", True)
 
-    async def _pause(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
     async def _until(self, reached: Callable[[], bool], seconds: float, problem: str) -> None:
         end = time.monotonic() + seconds
         while not reached():
@@ -345,6 +329,3 @@ def run_cluster(plan: RunPlan, report: Callable[[str], None] = lambda text: None
 
 async def _made(plan: RunPlan, report: Callable[[str], None]) -> RunResult:
     return await Supervisor(plan, report).run()
-
-
-_ = partial

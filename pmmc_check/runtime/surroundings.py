@@ -31,8 +31,9 @@ class Stored(NamedTuple):
     mark: int
 
 
-class Change(NamedTuple):
-    """What a node writes before it answers. A change without ballot and records holds nothing that was promised, so it need not reach the disk at once."""
+class Commit(NamedTuple):
+    """What a node writes before it answers. A change without ballot and records holds nothing that was promised, so it need not reach
+    the disk at once."""
 
     ballot: Ballot | None
     records: Sequence[Record]
@@ -67,7 +68,7 @@ class Storage(Protocol):
     def load(self) -> Stored | None:
         """What was committed; None before the first commit."""
 
-    def commit(self, change: Change, done: Callable[[], None]) -> None:
+    def commit(self, change: Commit, done: Callable[[], None]) -> None:
         """Writes all of `change` or nothing of it, then calls `done`, now or later. There is one commit at a time."""
 
 
@@ -82,7 +83,7 @@ class Recorder(Protocol):
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class NodeSurroundings:
     """All that a node may touch besides its own state."""
 
     clock: Clock
@@ -96,15 +97,17 @@ class Surroundings:
 class Timing:
     """Durations in seconds. They change how fast a cluster goes on, never what it decides.
 
-    `tick`: how often a node looks at what is overdue. `retransmit`: an answer is late after so long. `heartbeat`: how often a leader says that it is alive.
-    `patience`: how long a silent leader is trusted at first, and `patience_max` at last. `gossip`: how often replicas compare how far they are.
+    `tick`: how often a node looks at what is overdue. `retransmit`: an answer is late after so long. `heartbeat`: how often a leader
+    says that it is alive.
+    `patience`: how long a silent leader is trusted at first, and `patience_max` at last. `gossip`: how often replicas compare how far
+    they are.
     `session`: after so long a client asks again under a new number.
     """
 
-    tick: float = 0.05
-    retransmit: float = 0.2
-    heartbeat: float = 0.1
-    patience: float = 0.5
+    tick: float = 0.02
+    retransmit: float = 0.1
+    heartbeat: float = 0.05
+    patience: float = 0.3
     patience_max: float = 5.0
-    gossip: float = 0.5
+    gossip: float = 0.25
     session: float = 4.0

@@ -119,7 +119,8 @@ def decode_ballot(data: bytes) -> Ballot:
 
 
 class Framing:
-    """Puts bodies into frames and takes them out of a stream. `key` is the secret that the cluster shares, or empty; frames of another cluster fit
+    """Puts bodies into frames and takes them out of a stream. `key` is the secret that the cluster shares, or empty; frames of another
+    cluster fit
     neither. Whoever repeats a frame does what the protocol's network may do."""
 
     def __init__(self, cluster: str, key: bytes = b"") -> None:
@@ -163,4 +164,3 @@ class Framing:
                 yield body
         finally:
             del buffer[:start]
-

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pmmc_check.protocol.messages import Message, Request, Response
 from pmmc_check.protocol.values import Command, ProcessId
 from pmmc_check.runtime.machines import asked_again
-from pmmc_check.runtime.node import Node, Setting
-from pmmc_check.runtime.surroundings import Envelope, Surroundings
+from pmmc_check.runtime.node import Driver, LiveNode
+from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.trace.events import RECEIVE, Event
 
 Answered = Callable[[str], None]
@@ -28,13 +28,13 @@ class Question:
     commands: tuple[Command, ...] = ()
 
 
-class ClientNode(Node):
+class ClientDriver(Driver):
     """Keeps nothing on a disk: a client that crashes does not come back.
 
     Several operations may wait at the same time; then they take effect in any order."""
 
-    def __init__(self, me: ProcessId, setting: Setting, around: Surroundings) -> None:
-        super().__init__(me, setting, around)
+    def __init__(self, node: LiveNode) -> None:
+        super().__init__(node)
         self._questions: dict[int, Question] = {}
         self._waiting: deque[tuple[str, Answered]] = deque()
         self._cid = 0
@@ -42,7 +42,7 @@ class ClientNode(Node):
     def ask(self, operation: str, answered: Answered) -> None:
         """Has `operation` performed; calls `answered` once, with the result."""
         self._waiting.append((operation, answered))
-        self._enter(self._ask_next)
+        self.node.enter(self._ask_next)
 
     def _ask_next(self) -> None:
         operation, answered = self._waiting.popleft()
@@ -54,7 +54,7 @@ class ClientNode(Node):
         question.commands += (command,)
         question.asked = question.sent = self.now
         self._questions[command.cid] = question
-        self._sent(self.me, Request(command), list(self.system.replicas))
+        self.host.send(self.me, Request(command), list(self.system.replicas))
 
     def deliver(self, sender: ProcessId, to: ProcessId, message: Message) -> None:
         """The first response to a question counts."""
@@ -64,7 +64,7 @@ class ClientNode(Node):
         for command in question.commands:
             del self._questions[command.cid]
         self.counts["received response"] += 1
-        self._batch.events.append(Event(self._log, to, RECEIVE, message, None))
+        self.host.batch.events.append(Event(self.host.log, to, RECEIVE, message, None))
         question.answered(str(message.result))
 
     def admits(self, envelope: Envelope) -> bool:

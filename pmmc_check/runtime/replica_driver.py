@@ -8,21 +8,19 @@ from typing import Any
 from pmmc_check.protocol.messages import Decision, Message, Propose, Request, Response
 from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, Command, ProcessId
-from pmmc_check.runtime.node import Node, Setting
+from pmmc_check.runtime.node import Driver, LiveNode
 from pmmc_check.runtime.signals import Lacking, Signal
-from pmmc_check.runtime.surroundings import Envelope, Surroundings
+from pmmc_check.runtime.surroundings import Envelope
 
 _DECISIONS_AT_ONCE = 200
 _RESPONSES_KEPT = 10_000
 
 
-class ReplicaNode(Node):
+class ReplicaDriver(Driver):
     """Keeps decisions on its disk."""
 
-    DURABLE = "decisions"
-
-    def __init__(self, me: ProcessId, setting: Setting, around: Surroundings) -> None:
-        super().__init__(me, setting, around)
+    def __init__(self, node: LiveNode) -> None:
+        super().__init__(node)
         self._responses: OrderedDict[tuple[ProcessId, int], Message] = OrderedDict()
         self._proposed: dict[int, tuple[float, Message]] = {}
         self._highest = 0
@@ -90,7 +88,7 @@ class ReplicaNode(Node):
         waits = state.slot_out <= self._highest and state.slot_out not in self._by_slot
         return waits and state.slot_out not in self._proposed and self.now - self._moved > 2 * self.timing.retransmit
 
-    def observe(self, me: ProcessId, message: Message) -> None:
+    def observe(self, message: Message) -> None:
         """Remembers what may have to be sent again."""
         if isinstance(message, Propose):
             self._proposed[message.slot] = (self.now, message)
@@ -118,10 +116,10 @@ class ReplicaNode(Node):
             self.again(self.me, state.leaders, message)
         behind = bool(overdue) or self._highest >= state.slot_out
         if behind and abs(now - self._asked) > self.timing.retransmit and abs(now - self._moved) > self.timing.retransmit:
-            self._ask((*self.system.replicas, *state.leaders))
+            self._ask((*self.system.replicas, *self.system.leaders))
         elif abs(now - self._gossiped) > self.timing.gossip:
             self._gossiped = now
-            self._ask((*self.system.replicas, self.around.rng.choice(state.leaders)))
+            self._ask((*self.system.replicas, *self.system.leaders))
         if self._has_hole():
             self._fill_hole()
         for command in list(self._waiting):
