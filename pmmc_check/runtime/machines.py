@@ -12,7 +12,7 @@ from pmmc_check.errors import UsageError, did_you_mean
 from pmmc_check.protocol.values import Command
 from pmmc_check.users_code import users_code
 
-ABSENT = "-"
+NO_VALUE = "-"
 """The result of looking for a key that is not there."""
 _AGAIN = "again"
 _REMEMBERED = 128
@@ -76,14 +76,14 @@ class KeyValueStore:
         """Changes the store in place."""
         match operation.split():
             case ["get", key]:
-                return state, state.get(key, ABSENT)
+                return state, state.get(key, NO_VALUE)
             case ["put", key, value]:
-                before, state[key] = state.get(key, ABSENT), value
+                before, state[key] = state.get(key, NO_VALUE), value
                 return state, before
             case ["delete", key]:
-                return state, state.pop(key, ABSENT)
+                return state, state.pop(key, NO_VALUE)
             case ["cas", key, old, new]:
-                before = state.get(key, ABSENT)
+                before = state.get(key, NO_VALUE)
                 if before == old:
                     state[key] = new
                 return state, before

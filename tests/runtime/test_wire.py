@@ -13,11 +13,17 @@ from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.runtime.wire import FRAME_BYTES_MAX, WIRE_VERSION, Foreign, Framing, decode, decode_record, encode, encode_record
 
 numbers = st.integers(1, 2**40)
+
+
+def processes(role: str) -> st.SearchStrategy[ProcessId]:
+    return numbers.map(lambda number: ProcessId(role, number))
+
+
 ballots = st.just(BOTTOM) | st.builds(Ballot, st.integers(0, 2**40), numbers)
-leaders = st.builds(ProcessId, st.just(LEADER), numbers)
-acceptors = st.builds(ProcessId, st.just(ACCEPTOR), numbers)
+leaders = processes(LEADER)
+acceptors = processes(ACCEPTOR)
 operations = st.text(max_size=20) | st.builds(Reconfigure, st.lists(leaders, max_size=3).map(tuple))
-commands = st.builds(Command, st.builds(ProcessId, st.just(CLIENT), numbers), numbers, operations)
+commands = st.builds(Command, processes(CLIENT), numbers, operations)
 pvalues = st.builds(PValue, ballots, numbers, commands)
 contents = st.one_of(
     st.builds(Request, commands),
