@@ -265,8 +265,9 @@ class _Judge:
         return None
 
     def _rejected(self, replay: Replay, rejected: Rejected) -> TraceVerdict:
-        if rejected.mismatch.stands_still and (alone := self._alone(replay.names, replay.blocked)) is not None:
-            replay, rejected = alone
+        if rejected.mismatch.stands_still:
+            others = set(replay.blocked) - {rejected.mismatch.event.log}
+            replay, rejected = self._alone(replay.names, others) or (replay, rejected)
         evidence = Evidence(rejected.mismatch, replay.names, replay.recent)
         count, violations = self._facts(evidence.add, replay.names)
         failure = failure_of(replay, rejected.mismatch, evidence.events())
