@@ -28,6 +28,7 @@ from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import place_of, violation_of
 from pmmc_check.validation.decisions_only import DecisionsOnly, Unusual, rejection, shows_decisions_only
+from pmmc_check.validation.habits import as_legal_runs, may_propose_later
 from pmmc_check.validation.memory_limit import MemoryLimit, MemoryLimitReached
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.recorded_facts import Facts
@@ -44,6 +45,7 @@ from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 _NOOP = "noop occurs, which the paper's leaders never propose; if yours fill holes with it, judge with --variant fill-holes"
 _QUORUMS_APART = "its quorums need not have an acceptor in common, so legal runs may break invariants"
 _NEAR, _LOGS_ALONE = 6, 8
+_LATER = "a replica lost a slot, and with proposals=lazy or requests=list it may propose the command again at any time, which is not tried"
 _FACTS_HOLD = "; what is recorded breaks no invariant"
 
 
@@ -142,6 +144,10 @@ class _Judge:
         self.reading.begin(what)
         return open_trace(self.source.path, self.source.parts, names=names, on_read=self.reading.read)
 
+    def _events(self, trace: Trace) -> Iterator[Iterator[Event]]:
+        """The events as PMMC's own processes would have had them."""
+        return as_legal_runs(trace.events(), trace.header)
+
     def verdict(self) -> TraceVerdict:
         """The verdict, with notes on logs that promise events and have none."""
         trace = self._open("replaying")
@@ -149,6 +155,9 @@ class _Judge:
         verdict = (self._by_decisions(trace) if simple else None) or self._by_replay(self._open("replaying") if simple else trace)
         changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
         noop = (_NOOP,) if self._has_stray_noop(trace) and verdict.verdict != ACCEPTED else ()
+        unclear = verdict.verdict == REJECTED and not verdict.legal_run and not verdict.violations
+        if unclear and may_propose_later(self._open("looking at lost slots", trace.names).events(), trace.header):
+            verdict = replace(verdict, verdict=INCONCLUSIVE, failure=None, reason=_LATER)
         apart = () if trace.header.quorums_meet else (_QUORUMS_APART,)
         return replace(verdict, notes=(*changed, *apart, *noop, *_silent(trace, self.heard)))
 
@@ -176,7 +185,7 @@ class _Judge:
         replay = Replay(trace.header, trace.names, self.protocol)
         ambiguity = None
         try:
-            replay.run(trace.events())
+            replay.run(self._events(trace))
             self.heard.update(replay.heard)
         except Rejected as rejected:
             ambiguity = self._guess(replay)
@@ -203,7 +212,7 @@ class _Judge:
         trace = self._open("replaying with any leaders", guessing.names)
         replay = Replay(trace.header, trace.names, self.protocol, relaxed=True)
         try:
-            replay.run(trace.events())
+            replay.run(self._events(trace))
         except Rejected as rejected:
             return None if self._guess(replay) else self._rejected(replay, rejected)
         except Ambiguous:
@@ -256,7 +265,7 @@ class _Judge:
             leader_is_known = self.protocol[LEADER] is PMMC[LEADER]
             replay = Replay(header, names, self.protocol, relaxed=leader_is_known)
             try:
-                replay.run((event for event in stream if names.log_of(event.process) == host) for stream in trace.events())
+                replay.run((event for event in stream if names.log_of(event.process) == host) for stream in self._events(trace))
             except Rejected as rejected:
                 if not replay.guessed and not rejected.mismatch.stands_still:
                     return replay, rejected
@@ -313,7 +322,7 @@ class _Judge:
     def _by_search(self, ambiguity: str | None) -> TraceVerdict:
         trace = self._open("preparing the search")
         limit = self.options.search_events_max
-        events = list(islice((event for stream in trace.events() for event in stream), limit + 1))
+        events = list(islice((event for stream in self._events(trace) for event in stream), limit + 1))
         if not events:
             raise self._nothing_to_judge()
         grounds = Grounds(trace.names, system_of(trace.header, trace.names), Promises(trace.header, trace.names), self.protocol)

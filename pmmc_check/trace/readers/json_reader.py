@@ -189,6 +189,8 @@ def _text(key: str, value: Any) -> Any:
         if not value or not all(isinstance(each, str) for each in value):
             raise Unfit('"to" must be a name, a list of names, or "*"', key)
         return ",".join(value)
+    if key == "result" and type(value) in (int, float):
+        return show_word(orjson.dumps(value).decode())
     if not isinstance(value, str) or not value or value == "?":
         raise Unfit(f"{key!r} must be a text (null if it was not recorded)", key)
     return show_word(value) if key == "result" else value
