@@ -65,7 +65,7 @@ def spec_of(arguments: argparse.Namespace) -> Spec | None:
 
         spec = read_spec(arguments.spec)
         for name in (each for each in SETTINGS if each in spec.settings and each not in ("states", "expect", "symmetry")):
-            if getattr(arguments, name) in (None, []):
+            if getattr(arguments, name) in (None, []) and not (name == "reduce" and arguments.engine == "reference"):
                 values = spec.settings[name].values
                 setattr(arguments, name, _typed(name, values) if name not in LISTED else _listed(name, values))
         symmetry = spec.settings.get("symmetry")
