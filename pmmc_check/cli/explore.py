@@ -20,6 +20,7 @@ from pmmc_check.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pmmc_check.api.exploration import Exploration
     from pmmc_check.api.options import SearchOptions
     from pmmc_check.checker.result import Control, Result
     from pmmc_check.model.model import Model
@@ -48,7 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
         options = _options(arguments)
         every_slot = in_every_slot(options)
         if every_slot:
-            every_slot = replace(every_slot, invariants=specs.for_every_slot(arguments, spec))
+            from pmmc_check.api.specs import named_for_every_slot
+
+            every_slot = replace(every_slot, invariants=named_for_every_slot(options, spec))
             return _exit_code(_run_every_slot(every_slot, arguments, trace_out, spec))
         verdict = _run(options, arguments, trace_out, drawing, spec)
         return _exit_code(verdict)
@@ -58,7 +61,8 @@ def _run(
     options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, drawing: GraphFile | None, spec: Spec | None
 ) -> str:
     """The ordinary search, and one for each witness; returns the verdict."""
-    from pmmc_check.api.searching import configured, protocol_of, result_of
+    from pmmc_check.api.exploring import explored
+    from pmmc_check.api.searching import configured, protocol_of
     from pmmc_check.model.model import Model
 
     config = configured(options)
@@ -67,22 +71,13 @@ def _run(
     asked = specs.asked_properties(arguments, spec, model)
     if drawing is not None:
         _write_graph(drawing, options, arguments, asked, model, spec)
-    notes, result, shown, witnesses = list[str](), None, model, []
-    if asked.invariants or asked.built_in:
-        with _controlled(options, arguments) as control:
-            result, shown, notes = result_of(options, model, control, None if asked.built_in else asked.invariants)
-    for each in asked.witnesses:
-        with _controlled(options, arguments) as control:
-            found, _, about = result_of(options, model, control, (each,))
-        notes += [note for note in about if note not in notes]
-        witnesses.append(specs.WitnessSearch(each.name, found))
-    answer = specs.outcome(result, witnesses)
+    found = explored(options, asked, model, spec, lambda: _controlled(options, arguments))
     try:
-        print_results(_report(answer, shown, notes, arguments, spec, witnesses))
+        print_results(_report(found, arguments))
     finally:
         if trace_out is not None:
-            _write_trace(trace_out, answer if answer.violation or not witnesses else witnesses[0].result, shown)
-    return _strictly(answer) if arguments.strict else answer.verdict
+            _write_found(trace_out, found)
+    return _strictly(found) if arguments.strict else found.verdict
 
 
 def _write_graph(  # noqa: PLR0917
@@ -97,36 +92,32 @@ def _write_graph(  # noqa: PLR0917
         write_graph(drawing, arguments, model, judgeable(model, invariants)[0], asked.witnesses, spec, control)
 
 
-def _strictly(result: Result) -> str:
+def _strictly(found: Exploration) -> str:
     """The verdict that counts with --strict: what holds vacuously is inconclusive."""
-    from pmmc_check.report.vacuity import vacuous
-    from pmmc_check.verdicts import HOLDS, INCONCLUSIVE
+    from pmmc_check.verdicts import INCONCLUSIVE
 
-    if result.verdict != HOLDS or not (reasons := vacuous(result)):
-        return result.verdict
-    say("explore", f"--strict: what holds, holds vacuously: {'; '.join(reasons)}")
+    if not found.holds or not found.vacuous:
+        return found.verdict
+    say("explore", f"--strict: what holds, holds vacuously: {'; '.join(found.vacuous)}")
     return INCONCLUSIVE
 
 
 def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, spec: Spec | None) -> str:
     """The same for every number of slots. A counterexample is that of the ordinary search that confirms it."""
-    from pmmc_check.api.every_slot import scope_of, searched_every_slot
+    from pmmc_check.api.every_slot import scope_of
+    from pmmc_check.api.exploring import explored_every_slot
 
     if arguments.strict:
         raise UsageError("--strict: --slots any reports what it does not cover; leave --strict out")
     scope_of(options)
     options = _with_roles(options, arguments)
-    with _controlled(options, arguments) as control:
-        result = searched_every_slot(options, control)
+    found = explored_every_slot(options, spec, lambda: _controlled(options, arguments))
     try:
-        print_results(_every_slot_report(result, arguments, spec))
+        print_results(_report(found, arguments))
     finally:
-        shown = result.confirmation.shown if result.confirmation else None
-        if trace_out is not None and shown is not None:
-            _write_trace(trace_out, shown[0], shown[1])
-        elif trace_out is not None:
-            say("explore", f"no counterexample, so {trace_out.path} was not written")
-    return result.verdict
+        if trace_out is not None:
+            _write_found(trace_out, found)
+    return found.verdict
 
 
 def _exit_code(verdict: str) -> int:
@@ -165,41 +156,21 @@ def _with_roles(options: SearchOptions, arguments: argparse.Namespace) -> Search
     return replace(options, roles=[each for reference in arguments.protocol for each in roles_from(reference)])
 
 
-def _every_slot_report(result: Any, arguments: argparse.Namespace, spec: Spec | None) -> str:
+def _report(found: Exploration, arguments: argparse.Namespace) -> str:
     from pmmc_check.cli.terminal import layout
-    from pmmc_check.report.any_slots_json import any_slots_as_json
-    from pmmc_check.report.any_slots_text import any_slots_as_text
 
     if arguments.format == "json":
-        return json.dumps(any_slots_as_json(result) | specs.as_json(spec, result.verdict, None), indent=1)
-    text = any_slots_as_text(result, layout(results_stream(), arguments.color, arguments.view))
-    return "\n".join([text, *specs.as_expected_text(spec, result.verdict, None)]).removesuffix("\n")
+        return json.dumps(found.to_json(), indent=1)
+    return found.report(layout(results_stream(), arguments.color, arguments.view)).removesuffix("\n")
 
 
-def _report(  # noqa: PLR0917
-    result: Result, model: Model, notes: list[str], arguments: argparse.Namespace, spec: Spec | None, witnesses: list[specs.WitnessSearch]
-) -> str:
-    from pmmc_check.cli.terminal import layout
-    from pmmc_check.report.explore_json import result_as_json
-    from pmmc_check.report.explore_text import as_text
-    from pmmc_check.report.witnesses import witnesses_as_json, witnesses_text
-
-    found = [(each.name, each.verdict, each.result) for each in witnesses]
-    if arguments.format == "json":
-        answer = result_as_json(result, model)
-        answer["properties"] += [{"name": name, "verdict": verdict} for name, verdict, _ in found]
-        answer |= {
-            **({"witnesses": witnesses_as_json(found, model)} if found else {}),
-            **specs.as_json(spec, result.verdict, result.distinct_states),
-        }
-        return json.dumps(answer, indent=1)
-    where = layout(results_stream(), arguments.color, arguments.view)
-    parts = [witnesses_text(found, model, where)] if found else []
-    if result.invariants or not found:
-        parts.append(as_text(result, model, notes, where))
+def _write_found(trace_out: OutputFile, found: Exploration) -> None:
+    """Writes the counterexample; where only witnesses were asked for, the run to the first."""
+    run = found.run or next(((each.result, each.model) for each in found.witnesses), None)
+    if run is None:
+        say("explore", f"no counterexample, so {trace_out.path} was not written")
     else:
-        parts += [f"note: {note}\n" for note in notes]
-    return "\n".join([*parts, *specs.as_expected_text(spec, result.verdict, result.distinct_states)]).removesuffix("\n")
+        _write_trace(trace_out, *run)
 
 
 def _check_trace_out(arguments: argparse.Namespace, config: Any) -> None:
