@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runtime": _ENGINES,
     "gating": _ENGINES | {"spec", "checker", "validation"},
     "report": _ENGINES | {"checker", "validation", "runtime", "gating"},
-    "api": _ENGINES | {"checker", "validation", "runtime", "gating", "report"},
+    "api": _ENGINES | {"spec", "checker", "validation", "runtime", "gating", "report"},
     "pytest_plugin": {"api", "errors", "trace"},
     "cli": _ENGINES | {"spec", "checker", "validation", "runtime", "gating", "report", "api"},
 }

@@ -67,6 +67,8 @@ def _check_options(options: SearchOptions) -> None:
         )
     if options.trust_claims:
         raise UsageError("--trust-claims: --slots any rests on claims that are checked; leave --trust-claims out")
+    if options.keep_going:
+        raise UsageError("--continue: --slots any ends with the first violation; give a number of slots, or name one --invariant at a time")
     if options.strategy in ("random", "iterative"):
         raise UsageError(f"--strategy {options.strategy}: --slots any is a strategy of its own; leave --strategy out")
 

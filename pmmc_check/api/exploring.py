@@ -45,6 +45,7 @@ def explore(  # the command's options, in its order
     roles: Roles = (),
     invariants: Sequence[str] = (),
     find: Sequence[str] = (),
+    keep_going: bool = False,
     engine: Engines = "compiled",
     strategy: Strategies = "exhaustive",
     seed: int | None = None,
@@ -71,7 +72,10 @@ def explore(  # the command's options, in its order
         ProtocolError: a role breaks its contract.
     """
     options = SearchOptions(**{name: value for name, value in locals().items() if name not in ("progress", "spec")})
-    asked = spec_in(spec) if spec is not None else None
+    return _explored(options, None if spec is None else spec_in(spec), progress)
+
+
+def _explored(options: SearchOptions, asked: Spec | None, progress: Callable[[Snapshot], None] | None) -> Exploration:
     options = overlaid(options, asked) if asked else options
 
     def controlled() -> AbstractContextManager[Control]:

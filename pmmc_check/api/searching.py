@@ -9,6 +9,7 @@ from typing import Any
 from pmmc_check.api.machine import cores
 from pmmc_check.api.options import SearchOptions
 from pmmc_check.api.roles import role_classes
+from pmmc_check.checker.continued import every_violation
 from pmmc_check.checker.iterative import grow
 from pmmc_check.checker.memory import affordable_bytes
 from pmmc_check.checker.reductions import Reductions, applicable, reductions_named
@@ -82,6 +83,9 @@ def result_of(
     engine = engine_for(options, invariants, control, reductions)
     if options.strategy == "iterative":
         result, model = grow(model.config, model.protocol, engine)
+    elif options.keep_going:
+        result = every_violation(judged, lambda left: engine_for(options, left, control, reductions)(model))
+        notes = [] if options.engine == "reference" else notes
     else:
         result = engine(model).run()
         notes = [] if options.engine == "reference" else notes
@@ -145,6 +149,8 @@ def _check_symbolic(options: SearchOptions, invariants: Sequence[Invariant]) -> 
 
 
 def _check_strategy(options: SearchOptions) -> None:
+    if options.strategy == "iterative" and options.keep_going:
+        raise UsageError("--continue: --strategy iterative ends with the smallest configuration that breaks an invariant; leave one out")
     if options.strategy == "random":
         if options.engine != "compiled":
             raise UsageError(f"--strategy random: walks need the tables of the compiled engine; leave --engine {options.engine} out")

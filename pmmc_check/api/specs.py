@@ -13,11 +13,10 @@ from pmmc_check.checker.result import Result
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import Invariant, invariants_named
-from pmmc_check.spec.document import COUNTED, LISTED, SETTINGS, Spec, Written, expression_as, read_spec, spec_from, written_in
+from pmmc_check.spec.document import COUNTED, LISTED, SETTINGS, SPEC_SUFFIX, Spec, Written, expression_as, read_spec, spec_from, written_in
 from pmmc_check.spec.parse import SourceText
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
-SPEC_SUFFIX = ".spec"
 _NAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _OF_THE_SPEC_ALONE = ("states", "expect", "symmetry")
 _PLURAL = {"variant": "variants", "protocol": "roles"}

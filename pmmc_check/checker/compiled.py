@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,8 @@ class CompiledSearch:
             except Interrupted as stopped:  # what was found before still counts
                 limit = str(stopped)
         violation = rebuild(min(self.suspects), self.tables, self.store, self.checks) if self.suspects else None
+        if violation is not None:
+            violation = replace(violation, shortest=limit is None)
         if violation is None and limit is None and self._open_states and self._steps_not_deeper:
             cycle = self._open_states.cycle(self.store)
             violation = rebuild_endless(cycle, self.tables, self.store, self.checks) if cycle else None

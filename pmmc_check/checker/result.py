@@ -81,6 +81,8 @@ class Violation:
     how: str
     initial: State
     trace: tuple[TraceStep, ...]
+    shortest: bool = True
+    """Whether no run is shorter: where a limit stopped the search, or walks found the run, there may be one."""
 
 
 @dataclass(frozen=True)
@@ -167,12 +169,28 @@ class Result:
     exercised: Exercised = field(default_factory=Exercised)
     smaller_completed: int | None = None
     """By an iterative search: how many smaller configurations were checked to the end before this one."""
+    further: tuple[Violation, ...] = ()
+    """The violations of other invariants that were found after the first."""
+    continued: bool = False
+    """Whether the search went on after a violation. Then the counts are those of its last part."""
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """All that were found, in their order; of each invariant one."""
+        return (self.violation, *self.further) if self.violation else ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every reachable state was checked, for all invariants that are not violated."""
+        broken = {each.invariant for each in self.violations}
+        went_on = self.continued and self.limit is None and not broken.issuperset(self.invariants)
+        return self.verdict == HOLDS or (self.verdict == VIOLATED and went_on)
 
     def invariant_verdict(self, name: str) -> str:
         """What this search says of one invariant."""
-        if self.violation is not None and self.violation.invariant == name:
+        if any(each.invariant == name for each in self.violations):
             return VIOLATED
-        return HOLDS if self.verdict == HOLDS else INCONCLUSIVE
+        return HOLDS if self.complete else INCONCLUSIVE
 
 
 class Search(Protocol):

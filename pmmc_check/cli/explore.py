@@ -205,3 +205,5 @@ def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
         raise UsageError(f"--trace-out {target.path}: {why}; set TMPDIR, or give a name that ends in .json") from None
     target.write(text)
     target.commit()
+    if result.further:
+        say("explore", f"{target.path} has the first of {len(result.violations)} counterexamples, that of {result.violation.invariant}")

@@ -119,6 +119,12 @@ def _how(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--seed", type=_count, metavar="N", help="which random walks to take (default: 1)")
     how.add_argument("--walk-steps", type=_count, metavar="N", help="a random walk ends after so many steps (default: 200)")
     how.add_argument("--reduce", metavar="LIST", help="all (default), none, or some of inert,deferral,halting,symmetry")
+    how.add_argument(
+        "--continue",
+        dest="keep_going",
+        action="store_true",
+        help="go on after a violation: a shortest run for each invariant that is violated",
+    )
     how.add_argument("--trust-claims", action="store_true", help="do not check what roles claim of themselves (docs/your-own-role.md)")
     how.add_argument("--threads", type=_threads, metavar="N", help="threads (default: as many as there are cores); the result is the same")
 

@@ -12,7 +12,7 @@ from pmmc_check.checker.any_slots.search import AnySlotsResult
 from pmmc_check.protocol.messages import show
 from pmmc_check.report.any_slots_words import covered, faults, not_covered, of_slot, replica_bounds, still_bounded
 from pmmc_check.report.claims import claims_line
-from pmmc_check.report.explore_text import headline, run_that_breaks_it, size_of
+from pmmc_check.report.explore_text import headline, runs_that_break_it, size_of
 from pmmc_check.report.layout import Layout, labelled, rendered
 from pmmc_check.verdicts import HOLDS, VIOLATED
 
@@ -31,7 +31,7 @@ def _parts(result: AnySlotsResult, layout: Layout) -> Iterator[RenderableType]:
     yield ""
     if shown:
         found, model, _ = shown
-        yield from run_that_breaks_it(found, model, layout)
+        yield from runs_that_break_it(found, model, layout)
     elif result.replica and result.replica.violation:
         yield from _replica_run(result.replica.violation)
     yield labelled(_facts(result), _LABEL)

@@ -41,6 +41,8 @@ def result_as_json(result: Result, model: Model) -> dict[str, Any]:
         "version": __version__,
         "seed": result.walks.seed if result.walks else None,
     }
+    if result.continued:
+        answer["violations"] = [violation_as_json(each, model) for each in result.violations]
     if result.walks is not None:
         answer["walks"] = asdict(result.walks)
     if result.diagram is not None:

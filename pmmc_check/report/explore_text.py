@@ -33,26 +33,33 @@ def as_text(result: Result, model: Model, notes: Sequence[str] = (), layout: Lay
 def _parts(result: Result, model: Model, notes: Sequence[str], layout: Layout) -> Iterator[RenderableType]:
     yield headline(result)
     yield ""
-    yield from run_that_breaks_it(result, model, layout)
+    yield from runs_that_break_it(result, model, layout)
     yield labelled(_facts(result, notes), _LABEL)
 
 
-def run_that_breaks_it(result: Result, model: Model, layout: Layout) -> Iterator[RenderableType]:
-    """Why it went wrong, and the counterexample; nothing where there is none."""
-    if result.violation:
-        reasons = why(result.violation, model)
+def runs_that_break_it(result: Result, model: Model, layout: Layout) -> Iterator[RenderableType]:
+    """Why it went wrong, and the counterexample; of further violations the same. Nothing where there is none."""
+    for number, violation in enumerate(result.violations):
+        if number:
+            yield _violated(violation)
+            yield ""
+        reasons = why(violation, model)
         yield from reasons_why(reasons)
-        yield from _counterexample(result.violation, model, reasons, layout, walked=result.walks is not None)
+        yield from _counterexample(violation, model, reasons, layout, walked=result.walks is not None)
         yield ""
 
 
 def headline(result: Result) -> Text:
-    """The verdict in a sentence."""
+    """The verdict in a sentence: of violations the first."""
     if result.violation:
-        return Text.assemble(("VIOLATED", "bold red"), f": {result.violation.invariant}: {result.violation.how}")
+        return _violated(result.violation)
     if result.verdict == HOLDS:
         return Text.assemble(("HOLDS", "bold green"), ": every reachable state of this configuration satisfies all invariants checked")
     return Text.assemble(("INCONCLUSIVE", "bold yellow"), f": the search was stopped before the end: {result.limit}")
+
+
+def _violated(violation: Violation) -> Text:
+    return Text.assemble(("VIOLATED", "bold red"), f": {violation.invariant}: {violation.how}")
 
 
 def reasons_why(reasons: Why) -> Iterator[RenderableType]:
@@ -63,7 +70,8 @@ def reasons_why(reasons: Why) -> Iterator[RenderableType]:
 
 
 def _counterexample(violation: Violation, model: Model, reasons: Why, layout: Layout, *, walked: bool = False) -> Iterator[RenderableType]:
-    kind = "A run that breaks it, from which no step can be left out," if walked else "A shortest run that breaks it,"
+    shortest = "A shortest run that breaks it," if violation.shortest else "A run that breaks it,"
+    kind = "A run that breaks it, from which no step can be left out," if walked else shortest
     yield Text(f"{kind} in {len(violation.trace)} steps from the initial state:", style="bold")
     yield ""
     yield from steps_view(shown_steps(violation, model, {each.index for each in reasons.deviations}), layout)
@@ -99,6 +107,8 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
                 f"{walks.mean_depth:.0f} states on average, {result.depth} at most; such walks prove nothing"
             ),
         )
+    if result.continued and result.violations:
+        yield "continued", "after each violation the search began anew without its invariant; the counts are those of the last search"
     if result.smaller_completed:
         yield "before", f"{result.smaller_completed} smaller configurations were checked to the end, and hold"
     yield (
@@ -106,7 +116,7 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
         (
             f"{result.distinct_states:,} distinct, {result.generated_states:,} generated"
             + (f", depth {result.depth}" if result.depth else "")
-            + ("" if result.verdict == HOLDS else " (so far: not all of them)")
+            + ("" if result.complete else " (so far: not all of them)")
         ),
     )
     rate = result.generated_states / max(result.seconds, 1e-9)
@@ -123,7 +133,8 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     for number, sentence in enumerate(vacuous(result)):
         yield "" if number else "vacuous", sentence
     if result.violation and result.limit:
-        yield "limit", f"{result.limit}: there may be a shorter counterexample"
+        shorter = "there may be a shorter counterexample" if not result.violations[-1].shortest else "it was not searched to the end"
+        yield "limit", f"{result.limit}: {shorter}"
     if result.verdict == INCONCLUSIVE and not result.walks and not config.reconfigurations and "Progress" not in result.invariants:
         yield "hint", "if it is too large to end, try --slots any: it covers every number of slots, often in seconds"
 
@@ -167,10 +178,18 @@ def _verdicts(result: Result) -> str:
     if result.verdict == HOLDS:
         return f"{names} hold{'s' if len(result.invariants) == 1 else ''}"
     if result.verdict == VIOLATED and result.violation:
-        others = [name for name in result.invariants if name != result.violation.invariant]
-        rest = f"; not decided, because the search ends with the first violation: {', '.join(others)}" if others else ""
-        return f"{result.violation.invariant} violated{rest}"
+        broken = [each.invariant for each in result.violations]
+        others = [name for name in result.invariants if name not in broken]
+        return f"{', '.join(broken)} violated{f'; {_others(result, others)}' if others else ''}"
     return f"{names}: no violation so far"
+
+
+def _others(result: Result, names: Sequence[str]) -> str:
+    """What is known of the invariants that are not violated, where one is."""
+    if result.complete:
+        return f"{', '.join(names)} hold{'s' if len(names) == 1 else ''}"
+    ends = "a limit stopped the search" if result.continued else "the search ends with the first violation"
+    return f"not decided, because {ends}: {', '.join(names)}"
 
 
 def _plural(counts: Sequence[tuple[int, str]]) -> str:

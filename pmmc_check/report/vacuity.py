@@ -6,26 +6,27 @@ from collections.abc import Iterator
 
 from pmmc_check.checker.result import Result
 from pmmc_check.report.coverage import named, untaken
-from pmmc_check.verdicts import HOLDS, VIOLATED
+from pmmc_check.verdicts import VIOLATED
 
 
 def vacuous(result: Result) -> list[str]:
     """A sentence for each reason why invariants hold that is no merit of the protocol.
 
-    Of a search that was stopped, they say what has not happened so far. Of a violation there is nothing to say: it did happen.
+    Of a search that was stopped, they say what has not happened so far. Of a violation there is nothing to say: it did happen; but of
+    what holds beside it there is, where the search went on.
     """
-    return [] if result.verdict == VIOLATED else list(_reasons(result))
+    return [] if result.verdict == VIOLATED and not result.complete else list(_reasons(result))
 
 
 def _reasons(result: Result) -> Iterator[str]:
-    complete = result.verdict == HOLDS
+    complete = result.complete
     if not result.exercised.decided:
         yield (
             "no command is decided in any run, so whatever is asked of decisions holds of none"
             if complete
             else "no command has been decided so far"
         )
-    if "Agreement" in result.invariants and result.exercised.commands == 1:
+    if "Agreement" in result.invariants and result.exercised.commands == 1 and result.invariant_verdict("Agreement") != VIOLATED:
         yield "there is only one command, so Agreement cannot be violated; give --commands 2"
     for name, role in result.exercised.unchanged:
         yield (

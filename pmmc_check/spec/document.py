@@ -19,6 +19,7 @@ from pmmc_check.spec.place import SpecError, TextPlace
 from pmmc_check.spec.resolve import Resolver
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
+SPEC_SUFFIX = ".spec"
 COUNTED = (
     "acceptors", "quorum1", "quorum2", "leaders", "replicas", "slots", "commands", "rounds", "window", "reconfigurations", "ballots",
     "crashes", "restarts", "max_states", "max_depth", "states",

@@ -156,6 +156,14 @@ class Archive:
         yield from (slot for slot in self.ledger.slots_of(command) if slot in filed)
         yield from (slot for (each, slot), commands in self._odd.items() if each == family and command in commands)
 
+    def copy(self) -> Archive:
+        """A copy that later additions leave alone; the ledger stays shared."""
+        other = Archive(self.ledger)
+        other._filed = {family: bits.copy() for family, bits in self._filed.items()}
+        other._odd = {key: list(commands) for key, commands in self._odd.items()}
+        other._count, other.highest = self._count, self.highest
+        return other
+
     def mark(self) -> tuple[dict[Hashable, Bits], dict[tuple[Hashable, int], int]]:
         """What is there now, for `since`."""
         filed = {family: bits.copy() for family, bits in self._filed.items()}

@@ -50,6 +50,7 @@ _CHOICES_MAX = 50
 class Plan:
     """What to simulate. Rates are probabilities a step.
 
+    Half as often as a process crashes in the middle or at the end of a step, one crashes between a receipt and its step.
     `own_logs`: scouts and commanders have logs of their own. `in_flight_max`: requests are sent when fewer messages
     than this are on their way.
     """
@@ -205,6 +206,10 @@ class Simulation:
 
     def _deliver(self, sender: ProcessId, to: ProcessId, message: Message, log: str) -> None:
         process = self.processes.running.get(to)
+        if process is not None and self._is_killed(log):
+            self._record(to, RECEIVE, self._as_received(message), self._sender(message, sender))
+            self._crash(log)
+            return
         sends = process.step(message, self._pick) if process is not None else ()
         self._record(to, RECEIVE, self._as_received(message), self._sender(message, sender), process)
         crash = process is not None and self.rng.random() < self.plan.crash_rate and self._may_restart(log)
@@ -216,8 +221,15 @@ class Simulation:
         self._send_all(to, messages, process)
         self._send_first(sends, skip_rate=0.5 if crash else 0.0)
         if crash:
-            self.stopped.add(log)
-            self._record(self.values.process(log), CRASH, None, None)
+            self._crash(log)
+
+    def _is_killed(self, log: str) -> bool:
+        """Whether a process that has just received a message crashes before it makes its step."""
+        return self.plan.crash_rate > 0 and self.rng.random() < self.plan.crash_rate / 2 and self._may_restart(log)
+
+    def _crash(self, log: str) -> None:
+        self.stopped.add(log)
+        self._record(self.values.process(log), CRASH, None, None)
 
     def _send_first(self, sends: Iterable[Send], skip_rate: float = 0.0) -> None:
         """What newly created processes send; some of it is not sent if their leader crashes meanwhile."""

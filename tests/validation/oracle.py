@@ -18,6 +18,9 @@ from pmmc_check.trace.events import CRASH, DROP, END, RECEIVE, RESTART, SEND, De
 from pmmc_check.trace.system import system_of
 from pmmc_check.trace.values import Values
 
+STUNNED = ((None, "stunned"),)
+"""What a process owes that was killed when it had received a message: it does nothing any more. A crash clears what is owed."""
+
 
 class TooManyStates(Exception):
     """The oracle would take too long."""
@@ -171,6 +174,8 @@ class Oracle:
                 if event.post is None:
                     yield processes, rest, requested
                 continue
+            if event.post is None and any(each.action in (CRASH, RESTART) for each in self.logs[event.log]):
+                yield {**processes, me: (local, STUNNED, shown)}, dict(rest), requested
             for outcome in PMMC[me.role](me, self.system).step(local, message):
                 after = dict(processes)
                 after[me] = (outcome.state, (), shown)

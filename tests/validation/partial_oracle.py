@@ -20,7 +20,7 @@ from pmmc_check.protocol import PMMC
 from pmmc_check.protocol.messages import P1b, Request, Response, Start
 from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, Command, ProcessId, Reconfigure
-from pmmc_check.trace.events import DROP, END, KINDS, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
+from pmmc_check.trace.events import CRASH, DROP, END, KINDS, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.system import system_of
 from pmmc_check.trace.values import Values
 from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
@@ -28,6 +28,15 @@ from tests.validation.oracle import Last, crashed
 
 QUEUE_MAX = 6
 """Unlogged steps let no more messages than this wait between two processes that keep their order."""
+
+
+class Stunned:
+    """What a process owes that was killed when it had received a message: it does nothing any more. A crash clears what is owed."""
+
+    kind = "stunned"
+
+
+STUNNED = Stunned()
 
 
 class Count:
@@ -115,7 +124,7 @@ class PartialOracle:
         return not any(self.log_of(me) in ended and self.to_be_shown(me, owed) for me, (_, owed, _) in point.cells.items())
 
     def to_be_shown(self, me: ProcessId, owed: Iterable[Any]) -> bool:
-        return any(self.records(me, message.kind) for _, message in owed)
+        return any(message is STUNNED or self.records(me, message.kind) for _, message in owed)
 
     def unspoken(self) -> Iterator[tuple[Command, ...]]:
         """Requests that no event speaks of: none; then ordinary ones; then reconfigurations too."""
@@ -163,7 +172,7 @@ class PartialOracle:
                 continue
             yield from self.spontaneous(point, me)
             for to, message in owed:
-                if not self.records(me, message.kind):
+                if message is not STUNNED and not self.records(me, message.kind):
                     rest = tuple(each for each in owed if each != (to, message))
                     after = point._replace(cells={**point.cells, me: (local, rest, shown)}, network=dict(point.network))
                     self.put(after, me, to, message)
@@ -172,6 +181,8 @@ class PartialOracle:
                 continue
             for _, message, _, taken in self.arrivals(point, me):
                 if not self.records(me, message.kind):
+                    if self.may_be_killed(me):
+                        yield self.killed(taken, me)
                     for after in self.deliver(taken, me, message):
                         if self.matters(point, after) and not self.beyond(local, after.cells[me][0]) and not self.crowded(after):
                             yield after
@@ -273,7 +284,18 @@ class PartialOracle:
             if me.role == CLIENT:
                 yield known
                 continue
+            if event.post is None and self.may_be_killed(me) and not isinstance(known.cells[me][0], Lifecycle):
+                yield self.killed(known, me)
             yield from (after for after in self.deliver(known, me, packet[1]) if holds(event, after.cells[me][0]))
+
+    def may_be_killed(self, me: ProcessId) -> bool:
+        logged = dict(zip(self.log_names, self.logs, strict=True)).get(self.log_of(me), ())
+        return self.header.restarts == "any" or any(each.action in (CRASH, RESTART) for each in logged)
+
+    def killed(self, point: Point, me: ProcessId) -> Point:
+        """The message is gone, and the process with it."""
+        local, _, shown = point.cells[me]
+        return point._replace(cells={**point.cells, me: (local, ((None, STUNNED),), shown)})
 
     def deliver(self, point: Point, me: ProcessId, message: Any) -> Iterator[Point]:
         local = point.cells[me][0]

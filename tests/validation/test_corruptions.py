@@ -51,11 +51,11 @@ def corruptions(lines: list[str], rng: random.Random, share: float) -> Iterator[
                     yield [*lines[:index], changed, *lines[index + 1 :]]
 
 
-def compare(seed: int, share: float, events: int, states_max: int = 4000) -> tuple[int, int]:
+def compare(seed: int, share: float, events: int, states_max: int = 4000, **changes: object) -> tuple[int, int]:
     """How many corruptions were compared, and how many of them are legal all the same."""
     rng = random.Random(seed)
     clients_logged = seed % 3 != 0
-    original = run(plan(seed, events), lambda name: ALL if clients_logged or name[0] != "C" else NOTHING)
+    original = run(plan(seed, events, **changes), lambda name: ALL if clients_logged or name[0] != "C" else NOTHING)
     compared = legal = 0
     for lines in corruptions(original.lines, rng, share):
         corrupted = Run(original.header, lines)
@@ -78,6 +78,20 @@ def compare(seed: int, share: float, events: int, states_max: int = 4000) -> tup
 def test_corruptions_are_judged_as_the_oracle_judges_them(first: int) -> None:
     counts = [compare(seed, share=0.06, events=26) for seed in range(first, first + 7)]
     assert sum(compared for compared, _ in counts) > 10
+
+
+def test_corruptions_of_runs_with_many_crashes() -> None:
+    counts = [compare(seed, share=0.06, events=26, crash_rate=0.15) for seed in range(30, 44)]
+    assert sum(compared for compared, _ in counts) > 10
+    assert sum(legal for _, legal in counts) > 0
+
+
+@pytest.mark.slow
+def test_hundreds_of_traces_with_many_crashes() -> None:
+    counts = [compare(seed, share=0.1, events=30, states_max=2500, crash_rate=0.15) for seed in range(2000, 2200)]
+    compared, legal = sum(c for c, _ in counts), sum(n for _, n in counts)
+    print(f"{compared} corruptions compared, {legal} of them legal")
+    assert 0 < legal < compared
 
 
 @pytest.mark.slow

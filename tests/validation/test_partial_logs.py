@@ -27,9 +27,9 @@ Table = Counter[tuple[str, str]]
 """How many logs have (our verdict, the oracle's)."""
 
 
-def small_run(seed: int, rng: random.Random) -> Run:
+def small_run(seed: int, rng: random.Random, **changes: object) -> Run:
     """Few processes and events; often with bounds in the header, so that a search can come to its end."""
-    made = plan(seed, rng.randint(10, 26), commands=rng.randint(1, 3))
+    made = plan(seed, rng.randint(10, 26), commands=rng.randint(1, 3), **changes)
     header = replace(made.header, acceptors=made.header.acceptors[: rng.choice([1, 1, 2, 3])])
     if rng.random() < 0.6:
         header = replace(header, slots=rng.randint(1, 2), rounds=rng.randint(1, 2))
@@ -59,9 +59,9 @@ def readable(runs: Iterator[Run]) -> Iterator[Run]:
             yield each
 
 
-def compare(seed: int, share: float, states_max: int) -> Table:
+def compare(seed: int, share: float, states_max: int, **changes: object) -> Table:
     rng = random.Random(seed)
-    thinned = small_run(seed, rng)
+    thinned = small_run(seed, rng, **changes)
     table: Table = Counter()
     for each in readable(Run(thinned.header, lines) for lines in (thinned.lines, *corruptions(thinned.lines, rng, share))):
         names, events = each.read()
@@ -78,6 +78,17 @@ def test_partial_logs_are_judged_as_brute_force_judges_them() -> None:
     decided = sum(count for (ours, _), count in table.items() if ours != INCONCLUSIVE)
     assert decided > 0.8 * table.total(), table
     assert table[ACCEPTED, ACCEPTED] and table[REJECTED, REJECTED], table
+
+
+def test_partial_logs_of_runs_with_many_crashes() -> None:
+    table = sum((compare(seed, share=0.03, states_max=600, crash_rate=0.2) for seed in range(530, 545)), Counter())
+    assert table[ACCEPTED, ACCEPTED] and table[REJECTED, REJECTED], table
+
+
+@pytest.mark.slow
+def test_hundreds_of_partial_logs_of_runs_with_many_crashes() -> None:
+    table = sum((compare(seed, share=0.06, states_max=2500, crash_rate=0.2) for seed in range(5000, 5200)), Counter())
+    print(*(f"{ours} | {oracle} | {count}" for (ours, oracle), count in sorted(table.items())), sep="\n")
 
 
 @pytest.mark.slow

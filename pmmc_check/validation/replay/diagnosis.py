@@ -87,6 +87,10 @@ class Diagnosis:
                 return first, second
         return None
 
+    def may_not_restart(self, event: Event, process: Process) -> Rejected:
+        """The process comes back from a crash, which no process of its role does."""
+        return self.rejected(event, "only a process whose role says how may restart", "no restart", f"{self.show(process.me)} restarts")
+
     def rejected(self, event: Event, rule: str, expected: str, observed: str, process: Process | None = None) -> Rejected:
         """A mismatch at `event`, in the words given."""
         return Rejected(Mismatch(event, rule, expected, observed, process))

@@ -4,7 +4,8 @@ The roles write `state.decisions | {entry}` on immutable sets, which copies the 
 sets here add in place and return themselves, so a step costs only what it adds. That is sound because a replay never goes back and looks
 only at the newest state of a process. Old entries move to an `Archive`, where each takes one bit. The states below answer the roles'
 questions ("what is decided in this slot?") from an index instead of by a scan. The roles' code runs unchanged: these classes only say
-how their states are kept.
+how their states are kept. Where a log leaves open what a process wrote before a crash, there are two newest states (`versions.py`),
+each with a copy of its own.
 """
 
 from __future__ import annotations
@@ -67,6 +68,12 @@ class GrowingPValues:
     def __hash__(self) -> int:
         return hash(frozenset(self))
 
+    def copy(self) -> GrowingPValues:
+        """A copy that later additions leave alone."""
+        other = GrowingPValues(self._archive.ledger)
+        other._archive, other._recent = self._archive.copy(), dict(self._recent)
+        return other
+
     def mark(self) -> Mark:
         """Remembers what is there now, for `since`."""
         self._file(len(self._recent))
@@ -120,6 +127,26 @@ class GrowingSlots:
     def __len__(self) -> int:
         return len(self._archive) + sum(map(len, self._recent.values()))
 
+    def __contains__(self, item: object) -> bool:
+        return isinstance(item, SlotCommand) and item.command in self.in_slot(item.slot)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, GrowingSlots):
+            return NotImplemented
+        return len(self) == len(other) and all(item in self for item in other)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self))
+
+    def copy(self) -> GrowingSlots:
+        """A copy that later additions leave alone."""
+        other = GrowingSlots(self._archive.ledger)
+        other._archive = self._archive.copy()
+        other._recent = {slot: list(commands) for slot, commands in self._recent.items()}
+        other._first_slot = dict(self._first_slot)
+        other._cids = {client: cids.copy() for client, cids in self._cids.items()}
+        return other
+
     def in_slot(self, slot: int) -> list[Command]:
         """The commands in one slot."""
         recent = self._recent.get(slot, [])
@@ -156,6 +183,12 @@ class IndexedLeaderState(LeaderState):
     def proposes_for(self, slot: int) -> bool:
         """Looks it up in the index."""
         return bool(self.proposals.in_slot(slot))  # type: ignore[attr-defined]
+
+
+def copied(state: Any) -> Any:
+    """A state that steps from `state` leave alone: all that they keep over a restart is its own."""
+    growing = {key: each.copy() for key, each in vars(state).items() if isinstance(each, GrowingPValues | GrowingSlots)}
+    return replace(state, **growing) if growing else state
 
 
 class InPlace(Role):

@@ -39,6 +39,14 @@ class OpenRequests:
         if len(self):
             yield stand_in(self.serial)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OpenRequests):
+            return NotImplemented
+        return (self._table, self.taken, self.serial) == (other._table, other.taken, other.serial)
+
+    def __hash__(self) -> int:
+        return hash((frozenset(self._table), self.taken, self.serial))
+
     def __or__(self, others: Iterable[Command]) -> OpenRequests:
         for command in others:
             self._table[command] = None

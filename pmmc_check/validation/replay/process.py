@@ -17,7 +17,7 @@ from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCO
 from pmmc_check.trace.events import UNKNOWN, Delta, Event, is_chosen
 from pmmc_check.trace.matching import matches
 from pmmc_check.validation.compact_sets import Ledger, Once
-from pmmc_check.validation.replay.in_place import IN_PLACE, GrowingPValues, Mark
+from pmmc_check.validation.replay.in_place import IN_PLACE, GrowingPValues, Mark, copied
 from pmmc_check.validation.replay.open_requests import resolved
 
 ChooseOutcome = Callable[[Iterable[Outcome]], Outcome]
@@ -27,7 +27,7 @@ ChooseOutcome = Callable[[Iterable[Outcome]], Outcome]
 class Process:
     """A running scout, commander, leader, acceptor or replica."""
 
-    __slots__ = ("creates", "cut_in", "dies", "last", "loose", "me", "p1b_mark", "pending", "role", "state")
+    __slots__ = ("before", "creates", "cut_in", "dies", "last", "loose", "me", "others", "p1b_mark", "pending", "received", "role", "state")
 
     def __init__(self, role: Role, outcome: Outcome) -> None:
         self.role = role
@@ -37,6 +37,12 @@ class Process:
         """Whether its steps may create processes."""
         self.state: Any = outcome.state
         self.pending: Sequence[Send] = ()
+        self.received: Message | None = None
+        """What an acceptor or replica has received and may not have acted on: the step is made when its log goes on."""
+        self.others: Sequence[Process] = ()
+        """Other versions of this process, which its log so far shows as well (`versions.py`)."""
+        self.before: Any = None
+        """A leader's state before its last step, if that was one of a recorded receive."""
         self.last: Event | None = None
         self.cut_in: str | None = None
         self.dies = False
@@ -49,6 +55,27 @@ class Process:
     def exited(self) -> bool:
         """Whether it has stopped for good."""
         return isinstance(self.state, Lifecycle)
+
+    @property
+    def versions(self) -> tuple[Process, ...]:
+        """This one, and the others that the log shows as well."""
+        return (self, *self.others)
+
+    def act(self) -> None:
+        """Makes the step of what was received, unless that has been done."""
+        received, self.received = self.received, None
+        if received is not None and (sends := self.step(received)):
+            self.pending = sends
+
+    def twin(self) -> Process:
+        """The same process at the same point, whose later steps leave this one alone."""
+        other = Process(self.role, Outcome(copied(self.state)))
+        other.pending, other.received, other.last, other.p1b_mark = self.pending, self.received, self.last, self.p1b_mark
+        return other
+
+    def same_as(self, other: Process) -> bool:
+        """Whether nothing that follows can tell the two apart."""
+        return self.received == other.received and self.state == other.state and list(self.pending) == list(other.pending)
 
     def cut(self, log: str, dies: bool = False) -> None:
         """A crash recorded in `log`: what is pending is never sent, and the process is gone if it `dies`, if it is logged there.

@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from pmmc_check.protocol import PMMC, Protocol
+from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, COMMANDER, REPLICA, SCOUT, ProcessId
 from pmmc_check.trace.events import CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Event, Header, Names
@@ -36,6 +37,7 @@ from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.interleaving import Interleaving, Log
 from pmmc_check.validation.replay.process import Process, Processes
 from pmmc_check.validation.replay.unrecorded import SilentCalls
+from pmmc_check.validation.replay.versions import Versions
 
 EVENTS_KEPT = 400
 """How many of the last events are kept for explanations."""
@@ -57,6 +59,7 @@ class Replay:
         self.diagnosis = Diagnosis(header, self.processes, DslWriter(Values(names)))
         self.deliveries = Deliveries(header, system, self.promises, self.interleaving, self.diagnosis)
         self.calls = SilentCalls(header, self.promises, self.processes, self.interleaving)
+        self.versions = Versions(self.processes, self.deliveries, self.diagnosis, self._check_post)
         self.recent: deque[Event] = deque(maxlen=EVENTS_KEPT)
         self._thin = len(self.promises.replayed) < len(self.promises.roles)
         clients = [process for process in names.name_of if process.role == CLIENT]
@@ -78,7 +81,7 @@ class Replay:
     @property
     def guessed(self) -> str:
         """What this replay may have guessed wrong: then a rejection is not final, but an acceptance is, since the run was made."""
-        return self._guess or self.deliveries.guessed
+        return self._guess or self.deliveries.guessed or self.calls.guessed
 
     @property
     def events(self) -> int:
@@ -127,6 +130,10 @@ class Replay:
         process = self._running.get(me)
         if process is None or (self._thin and not self.promises.is_replayed(me)):
             return self._received_by_none(log, event)
+        if process.others:
+            return self.versions.receive(event, process) or self._wait(self.deliveries.awaited(event), log)
+        if process.received is not None:
+            process.act()
         if process.pending:
             process.resume(event.log)
             if process.pending:
@@ -135,16 +142,26 @@ class Replay:
         if delivered is None:
             return self._wait(self.deliveries.awaited(event), log)
         process.last = event
-        sends = process.step(delivered)
-        if sends:
-            process.pending = self.calls.settle(sends) if process.creates else sends
-            if self.promises.leaves_out_calls:
-                self.calls.keep(process)
+        if process.creates:
+            self._step(process, delivered)
+        else:
+            process.received = delivered
+            if event.post is not None:
+                process.act()
         if event.post is not None:
             self._check_post(event, process)
         if type(process.state) is Lifecycle and not process.pending:
             self._retire(process)
         return True
+
+    def _step(self, process: Process, delivered: Message) -> None:
+        """A step of a process that may create others."""
+        process.before = process.state
+        sends = process.step(delivered)
+        if sends:
+            process.pending = self.calls.settle(sends)
+            if self.promises.leaves_out_calls:
+                self.calls.keep(process)
 
     def _received_by_none(self, log: Log, event: Event) -> bool:
         """A receive of a process that does not run: a client, one that is not replayed, one not yet created, or exited."""
@@ -169,7 +186,12 @@ class Replay:
         process = self._running.get(me)
         if process is None or (self._thin and not self.promises.is_replayed(me)):
             return self._sent_by_none(log, event)
-        if process.cut_in is not None:
+        if process.others:
+            self.versions.send(event, process)
+            return True
+        if process.received is not None:
+            process.act()
+        elif process.cut_in is not None:
             process.resume(event.log)
             if process.exited and not process.pending:
                 self._retire(process)
@@ -220,19 +242,22 @@ class Replay:
                 process.cut(log.name, dies=event.action == RESTART and process is not own)
             if event.action == RESTART:
                 self._restart(log, event, own)
-            if event.post is not None:
-                self._check_post(event, own)
         log.crashed = event.action == CRASH
         return True
 
     def _restart(self, log: Log, event: Event, process: Process) -> None:
         """The process restarts as its role says; a leader's scouts and commanders are gone."""
         process.resume(log.name)
+        if not process.creates:
+            self.versions.restart(event, process)
+            return
+        self.calls.crashed(process)
         sends = process.restart()
         if sends is None:
-            observed = f"{self.diagnosis.show(process.me)} restarts"
-            raise self.diagnosis.rejected(event, "only a process whose role says how may restart", "no restart", observed)
+            raise self.diagnosis.may_not_restart(event, process)
         process.pending = self.calls.settle(sends)
+        if event.post is not None:
+            self._check_post(event, process)
 
     def _drop(self, log: Log, event: Event) -> bool:
         if not self.header.loses:
@@ -261,6 +286,7 @@ class Replay:
         """Everything has been read: logs that still wait will wait for ever, and logs that ended in good order must be complete."""
         for ending in self._endings:
             for process in self.processes.hosted_by(ending.process) if self.promises.is_replayed(ending.process) else ():
+                process.act()
                 if process.pending and self._logged_in(process.me) == ending.log and process.cut_in != ending.log:
                     raise self.diagnosis.unfinished(ending, process)
         blocked = [log for log in self.interleaving.logs.values() if log.queue]

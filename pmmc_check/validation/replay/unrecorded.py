@@ -1,4 +1,4 @@
-"""The calls within a leader's machine that its log leaves out: what its scouts and commanders tell it by adopted and preempted.
+"""What happens within a leader's machine without a trace in its log: what its scouts and commanders tell it by adopted and preempted.
 
 A leader that shows everything else is replayed all the same. Each call is kept from the step that makes it until something shows that the
 leader has taken it: a scout or commander that only this call creates, or the leader's recorded state.
@@ -6,9 +6,11 @@ leader has taken it: a scout or commander that only this call creates, or the le
 
 from __future__ import annotations
 
+from typing import Any
+
 from pmmc_check.protocol.messages import Adopted, Message, Preempted, Start
-from pmmc_check.protocol.role import Send
-from pmmc_check.protocol.values import COMMANDER, LEADER, SCOUT, ProcessId
+from pmmc_check.protocol.role import Lifecycle, Send
+from pmmc_check.protocol.values import COMMANDER, LEADER, SCOUT, ProcessId, scout_id
 from pmmc_check.trace.events import Event, Header
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.replay.interleaving import Interleaving
@@ -23,6 +25,10 @@ class SilentCalls:
         self._waiting, self._wake = interleaving.waiting, interleaving.wake
         self._calls: dict[int, list[Message]] = {}
         """By the leader's number: those that it has not taken yet."""
+        self._unwritten: dict[int, tuple[Any, Event | None]] = {}
+        """By the leader's number: its state before a preemption that it may not have kept over a crash, and its last event."""
+        self.guessed = ""
+        """What was guessed about leaders that crashed."""
 
     def settle(self, sends: tuple[Send, ...]) -> list[Send]:
         """Carries out the creations among `sends`, for which logs may wait; returns the messages."""
@@ -51,7 +57,11 @@ class SilentCalls:
         When a leader takes adopted does not matter as long as it has taken it before its commanders act: with `propose` it commutes.
         """
         leader = self.processes.running.get(ProcessId(LEADER, me.number))
-        if leader is None or leader.exited:
+        if leader is None:
+            return False
+        if me.role == SCOUT and self._forgot_a_preemption(leader, me):
+            return True
+        if leader.exited:
             return False
         calls = self._calls.get(me.number, [])
         for index, call in enumerate(calls):
@@ -62,6 +72,37 @@ class SilentCalls:
         if me.role == SCOUT and self.header.ballots == "any" and me.ballot > leader.state.ballot:
             self.settle(leader.campaign(me.ballot))
         return me in self.processes.running
+
+    def crashed(self, leader: Process) -> None:
+        """The leader is about to restart. A preemption that it received last may be lost: nothing may show that it was kept."""
+        before, after = leader.before, leader.state
+        self._unwritten.pop(leader.me.number, None)
+        if before is not None and (leader.exited or before.ballot != after.ballot):
+            if not leader.exited and not self._forget(scout_id(after.ballot)):
+                return
+            self._unwritten[leader.me.number] = before, leader.last
+            self.guessed = self.guessed or "a leader crashed right after it was preempted, and may not have kept that"
+
+    def _forget(self, scout: ProcessId) -> bool:
+        """Forgets that a scout was ever created, if nothing is shown of what it did."""
+        process = self.processes.running.get(scout)
+        silent = process is not None and process.last is None and len(process.pending) == len(process.state.waitfor)
+        if silent:
+            del self.processes.running[scout]
+        return silent
+
+    def _forgot_a_preemption(self, leader: Process, scout: ProcessId) -> bool:
+        """Whether the leader came back with the ballot of `scout`, because it had not kept its last preemption; then it is so."""
+        before, last = self._unwritten.get(scout.number, (None, None))
+        outcome = leader.role.restart(before) if before is not None and leader.last is last else None
+        if outcome is None or isinstance(outcome.state, Lifecycle) or outcome.state.ballot != scout.ballot:
+            return False
+        del self._unwritten[scout.number]
+        if not leader.exited and not self._forget(scout_id(leader.state.ballot)):
+            return False
+        leader.state = outcome.state
+        self.settle(outcome.sends)
+        return True
 
     def catch_up(self, event: Event, process: Process) -> None:
         """Lets a leader take the calls that its recorded state shows it has taken."""

@@ -13,7 +13,7 @@ from typing import Any
 from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.messages import Message, P1b, Request, Response, Start
 from pmmc_check.protocol.role import Lifecycle
-from pmmc_check.protocol.values import CLIENT, LEADER, REPLICA, Command, ProcessId, host_of
+from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, Command, ProcessId, host_of
 from pmmc_check.trace.events import CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event
 from pmmc_check.trace.fields import RECIPIENT
 from pmmc_check.trace.matching import matches
@@ -134,8 +134,31 @@ class Completion:
                 found += [agreed] if (agreed := self._agreed(rest, event.message, message)) is not None else []
                 continue
             guide = self._guide(index, node.positions[index])
-            found += [after for after, state in self.steps.delivered(rest, event.process, message, guide) if self._post_holds(event, state)]
+            made = list(self.steps.delivered(rest, event.process, message, guide))
+            found += [after for after, state in made if self._post_holds(event, state)]
+            if event.post is None and self._crashes_next(event.process, index, node.positions[index]):
+                found += self._unmade(rest, event.process, [state for _, state in made])
         return found
+
+    def _unmade(self, node: Point, me: ProcessId, made: Sequence[Any]) -> list[Point]:
+        """The point at which a crash kills a process before it makes the step to one of the states `made`, if that shows later."""
+        kept = self.steps.kept(me, dict(node.cells)[me].state)
+        return [node._replace(cut=node.cut | {me})] if any(self.steps.kept(me, each) != kept for each in made) else []
+
+    def _crashes_next(self, me: ProcessId, index: int, position: int) -> bool:
+        """Whether the next that a log shows of `me`, from `position` on, is a crash from which it comes back.
+
+        Then the message that it has received last may be lost: it may not have come to make its step.
+        """
+        log = self.logs[index]
+        if log[0].log not in self.crashing or me.role in (SCOUT, COMMANDER):
+            return False
+        for at in range(position, len(log)):
+            if log[at].action in (CRASH, RESTART):
+                return any(each.action == RESTART for each in islice(log, at, None))
+            if log[at].process == me and log[at].action != DROP:
+                return False
+        return False
 
     def _guide(self, index: int, position: int) -> tuple[Command, ...]:
         """The proposals that the log shows right after the receive before `position`, by slot.
@@ -175,7 +198,7 @@ class Completion:
     def _restarted(self, node: Point, event: Event, hosted: Sequence[ProcessId]) -> list[Point]:
         """The points after a recorded restart."""
         return [
-            after._replace(cut=node.cut - {event.log})
+            after._replace(cut=node.cut - {event.log, *hosted})
             for after in self.steps.comes_back(node, event.process, hosted)
             if self._post_holds(event, dict(after.cells)[event.process].state)
         ]
@@ -199,32 +222,51 @@ class Completion:
         """
         yield from self._spontaneous(node)
         for me, cell in sorted(node.cells, key=lambda each: each[0]):
-            if node.cut and self._logged_in(me) in node.cut:
+            if self._is_cut(node, me):
                 continue
             yield from self._unrecorded_sends(node, me, cell)
             if isinstance(cell.state, Lifecycle) or cell.owed or self.promises.shows_all_receives(me):
                 continue
             unseen = frozenset(kind for kind in RECIPIENT if not self.promises.records(me, kind))
             for (_, message, _), rest in self.steps.packets(node, me, lambda packet: packet[1].kind in unseen):  # noqa: B023  (used at once)
-                for after, _ in self.steps.delivered(rest, me, message):
+                made = list(self.steps.delivered(rest, me, message))
+                if self.header.ordered and self._may_crash(node, me):
+                    yield from ((me, message, after) for after in self._unmade(rest, me, [state for _, state in made]))
+                for after, _ in made:
                     before = node if self.header.ordered else rest
                     if (after.cells, after.inboxes) != (before.cells, before.inboxes) and self._within(me, message, after):
                         yield me, message, after
+
+    def _is_cut(self, node: Point, me: ProcessId) -> bool:
+        """Whether a process takes no step any more before its restart."""
+        return bool(node.cut) and (me in node.cut or self._logged_in(me) in node.cut)
+
+    def _may_crash(self, node: Point, me: ProcessId) -> bool:
+        """Whether a process may crash now without a trace of what it received last."""
+        if self._restarts_untold(me):
+            return True
+        name = self._logged_in(me)
+        index = self.log_names.index(name) if name in self.log_names else -1
+        return index >= 0 and self._crashes_next(me, index, node.positions[index])
+
+    def _restarts_untold(self, me: ProcessId) -> bool:
+        return self.header.restarts == "any" and me.role in (LEADER, REPLICA) and self.promises.shows_nothing(me)
 
     def _spontaneous(self, node: Point) -> Iterator[tuple[ProcessId, Any, Point]]:
         """The steps that the header lets processes take on their own: unrecorded restarts, and ballots that no preemption asked for."""
         if "any" not in (self.header.restarts, self.header.ballots):
             return
         for me, cell in sorted(node.cells, key=lambda each: each[0]):
-            if isinstance(cell.state, Lifecycle) or (node.cut and self._logged_in(me) in node.cut):
+            if isinstance(cell.state, Lifecycle):
                 continue
             found: list[Point] = []
-            if self.header.restarts == "any" and me.role in (LEADER, REPLICA) and self.promises.shows_nothing(me):
-                found += self.steps.comes_back(node, me, [each for each, _ in node.cells if host_of(each) == me])
-            if self.header.ballots == "any" and me.role == LEADER:
+            if self._restarts_untold(me):
+                back = self.steps.comes_back(node, me, [each for each, _ in node.cells if host_of(each) == me])
+                found += [after._replace(cut=after.cut - {me}) for after in back]
+            if self.header.ballots == "any" and me.role == LEADER and not self._is_cut(node, me):
                 found += [self.steps.campaign(node, me, ballot) for ballot in self.ballots if ballot.leader == me.number]
             for after in found:
-                if (after.cells, after.inboxes) != (node.cells, node.inboxes) and self._within(me, Start(), after):
+                if (after.cells, after.inboxes, after.cut) != (node.cells, node.inboxes, node.cut) and self._within(me, Start(), after):
                     yield me, Start(), after
 
     def _unrecorded_sends(self, node: Point, me: ProcessId, cell: Cell) -> Iterator[tuple[ProcessId, Any, Point]]:

@@ -65,7 +65,8 @@ class Cell(NamedTuple):
 
 
 class Point(NamedTuple):
-    """A point of a run. `cut` are logs that crashed in the middle of a step, `requested` what open clients have used up.
+    """A point of a run. `cut` are logs that crashed in the middle of a step, and processes that crash before they make one; `requested` is
+    what open clients have used up.
 
     `results` are those of an opaque application that the logs have shown, by the number of commands performed.
     """
@@ -74,7 +75,7 @@ class Point(NamedTuple):
     cells: frozenset[tuple[ProcessId, Cell]]
     inboxes: frozenset[tuple[ProcessId, Any]]
     requested: frozenset[tuple[ProcessId, Command]]
-    cut: frozenset[str]
+    cut: frozenset[str | ProcessId]
     results: frozenset[tuple[int, Any]] = frozenset()
 
 
@@ -162,6 +163,13 @@ class Steps:
             owed = self.sent(process, outcome.sends, cells, inboxes)
             cells[process] = cells[process]._replace(owed=owed)
         return [node._replace(cells=frozenset(cells.items()), inboxes=frozenset(inboxes.items()))]
+
+    def kept(self, process: ProcessId, state: Any) -> Any:
+        """What the process would be after a crash in `state`."""
+        if isinstance(state, Lifecycle):
+            return state
+        outcome = self.role(process).restart(state)
+        return None if outcome is None else outcome.state
 
     def campaign(self, node: Point, me: ProcessId, ballot: Ballot) -> Point:
         """The leader begins a ballot that is higher than its own."""
