@@ -64,6 +64,9 @@ class Config:
                 f"--reconfigurations {self.reconfigurations}: takes effect WINDOW = {self.window} slots later, "
                 f"and there are only {self.slots} slots; give a --window smaller than --slots"
             )
+        self._check_size()
+
+    def _check_size(self) -> None:
         if self.process_count > PROCESSES_MAX:
             raise UsageError(
                 f"this configuration has {self.process_count} processes, and the engines hold at most {PROCESSES_MAX}; "

@@ -28,9 +28,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runtime": _ENGINES,
     "gating": _ENGINES | {"spec", "checker", "validation"},
     "report": _ENGINES | {"checker", "validation", "runtime", "gating"},
+    "explorer": _ENGINES | {"spec", "checker", "validation", "report"},
     "api": _ENGINES | {"spec", "checker", "validation", "runtime", "gating", "report"},
     "pytest_plugin": {"api", "errors", "trace"},
-    "cli": _ENGINES | {"spec", "checker", "validation", "runtime", "gating", "report", "api"},
+    "cli": _ENGINES | {"spec", "checker", "validation", "runtime", "gating", "report", "explorer", "api"},
 }
 """What each part may import besides itself."""
 TOP = {"__init__", "__main__"}

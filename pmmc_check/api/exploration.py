@@ -22,7 +22,7 @@ from pmmc_check.report.vacuity import vacuous
 from pmmc_check.report.violation_trace import trace_text
 from pmmc_check.report.witnesses import Witnessed, witnesses_as_json, witnesses_summary, witnesses_text
 from pmmc_check.spec.document import Spec
-from pmmc_check.verdicts import HOLDS, INCONCLUSIVE
+from pmmc_check.verdicts import HOLDS, VIOLATED
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Witness:
     reached: bool | None
     result: Result
     model: Model
+    variants: tuple[str, ...] = ()
 
     @property
     def length(self) -> int | None:
@@ -49,7 +50,7 @@ class Witness:
         Raises:
             NotWritable: a trace cannot record it.
         """
-        return trace_text(self.result.violation, self.model) if self.result.violation else None
+        return trace_text(self.result.violation, self.model, self.variants) if self.result.violation else None
 
     def text(self, width: int = 80) -> str:
         """The run, as `explore` prints it."""
@@ -73,6 +74,7 @@ class Exploration:
     witnesses: tuple[Witness, ...] = ()
     """Those that the spec or `find` asked for."""
     spec: Spec | None = None
+    variants: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -173,7 +175,7 @@ class Exploration:
             NotWritable: a trace cannot record it.
         """
         run = self.run
-        return trace_text(run[0].violation, run[1]) if run and run[0].violation else None
+        return trace_text(run[0].violation, run[1], self.variants) if run and run[0].violation else None
 
     def assert_holds(self, *, strict: bool = False) -> Self:
         """For tests; returns itself. With `strict`, what holds must not hold vacuously.
@@ -216,10 +218,15 @@ class Exploration:
 
 
 def exploration_of(
-    result: Result | None, model: Model, notes: Sequence[str], witnesses: Sequence[tuple[WitnessSearch, Model]], spec: Spec | None
+    result: Result | None,
+    model: Model,
+    notes: Sequence[str],
+    searches: Sequence[tuple[WitnessSearch, Model]],
+    *,
+    spec: Spec | None,
+    variants: Sequence[str],
 ) -> Exploration:
     """All searches of one configuration together; `result` is that of the invariants, if any were checked."""
-    searches = [each for each, _ in witnesses]
-    reached = {HOLDS: True, INCONCLUSIVE: None}
-    found = tuple(Witness(each.name, reached.get(each.verdict, False), each.result, about) for each, about in witnesses)
-    return Exploration(result_of_all(result, searches), model, tuple(notes), found, spec)
+    reached = {HOLDS: True, VIOLATED: False}
+    found = tuple(Witness(each.name, reached.get(each.verdict), each.result, about, tuple(variants)) for each, about in searches)
+    return Exploration(result_of_all(result, [each for each, _ in searches]), model, tuple(notes), found, spec, tuple(variants))

@@ -45,6 +45,7 @@ def explore(  # the command's options, in its order
     roles: Roles = (),
     invariants: Sequence[str] = (),
     find: Sequence[str] = (),
+    constraints: Sequence[str] = (),
     keep_going: bool = False,
     engine: Engines = "compiled",
     strategy: Strategies = "exhaustive",
@@ -62,7 +63,8 @@ def explore(  # the command's options, in its order
     """Searches all runs of a configuration; every option is the command's (docs/explore.md), `roles` are role classes of your own.
 
     `spec` is a spec file, or the text of a spec (docs/specs.md): a path object, and a name that ends in `.spec`, is a file. Options
-    override what it says; `invariants` override all its invariants, and `find`, expressions that a run should reach, all its witnesses.
+    override what it says; `invariants`, `find` (expressions that a run should reach) and `constraints` override all that it has of
+    that kind.
 
     `progress` is called now and then, in the thread that called; what it raises ends the search and is passed on.
 
@@ -94,17 +96,17 @@ def explored(options: SearchOptions, asked: AskedProperties, model: Model, spec:
     notes, result, shown, witnesses = list[str](), None, model, list[tuple[WitnessSearch, Model]]()
     if asked.invariants or asked.built_in:
         with controlled() as control:
-            result, shown, notes = result_of(options, model, control, None if asked.built_in else asked.invariants)
+            result, shown, notes = result_of(options, model, control, None if asked.built_in else asked.invariants, asked.constraints)
     for each in asked.witnesses:
         with controlled() as control:
-            found, about, more = result_of(options, model, control, (each,))
+            found, about, more = result_of(options, model, control, (each,), asked.constraints)
         notes += [note for note in more if note not in notes]
         witnesses.append((WitnessSearch(each.name, found), about))
-    return exploration_of(result, shown, notes, witnesses, spec)
+    return exploration_of(result, shown, notes, witnesses, spec=spec, variants=options.variants)
 
 
 def explored_every_slot(options: SearchOptions, spec: Spec | None, controlled: Controlled) -> Exploration:
     """The same for every number of slots. A counterexample is that of the ordinary search that confirms it."""
     with controlled() as control:
         result = searched_every_slot(options, control)
-    return Exploration(result, None, result.notes, (), spec)
+    return Exploration(result, None, result.notes, (), spec, tuple(options.variants))

@@ -43,6 +43,7 @@ class SearchOptions:
     roles: Roles = ()
     invariants: Sequence[str] = ()
     find: Sequence[str] = ()
+    constraints: Sequence[str] = ()
     keep_going: bool = False
     engine: Engines = "compiled"
     strategy: Strategies = "exhaustive"

@@ -41,6 +41,8 @@ class AskedProperties:
 
     invariants: tuple[Any, ...]
     witnesses: tuple[Any, ...]
+    constraints: tuple[Any, ...]
+    """What bounds all of these searches."""
     built_in: bool
     """Nothing is asked for: then it is all built-in invariants, but those that a variant waives."""
 
@@ -93,14 +95,15 @@ def overlaid(options: SearchOptions, spec: Spec) -> SearchOptions:
 
 
 def properties_asked(options: SearchOptions, spec: Spec | None, model: Model) -> AskedProperties:
-    """What is to be checked. Options override the spec: `invariants` all its invariants, `find` all its witnesses.
+    """What is to be checked. Options override the spec: `invariants` all its invariants, `find` all its witnesses,
+    `constraints` all its constraints.
 
     Raises:
         SpecError: an expression cannot be used.
         UsageError: an invariant is unknown, or the engine or the strategy does not go with expressions.
     """
     system, protocol = model.system, model.protocol
-    written = written_in(spec, system, protocol) if spec and spec.writes_expressions else Written((), ())
+    written = written_in(spec, system, protocol) if spec and spec.writes_expressions else Written()
     finds = [expression_as("--find", text, text, system, protocol, spec) for text in options.find]
     witnesses = tuple(finds) or (() if options.invariants else written.witnesses)
     names = options.invariants or (() if options.find else (spec.named if spec else ()))
@@ -111,10 +114,12 @@ def properties_asked(options: SearchOptions, spec: Spec | None, model: Model) ->
         own += [expression_as("--invariant", text, text, system, protocol, spec) for text in rest]
     else:
         own = [] if options.find else list(written.invariants)
-    _check_strategy(options, own, witnesses)
+    bounds = [expression_as("--constraint", text, text, system, protocol, spec) for text in options.constraints]
+    constraints = tuple(bounds) or written.constraints
+    _check_strategy(options, own, witnesses, constraints)
     if not (names or own or witnesses):
-        return AskedProperties((), (), True)
-    return AskedProperties((*(invariants_named(plain) if plain else ()), *own), witnesses, False)
+        return AskedProperties((), (), constraints, True)
+    return AskedProperties((*(invariants_named(plain) if plain else ()), *own), witnesses, constraints, False)
 
 
 def named_for_every_slot(options: SearchOptions, spec: Spec | None) -> Sequence[str]:
@@ -123,14 +128,19 @@ def named_for_every_slot(options: SearchOptions, spec: Spec | None) -> Sequence[
     Raises:
         UsageError: there are expressions, which are about one configuration.
     """
-    if (spec and spec.writes_expressions) or options.find:
-        what = "--find" if options.find else str(spec.source.name if spec else "")
+    if (spec and spec.writes_expressions) or options.find or options.constraints:
+        given = [option for option, values in (("--find", options.find), ("--constraint", options.constraints)) if values]
+        what = given[0] if given else str(spec.source.name if spec else "")
         raise UsageError(f"{what}: with any number of slots only built-in invariants are checked; give a number of slots")
     named: Sequence[str] = options.invariants or (spec.named if spec else ())
     return named
 
 
-def _check_strategy(options: SearchOptions, own: Sequence[Invariant], witnesses: Sequence[Invariant]) -> None:
+def _check_strategy(
+    options: SearchOptions, own: Sequence[Invariant], witnesses: Sequence[Invariant], constraints: Sequence[Invariant]
+) -> None:
+    if constraints:
+        _check_bounded(options, "--constraint" if options.constraints else f"CONSTRAINT {constraints[0].name}")
     what = "--find" if options.find else "a witness" if witnesses else "an invariant of your own"
     if not (own or witnesses):
         return
@@ -138,6 +148,20 @@ def _check_strategy(options: SearchOptions, own: Sequence[Invariant], witnesses:
         raise UsageError(f"--engine symbolic: it does not evaluate expressions, and {what} is one; use --engine compiled")
     if options.strategy == "iterative":
         raise UsageError(f"--strategy iterative: {what} is about one configuration; leave --strategy out")
+
+
+def _check_bounded(options: SearchOptions, what: str) -> None:
+    """Whether states outside a constraint can be told from those within.
+
+    Raises:
+        UsageError: not by this engine or strategy.
+    """
+    for option, refused, remedy in (
+        (f"--engine {options.engine}", options.engine == "symbolic", "--engine compiled or reference"),
+        (f"--strategy {options.strategy}", options.strategy != "exhaustive", "the exhaustive strategy"),
+    ):
+        if refused:
+            raise UsageError(f"{option}: it takes no state constraint, and {what} is one; take {remedy}, or leave {what} out")
 
 
 def overall(result: Result | None, witnesses: Sequence[WitnessSearch]) -> str:

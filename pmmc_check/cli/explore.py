@@ -18,7 +18,7 @@ from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pmmc_check.api.exploration import Exploration
     from pmmc_check.api.options import SearchOptions
@@ -70,6 +70,10 @@ def _run(
     _check_trace_out(arguments, config)
     asked = specs.asked_properties(arguments, spec, model)
     if drawing is not None:
+        if asked.constraints:
+            raise UsageError(
+                f"--graph: it takes no state constraint; take --max-depth to bound a graph, or leave {asked.constraints[0].name} out"
+            )
         _write_graph(drawing, options, arguments, asked, model, spec)
     found = explored(options, asked, model, spec, lambda: _controlled(options, arguments))
     try:
@@ -147,11 +151,11 @@ def _options(arguments: argparse.Namespace) -> SearchOptions:
     from pmmc_check.api.options import SearchOptions
 
     given = {each.name: getattr(arguments, each.name) for each in fields(SearchOptions) if hasattr(arguments, each.name)}
-    return SearchOptions(**given, variants=arguments.variant, invariants=arguments.invariant)
+    return SearchOptions(**given, variants=arguments.variant, invariants=arguments.invariant, constraints=arguments.constraint)
 
 
 def _with_roles(options: SearchOptions, arguments: argparse.Namespace) -> SearchOptions:
-    from pmmc_check.cli.load import roles_from
+    from pmmc_check.api.roles import roles_from
 
     return replace(options, roles=[each for reference in arguments.protocol for each in roles_from(reference)])
 
@@ -170,7 +174,7 @@ def _write_found(trace_out: OutputFile, found: Exploration) -> None:
     if run is None:
         say("explore", f"no counterexample, so {trace_out.path} was not written")
     else:
-        _write_trace(trace_out, *run)
+        _write_trace(trace_out, *run, found.variants)
 
 
 def _check_trace_out(arguments: argparse.Namespace, config: Any) -> None:
@@ -184,7 +188,7 @@ def _check_trace_out(arguments: argparse.Namespace, config: Any) -> None:
         raise UsageError(f"--trace-out {name}: {reason}; give a name that ends in .json, for the counterexample as JSON")
 
 
-def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
+def _write_trace(target: OutputFile, result: Result, model: Model, variants: Sequence[str]) -> None:
     """Writes the counterexample: as JSON if the file's name says so, else as a trace."""
     from pmmc_check.report.explore_json import violation_as_json
     from pmmc_check.report.violation_trace import NotWritable, trace_text
@@ -196,7 +200,7 @@ def _write_trace(target: OutputFile, result: Result, model: Model) -> None:
         if target.path.suffix == ".json":
             text = json.dumps(violation_as_json(result.violation, model), indent=1) + "\n"
         else:
-            text = trace_text(result.violation, model)
+            text = trace_text(result.violation, model, variants)
     except NotWritable as error:
         say("explore", f"{target.path} was not written: {error}; a file name that ends in .json always works")
         return

@@ -38,6 +38,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         group(parser)
 
 
+def configure_model(parser: argparse.ArgumentParser) -> None:
+    """Declares the options that say which model is meant and what is looked for, for other verbs; the rest is as by default."""
+    parser.add_argument("spec", metavar="SPEC", nargs="?", help="a spec file (docs/specs.md); options override what it says")
+    for group in (_size, _faults, _what):
+        group(parser)
+    rest = argparse.ArgumentParser(add_help=False)
+    for group in (_how, _limits, _output):
+        group(rest)
+    known = {action.dest for action in parser._actions}
+    parser.set_defaults(**{name: value for name, value in vars(rest.parse_args([])).items() if name not in known})
+
+
 def _size(parser: argparse.ArgumentParser) -> None:
     size = parser.add_argument_group("configuration")
     for name, default, text in (
@@ -90,6 +102,13 @@ def _what(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument(
         "--find", metavar="EXPR", action="append", default=[], help="find a shortest run to a state in which EXPR is true; may be repeated"
+    )
+    what.add_argument(
+        "--constraint",
+        metavar="EXPR",
+        action="append",
+        default=[],
+        help="bound the search: no step is taken from a state in which EXPR is false; may be repeated",
     )
     what.add_argument(
         "--variant",

@@ -84,6 +84,11 @@ def signals_handled() -> Iterator[None]:
             signal.signal(each, handler)
 
 
+def signals_forgotten() -> None:
+    """What was interrupted has been dealt with; a dialogue goes on."""
+    _signals.received = 0
+
+
 @contextmanager
 def interrupts_deferred() -> Iterator[None]:
     """Within, a first signal waits for the search that is being prepared, which then ends at once, with a report."""

@@ -7,10 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from pmmc_check.api.roles import protocol_from, roles_from
-
-__all__ = ["EndsProcess", "exits_refused", "protocol_from", "roles_from"]
-
 
 @contextmanager
 def exits_refused() -> Iterator[None]:

@@ -30,9 +30,16 @@ def spec_of(arguments: argparse.Namespace) -> Spec | None:
 
 
 def asked_properties(arguments: argparse.Namespace, spec: Spec | None, model: Model) -> AskedProperties:
-    """What is to be checked. Options override the spec: `--invariant` all its invariants, `--find` all its witnesses."""
+    """What is to be checked. Options override the spec: `--invariant` all its invariants, `--find` its witnesses, `--constraint` its
+    constraints."""
     from pmmc_check.api.options import SearchOptions
     from pmmc_check.api.specs import properties_asked
 
-    options = SearchOptions(invariants=arguments.invariant, find=arguments.find, engine=arguments.engine, strategy=arguments.strategy)
+    options = SearchOptions(
+        invariants=arguments.invariant,
+        find=arguments.find,
+        constraints=arguments.constraint,
+        engine=arguments.engine,
+        strategy=arguments.strategy,
+    )
     return properties_asked(options, spec, model)

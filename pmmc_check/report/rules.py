@@ -50,6 +50,11 @@ def rule_of(deviation: Deviation) -> str:
     kind = trigger.kind if isinstance(trigger, Message) else trigger
     if role == REPLICA and kind != ON_RESTART:
         kind = _replicas_rule(deviation)
+    return rule_about(role, kind)
+
+
+def rule_about(role: str, kind: str) -> str:
+    """What a role does on a message of a kind, without a full stop; empty where no rule is about it."""
     return _RULES.get((role, kind), _RULES.get((role, ""), ""))
 
 

@@ -6,7 +6,7 @@ breaks. States are recorded after each step: what a faulty role keeps to itself 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.judge import JudgeOptions, judge
 
+VARIANT = "variant"
+"""The note in a header that says of which variants a run is, so that it can be stepped through."""
+
 
 class NotWritable(Exception):
     """The run has something that the format cannot record; the text says what."""
@@ -41,8 +44,8 @@ def never_writable(config: Config, variants: Iterable[Variant]) -> str | None:
     return None
 
 
-def trace_text(violation: Violation, model: Model) -> str:
-    """The whole trace. It has been read back: `validate` finds that it is a legal run of the protocol that was searched.
+def trace_text(violation: Violation, model: Model, variants: Sequence[str] = ()) -> str:
+    """The whole trace; its header notes the `variants`. It has been read back: a legal run of the protocol that was searched.
 
     Raises:
         NotWritable: a role has messages of its own or ballots without a leader, or the run would not be read as what it was.
@@ -50,7 +53,7 @@ def trace_text(violation: Violation, model: Model) -> str:
     reason = never_writable(model.config, ())
     if reason is not None:
         raise NotWritable(reason)
-    text = "".join(f"{line.rstrip()}\n" for line in _lines(violation, model))
+    text = "".join(f"{line.rstrip()}\n" for line in _lines(violation, model, variants))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "counterexample.pmmc")
         path.write_text(text, encoding="utf-8")
@@ -61,9 +64,9 @@ def trace_text(violation: Violation, model: Model) -> str:
     return text
 
 
-def _lines(violation: Violation, model: Model) -> Iterator[str]:
+def _lines(violation: Violation, model: Model, variants: Sequence[str]) -> Iterator[str]:
     """The header, what is sent before the first step, and each step with what it sends."""
-    header = _header(violation, model)
+    header = _header(violation, model, variants)
     names = Names(header)
     writer = DslWriter(Values(names))
     yield from writer.header(header)
@@ -74,7 +77,7 @@ def _lines(violation: Violation, model: Model) -> Iterator[str]:
         raise NotWritable(f"a trace has no name for {error.args[0]}") from error
 
 
-def _header(violation: Violation, model: Model) -> Header:
+def _header(violation: Violation, model: Model, variants: Sequence[str]) -> Header:
     everyone: dict[str, Any] = {
         f"{role}s": tuple(str(process) for process in model.processes if process.role == role)
         for role in ("client", "replica", "leader", "acceptor")
@@ -88,7 +91,7 @@ def _header(violation: Violation, model: Model) -> Header:
         rounds=model.config.rounds,
         quorum1=model.system.quorum1,
         quorum2=model.system.quorum2,
-        meta=(("violates", violation.invariant),),
+        meta=tuple((key, value) for key, value in (("violates", violation.invariant), (VARIANT, ",".join(variants))) if value),
         logs=dict.fromkeys((name for group in everyone.values() for name in group), ALL),
     )
 

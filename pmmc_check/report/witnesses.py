@@ -52,7 +52,8 @@ def _paragraphs(found: Sequence[Witnessed], model: Model, layout: Layout) -> Ite
             yield ""
             yield from steps_view(shown_steps(result.violation, model, set()), layout)
         elif verdict == VIOLATED:
-            yield Text(f"({size_of(result.config)}, {result.config.network} network)")
+            within = "".join(f", within {each.name}" for each in result.constraints)
+            yield Text(f"({size_of(result.config)}, {result.config.network} network{within})")
         yield ""
 
 

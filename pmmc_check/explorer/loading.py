@@ -1,0 +1,103 @@
+"""Reads a trace, counterexample or not, and goes to its end: or to where it leaves the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+from pmmc_check.errors import UsageError
+from pmmc_check.explorer.following import Followed, followed
+from pmmc_check.explorer.recorded import RECORDED_EVENTS_MAX, recorded_config
+from pmmc_check.explorer.session import Session, Subject, begun
+from pmmc_check.model.model import Model
+from pmmc_check.properties.invariants import invariants_named
+from pmmc_check.properties.quorums import judgeable
+from pmmc_check.protocol import Protocol
+from pmmc_check.report.violation_trace import VARIANT
+from pmmc_check.report.words import counted
+from pmmc_check.trace.errors import TraceError
+from pmmc_check.trace.events import Event, Header, Names
+from pmmc_check.trace.readers.reader import open_trace
+from pmmc_check.trace.sources import Source, sources
+from pmmc_check.trace.writer import DslWriter
+from pmmc_check.validation.judge import JudgeOptions, judge
+from pmmc_check.validation.verdict import TraceVerdict
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A trace in memory."""
+
+    source: Source
+    header: Header
+    names: Names
+    events: tuple[Event, ...]
+    writer: DslWriter
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants that its header notes."""
+        text = dict(self.header.meta).get(VARIANT, "")
+        return tuple(filter(None, text.split(",")))
+
+
+def recording_in(path: str) -> Recording:
+    """Reads a trace.
+
+    Raises:
+        UsageError: there is none, there are several, or it is too long.
+        TraceError: it cannot be read.
+    """
+    found = sources([path])
+    if len(found) > 1:
+        raise UsageError(f"--load {path}: {len(found)} traces are in this directory; give one of them, such as {found[0].path}")
+    trace = open_trace(found[0].path, found[0].parts)
+    events = tuple(islice(chain.from_iterable(trace.events()), RECORDED_EVENTS_MAX + 1))
+    if len(events) > RECORDED_EVENTS_MAX:
+        raise UsageError(f"--load {path}: has more than {RECORDED_EVENTS_MAX:,} events; cut it to the part that is to be stepped through")
+    if not events:
+        raise TraceError(path, 0, 0, "has a header but no events, so there is nothing to step through")
+    return Recording(found[0], trace.header, trace.names, events, DslWriter(trace.values))
+
+
+def loaded(
+    recording: Recording, protocol: Protocol, variants: tuple[str, ...], given: Mapping[str, int | None]
+) -> tuple[Session, tuple[str, ...]]:
+    """A session at the end of a recorded run, or where it could be followed no further; and sentences about that.
+
+    Raises:
+        UsageError: it is too large.
+    """
+    model = Model(recorded_config(recording.header, recording.names, recording.events, given), protocol)
+    invariants = tuple(judgeable(model, invariants_named([]))[0])
+    session = begun(Subject(model, invariants, (), variants))
+    far = followed(session.here, recording.header, recording.names, recording.events)
+    verdict = judge(recording.source, JudgeOptions(protocol=protocol, variants=variants))
+    return session.moved(far.node), tuple(_told(recording, far, verdict, model))
+
+
+def _told(recording: Recording, far: Followed, verdict: TraceVerdict, model: Model) -> list[str]:
+    total = len(recording.events)
+    name = Path(recording.source.path).name
+    told = [f"{name}: {verdict.verdict}. {far.events:,} of {counted(total, 'event')}, {counted(far.node.depth, 'step')}."]
+    if far.stopped is not None:
+        told.append(f"It goes no further: {far.stopped.place}: {recording.writer.item(far.stopped)}")
+    failure = verdict.failure
+    if failure is not None:
+        told += [f"  rule      {failure.rule}", f"  expected  {failure.expected}", f"  observed  {failure.observed}"]
+    elif far.stopped is not None:
+        told.append("No way was found, within the limits, by steps that the logs do not show; go on by hand, from here or from before.")
+    told += [f"{each.invariant} is broken by what is recorded: {each.how}" for each in verdict.violations[:2]]
+    told += _renamed(recording.names)
+    config = model.config
+    told.append(f"Slots 1 to {config.slots}, rounds 0 to {config.rounds - 1}, {config.network} network; --slots and --rounds allow more.")
+    return told
+
+
+def _renamed(names: Names) -> list[str]:
+    """Which process is which, where the trace has names of its own."""
+    other = [f"{process} is {name}" for process, name in names.name_of.items() if str(process) != name]
+    own = [each for each in other if not each.startswith("C")] + [each for each in other if each.startswith("C")]
+    return [f"Names: {', '.join(own)}."] if own else []
