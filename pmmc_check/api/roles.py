@@ -42,13 +42,25 @@ def roles_from(reference: str) -> list[type[Role]]:
         UsageError: it cannot be loaded, or is no role.
     """
     where = f"--protocol {reference}"
+    found = object_named(where, reference)
+    with users_code(f"{where}: looking at it"):
+        return role_classes(where, found)
+
+
+def object_named(where: str, reference: str) -> Any:
+    """What `reference` (`module:object`) names; the module is imported, from the current folder or as Python finds it.
+
+    Raises:
+        UsageError: there is no such module or object.
+        ProtocolError: importing it fails in its own code.
+    """
     module_name, colon, object_name = reference.partition(":")
     if not (module_name and colon and object_name):
         raise UsageError(f"{where}: expected module:object, for example my_variant:MyAcceptor")
     handed_in(module_name)
     module = _imported(where, module_name)
     with users_code(f"{where}: looking at it"):
-        return role_classes(where, _attribute(where, module, object_name))
+        return _attribute(where, module, object_name)
 
 
 def _imported(where: str, module_name: str) -> Any:

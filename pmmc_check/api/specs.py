@@ -8,13 +8,17 @@ from os import PathLike, fspath
 from typing import Any
 
 from pmmc_check.api.options import SearchOptions
-from pmmc_check.api.roles import roles_from
+from pmmc_check.api.roles import object_named, roles_from
 from pmmc_check.checker.result import Result
+from pmmc_check.checker.symmetry import generators
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import Invariant, invariants_named
+from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.spec.document import COUNTED, LISTED, SETTINGS, SPEC_SUFFIX, Spec, Written, expression_as, read_spec, spec_from, written_in
+from pmmc_check.spec.functions import function_invariant
 from pmmc_check.spec.parse import SourceText
+from pmmc_check.users_code import users_code
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 _NAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
@@ -110,10 +114,11 @@ def properties_asked(options: SearchOptions, spec: Spec | None, model: Model) ->
     plain = [each for each in names if set(each) <= _NAME_LETTERS and each not in {own.name for own in written.invariants}]
     if options.invariants:
         own = [each for each in written.invariants if each.name in names]
-        rest = [each for each in names if each not in plain and each not in {one.name for one in own}]
+        rest = [each for each in names if each not in plain and each not in {one.name for one in own} and not _is_function(each)]
         own += [expression_as("--invariant", text, text, system, protocol, spec) for text in rest]
     else:
         own = [] if options.find else list(written.invariants)
+    own += [_function_of(each, model) for each in functions_named(options, spec)]
     bounds = [expression_as("--constraint", text, text, system, protocol, spec) for text in options.constraints]
     constraints = tuple(bounds) or written.constraints
     _check_strategy(options, own, witnesses, constraints)
@@ -122,18 +127,40 @@ def properties_asked(options: SearchOptions, spec: Spec | None, model: Model) ->
     return AskedProperties((*(invariants_named(plain) if plain else ()), *own), witnesses, constraints, False)
 
 
+def functions_named(options: SearchOptions, spec: Spec | None) -> tuple[str, ...]:
+    """The Python functions that are asked for as invariants; those of the spec unless options say what to check."""
+    if options.invariants:
+        return tuple(each for each in options.invariants if _is_function(each))
+    return spec.functions if spec and not options.find else ()
+
+
+def _is_function(text: str) -> bool:
+    """Whether `text`, given as an invariant, names a Python function: module:function."""
+    module, colon, function = text.partition(":")
+    return bool(colon) and all(part.isidentifier() for part in (*module.split("."), *function.split(".")))
+
+
+def _function_of(reference: str, model: Model) -> WrittenInvariant:
+    where = f"--invariant {reference}"
+    found = object_named(where, reference)
+    with users_code(f"{where}: looking at it"):
+        return function_invariant(reference, found, model, generators(model.system))
+
+
 def named_for_every_slot(options: SearchOptions, spec: Spec | None) -> Sequence[str]:
     """The names of the invariants to check of any number of slots.
 
     Raises:
         UsageError: there are expressions, which are about one configuration.
     """
-    if (spec and spec.writes_expressions) or options.find or options.constraints:
-        given = [option for option, values in (("--find", options.find), ("--constraint", options.constraints)) if values]
-        what = given[0] if given else str(spec.source.name if spec else "")
-        raise UsageError(f"{what}: with any number of slots only built-in invariants are checked; give a number of slots")
-    named: Sequence[str] = options.invariants or (spec.named if spec else ())
-    return named
+    asked: Sequence[str] = options.invariants or (spec.named if spec else ())
+    own = [f"--invariant {each}" for each in asked if not set(each) <= _NAME_LETTERS]
+    own += [f"--find {each}" for each in options.find] + [f"--constraint {each}" for each in options.constraints]
+    if spec and not (options.invariants or options.find):
+        own += [f"{spec.source.name}:{line}: {name}" for name, line in spec.property_lines.items() if name not in spec.named]
+    if own:
+        raise UsageError(f"{own[0]}: with any number of slots only built-in invariants are checked; give a number of slots")
+    return asked
 
 
 def _check_strategy(
@@ -144,8 +171,6 @@ def _check_strategy(
     what = "--find" if options.find else "a witness" if witnesses else "an invariant of your own"
     if not (own or witnesses):
         return
-    if options.engine == "symbolic":
-        raise UsageError(f"--engine symbolic: it does not evaluate expressions, and {what} is one; use --engine compiled")
     if options.strategy == "iterative":
         raise UsageError(f"--strategy iterative: {what} is about one configuration; leave --strategy out")
 

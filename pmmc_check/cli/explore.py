@@ -6,7 +6,7 @@ import argparse
 import json
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pmmc_check.cli import specs
 from pmmc_check.cli.explore_options import configure
@@ -41,16 +41,16 @@ def run(arguments: argparse.Namespace) -> int:
         drawing = graph_file(arguments)
         if drawing is not None:
             stack.enter_context(drawing.file)
-        if arguments.protocol:
+        from pmmc_check.api.specs import functions_named, named_for_every_slot
+
+        options = _options(arguments)
+        if arguments.protocol or functions_named(options, spec):
             from pmmc_check.cli.load import exits_refused
 
             stack.enter_context(prints_to_stderr())
             stack.enter_context(exits_refused())
-        options = _options(arguments)
         every_slot = in_every_slot(options)
         if every_slot:
-            from pmmc_check.api.specs import named_for_every_slot
-
             every_slot = replace(every_slot, invariants=named_for_every_slot(options, spec))
             return _exit_code(_run_every_slot(every_slot, arguments, trace_out, spec))
         verdict = _run(options, arguments, trace_out, drawing, spec)
@@ -67,7 +67,7 @@ def _run(
 
     config = configured(options)
     model = Model(config, protocol_of(_with_roles(options, arguments)))
-    _check_trace_out(arguments, config)
+    _check_trace_out(arguments)
     asked = specs.asked_properties(arguments, spec, model)
     if drawing is not None:
         if asked.constraints:
@@ -177,13 +177,13 @@ def _write_found(trace_out: OutputFile, found: Exploration) -> None:
         _write_trace(trace_out, *run, found.variants)
 
 
-def _check_trace_out(arguments: argparse.Namespace, config: Any) -> None:
+def _check_trace_out(arguments: argparse.Namespace) -> None:
     """Refuses a trace that can never be written, before the search that it would be of."""
     from pmmc_check.protocol.variants.catalogue import variants_named
     from pmmc_check.report.violation_trace import never_writable
 
     name = arguments.trace_out
-    reason = None if name is None or name.endswith(".json") else never_writable(config, variants_named(arguments.variant))
+    reason = None if name is None or name.endswith(".json") else never_writable(variants_named(arguments.variant))
     if reason is not None:
         raise UsageError(f"--trace-out {name}: {reason}; give a name that ends in .json, for the counterexample as JSON")
 
