@@ -199,6 +199,17 @@ class Exploration:
             raise CheckFailed(self.explanation().rstrip())
         return self
 
+    @property
+    def of_one_configuration(self) -> tuple[Result, Model]:
+        """The search's own result, and its model.
+
+        Raises:
+            TypeError: it is about every number of slots.
+        """
+        if self.model is None or not isinstance(self.result, Result):
+            raise TypeError("a result for every number of slots is about no single configuration")
+        return self.result, self.model
+
     def _counted(self) -> int | None:
         return self.result.distinct_states if isinstance(self.result, Result) else None
 

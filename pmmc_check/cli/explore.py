@@ -6,12 +6,14 @@ import argparse
 import json
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pmmc_check.cli import specs
+from pmmc_check.cli.explore_files import SearchFiles
 from pmmc_check.cli.explore_options import configure
+from pmmc_check.cli.exports import found_run
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED, say
-from pmmc_check.cli.graphs import GraphFile, graph_file, write_graph
+from pmmc_check.cli.graphs import GraphFile, write_graph
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
 from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
 from pmmc_check.cli.progress import progress_line, search_progress
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["configure", "run"]
 
+_COUNT_SECONDS_MAX = 60.0
+"""So long all states are counted for --export-tla, where the search has left some out."""
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the search and prints its result."""
@@ -36,11 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
         stack.enter_context(interrupts_deferred())
         from pmmc_check.api.options import in_every_slot
 
-        trace_out = stack.enter_context(OutputFile("--trace-out", arguments.trace_out)) if arguments.trace_out is not None else None
         spec = specs.spec_of(arguments)
-        drawing = graph_file(arguments)
-        if drawing is not None:
-            stack.enter_context(drawing.file)
+        files = SearchFiles.opened(arguments, stack)
         from pmmc_check.api.specs import functions_named, named_for_every_slot
 
         options = _options(arguments)
@@ -52,14 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
         every_slot = in_every_slot(options)
         if every_slot:
             every_slot = replace(every_slot, invariants=named_for_every_slot(options, spec))
-            return _exit_code(_run_every_slot(every_slot, arguments, trace_out, spec))
-        verdict = _run(options, arguments, trace_out, drawing, spec)
+            return _exit_code(_run_every_slot(every_slot, arguments, files, spec))
+        verdict = _run(options, arguments, files, spec)
         return _exit_code(verdict)
 
 
-def _run(
-    options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, drawing: GraphFile | None, spec: Spec | None
-) -> str:
+def _run(options: SearchOptions, arguments: argparse.Namespace, files: SearchFiles, spec: Spec | None) -> str:
     """The ordinary search, and one for each witness; returns the verdict."""
     from pmmc_check.api.exploring import explored
     from pmmc_check.api.searching import configured, protocol_of
@@ -69,19 +69,28 @@ def _run(
     model = Model(config, protocol_of(_with_roles(options, arguments)))
     _check_trace_out(arguments)
     asked = specs.asked_properties(arguments, spec, model)
-    if drawing is not None:
-        if asked.constraints:
-            raise UsageError(
-                f"--graph: it takes no state constraint; take --max-depth to bound a graph, or leave {asked.constraints[0].name} out"
-            )
-        _write_graph(drawing, options, arguments, asked, model, spec)
+    _check_bounded(arguments, asked)
+    if files.drawing is not None:
+        _write_graph(files.drawing, options, arguments, asked, model, spec)
     found = explored(options, asked, model, spec, lambda: _controlled(options, arguments))
     try:
         print_results(_report(found, arguments))
     finally:
-        if trace_out is not None:
-            _write_found(trace_out, found)
+        if files.trace_out is not None:
+            _write_found(files.trace_out, found)
+        result, shown = found.of_one_configuration
+        files.exports.write(found_run(result, list(found.witnesses), shown))
+        if files.tla is not None:
+            files.tla.write(result, list(found.witnesses), shown, _tla_counts(options, arguments, result, shown))
     return _strictly(found) if arguments.strict else found.verdict
+
+
+def _check_bounded(arguments: argparse.Namespace, asked: specs.AskedProperties) -> None:
+    """TLC knows no state constraints of ours."""
+    if asked.constraints and arguments.export_tla is not None:
+        bound = "--constraint" if arguments.constraint else f"CONSTRAINT {asked.constraints[0].name}"
+        remedy = "a configuration that TLC can check whole"
+        raise UsageError(f"--export-tla: it takes no state constraint, and {bound} is one; take {remedy}, or leave {bound} out")
 
 
 def _write_graph(  # noqa: PLR0917
@@ -93,7 +102,7 @@ def _write_graph(  # noqa: PLR0917
 
     invariants = built_in_invariants(options) if asked.built_in else asked.invariants
     with _controlled(options, arguments, compiles=False) as control:
-        write_graph(drawing, arguments, model, judgeable(model, invariants)[0], asked.witnesses, spec, control)
+        write_graph(drawing, arguments, model, judgeable(model, invariants)[0], asked, spec, control)
 
 
 def _strictly(found: Exploration) -> str:
@@ -106,7 +115,35 @@ def _strictly(found: Exploration) -> str:
     return INCONCLUSIVE
 
 
-def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, spec: Spec | None) -> str:
+def _tla_counts(options: SearchOptions, arguments: argparse.Namespace, result: Result, model: Model) -> dict[str, Any] | None:
+    """What TLC should find; None where it checks another protocol. A search with reductions has counted other states: then a symbolic
+    one counts all, but finds no depth."""
+    from pmmc_check.api.searching import result_of
+    from pmmc_check.protocol import PMMC
+    from pmmc_check.verdicts import HOLDS
+
+    if any(model.protocol[role] is not paper for role, paper in PMMC.items()):
+        return None
+    expected = {"verdict": result.verdict, "distinct_states": None, "depth": None}
+    if result.verdict != HOLDS:
+        return expected  # TLC would stop at the first violation
+    if result.depth and not result.reductions and result.walks is None:
+        return expected | {"distinct_states": result.distinct_states, "depth": result.depth}
+    seconds = min(options.time_limit or _COUNT_SECONDS_MAX, _COUNT_SECONDS_MAX)
+    unlimited = replace(options, max_states=None, max_depth=None, keep_going=False)
+    counting = replace(unlimited, engine="symbolic", reduce="none", strategy="exhaustive", time_limit=seconds)
+    with _controlled(counting, arguments) as control:
+        counted, _, _ = result_of(replace(counting, seed=None, walk_steps=None), type(model)(model.config), control, ())
+    if counted.verdict != HOLDS:
+        say(
+            "explore",
+            f"--export-tla: all states could not be counted in {seconds:g} seconds, so expected.json does not say how many there are",
+        )
+        return expected
+    return expected | {"distinct_states": counted.distinct_states}
+
+
+def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, files: SearchFiles, spec: Spec | None) -> str:
     """The same for every number of slots. A counterexample is that of the ordinary search that confirms it."""
     from pmmc_check.api.every_slot import scope_of
     from pmmc_check.api.exploring import explored_every_slot
@@ -119,8 +156,9 @@ def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, trace
     try:
         print_results(_report(found, arguments))
     finally:
-        if trace_out is not None:
-            _write_found(trace_out, found)
+        if files.trace_out is not None:
+            _write_found(files.trace_out, found)
+        files.exports.write(found_run(found.run[0], [], found.run[1]) if found.run else None)
     return found.verdict
 
 

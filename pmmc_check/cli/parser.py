@@ -20,6 +20,7 @@ VERBS = {
     "validate": "check recorded traces against the protocol",
     "gate": "run all specs and traces of a project, and compare with what is expected",
     "simulate": "write traces of random runs",
+    "run": "run a live cluster, or simulated ones, and judge their traces",
     "convert": "convert traces between the DSL and JSON Lines",
     "examples": "list the example traces and roles, or copy them to a folder",
     "completion": "print a script that completes verbs and options in your shell",
