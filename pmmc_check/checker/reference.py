@@ -33,6 +33,7 @@ class ReferenceSearch:
         self.generated_states = 1
         self.depth = 1
         self.expanded_states = 0
+        self.level_sizes: list[int] = []
 
     def run(self) -> Result:
         """Searches until there is an answer or a limit is reached."""
@@ -49,6 +50,7 @@ class ReferenceSearch:
             return self.result(VIOLATED, violation=Violation(*broken, initial, ()))
         frontier = [initial]
         while frontier:
+            self.level_sizes.append(len(frontier))
             following: list[State] = []
             for state in frontier:
                 if limit := self.limit_reached(len(frontier)):
@@ -136,4 +138,5 @@ class ReferenceSearch:
             exercised=exercised(self.model),
             violation=violation,
             limit=limit,
+            level_sizes=tuple(self.level_sizes),
         )

@@ -34,7 +34,7 @@ def _parts(result: Result, model: Model, notes: Sequence[str], layout: Layout) -
     yield headline(result)
     yield ""
     yield from runs_that_break_it(result, model, layout)
-    yield labelled(_facts(result, notes), _LABEL)
+    yield labelled(facts_of(result, notes), _LABEL)
 
 
 def runs_that_break_it(result: Result, model: Model, layout: Layout) -> Iterator[RenderableType]:
@@ -77,7 +77,7 @@ def _counterexample(violation: Violation, model: Model, reasons: Why, layout: La
     yield from steps_view(shown_steps(violation, model, {each.index for each in reasons.deviations}), layout)
 
 
-def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
+def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     config = result.config
     yield "checked", _checked(config)
     if not config.quorums_meet:
