@@ -23,6 +23,8 @@ RECEIVE, SEND, DROP, CRASH, RESTART, END = "<", ">", "drop", "crash", "restart",
 """What an event is; the text is the DSL's."""
 
 COMPLETE, PARTIAL, NONE = "complete", "partial", "none"
+MIDDLE = "complete from=middle"
+"""A log that shows everything from some time on; what was before is not known."""
 
 LOSSY, DUPLICATING, FIFO, RELIABLE = "lossy", "duplicating", "fifo", "reliable"
 NETWORK_FLAGS: Final = (RELIABLE, LOSSY, DUPLICATING, FIFO)
@@ -69,6 +71,7 @@ class Contract:
 
 ALL = Contract(COMPLETE, frozenset(KINDS))
 NOTHING = Contract(NONE, frozenset())
+FROM_MIDDLE = Contract(MIDDLE, frozenset(KINDS))
 
 
 def partial(kinds: frozenset[str]) -> Contract:

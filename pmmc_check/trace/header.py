@@ -11,8 +11,10 @@ from pmmc_check.trace.events import (
     COMPLETE,
     DUPLICATING,
     FIFO,
+    FROM_MIDDLE,
     KINDS,
     LOSSY,
+    MIDDLE,
     NETWORK_FLAGS,
     NONE,
     NOTHING,
@@ -120,7 +122,7 @@ class HeaderBuilder:
                 raise Unfit(f"{name!r} is no process of the header; it has {', '.join(known.process_of)}", "log")
             if name in self.logs:
                 raise Unfit(f"{name} has two contracts; leave one", "log")
-            self.logs[name] = {COMPLETE: ALL, NONE: NOTHING}.get(form) or partial(frozenset(kinds))
+            self.logs[name] = {COMPLETE: ALL, NONE: NOTHING, MIDDLE: FROM_MIDDLE}.get(form) or partial(frozenset(kinds))
 
     def configuration(self, what: str) -> Header:
         """The header so far; `what` is about to need it."""

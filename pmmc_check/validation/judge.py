@@ -20,7 +20,7 @@ from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.values import LEADER, NOOP, ProcessId
 from pmmc_check.protocol.variants.optimised import FillHoles
 from pmmc_check.trace.errors import TraceError
-from pmmc_check.trace.events import COMPLETE, DROP, KINDS, NONE, RECEIVE, SEND, UNKNOWN, Event, Names
+from pmmc_check.trace.events import COMPLETE, DROP, KINDS, MIDDLE, NONE, RECEIVE, SEND, UNKNOWN, Event, Names
 from pmmc_check.trace.readers.reader import Trace, open_trace
 from pmmc_check.trace.sources import Source
 from pmmc_check.trace.system import system_of
@@ -45,6 +45,8 @@ from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 _NOOP = "noop occurs, which the paper's leaders never propose; if yours fill holes with it, judge with --variant fill-holes"
 _QUORUMS_APART = "its quorums need not have an acceptor in common, so legal runs may break invariants"
 _NEAR, _LOGS_ALONE = 6, 8
+_FROM_THE_START = "a complete log begins with its process, and this one does not"
+_OF_THE_BEGINNING = ("R2", "R3", "R5")
 _LATER = "a replica lost a slot, and with proposals=lazy or requests=list it may propose the command again at any time, which is not tried"
 _FACTS_HOLD = "; what is recorded breaks no invariant"
 
@@ -159,7 +161,9 @@ class _Judge:
         if unclear and may_propose_later(self._open("looking at lost slots", trace.names).events(), trace.header):
             verdict = replace(verdict, verdict=INCONCLUSIVE, failure=None, reason=_LATER)
         apart = () if trace.header.quorums_meet else (_QUORUMS_APART,)
-        return replace(verdict, notes=(*changed, *apart, *noop, *_silent(trace, self.heard)))
+        late = self._late(trace)
+        middle = (f"{','.join(late)} began before the log: what was before is taken as given, and the log at its word",) if late else ()
+        return replace(verdict, notes=(*middle, *changed, *apart, *noop, *_silent(trace, self.heard)))
 
     def _by_decisions(self, trace: Trace) -> TraceVerdict | None:
         """The verdict on logs that show decisions only; None where they are unusual."""
@@ -203,7 +207,22 @@ class _Judge:
             return self._with_stray_noop(replay.names)
         if ambiguity is not None and (alone := self._alone(replay.names, map(replay.diagnosis.show, replay.promises.replayed))) is not None:
             return self._rejected(*alone)
+        if self._late(trace):
+            return self._from_the_middle(trace, ambiguity)
         return self._by_search(ambiguity)
+
+    def _late(self, trace: Trace) -> list[str]:
+        """The logs that begin in the middle."""
+        return [name for name, contract in trace.header.logs.items() if contract.form == MIDDLE]
+
+    def _from_the_middle(self, trace: Trace, ambiguity: str | None) -> TraceVerdict:
+        """The verdict where something began before it was recorded: no run from the start can be searched for, but facts are facts."""
+        count, violations = self._facts(names=trace.names)
+        if violations:
+            return TraceVerdict(self.file, REJECTED, count, violations, method="facts")
+        if ambiguity is not None:
+            return TraceVerdict(self.file, INCONCLUSIVE, count, reason=ambiguity + _FACTS_HOLD, method="facts")
+        return TraceVerdict(self.file, ACCEPTED, count, method="facts")
 
     def _by_relaxed_replay(self, guessing: Replay) -> TraceVerdict | None:
         """The rejection of logs that even leaders who may do more than the paper's cannot have, if it comes to that."""
@@ -280,6 +299,12 @@ class _Judge:
         evidence = Evidence(rejected.mismatch, replay.names, replay.recent)
         count, violations = self._facts(evidence.add, replay.names)
         failure = failure_of(replay, rejected.mismatch, evidence.events())
+        if rejected.mismatch.begins_late:
+            who = replay.names.log_of(rejected.mismatch.event.process)
+            failure = replace(
+                failure, rule=_FROM_THE_START, expected=f"the log of {who} from its start, or `log {who} {MIDDLE}` in the header"
+            )
+            violations = tuple(each for each in violations if each.invariant not in _OF_THE_BEGINNING)
         return TraceVerdict(self.file, REJECTED, count, violations, failure)
 
     def _facts(self, witness: Callable[[Event], None] | None = None, names: Names | None = None) -> tuple[int, tuple[CitedViolation, ...]]:
