@@ -56,7 +56,7 @@ def spec_of(arguments: argparse.Namespace) -> Spec | None:
                 values = spec.settings[name].values
                 setattr(arguments, name, _typed(name, values) if name not in LISTED else _listed(name, values))
         symmetry = spec.settings.get("symmetry")
-        if symmetry and symmetry.values[0] == "off" and arguments.reduce is None and arguments.engine == "compiled":
+        if symmetry and symmetry.values[0] == "off" and arguments.reduce is None and arguments.engine != "reference":
             arguments.reduce = "inert,deferral,halting"
     if arguments.network is None:
         arguments.network = "duplicating"

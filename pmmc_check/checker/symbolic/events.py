@@ -95,7 +95,7 @@ class Events:
         rest, restricts = -1, True
         for level in sorted(functions, key=self.height):
             restricts = restricts and functions[level] in self.restricting
-            effect = nodes.RELABELS if relabels else nodes.RESTRICTS if restricts else nodes.STEPS
+            effect = nodes.RELABELS if relabels else nodes.RESTRICTS if restricts else nodes.MOVES
             rest = self._part(level, functions[level], rest, effect)
         return rest
 
