@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from pmmc_check.checker.symbolic.search import SymbolicSearch
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import invariants_named
+from pmmc_check.properties.observe import Observed
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.variants.catalogue import VARIANTS, Variant, combined
 from pmmc_check.report.explore_text import as_text
@@ -36,6 +38,8 @@ FAULTY = [
     {"crashes": 1, "network": "fifo"},
     {"slots": 2, "window": 1, "commands": 1, "reconfigurations": 1, "network": "reliable"},
 ]
+LEVELS = pytest.mark.parametrize("messages", [True, False], ids=["messages", "views"])
+"""Whether each message has a level, or each view."""
 REDUCE = [
     "none",
     "inert,halting,deferral",
@@ -61,17 +65,15 @@ def golden(entry: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("entry", [golden(entry) for entry in [*GOLDEN, *CONFIRMED]])
-def test_the_golden_counts(entry: dict[str, Any]) -> None:
-    _, result = symbolic(Config(**counted(entry)), reduce="none")
+@LEVELS
+def test_the_golden_counts(entry: dict[str, Any], messages: bool) -> None:
+    _, result = symbolic(Config(**counted(entry)), reduce="none", messages=messages)
     assert (result.verdict, result.distinct_states) == ("holds", entry["distinct_states"])
 
 
-def facts(search: Any) -> set[Any]:
+def facts(observed: Iterable[Observed]) -> set[Any]:
     """The combinations of facts that were evaluated; processes count by their role, as both engines may see them."""
-    return {
-        frozenset(Counter((process.role, seen) for process, seen in observed.items()).items())
-        for observed in search.known.observed.values()
-    }
+    return {frozenset(Counter((process.role, seen) for process, seen in each.items()).items()) for each in observed}
 
 
 @pytest.mark.parametrize("reduce", REDUCE)
@@ -81,14 +83,20 @@ def test_states_transitions_steps_and_facts_are_those_of_the_compiled_search(cou
     same_as_compiled(small(**counts, network=network), reduce)
 
 
+@pytest.mark.parametrize("network", ["duplicating", "reliable", "lossy", "fifo"])
+@pytest.mark.parametrize("counts", SMALL, ids=[label(counts) for counts in SMALL])
+def test_levels_for_views_show_the_same_without_reductions(counts: dict[str, Any], network: str) -> None:
+    same_as_compiled(small(**counts, network=network), "none", messages=False)
+
+
 @pytest.mark.parametrize("reduce", REDUCE)
 @pytest.mark.parametrize("counts", FAULTY, ids=[label(counts) for counts in FAULTY])
 def test_faults_and_reconfigurations_too(counts: dict[str, Any], reduce: str) -> None:
     same_as_compiled(small(**counts), reduce)
 
 
-def same_as_compiled(config: Config, reduce: str) -> None:
-    search, result = symbolic(config, reduce=reduce)
+def same_as_compiled(config: Config, reduce: str, **more: Any) -> None:
+    search, result = symbolic(config, reduce=reduce, **more)
     explicit, expected = compiled(config, reduce=",".join(result.reductions) or "none")
     assert (result.verdict, result.distinct_states, result.generated_states) == (
         expected.verdict,
@@ -101,7 +109,7 @@ def same_as_compiled(config: Config, reduce: str) -> None:
     else:
         assert taken == expected_taken
     assert result.unneeded == expected.unneeded
-    assert facts(search) == facts(explicit)
+    assert facts(search.relations.observed.values()) == facts(explicit.known.observed.values())
 
 
 def of_variant(variant: Variant) -> Any:
@@ -141,12 +149,13 @@ def reduce_for(config: Config, protocol: Protocol) -> str:
     return ",".join(reductions.names) or "none"
 
 
+@LEVELS
 @pytest.mark.parametrize("seed", range(4))
-def test_the_order_of_levels_changes_no_count(seed: int) -> None:
+def test_the_order_of_levels_changes_no_count(seed: int, messages: bool) -> None:
     config = small(leaders=2, replicas=2, commands=2)
     order = list(range(len(Model(config).processes)))
     random.Random(seed).shuffle(order)
-    _, shuffled = symbolic(config, reduce="none", order=order)
+    _, shuffled = symbolic(config, reduce="none", order=order, messages=messages)
     _, usual = symbolic(config, reduce="none")
     assert (shuffled.distinct_states, shuffled.generated_states) == (usual.distinct_states, usual.generated_states)
     assert shuffled.coverage == usual.coverage
@@ -205,7 +214,7 @@ def test_the_command_reports_the_diagram_and_no_depth_and_the_same_on_every_run(
     counts = options(acceptors=2, leaders=2, replicas=2, slots=1, commands=2)
     first, second = (explore(*counts, "--reduce", "none", "--engine", "symbolic") for _ in range(2))
     assert (first["verdict"], first["distinct_states"], first["depth"]) == ("holds", 12_790_938, None)
-    assert first["diagram"]["nodes"] < 1_000
+    assert first["diagram"]["nodes"] < 5_000
     varying = ("seconds", "states_per_second", "peak_memory_bytes")
     assert {k: v for k, v in first.items() if k not in varying} == {k: v for k, v in second.items() if k not in varying}
     text = in_process(capsys, "explore", *counts, "--engine", "symbolic").stdout

@@ -73,7 +73,7 @@ def _check_options(options: SearchOptions) -> None:
         raise UsageError(f"--strategy {options.strategy}: --slots any is a strategy of its own; leave --strategy out")
 
 
-def replica_bounds(options: SearchOptions) -> ReplicaBounds:
+def _replica_bounds(options: SearchOptions) -> ReplicaBounds:
     """How far the replica's part goes."""
     usual = ReplicaBounds()
     return replace(usual, slots=options.replica_slots or usual.slots, commands=options.replica_commands or usual.commands)
@@ -92,7 +92,7 @@ def searched_every_slot(options: SearchOptions, control: Control) -> AnySlotsRes
 
     waived = [name for each in variants_named(options.variants) if not options.invariants for name in each.waives]
     invariants = invariants_named(options.invariants or [each for each in (*OF_ONE_SLOT, *OF_ONE_REPLICA) if each not in waived])
-    bounds = replica_bounds(options)
+    bounds = _replica_bounds(options)
     return AnySlotsSearch(
         scope_of(options),
         protocol_of(options),

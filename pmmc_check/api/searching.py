@@ -18,8 +18,10 @@ from pmmc_check.config import Config
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.model.network import network_named
+from pmmc_check.properties.checks import Checks
 from pmmc_check.properties.invariants import Invariant, invariants_named
 from pmmc_check.properties.quorums import judgeable
+from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol import Protocol, variant
 from pmmc_check.protocol.variants.catalogue import check_needs, protocol_with, variants_named
 from pmmc_check.protocol.variants.variant import Variant
@@ -56,11 +58,15 @@ def protocol_of(options: SearchOptions) -> Protocol:
 
 
 def result_of(
-    options: SearchOptions, model: Model, control: Control, asked: Sequence[Invariant] | None = None
+    options: SearchOptions,
+    model: Model,
+    control: Control,
+    asked: Sequence[Invariant] | None = None,
+    constraints: Sequence[WrittenInvariant] = (),
 ) -> tuple[Result, Model, list[str]]:
     """Runs the search that was asked for; also returns the model that its result is about, and notes about what is off.
 
-    `asked` are the invariants where they are more than names.
+    `asked` are the invariants where they are more than names; `constraints` are for the exhaustive strategy, without the symbolic engine.
 
     Raises:
         UsageError: options contradict each other.
@@ -73,17 +79,18 @@ def result_of(
     waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers if asked is None]
     if options.engine == "symbolic":
         _check_symbolic(options, invariants)
-    reductions, notes = applicable(reductions_named(options.reduce or "all"), model, invariants)
+    _check_begins_within(constraints, model)
+    reductions, notes = applicable(reductions_named(options.reduce or "all"), model, [*invariants, *constraints])
     if options.engine == "symbolic":
         notes = [each for each in notes if not each.startswith("symmetry")]
     judged, quorum_notes = judgeable(model, invariants)
     if options.invariants and len(judged) < len(invariants):
         raise UsageError(f"--invariant {options.invariants[0]}: {quorum_notes[0]}")
-    engine = engine_for(options, invariants, control, reductions)
+    engine = engine_for(options, invariants, control, reductions, constraints)
     if options.strategy == "iterative":
         result, model = grow(model.config, model.protocol, engine)
     elif options.keep_going:
-        result = every_violation(judged, lambda left: engine_for(options, left, control, reductions)(model))
+        result = every_violation(judged, lambda left: engine_for(options, left, control, reductions, constraints)(model))
         notes = [] if options.engine == "reference" else notes
     else:
         result = engine(model).run()
@@ -105,12 +112,18 @@ def _waivers(options: SearchOptions) -> list[Variant]:
     return [each for each in variants_named(options.variants) if each.waives and not options.invariants]
 
 
-def engine_for(options: SearchOptions, invariants: Sequence[Invariant], control: Control, reductions: Reductions) -> Engine:
+def engine_for(
+    options: SearchOptions,
+    invariants: Sequence[Invariant],
+    control: Control,
+    reductions: Reductions,
+    constraints: Sequence[WrittenInvariant] = (),
+) -> Engine:
     """Makes searches for those of the invariants that can be judged of a model."""
     if options.engine == "reference":
         from pmmc_check.checker.reference import ReferenceSearch
 
-        return lambda model: ReferenceSearch(model, judgeable(model, invariants)[0], control)
+        return lambda model: ReferenceSearch(model, judgeable(model, invariants)[0], control, constraints)
     trust = options.trust_claims
     if options.strategy == "random":
         from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
@@ -125,7 +138,16 @@ def engine_for(options: SearchOptions, invariants: Sequence[Invariant], control:
         return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
     from pmmc_check.checker.compiled import CompiledSearch
 
-    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
+    how: dict[str, Any] = {"trust_claims": trust, "constraints": constraints}
+    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads, **how)
+
+
+def _check_begins_within(constraints: Sequence[WrittenInvariant], model: Model) -> None:
+    for each in constraints:
+        if not Checks(model, (), (each,)).within(model.initial()):
+            raise UsageError(
+                f"constraint {each.name}: the initial state does not satisfy it, so no step would be taken; state what is to be explored"
+            )
 
 
 def _check_engine(options: SearchOptions) -> None:

@@ -11,7 +11,7 @@ out."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker import kernel
+from pmmc_check.checker.boundary import Boundary
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.counterexample import Suspect, rebuild, rebuild_endless
 from pmmc_check.checker.coverage import exercised, put_off_in_states, taken_from
@@ -29,7 +30,7 @@ from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
-from pmmc_check.checker.result import Action, Control, Result, Snapshot, Violation
+from pmmc_check.checker.result import Action, Control, Result, Snapshot, Violation, constraints_of
 from pmmc_check.checker.store import LEVEL_MAX, Store
 from pmmc_check.checker.symmetry import renamings
 from pmmc_check.checker.tables import Tables
@@ -38,6 +39,7 @@ from pmmc_check.model.content import Digest
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.invariants import Invariant
+from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.users_code import Interrupted
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
@@ -57,17 +59,20 @@ class CompiledSearch:
         threads: int = 1,
         *,
         trust_claims: bool = False,
+        constraints: Sequence[WrittenInvariant] = (),
     ) -> None:
         self.model = model
         self.control = control
         self.reductions = reductions
         self.threads = threads
-        self.checks = Checks(model, invariants)
+        self.checks = Checks(model, invariants, constraints)
         digest = Digest(renamings(model.system) if reductions.symmetry else ({},))
         self.claims = Claims(model, reductions, symmetric=reductions.symmetry, trusted=trust_claims)
         self.locals = LocalSteps(model, self.checks, self.claims, digest)
         self.tables = Tables(self.locals, reductions, model.config.slots)
         self.known = KnownFacts(self.checks, self.tables)
+        self._boundary = Boundary(self.checks, self.tables, self.known) if constraints else None
+        self.outside_states = 0
         self.store = Store()
         self.levels: dict[int, list[Vectors]] = defaultdict(list)
         self.stale: dict[int, int] = defaultdict(int)
@@ -78,6 +83,7 @@ class CompiledSearch:
         self.distinct_states = 0
         self.generated_states = 1
         self.depth = 0
+        self._level_sizes: Counter[int] = Counter()
         self._met: NDArray[np.int64] = np.zeros(0, np.int64)
         self._reported_at = 0.0
         self._candidates_max = 64 * CHUNK_STATES
@@ -121,7 +127,7 @@ class CompiledSearch:
                     return limit
                 self.depth = level
                 states_left = self._states_left()
-                self._explore_batch(vectors[:states_left], level)
+                self._explore_batch(self._within(vectors[:states_left], level), level)
                 if states_left is not None and states_left < len(vectors):
                     return self._limit_reached(level)
             del self.levels[level]
@@ -143,6 +149,21 @@ class CompiledSearch:
             kernel.state_fingerprints(block, self.tables.fingerprints.data, fingerprints)
             settled.append(block[self.store.levels(fingerprints) == level])
         return settled
+
+    def _within(self, vectors: Vectors, level: int) -> Vectors:
+        """Those states that lie within the constraints; the others are checked and counted here."""
+        if self._boundary is None:
+            return vectors
+        within = self._boundary.within(vectors)
+        outside = vectors[~within]
+        if len(outside):
+            fingerprints = np.zeros(len(outside), np.uint64)
+            kernel.state_fingerprints(outside, self.tables.fingerprints.data, fingerprints)
+            for broken, rows in self._boundary.broken(outside):
+                self.suspects.append(Suspect(level, self._order(broken), int(fingerprints[rows].min())))
+            self.outside_states += len(outside)
+            self.distinct_states += len(outside)
+        return vectors[within]
 
     def _explore_batch(self, vectors: Vectors, level: int) -> None:
         """Expands up to `BATCH_CHUNKS` chunks, then inserts what they found."""
@@ -168,6 +189,7 @@ class CompiledSearch:
             self.levels[at].append(block)
         self._count_views(vectors)
         self.distinct_states += len(vectors)
+        self._level_sizes[level] += len(vectors)
         self.generated_states += int(self.batch.counters[: len(starts), kernel.STEP_COUNT].sum())
 
     def _expand_chunk(self, task: tuple[Vectors, int, int]) -> None:
@@ -328,6 +350,9 @@ class CompiledSearch:
             symmetry_order=order,
             claims=self.claims.report(),
             exercised=exercised(self.model, put_off, self.claims),
+            level_sizes=tuple(self._level_sizes[level] for level in range(1, max(self._level_sizes, default=0) + 1)),
+            constraints=constraints_of(self.checks),
+            outside_states=self.outside_states,
         )
 
     def _count_views(self, vectors: Vectors) -> None:

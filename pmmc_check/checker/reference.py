@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from pmmc_check.checker.coverage import exercised
 from pmmc_check.checker.cycles import find_cycle
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
-from pmmc_check.checker.result import Action, Control, Result, Snapshot, TraceStep, Violation
+from pmmc_check.checker.result import Action, Control, Result, Snapshot, TraceStep, Violation, constraints_of
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.invariants import Invariant
+from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.users_code import Interrupted
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
@@ -24,15 +25,18 @@ _REPORT_EVERY_STATES = 2000
 class ReferenceSearch:
     """Explores `model` level by level until it is exhausted, an invariant is broken or a limit is reached."""
 
-    def __init__(self, model: Model, invariants: Sequence[Invariant], control: Control) -> None:
+    def __init__(
+        self, model: Model, invariants: Sequence[Invariant], control: Control, constraints: Sequence[WrittenInvariant] = ()
+    ) -> None:
         self.model = model
-        self.checks = Checks(model, invariants)
+        self.checks = Checks(model, invariants, constraints)
         self.control = control
         self.came_from: dict[State, tuple[Step, State] | None] = {}
         self.coverage: Counter[Action] = Counter()
         self.generated_states = 1
         self.depth = 1
-        self.expanded_states = 0
+        self.expanded_states = self.outside_states = 0
+        self.level_sizes: list[int] = []
 
     def run(self) -> Result:
         """Searches until there is an answer or a limit is reached."""
@@ -49,6 +53,7 @@ class ReferenceSearch:
             return self.result(VIOLATED, violation=Violation(*broken, initial, ()))
         frontier = [initial]
         while frontier:
+            self.level_sizes.append(len(frontier))
             following: list[State] = []
             for state in frontier:
                 if limit := self.limit_reached(len(frontier)):
@@ -67,6 +72,9 @@ class ReferenceSearch:
     def expand(self, state: State, following: list[State]) -> Violation | None:
         """Takes every step from `state`; new states go to `following`."""
         self.expanded_states += 1
+        if not self.checks.within(state):
+            self.outside_states += 1
+            return None
         ended = True
         for step, after in self.model.steps(state):
             ended = False
@@ -134,6 +142,9 @@ class ReferenceSearch:
             coverage=dict(self.coverage),
             unneeded=frozenset(),
             exercised=exercised(self.model),
+            constraints=constraints_of(self.checks),
+            outside_states=self.outside_states,
             violation=violation,
             limit=limit,
+            level_sizes=tuple(self.level_sizes),
         )

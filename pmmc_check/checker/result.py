@@ -9,6 +9,7 @@ from typing import Protocol
 
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model, State, Step
+from pmmc_check.properties.checks import Checks
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 
@@ -138,6 +139,19 @@ class Exercised:
 
 
 @dataclass(frozen=True)
+class StateConstraint:
+    """What bounds a search: no step is taken from a state in which the expression `statement` is false."""
+
+    name: str
+    statement: str
+
+
+def constraints_of(checks: Checks) -> tuple[StateConstraint, ...]:
+    """The constraints under which a search with these checks runs."""
+    return tuple(StateConstraint(each.name, each.statement) for each in checks.constraints)
+
+
+@dataclass(frozen=True)
 class Result:
     """The outcome of a search.
 
@@ -167,10 +181,15 @@ class Result:
     diagram: Diagram | None = None
     claims: ClaimsUsed = ClaimsUsed()
     exercised: Exercised = field(default_factory=Exercised)
+    level_sizes: tuple[int, ...] = ()
+    """How many distinct states there are at each depth, from 1 on; empty where a search has no levels."""
     smaller_completed: int | None = None
     """By an iterative search: how many smaller configurations were checked to the end before this one."""
     further: tuple[Violation, ...] = ()
     """The violations of other invariants that were found after the first."""
+    constraints: tuple[StateConstraint, ...] = ()
+    outside_states: int = 0
+    """How many of the distinct states lie outside a constraint: they were checked, but no step was taken from them."""
     continued: bool = False
     """Whether the search went on after a violation. Then the counts are those of its last part."""
 

@@ -13,6 +13,7 @@ computes the entry once. Tables only grow.
     fingerprints[v, g]  the digest of view v's image under renaming g
     observed[v, slot]   a digest of what invariants observe of v about the slot; 0 when nothing. One more column, where an
                         invariant is asked of all slots at once, for all that it observes
+    bounded[v]          a digest of what state constraints read of v
     broken[v]           1 + the deliveries after which v, by internal steps, breaks an invariant of its own; 0 when it never does
 
 With deferral, filling a view walks all local states that its internal steps lead to (breadth first, so weights are
@@ -138,6 +139,7 @@ class Tables:
         self.at_once = slots if locals_.checks.at_once else None
         """The column of `observed` for what is asked of all slots at once."""
         self.observed = Growing(np.uint64, slots + locals_.checks.at_once)
+        self.bounded = Growing(np.uint64)
         self.step_range = Growing(np.int32, 2)
         self.owner = Growing(np.int32)
         self.broken = Growing(np.uint8)
@@ -175,6 +177,7 @@ class Tables:
             self.views.append(view)
             self.fingerprints.append(self._fingerprints(view))
             self.observed.append(self._observed(view))
+            self.bounded.append(self._bounded(view))
             self.step_range.append((NOT_FILLED, NOT_FILLED))
             self.owner.append(self.locals.states[state][0])
             self.broken.append(0)
@@ -378,6 +381,14 @@ class Tables:
         if self.at_once is not None and (everything := self.locals.checks.seen_at_once(facts)):
             digests[self.at_once] = self._identity.of(("at once", process, everything))[0]
         return digests
+
+    def _bounded(self, view: LocalView) -> int:
+        checks = self.locals.checks
+        if not checks.constraints:
+            return 0
+        facts = checks.seen_by_constraints(self.locals.facts(view.state, self._messages(view.inbox), view.history))
+        process = self.model.processes[self.locals.states[view.state][0]]
+        return int(self._identity.of(("bounded", process, facts))[0])
 
     def _insert_receive(self, view: ViewId, bundle: BundleId, after: ViewId) -> None:
         key = np.uint64((view << 32 | bundle) + 1)

@@ -74,10 +74,10 @@ def _run(
     notes, result, shown, witnesses = list[str](), None, model, []
     if asked.invariants or asked.built_in:
         with _controlled(options, arguments) as control:
-            result, shown, notes = result_of(options, model, control, None if asked.built_in else asked.invariants)
+            result, shown, notes = result_of(options, model, control, None if asked.built_in else asked.invariants, asked.constraints)
     for each in asked.witnesses:
         with _controlled(options, arguments) as control:
-            found, _, about = result_of(options, model, control, (each,))
+            found, _, about = result_of(options, model, control, (each,), asked.constraints)
         notes += [note for note in about if note not in notes]
         witnesses.append(specs.WitnessSearch(each.name, found))
     answer = specs.outcome(result, witnesses)

@@ -104,6 +104,13 @@ def _what(parser: argparse.ArgumentParser) -> None:
         "--find", metavar="EXPR", action="append", default=[], help="find a shortest run to a state in which EXPR is true; may be repeated"
     )
     what.add_argument(
+        "--constraint",
+        metavar="EXPR",
+        action="append",
+        default=[],
+        help="bound the search: no step is taken from a state in which EXPR is false; may be repeated",
+    )
+    what.add_argument(
         "--variant",
         metavar="NAME",
         action="append",

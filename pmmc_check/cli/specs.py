@@ -38,6 +38,8 @@ class AskedProperties:
 
     invariants: tuple[Any, ...]
     witnesses: tuple[Any, ...]
+    constraints: tuple[Any, ...]
+    """What bounds all of these searches."""
     built_in: bool
     """Nothing is asked for: then it is all built-in invariants, but those that a variant waives."""
 
@@ -75,12 +77,13 @@ def _listed(name: str, values: Sequence[str]) -> Any:
 
 
 def asked_properties(arguments: argparse.Namespace, spec: Spec | None, model: Model) -> AskedProperties:
-    """What is to be checked. Options override the spec: `--invariant` all its invariants, `--find` all its witnesses."""
+    """What is to be checked. Options override the spec: `--invariant` all its invariants, `--find` its witnesses, `--constraint` its
+    constraints."""
     from pmmc_check.properties.invariants import invariants_named
     from pmmc_check.spec.document import Written, expression_as, written_in
 
     system, protocol = model.system, model.protocol
-    written = written_in(spec, system, protocol) if spec and spec.writes_expressions else Written((), ())
+    written = written_in(spec, system, protocol) if spec and spec.writes_expressions else Written()
     finds = [expression_as("--find", text, text, system, protocol, spec) for text in arguments.find]
     witnesses = tuple(finds) or (() if arguments.invariant else written.witnesses)
     names = arguments.invariant or (() if arguments.find else (spec.named if spec else ()))
@@ -91,10 +94,12 @@ def asked_properties(arguments: argparse.Namespace, spec: Spec | None, model: Mo
         own += [expression_as("--invariant", text, text, system, protocol, spec) for text in rest]
     else:
         own = [] if arguments.find else list(written.invariants)
-    _check_strategy(arguments, own, witnesses)
+    bounds = [expression_as("--constraint", text, text, system, protocol, spec) for text in arguments.constraint]
+    constraints = tuple(bounds) or written.constraints
+    _check_strategy(arguments, own, witnesses, constraints)
     if not (names or own or witnesses):
-        return AskedProperties((), (), True)
-    return AskedProperties((*(invariants_named(plain) if plain else ()), *own), witnesses, False)
+        return AskedProperties((), (), constraints, True)
+    return AskedProperties((*(invariants_named(plain) if plain else ()), *own), witnesses, constraints, False)
 
 
 def for_every_slot(arguments: argparse.Namespace, spec: Spec | None) -> Sequence[str]:
@@ -103,14 +108,17 @@ def for_every_slot(arguments: argparse.Namespace, spec: Spec | None) -> Sequence
     Raises:
         UsageError: there are expressions, which are about one configuration.
     """
-    if (spec and spec.writes_expressions) or arguments.find:
-        what = "--find" if arguments.find else str(spec.source.name if spec else "")
+    if (spec and spec.writes_expressions) or arguments.find or arguments.constraint:
+        options = [option for option, given in (("--find", arguments.find), ("--constraint", arguments.constraint)) if given]
+        what = options[0] if options else str(spec.source.name if spec else "")
         raise UsageError(f"{what}: with any number of slots only built-in invariants are checked; give a number of slots")
     named: Sequence[str] = arguments.invariant or (spec.named if spec else ())
     return named
 
 
-def _check_strategy(arguments: argparse.Namespace, own: Sequence[Any], witnesses: Sequence[Any]) -> None:
+def _check_strategy(arguments: argparse.Namespace, own: Sequence[Any], witnesses: Sequence[Any], constraints: Sequence[Any]) -> None:
+    if constraints:
+        _check_bounded(arguments, "--constraint" if arguments.constraint else f"CONSTRAINT {constraints[0].name}")
     what = "--find" if arguments.find else "a witness" if witnesses else "an invariant of your own"
     if not (own or witnesses):
         return
@@ -118,6 +126,21 @@ def _check_strategy(arguments: argparse.Namespace, own: Sequence[Any], witnesses
         raise UsageError(f"--engine symbolic: it does not evaluate expressions, and {what} is one; use --engine compiled")
     if arguments.strategy == "iterative":
         raise UsageError(f"--strategy iterative: {what} is about one configuration; leave --strategy out")
+
+
+def _check_bounded(arguments: argparse.Namespace, what: str) -> None:
+    """Whether states outside a constraint can be told from those within.
+
+    Raises:
+        UsageError: not by this engine or strategy, and not in a graph.
+    """
+    for option, needs, remedy in (
+        (f"--engine {arguments.engine}", arguments.engine == "symbolic", "--engine compiled or reference"),
+        (f"--strategy {arguments.strategy}", arguments.strategy != "exhaustive", "the exhaustive strategy"),
+        ("--graph", arguments.graph is not None, "--max-depth to bound a graph"),
+    ):
+        if needs:
+            raise UsageError(f"{option}: it takes no state constraint, and {what} is one; take {remedy}, or leave {what} out")
 
 
 def overall(result: Result | None, witnesses: Sequence[WitnessSearch]) -> str:

@@ -65,6 +65,14 @@ class Network:
         """The inbox without the messages that are `useless`."""
         raise NotImplementedError
 
+    def part(self, sender: ProcessId, message: Hashable) -> Hashable:
+        """To which part of an inbox a message belongs. What a network does to one part never depends on the others."""
+        return message
+
+    def parts(self, inbox: Inbox) -> dict[Hashable, Inbox]:
+        """The parts that are not empty, each an inbox by itself."""
+        return {entry[0]: frozenset({entry}) for entry in inbox}
+
 
 class Duplicating(Network):
     """The set of all messages ever sent."""
@@ -90,6 +98,10 @@ class Duplicating(Network):
     def contents(self, inbox: frozenset[Any]) -> Iterator[tuple[Any, Hashable]]:
         """The messages; places mean nothing in a set."""
         return ((message, 1) for message in inbox)
+
+    def parts(self, inbox: frozenset[Any]) -> dict[Hashable, Inbox]:
+        """A part for each message."""
+        return {message: frozenset({message}) for message in inbox}
 
     def without(self, inbox: frozenset[Any], useless: Callable[[Any], bool]) -> Inbox:
         """The subset that remains."""
@@ -171,6 +183,10 @@ class Fifo(Network):
         """What is before it in its queue."""
         queue = dict(inbox)[sender]  # type: ignore[index]
         return list(queue[: queue.index(message)])
+
+    def part(self, sender: ProcessId, message: Hashable) -> Hashable:
+        """One for each sender."""
+        return sender
 
     def contents(self, inbox: frozenset[tuple[ProcessId, tuple[Any, ...]]]) -> Iterator[tuple[Any, Hashable]]:
         """Each message with its sender and its position in the queue."""

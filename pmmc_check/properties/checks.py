@@ -9,7 +9,7 @@ from pmmc_check.errors import ProtocolError
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.invariants import Invariant, RelationInvariant, StateInvariant, StepInvariant
 from pmmc_check.properties.observe import HELD, VARIABLES, Fact, Observed, by_slot, held, observe, state_fact
-from pmmc_check.properties.progress import Left, LocalStates, Progress, check_possible, endless, left_to_decide, stuck
+from pmmc_check.properties.progress import Left, LocalStates, Progress, check_possible, check_unconstrained, endless, left_to_decide, stuck
 from pmmc_check.properties.quorums import Quorums
 from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol.messages import Message
@@ -28,9 +28,10 @@ class Violated(NamedTuple):
 class Checks:
     """The invariants to check on one model, sorted by what they need."""
 
-    def __init__(self, model: Model, invariants: Sequence[Invariant]) -> None:
+    def __init__(self, model: Model, invariants: Sequence[Invariant], constraints: Sequence[WrittenInvariant] = ()) -> None:
         self.model = model
         self.invariants = tuple(invariants)
+        self.constraints = tuple(constraints)
         self._quorums = Quorums(model.protocol, model.system)
         self._state = [each for each in invariants if isinstance(each, StateInvariant)]
         self._step = [each for each in invariants if isinstance(each, StepInvariant)]
@@ -43,11 +44,14 @@ class Checks:
             [each.observes for each in self._relation]
             + [each.observes for each in self._written]
             + [each.observes for each in (self.progress,) if each]
+            + [each.observes for each in constraints]
         )
         self.observed_kinds: frozenset[str] = frozenset().union(*observing)
         self._at_once_kinds: frozenset[str] = frozenset({VARIABLES}).union(*(each.observes for each in self._asked_at_once))
-        self._variables = _by_role(self._written)
+        self._constraint_kinds: frozenset[str] = frozenset({VARIABLES}).union(*(each.observes for each in constraints))
+        self._variables = _by_role([*self._written, *constraints])
         if self.progress:
+            check_unconstrained(constraints)
             network = model.network
             check_possible(network.name, network.keeps_delivered, network.may_lose, model.config.crashes)
 
@@ -100,6 +104,19 @@ class Checks:
         """Those of the facts that invariants observe which are asked of all at once."""
         return frozenset(fact for fact in facts if fact.kind in self._at_once_kinds)
 
+    def seen_by_constraints(self, facts: Iterable[Fact]) -> frozenset[Fact]:
+        """Those of the facts that constraints read."""
+        return frozenset(fact for fact in facts if fact.kind in self._constraint_kinds)
+
+    def within_constraints(self, facts: Observed) -> bool:
+        """Whether a state of which these are all facts lies within every constraint."""
+        seen = {process: self.seen_by_constraints(each) for process, each in facts.items()}
+        return not any(self._of_facts(each.name, each.check, 0, seen) for each in self.constraints)
+
+    def within(self, state: State) -> bool:
+        """The same, of a global state."""
+        return not self.constraints or self.within_constraints(self._facts_of(state))
+
     def facts(self, process: ProcessId, state: Any, inbox: Iterable[Message], history: Iterable[Message]) -> frozenset[Fact]:
         """What the selected invariants observe of a view."""
         try:
@@ -116,12 +133,10 @@ class Checks:
 
     def of_state(self, state: State) -> Violated | None:
         """Checks a global state in full; steps into it excepted."""
-        facts: dict[ProcessId, frozenset[Fact]] = {}
         for process, view in zip(self.model.processes, state, strict=True):
             if violated := self.of_local_state(process, view.state):
                 return violated
-            inbox = (message for message, _ in self.model.network.contents(view.inbox))
-            facts[process] = self.facts(process, view.state, inbox, view.history)
+        facts = self._facts_of(state)
         slots = by_slot(facts)
         everywhere = range(1, self.model.config.slots + 1) if self._asked_of_slots else ()
         for slot in sorted({*slots, *everywhere} - {0}):
@@ -162,13 +177,16 @@ class Checks:
         return self.of_cycle(*self._seen(state), steps)
 
     def _seen(self, state: State) -> tuple[dict[ProcessId, Any], frozenset[Fact]]:
-        states: dict[ProcessId, Any] = {}
-        facts: set[Fact] = set()
+        states = {process: view.state for process, view in zip(self.model.processes, state, strict=True)}
+        return states, frozenset().union(*self._facts_of(state).values())
+
+    def _facts_of(self, state: State) -> Observed:
+        """What is observed of each process in a global state."""
+        found: Observed = {}
         for process, view in zip(self.model.processes, state, strict=True):
-            states[process] = view.state
             inbox = (message for message, _ in self.model.network.contents(view.inbox))
-            facts |= self.facts(process, view.state, inbox, view.history)
-        return states, frozenset(facts)
+            found[process] = self.facts(process, view.state, inbox, view.history)
+        return found
 
     def of_step(self, before: State, step: Step) -> Violated | None:
         """Checks a global step: it is one process's own."""

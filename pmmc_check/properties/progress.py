@@ -83,6 +83,18 @@ def check_possible(network: str, keeps_delivered: bool, may_lose: bool, crashes:
         raise UsageError("--invariant Progress: a process that has crashed need decide nothing; leave --crashes out")
 
 
+def check_unconstrained(constraints: Iterable[Any]) -> None:
+    """Whether Progress can be asked for under constraints.
+
+    Raises:
+        UsageError: there are some.
+    """
+    for each in constraints:
+        raise UsageError(
+            f"--invariant Progress: it asks for runs to their very end, and the constraint {each.name} cuts runs off; leave one of them out"
+        )
+
+
 def _what(left: Left) -> str:
     command = show(left.commands[0])
     if not left.slots:

@@ -41,6 +41,9 @@ def result_as_json(result: Result, model: Model) -> dict[str, Any]:
         "version": __version__,
         "seed": result.walks.seed if result.walks else None,
     }
+    if result.constraints:
+        answer["constraints"] = [asdict(each) for each in result.constraints]
+        answer["outside_states"] = result.outside_states
     if result.continued:
         answer["violations"] = [violation_as_json(each, model) for each in result.violations]
     if result.walks is not None:

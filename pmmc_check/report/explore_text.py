@@ -34,7 +34,7 @@ def _parts(result: Result, model: Model, notes: Sequence[str], layout: Layout) -
     yield headline(result)
     yield ""
     yield from runs_that_break_it(result, model, layout)
-    yield labelled(_facts(result, notes), _LABEL)
+    yield labelled(facts_of(result, notes), _LABEL)
 
 
 def runs_that_break_it(result: Result, model: Model, layout: Layout) -> Iterator[RenderableType]:
@@ -54,7 +54,10 @@ def headline(result: Result) -> Text:
     if result.violation:
         return _violated(result.violation)
     if result.verdict == HOLDS:
-        return Text.assemble(("HOLDS", "bold green"), ": every reachable state of this configuration satisfies all invariants checked")
+        which = "every reachable state of this configuration"
+        if result.constraints:
+            which = "every state that can be reached within the constraint" + "s" * (len(result.constraints) > 1)
+        return Text.assemble(("HOLDS", "bold green"), f": {which} satisfies all invariants checked")
     return Text.assemble(("INCONCLUSIVE", "bold yellow"), f": the search was stopped before the end: {result.limit}")
 
 
@@ -77,16 +80,10 @@ def _counterexample(violation: Violation, model: Model, reasons: Why, layout: La
     yield from steps_view(shown_steps(violation, model, {each.index for each in reasons.deviations}), layout)
 
 
-def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
+def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     config = result.config
     yield "checked", _checked(config)
-    if not config.quorums_meet:
-        yield "", "a quorum of phase 1 and one of phase 2 need not have an acceptor in common, which safety depends on"
-    slots = f"slots 1 to {config.slots}" if config.slots > 1 else "slot 1"
-    rounds = f"ballot rounds 0 to {config.rounds - 1}" if config.rounds > 1 else "ballot round 0"
-    yield "bounds", f"{slots}, {rounds} (a leader that needs a higher round retires), WINDOW {config.window}; larger ones are not covered"
-    if config.reconfigurations:
-        yield "", _reconfigurations(config)
+    yield from _bounds(result)
     yield "network", f"{config.network}: {network_named(config.network).explanation}"
     yield "faults", _faults(config)
     symmetry = (
@@ -116,6 +113,7 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
         (
             f"{result.distinct_states:,} distinct, {result.generated_states:,} generated"
             + (f", depth {result.depth}" if result.depth else "")
+            + (f"; {result.outside_states:,} of them outside the constraint, checked but not expanded" if result.constraints else "")
             + ("" if result.complete else " (so far: not all of them)")
         ),
     )
@@ -137,6 +135,21 @@ def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield "limit", f"{result.limit}: {shorter}"
     if result.verdict == INCONCLUSIVE and not result.walks and not config.reconfigurations and "Progress" not in result.invariants:
         yield "hint", "if it is too large to end, try --slots any: it covers every number of slots, often in seconds"
+
+
+def _bounds(result: Result) -> Iterator[tuple[str, str]]:
+    """What larger systems, and states, are not covered."""
+    config = result.config
+    if not config.quorums_meet:
+        yield "", "a quorum of phase 1 and one of phase 2 need not have an acceptor in common, which safety depends on"
+    slots = f"slots 1 to {config.slots}" if config.slots > 1 else "slot 1"
+    rounds = f"ballot rounds 0 to {config.rounds - 1}" if config.rounds > 1 else "ballot round 0"
+    yield "bounds", f"{slots}, {rounds} (a leader that needs a higher round retires), WINDOW {config.window}; larger ones are not covered"
+    for constraint in result.constraints:
+        named = "" if constraint.name == constraint.statement else f" {constraint.name}"
+        yield "", f"bounded by constraint{named}: {constraint.statement}; no step is taken from a state in which it is false"
+    if config.reconfigurations:
+        yield "", _reconfigurations(config)
 
 
 def size_of(config: Config) -> str:

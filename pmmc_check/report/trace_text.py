@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pmmc_check.validation.verdict import CitedViolation, Failure, Place, TraceVerdict
 from pmmc_check.verdicts import BAD_INPUT, INCONCLUSIVE
@@ -21,13 +22,24 @@ def summary(verdict: TraceVerdict) -> str:
 
 
 def explanation(verdict: TraceVerdict, whole: bool = False) -> Iterator[str]:
-    """Notes, and why: often nothing for an accepted trace. Cut to `LINES_MAX` lines unless `whole`."""
-    lines = [*(f"  note: {note}" for note in verdict.notes), *_why(verdict)]
+    """Notes, and why: often nothing for an accepted trace. Cut to `LINES_MAX` lines unless `whole`, what led to it first."""
+    notes = [f"  note: {note}" for note in verdict.notes]
+    lines = [*notes, *_why(verdict)]
+    for shorter in () if whole or verdict.failure is None or not verdict.violations else _shorter(verdict.failure):
+        if len(lines) > LINES_MAX:
+            lines = [*notes, *_why(replace(verdict, failure=shorter))]
     if whole or len(lines) <= LINES_MAX:
         yield from lines
         return
     yield from lines[: LINES_MAX - 1]
     yield f"  ... {len(lines) - LINES_MAX + 1} more lines; --explain FILE writes all of them"
+
+
+def _shorter(failure: Failure) -> Iterator[Failure]:
+    """The same with less and less around it, so that there is room for the invariants that are broken."""
+    yield (failure := replace(failure, enabled=()))
+    yield (failure := replace(failure, past=failure.past[-4:], nearest=failure.nearest[:1]))
+    yield replace(failure, past=(), nearest=(), cycle=failure.cycle[:4])
 
 
 def _why(verdict: TraceVerdict) -> Iterator[str]:

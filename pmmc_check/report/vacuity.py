@@ -20,9 +20,10 @@ def vacuous(result: Result) -> list[str]:
 
 def _reasons(result: Result) -> Iterator[str]:
     complete = result.complete
+    run = "run within the constraint" if result.constraints else "run"
     if not result.exercised.decided:
         yield (
-            "no command is decided in any run, so whatever is asked of decisions holds of none"
+            f"no command is decided in any {run}, so whatever is asked of decisions holds of none"
             if complete
             else "no command has been decided so far"
         )
@@ -30,14 +31,14 @@ def _reasons(result: Result) -> Iterator[str]:
         yield "there is only one command, so Agreement cannot be violated; give --commands 2"
     for name, role in result.exercised.unchanged:
         yield (
-            f"{name} does nothing in any run that the paper's {role} would not do: the verdict is that of the paper's {role}"
+            f"{name} does nothing in any {run} that the paper's {role} would not do: the verdict is that of the paper's {role}"
             if complete
             else f"{name} has done nothing so far that the paper's {role} would not have done"
         )
     counted = result.coverage or complete
     if counted and (never := untaken(result).never):
         yield (
-            f"no run has these steps, so nothing was checked about them: {named(never)}"
+            f"no {run} has these steps, so nothing was checked about them: {named(never)}"
             if complete
             else f"no step of these kinds has been taken so far: {named(never)}"
         )

@@ -55,7 +55,8 @@ def _paragraphs(found: Sequence[Witnessed], model: Model, layout: Layout) -> Ite
             yield Text.assemble(
                 ("NONE", "bold red"), f": {name}: none of the {result.distinct_states:,} states of this configuration, all checked, is one"
             )
-            yield Text(f"({size_of(result.config)}, {result.config.network} network)")
+            within = "".join(f", within {each.name}" for each in result.constraints)
+            yield Text(f"({size_of(result.config)}, {result.config.network} network{within})")
             yield ""
         else:
             yield Text.assemble(("INCONCLUSIVE", "bold yellow"), f": {name}: not reached before the search was stopped: {result.limit}")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from lark import Token, Tree
 from lark.tree import Meta
 
 from pmmc_check.errors import UsageError, did_you_mean
 from pmmc_check.properties.invariants import PROPERTIES, Invariant
+from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.role import System
-from pmmc_check.spec.invariants import invariant_of, never
+from pmmc_check.spec.invariants import constraint_of, invariant_of, never
 from pmmc_check.spec.parse import SourceText, Syntax, parsed_text
 from pmmc_check.spec.place import SpecError, TextPlace
-from pmmc_check.spec.resolve import Resolver
+from pmmc_check.spec.resolve import Operator, Resolver
+from pmmc_check.spec.terms import Term
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 COUNTED = (
@@ -71,10 +74,11 @@ class Spec:
 
 @dataclass(frozen=True)
 class Written:
-    """The properties that were written: invariants, and the negations of witnesses."""
+    """The properties that were written: invariants, the negations of witnesses, and state constraints."""
 
-    invariants: tuple[Invariant, ...]
-    witnesses: tuple[Invariant, ...]
+    invariants: tuple[Invariant, ...] = ()
+    witnesses: tuple[Invariant, ...] = ()
+    constraints: tuple[WrittenInvariant, ...] = ()
 
 
 def read_spec(path: str) -> Spec:
@@ -122,38 +126,53 @@ def written_in(spec: Spec, system: System, protocol: Protocol) -> Written:
         SpecError: a name in it is unknown, or types do not fit.
     """
     resolver = Resolver(system, spec.source)
-    invariants: list[Invariant] = []
-    witnesses: list[Invariant] = []
+    made: dict[str, list[Any]] = {kind: [] for kind in _MAKERS}
+    known: set[str] = set()
     for part in spec.syntax:
         if part.data == "definition":
             resolver.scope = resolver.define(part)
             continue
         kind = str(part.children[0])
-        if part.data == "written":
-            name, body = part.children[1], part.children[-1]
-            assert isinstance(name, Token)
-            assert isinstance(body, Tree)
-            _check_new(spec.source, name, [*invariants, *witnesses])
-            found = [(name, resolver.boolean(body))]
-        else:
-            names = [each for each in part.children[1:] if isinstance(each, Token)]
-            found = []
-            for each in names:
-                if kind == "INVARIANT" and str(each).lower() in {name.lower() for name in PROPERTIES}:
-                    continue
-                _check_new(spec.source, each, [*invariants, *witnesses])
-                _check_defined(spec.source, each, resolver, kind)
-                found.append((each, resolver.boolean(Tree("name", [each], _Meta(each)))))
-        make, among = (invariant_of, invariants) if kind == "INVARIANT" else (never, witnesses)
-        among += [make(str(name), term, system, protocol) for name, term in found]
+        for name, body in _written_by(part):
+            if body is None and kind == "INVARIANT" and str(name).lower() in {each.lower() for each in PROPERTIES}:
+                continue
+            _check_new(spec.source, name, known)
+            if body is None:
+                _check_defined(spec.source, name, resolver, kind)
+            term = resolver.boolean(body) if body else _as_defined(name, resolver)
+            made[kind].append(_MAKERS[kind](str(name), term, system, protocol))
+            known.add(str(name))
     _check_rest(spec, resolver)
-    return Written(tuple(invariants), tuple(witnesses))
+    return Written(*(tuple(made[kind]) for kind in _MAKERS))
+
+
+_MAKERS: dict[str, Callable[[str, Term, System, Protocol], Any]] = {
+    "INVARIANT": invariant_of,
+    "WITNESS": never,
+    "CONSTRAINT": constraint_of,
+}
+"""What becomes of each kind of property, in the order of the fields of `Written`."""
+OPTIONS = {"--invariant": "INVARIANT", "--find": "WITNESS", "--constraint": "CONSTRAINT"}
+"""The options that take an expression, with the kind of property that each states."""
+
+
+def _as_defined(name: Token, resolver: Resolver) -> Term:
+    """What is defined under `name`, which reports show as it is written there."""
+    term, meaning = resolver.boolean(Tree("name", [name], _Meta(name))), resolver.scope.names[str(name)]
+    return replace(term, text=meaning.source.excerpt(meaning.body)) if isinstance(meaning, Operator) else term
+
+
+def _written_by(part: Syntax) -> list[tuple[Token, Syntax | None]]:
+    """The names of properties, and what each is; None: what is defined under that name, or built in."""
+    names = [each for each in part.children[1:] if isinstance(each, Token) and each.type == "NAME"]
+    body = part.children[-1]
+    return [(names[0], body)] if part.data == "written" and isinstance(body, Tree) else [(each, None) for each in names]
 
 
 def expression_as(  # noqa: PLR0917
     option: str, text: str, name: str, system: System, protocol: Protocol, spec: Spec | None = None
 ) -> Invariant:
-    """The invariant that an option's expression states; of `--find` its negation. It may use the definitions of `spec`.
+    """The invariant or constraint that an option's expression states; of `--find` its negation. It may use the definitions of `spec`.
 
     Raises:
         SpecError: it cannot be read, a name in it is unknown, or types do not fit.
@@ -161,8 +180,8 @@ def expression_as(  # noqa: PLR0917
     resolver = resolver_for(option, text, system, spec)
     body = parsed_text(resolver.source, "only_expression").children[0]
     assert isinstance(body, Tree)
-    make = never if option == "--find" else invariant_of
-    return make(name, resolver.boolean(body), system, protocol)
+    found: Invariant = _MAKERS[OPTIONS[option]](name, resolver.boolean(body), system, protocol)
+    return found
 
 
 def resolver_for(option: str, text: str, system: System, spec: Spec | None) -> Resolver:
@@ -185,8 +204,8 @@ class _Meta(Meta):
         self.start_pos, self.end_pos = token.start_pos or 0, token.end_pos or 0
 
 
-def _check_new(source: SourceText, name: Token, known: Iterable[Invariant]) -> None:
-    if str(name).lower() in {each.lower() for each in PROPERTIES} or any(each.name == str(name) for each in known):
+def _check_new(source: SourceText, name: Token, known: Collection[str]) -> None:
+    if str(name).lower() in {each.lower() for each in PROPERTIES} or str(name) in known:
         raise SpecError(source.place_of(name), f"there is another property called {name}; give this one another name")
 
 
@@ -212,7 +231,7 @@ def _setting(source: SourceText, part: Syntax) -> SpecSetting:
     values = tuple("".join(map(str, word.children)) for word in words if isinstance(word, Tree))
     place, known = source.place_of(name), str(name).lower()
     if known not in SETTINGS:
-        guess = did_you_mean(known, [*SETTINGS, "invariant", "witness"]).upper().replace("DID YOU MEAN", "did you mean")
+        guess = did_you_mean(known, [*SETTINGS, "invariant", "witness", "constraint"]).upper().replace("DID YOU MEAN", "did you mean")
         raise SpecError(place, f"there is no setting {name}{guess}; a definition is written {name} == ...")
     if len(values) > 1 and known not in LISTED:
         raise SpecError(place, f"{name} takes one value, found {len(values)}")

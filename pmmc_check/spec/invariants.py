@@ -45,6 +45,18 @@ def never(name: str, term: Term, system: System, protocol: Protocol) -> Invarian
     return WrittenInvariant(name, negation.text, reads.facts, reads.variables, False, check, reads.tells_apart, reads.sees_stops)
 
 
+def constraint_of(name: str, term: Term, system: System, protocol: Protocol) -> WrittenInvariant:
+    """The state constraint that `term` is true."""
+    reads = reads_of(term, protocol)
+    holds, size = compiled_term(term, system), frame_size(term)
+    states = every_variable(reads, system)
+
+    def check(slot: int, observed: Observed) -> str | None:
+        return None if holds(world_of(observed, states), [None] * size) else "outside"
+
+    return WrittenInvariant(name, term.text, reads.facts, reads.variables, False, check, reads.tells_apart, reads.sees_stops)
+
+
 def _of_one_slot(term: Term, system: System) -> Callable[[int, Observed], str | None]:
     body, size, number = compiled_term(term.parts[1], system), frame_size(term), term.value
 

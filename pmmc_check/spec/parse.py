@@ -107,5 +107,5 @@ def _problem(error: UnexpectedToken) -> str:
     if token.type in {"AND", "OR"}:
         hint = r"; put brackets where /\ and \/ are mixed"
     elif token.type == "NAME":
-        hint = did_you_mean(str(token), ["INVARIANT", "WITNESS", "THEN", "ELSE", "IN"])
+        hint = did_you_mean(str(token), ["INVARIANT", "WITNESS", "CONSTRAINT", "THEN", "ELSE", "IN"])
     return f"expected {' or '.join(wanted)}, found {found}{hint}"

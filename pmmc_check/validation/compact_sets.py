@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Hashable, Iterator
+from typing import Any
 
 from pmmc_check.protocol.values import Command, ProcessId, Reconfigure
 
@@ -70,6 +71,10 @@ class Once:
         if bits is None:
             bits = self._seen[key] = Bits()
         return bits.add(number)
+
+    def __iter__(self) -> Iterator[Any]:
+        """The keys under which something was seen."""
+        return iter(self._seen)
 
 
 class Ledger:

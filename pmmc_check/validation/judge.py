@@ -20,13 +20,14 @@ from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.values import LEADER, NOOP, ProcessId
 from pmmc_check.protocol.variants.optimised import FillHoles
 from pmmc_check.trace.errors import TraceError
-from pmmc_check.trace.events import COMPLETE, DROP, NONE, RECEIVE, UNKNOWN, Event, Names
+from pmmc_check.trace.events import COMPLETE, DROP, KINDS, NONE, RECEIVE, SEND, UNKNOWN, Event, Names
 from pmmc_check.trace.readers.reader import Trace, open_trace
 from pmmc_check.trace.sources import Source
 from pmmc_check.trace.system import system_of
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import place_of, violation_of
+from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.recorded_facts import Facts
 from pmmc_check.validation.replay.diagnosis import Rejected
 from pmmc_check.validation.replay.evidence import Evidence
@@ -34,11 +35,13 @@ from pmmc_check.validation.replay.explain import failure_of
 from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.replay import Replay
 from pmmc_check.validation.search.search import SearchBudget, TraceSearch
+from pmmc_check.validation.unfounded import Finding, Grounds
 from pmmc_check.validation.verdict import CitedViolation, Failure, TraceVerdict
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
 _NOOP = "noop occurs, which the paper's leaders never propose; if yours fill holes with it, judge with --variant fill-holes"
 _QUORUMS_APART = "its quorums need not have an acceptor in common, so legal runs may break invariants"
+_NEAR = 6
 _FACTS_HOLD = "; what is recorded breaks no invariant"
 
 
@@ -226,15 +229,33 @@ class _Judge:
                     witness(event)
         return facts, count, DslWriter(trace.values)
 
+    def _unfounded(self, grounds: Grounds, names: Names) -> Failure | None:
+        """Reads the trace again, for what has no ground in it; of several the one that the others may come from."""
+        found: list[tuple[Any, Finding]] = []
+        for stream in self._open("looking for what has no ground", names).events():
+            for event in stream:
+                lacking = grounds.lacking(event)
+                if lacking is not None:
+                    rank = KINDS.index(event.message.kind), event.action != SEND  # type: ignore[union-attr]  # events without a message lack nothing
+                    found = min(found, [(rank, lacking)], key=lambda each: each[0][0]) if found else [(rank, lacking)]
+        if not found:
+            return None
+        (_, finding), writer = found[0], DslWriter(Values(names))
+        near = [event for stream in self._open("looking for its reasons", names).events() for event in stream if finding.concerns(event)]
+        past = tuple(place_of(each, writer, finding.slot or None) for each in near[:_NEAR])
+        return Failure(place_of(finding.event, writer), finding.rule, finding.expected, finding.observed, past=past)
+
     def _by_search(self, ambiguity: str | None) -> TraceVerdict:
         trace = self._open("preparing the search")
         limit = self.options.search_events_max
         events = list(islice((event for stream in trace.events() for event in stream), limit + 1))
         if not events:
             raise TraceError(self.file, 0, 0, "has a header but no events, so there is nothing to judge; check what was recorded")
-        count, violations = self._facts()
-        if violations:
-            return TraceVerdict(self.file, REJECTED, count, violations, method="facts")
+        grounds = Grounds(trace.names, system_of(trace.header, trace.names), Promises(trace.header, trace.names), self.protocol)
+        count, violations = self._facts(grounds.add, trace.names)
+        failure = self._unfounded(grounds, trace.names)
+        if violations or failure is not None:
+            return TraceVerdict(self.file, REJECTED, count, violations, failure, method="facts")
         if len(events) > limit:
             most = f"the search takes at most {limit} events (--search-events), and the trace has {count}"
             reason = f"{most}; record complete logs, or cut the trace"

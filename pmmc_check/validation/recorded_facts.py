@@ -21,11 +21,13 @@ from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED, Fa
 from pmmc_check.properties.quorums import Quorums
 from pmmc_check.protocol import PMMC
 from pmmc_check.protocol.role import System
-from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, COMMANDER, REPLICA, Ballot, Command, ProcessId
+from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, COMMANDER, REPLICA, Ballot, ProcessId
 from pmmc_check.trace.events import RECEIVE, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.values import Values
 from pmmc_check.validation.compact_sets import Ledger, Once
+from pmmc_check.validation.conflicts import conflict
 from pmmc_check.validation.promises import Promises
+from pmmc_check.validation.unfounded import Operations
 
 _RELATIONS = [each for each in INVARIANTS.values() if isinstance(each, RelationInvariant)]
 
@@ -66,6 +68,9 @@ class Facts:
         self.responses: dict[tuple[ProcessId, int], dict[ProcessId, Event]] = {}
         self.answered = Once()
         self.performed: dict[ProcessId, int] = {}
+        self.operations = Operations()
+        self.ambiguous: set[tuple[ProcessId, int]] = set()
+        """The numbers of clients that stand for more than one operation: what is performed is not known by them."""
 
     def add(self, event: Event) -> None:
         """Takes one recorded event."""
@@ -87,6 +92,10 @@ class Facts:
                 self.disputed.add(fact.slot)
         elif fact.slot in self.slots:
             self.by_slot.setdefault(fact.slot, {}).setdefault(owner, {}).setdefault(fact, event)
+
+    def _request(self, event: Event, message: Any) -> None:
+        if message.command is not UNKNOWN and not self.operations.agree(message.command):
+            self.ambiguous.add((message.command.client, message.command.cid))
 
     def _decision(self, event: Event, message: Any) -> None:
         self._fact(event, event.process, Fact(DECIDED, message.slot, BOTTOM, message.command))
@@ -197,7 +206,7 @@ class Facts:
         if event.action != SEND or event.peers is None or message.cid is UNKNOWN:
             return
         client = event.peers[0]
-        if not self.answered.add((event.process, client), message.cid):
+        if not self.answered.add((event.process, client), message.cid) and (client, message.cid) not in self.ambiguous:
             how = f"{self.show(event.process)} performed {self.show(client)}:{message.cid} twice"
             self._violated("R3", how, event)
             return
@@ -250,18 +259,10 @@ class Facts:
                 self._relation_broken(invariant, facts)
 
     def _relation_broken(self, invariant: RelationInvariant, facts: dict[ProcessId, dict[Fact, Event]]) -> None:
-        """Cites one event for each command."""
-        cited: dict[tuple[str, Ballot, Command], Event] = {}
-        for each in facts.values():
-            for fact, event in each.items():
-                if fact.kind in invariant.observes:
-                    cited.setdefault((fact.kind, fact.ballot, fact.command), event)
-        keys = sorted(cited, key=lambda key: (key[0], key[1], self.show(key[2])))
-        slot = next(iter(next(iter(facts.values())))).slot
-        shown = [
-            f"{self.show(command)} {kind}{'' if ballot == BOTTOM else ' under ' + self.show(ballot)}" for kind, ballot, command in keys[:6]
-        ]
-        self._violated(invariant.name, f"slot {slot}: {'; '.join(shown)}", *(cited[key] for key in keys[:6]), slot=slot)
+        """Cites two facts that contradict each other, and where one is that a quorum has accepted, its acceptances."""
+        known = [(fact, owner, event) for owner, each in facts.items() for fact, event in each.items() if fact.kind in invariant.observes]
+        cited, how = conflict(invariant.name, known, self.quorums, self.show)
+        self._violated(invariant.name, f"slot {known[0][0].slot}: {how}", *cited, slot=known[0][0].slot)
 
     def _violated(self, name: str, how: str, *events: Event, slot: int | None = None) -> None:
         self.found.setdefault(name, FactViolation(name, INVARIANTS[name].statement, how, events, slot))

@@ -6,6 +6,7 @@ only the protocol and the events that the readers make.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from pmmc_check.protocol.application import CommandLog
 from pmmc_check.protocol.messages import P1b, Request, Response, Start
 from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, SCOUT
-from pmmc_check.trace.events import CRASH, DROP, END, RECEIVE, RESTART, SEND, Delta, Event, Header, Names
+from pmmc_check.trace.events import CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.system import system_of
 from pmmc_check.trace.values import Values
 
@@ -36,6 +37,8 @@ class Oracle:
         self.show = Values(names).show_process
 
     def legal(self) -> bool:
+        if not numbered_once(event for log in self.logs.values() for event in log):
+            return False
         processes: dict[Any, Any] = {}
         for me in (*self.system.acceptors, *self.system.replicas, *self.system.leaders):
             self.create(me, Start(), processes)
@@ -234,6 +237,12 @@ class Last:
 
     def __hash__(self) -> int:
         return hash(("last", self.packet))
+
+
+def numbered_once(events: Iterable[Event]) -> bool:
+    """Whether each number of a client stands for one operation in all requests."""
+    asked = {event.message.command for event in events if isinstance(event.message, Request)} - {UNKNOWN}
+    return len({(command.client, command.cid) for command in asked}) == len(asked)
 
 
 def freeze(mapping: dict[Any, Any]) -> frozenset[Any]:

@@ -24,7 +24,7 @@ from pmmc_check.trace.events import CRASH, DROP, END, KINDS, RECEIVE, RESTART, S
 from pmmc_check.trace.system import system_of
 from pmmc_check.trace.values import Values
 from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
-from tests.validation.oracle import Last, crashed
+from tests.validation.oracle import Last, crashed, numbered_once
 
 QUEUE_MAX = 6
 """Unlogged steps let no more messages than this wait between two processes that keep their order."""
@@ -80,6 +80,8 @@ class PartialOracle:
 
     def verdict(self) -> str:
         """Inconclusive where a bound left something out, or there are too many points."""
+        if not numbered_once(event for log in self.logs for event in log):
+            return REJECTED
         for unspoken in self.unspoken():
             self.commands = (*self.spoken, *unspoken)
             found = self.search()

@@ -17,6 +17,7 @@ from pmmc_check.checker.symbolic.nodes import (
     EDGES,
     FIRST,
     FOUND,
+    HEIGHT,
     KEY,
     LEVEL,
     NO_VECTOR,
@@ -163,51 +164,80 @@ def counts_here(function: Any, which: Any, value: Any, keys: Any, ranges: Any, v
 
 
 @kernel
+def passes(node: Any, levels: Any, barred: Any, a: Any, child: Any) -> Any:
+    """Whether an edge passes by no level whose absent value is not counted; `barred[h]` says how many of these are no higher than h."""
+    return barred[levels[node[a, LEVEL], HEIGHT] - 1] == barred[levels[node[child, LEVEL], HEIGHT]]
+
+
+@kernel
+def estimate(node: Any, edge: Any, rising: Any, counts: Any) -> None:
+    """How many vectors each of the nodes `rising`, sorted by height, stands for, roughly."""
+    for i in range(rising.shape[0]):
+        a = rising[i]
+        counts[a] = 0.0
+        for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
+            counts[a] += counts[edge[k, 1]]
+
+
+@kernel
 def count_below(
-    node: Any, edge: Any, nodes: Any, children: Any, counts: Any, function: Any, which: Any, keys: Any, ranges: Any, values: Any
-) -> None:
-    """How many vectors each of `nodes`, all of one level, stands for, from the counts of its children."""
+    node: Any, edge: Any, levels: Any, rising: Any, from_height: Any, lower: Any, counts: Any,
+    functions: Any, which: Any, barred: Any, keys: Any, ranges: Any, values: Any,
+) -> None:  # fmt: skip
+    """How many vectors each of the nodes `rising`, sorted by height, stands for. The counts of children below `from_height` are in `lower`,
+    the others in `counts`. `functions` has one for each level, or -1: what counts there (see `counts_here`)."""
     limbs = counts.shape[1]
-    for i in range(nodes.shape[0]):
-        a = nodes[i]
+    for i in range(rising.shape[0]):
+        a = rising[i]
+        function = functions[node[a, LEVEL]]
         for limb in range(limbs):
             counts[a, limb] = 0
         for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
-            if counts_here(function, which, edge[k, 0], keys, ranges, values):
+            child = edge[k, 1]
+            if passes(node, levels, barred, a, child) and counts_here(function, which, edge[k, 0], keys, ranges, values):
+                known = lower if levels[node[child, LEVEL], HEIGHT] < from_height else counts
                 for limb in range(limbs):
-                    counts[a, limb] += children[edge[k, 1], limb]
+                    counts[a, limb] += known[child, limb]
         carry(counts, a)
 
 
 @kernel
 def count_above(
-    node: Any, edge: Any, nodes: Any, lower: Any, parents: Any, counts: Any, function: Any, which: Any, keys: Any, ranges: Any, values: Any
-) -> None:
-    """On how many paths from the root each node of `lower` lies, from the counts of `nodes`, those of the level above."""
+    node: Any, edge: Any, levels: Any, rising: Any, counts: Any,
+    functions: Any, which: Any, barred: Any, keys: Any, ranges: Any, values: Any,
+) -> None:  # fmt: skip
+    """On how many paths from the root each of the nodes `rising`, sorted by height, lies; the root, the last of them, has its count."""
     limbs = counts.shape[1]
-    for i in range(nodes.shape[0]):
-        a = nodes[i]
+    for i in range(rising.shape[0] - 1, -1, -1):
+        a = rising[i]
+        function = functions[node[a, LEVEL]]
+        carry(counts, a)
         for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
-            if counts_here(function, which, edge[k, 0], keys, ranges, values):
+            child = edge[k, 1]
+            if passes(node, levels, barred, a, child) and counts_here(function, which, edge[k, 0], keys, ranges, values):
                 for limb in range(limbs):
-                    counts[edge[k, 1], limb] += parents[a, limb]
-    for i in range(lower.shape[0]):
-        carry(counts, lower[i])
+                    counts[child, limb] += counts[a, limb]
 
 
 @kernel
-def count_by_value(node: Any, edge: Any, nodes: Any, above: Any, below: Any, totals: Any) -> None:
-    """How many vectors have each value at the level of `nodes`."""
+def count_by_value(
+    node: Any, edge: Any, levels: Any, nodes: Any, from_height: Any, above: Any, lower: Any, below: Any, barred: Any, totals: Any
+) -> None:
+    """How many vectors have each value at the level of `nodes`; the counts of children are where `count_below` has them."""
     limbs = totals.shape[1]
     low = uint64((1 << LIMB_BITS) - 1)
     for i in range(nodes.shape[0]):
         a = nodes[i]
         for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
+            child = edge[k, 1]
+            if not passes(node, levels, barred, a, child):
+                continue
+            known = lower if levels[node[child, LEVEL], HEIGHT] < from_height else below
             for x in range(limbs):
                 if above[a, x] == 0:
                     continue
                 for y in range(limbs - x):
-                    product = uint64(above[a, x]) * uint64(below[edge[k, 1], y])
+                    product = uint64(above[a, x]) * uint64(known[child, y])
                     totals[edge[k, 0], x + y] += np.int64(product & low)
                     if x + y + 1 < limbs:
                         totals[edge[k, 0], x + y + 1] += np.int64(product >> uint64(LIMB_BITS))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker.symbolic import collect, machine, nodes
-from pmmc_check.checker.symbolic.events import Events, Stopped
+from pmmc_check.checker.symbolic.events import FULL, SAME, Events, Stopped
 from pmmc_check.checker.symbolic.nodes import NO_VECTOR, UNIT
 
 NODES_FIRST, EDGES_PER_NODE = 1 << 16, 4
+UNIONS_PER_NODE, IMAGES_PER_NODE = 8, 16
+"""Room in the caches. With a quarter of it images are made 15 times over."""
 _CACHE_MAX = 1 << 24
-_LIVE_MAX = 0.5
+_LIVE_MAX = 0.25
 _ROWS_MAX = 1 << 29
 FUEL_FULL = 1 << 17
 
@@ -39,8 +41,7 @@ class Diagrams:
     change when garbage is collected: only those in `kept` are followed.
     """
 
-    def __init__(self, levels: int, events: Events, system: Questioned, watch: Callable[[int], bool]) -> None:
-        self.levels = levels
+    def __init__(self, events: Events, system: Questioned, watch: Callable[[int], bool]) -> None:
         self.events = events
         self.system = system
         self.watch = watch
@@ -48,13 +49,13 @@ class Diagrams:
         self.peak_nodes = 0
         self.collections = 0
         self.regs: Ints = np.zeros(16, np.int64)
-        self.frames: Ints = np.zeros((3 * levels + 8, nodes.FRAME_COLUMNS), np.int64)
+        self.frames: Ints = np.zeros((64, nodes.FRAME_COLUMNS), np.int64)
         self.arena: Ints = np.zeros((1 << 12, 5), np.int64)
         self.node: NDArray[np.int32] = np.zeros((NODES_FIRST, 4), np.int32)
         self.edge: NDArray[np.int32] = np.zeros((NODES_FIRST * EDGES_PER_NODE, 2), np.int32)
         self.unique: NDArray[np.int32] = np.zeros(2 * NODES_FIRST, np.int32)
-        self.unions: NDArray[np.int32] = np.zeros((NODES_FIRST, 3), np.int32)
-        self.images: NDArray[np.int32] = np.zeros((2 * NODES_FIRST, 3), np.int32)
+        self.unions: NDArray[np.int32] = np.zeros((UNIONS_PER_NODE * NODES_FIRST, 3), np.int32)
+        self.images: NDArray[np.int32] = np.zeros((IMAGES_PER_NODE * NODES_FIRST, 3), np.int32)
         self.node[:, nodes.CLOSED] = -1
         for constant in (NO_VECTOR, UNIT):
             self.node[constant, nodes.CLOSED] = constant
@@ -83,8 +84,11 @@ class Diagrams:
             base = int(self.regs[nodes.ARENA_TOP])
             for row, (value, child) in enumerate(sorted(edges), base):
                 self.arena[row, : nodes.CHILD + 1] = value, child
-            made = int(nodes.make(self.regs, self.node, self.edge, self.unique, self.arena, level, base, len(edges)))
+            levels = self.events.level.data
+            made = int(nodes.make(self.regs, self.node, self.edge, self.unique, self.arena, levels, level, base, len(edges)))
             if made >= 0:
+                if self.events.absent(level) != FULL and all(self.node[child, nodes.CLOSED] == child for _, child in edges):
+                    self.node[made, nodes.CLOSED] = made
                 return made
             self._more_nodes()
 
@@ -94,6 +98,7 @@ class Diagrams:
         Raises:
             Stopped: `watch` said so.
         """
+        self._room_for_frames()
         self._room_in_arena(int(self.node[a, nodes.COUNT]))
         machine.begin_closure(self.regs, self.frames, self.arena, self.node, self.edge, self.events.place, a)
         return self._run()
@@ -104,30 +109,47 @@ class Diagrams:
         Raises:
             Stopped: `watch` said so.
         """
-        known = int(nodes.known_image(self.images, self.node, self.events.event.data, a, event))
+        known = int(nodes.known_image(self.images, a, event))
         if known >= 0:
             return known
-        nodes.push(self.regs, self.frames, nodes.IMAGE, a, event)
+        self._room_for_frames()
+        nodes.push_image(self.regs, self.frames, self.node, self.events.level.data, self.events.part.data, a, event)
         return self._run()
 
-    def unfinished(self, initial: Sequence[int]) -> int:
+    def union(self, a: int, b: int) -> int:
+        """The union of two sets.
+
+        Raises:
+            Stopped: `watch` said so.
+        """
+        known = int(nodes.known_union(self.unions, a, b))
+        if known >= 0:
+            return known
+        self._room_for_frames()
+        nodes.push_union(self.regs, self.frames, self.node, self.events.level.data, a, b)
+        return self._run()
+
+    def unfinished(self, initial: Mapping[int, int]) -> int:
         """The set that an operation `closed` on the highest level, which was given up, had found; before that level only `initial`,
-        given from the highest level down. The machine can then be used again; limits no longer stop it."""
+        a value for each level. The machine can then be used again; limits no longer stop it."""
         self.watch = lambda more_bytes: False
         self.kept = np.zeros(0, np.int64)
-        frame = self.frames[0]
+        frame, top = self.frames[0], self.events.ascending[-1]
         found: list[tuple[int, int]] = []
-        if self.regs[nodes.DEPTH] and frame[nodes.OP] == nodes.FIX and frame[nodes.AT_LEVEL] == self.levels:
+        if self.regs[nodes.DEPTH] and frame[nodes.OP] == nodes.FIX and frame[nodes.AT_LEVEL] == top:
             first, size = int(frame[nodes.BASE]), int(frame[nodes.SIZE])
             found = [(value, child) for value, child in self.arena[first : first + size, : nodes.CHILD + 1].tolist()]
         self.regs[nodes.DEPTH] = self.regs[nodes.ARENA_TOP] = 0
         self.regs[nodes.RESULT] = NO_VECTOR
-        a = UNIT
-        for level, value in enumerate(reversed(initial[1:] if found else initial), 1):
-            a = self.made(level, [(value, a)]) if not found else a
-        if found:
-            a = self.made(self.levels, found)
+        a = self.made(top, found) if found else self.vector(initial)
         return self.collect([a])[0]
+
+    def vector(self, values: Mapping[int, int]) -> int:
+        """The set of the one vector with these values; sparse levels may be left out."""
+        a = UNIT
+        for level in sorted(values, key=self.events.height):
+            a = self.made(level, [(values[level], a)])
+        return a
 
     def edges(self, a: int) -> list[tuple[int, int]]:
         """The edges of a node: value and child."""
@@ -165,8 +187,15 @@ class Diagrams:
         if function < 0:
             self.system.explore(value)
             self.events.explored(value)
+        elif function == SAME:
+            self.events.enter(function, value, (value,))
         else:
             self.system.apply(function, value)
+        self._room_for_frames()
+
+    def _room_for_frames(self) -> None:
+        while 3 * self.events.levels + 8 > len(self.frames):
+            self.frames = np.concatenate([self.frames, np.zeros_like(self.frames)])
 
     def _room_in_arena(self, rows: int) -> None:
         while len(self.arena) - int(self.regs[nodes.ARENA_TOP]) < rows + 1:
@@ -205,9 +234,8 @@ class Diagrams:
     def _renew_tables(self, number: NDArray[np.int32]) -> None:
         self.unique = np.zeros(2 * len(self.node), np.int32)
         collect.fill_unique(self.node, self.edge, self.unique, self.nodes)
-        places = min(_CACHE_MAX, len(self.node))
-        self.unions = _renewed(self.unions, places, number, b_is_node=True)
-        self.images = _renewed(self.images, 2 * places, number, b_is_node=False)
+        self.unions = _renewed(self.unions, min(_CACHE_MAX, UNIONS_PER_NODE * len(self.node)), number, b_is_node=True)
+        self.images = _renewed(self.images, min(2 * _CACHE_MAX, IMAGES_PER_NODE * len(self.node)), number, b_is_node=False)
 
 
 def _renewed(cache: NDArray[np.int32], places: int, number: NDArray[np.int32], b_is_node: bool) -> NDArray[np.int32]:

@@ -1,8 +1,8 @@
-"""Events as integer tables: which functions each is a product of, and what these map values to."""
+"""Levels and events as integer tables: how high each level is, which functions each event is a product of, and what these map values to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,29 +11,45 @@ from numpy.typing import NDArray
 from pmmc_check.checker.symbolic import nodes
 from pmmc_check.checker.tables import Growing
 
+FULL = -1
+"""In the place of a level's absent value: it has none."""
+SAME = 1
+"""The function that leaves every value as it is."""
+_FIRST_FUNCTION = 2
+
 
 class Stopped(Exception):
     """Something has stopped the machine before it was done; it can go on later."""
 
 
 class Events:
-    """All events that are known, and the entries of their functions.
+    """All levels and events that are known, and the entries of the events' functions.
 
     A function is a number: even for a closed one, odd for an open one (see `symbolic.machine`). Values are numbers, too;
-    one value belongs to one level.
+    one value belongs to one level. The lowest level, 0, is that of the one node without edges. `ascending` lists the levels
+    by height; levels that fire events are full ones, and made before all others.
     """
 
-    def __init__(self, levels: int) -> None:
-        self.levels = levels
-        self.event = Growing(np.int32, levels + 3, 64)
+    def __init__(self) -> None:
+        self.ascending: list[int] = [0]
+        self.level = Growing(np.int64, 2, 64)
+        self.level.append((0, FULL))
+        self.part = Growing(np.int32, 4, 64)
         self.ranges: NDArray[np.int32] = np.zeros((1 << 12, 2), np.int32)
         self.keys: NDArray[np.uint64] = np.zeros(1 << 12, np.uint64)
         self.values = Growing(np.int32)
         self.own_first: NDArray[np.int64] = np.full(1024, nodes.UNEXPLORED, np.int64)
         self.own = Growing(np.int32, 2)
-        self.shared: NDArray[np.int32] = np.zeros((levels + 1, 16), np.int32)
+        self.shared: NDArray[np.int32] = np.zeros((64, 16), np.int32)
         self.place: NDArray[np.int32] = np.zeros(1024, np.int32)
         self._entries = 0
+        self._functions = _FIRST_FUNCTION
+        self._parts: dict[tuple[int, int, int, bool], int] = {}
+
+    @property
+    def levels(self) -> int:
+        """How many levels there are, 0 not counted."""
+        return self.level.size - 1
 
     @property
     def bytes(self) -> int:
@@ -43,21 +59,52 @@ class Events:
     def arrays(self) -> tuple[Any, ...]:
         """What the machine reads, in the order in which it takes them; valid until something is added."""
         return (
-            self.event.data, self.keys, self.ranges, self.values.data, self.place, self.own_first, self.own.data, self.shared,
+            self.part.data, self.level.data, self.keys, self.ranges, self.values.data,
+            self.place, self.own_first, self.own.data, self.shared,
         )  # fmt: skip
 
-    def add(self, functions: dict[int, int], relabels: bool = False) -> int:
-        """A new event, with the function for each level that it concerns. One that `relabels` is no step: its images are not closed."""
-        row = np.full(self.levels + 3, -1, np.int32)
-        row[0] = min(functions)
-        row[self.levels + 2] = relabels
-        for level, function in functions.items():
-            row[1 + level] = function
-        self.event.append(row)
-        return self.event.size - 1
+    def add_level(self, place: int, absent: int = FULL) -> int:
+        """A new level, which becomes number `place` of `ascending`; with an absent value it is a sparse one."""
+        if absent != FULL:
+            self.widen(absent)
+        self.level.append((place, absent))
+        level = self.level.size - 1
+        while absent == FULL and level >= len(self.shared):
+            self.shared = np.concatenate([self.shared, np.zeros_like(self.shared)])
+        self.ascending.insert(place, level)
+        self.level.data[self.ascending[place:], nodes.HEIGHT] = np.arange(place, len(self.ascending))
+        return level
+
+    def height(self, level: int) -> int:
+        """How many levels are below."""
+        return int(self.level.data[level, nodes.HEIGHT])
+
+    def absent(self, level: int) -> int:
+        """The value at a sparse level that an edge passes by; `FULL` for a full one."""
+        return int(self.level.data[level, nodes.ABSENT])
+
+    def function(self, is_open: bool) -> int:
+        """A new function."""
+        self._functions += 2
+        return self._functions + is_open
+
+    def event(self, functions: Mapping[int, int], relabels: bool = False) -> int:
+        """The event with the given function for each level that it concerns. One that `relabels` is no step: its images are not closed."""
+        rest = -1
+        for level in sorted(functions, key=self.height):
+            rest = self._part(level, functions[level], rest, relabels)
+        return rest
+
+    def functions(self, event: int) -> dict[int, int]:
+        """The function for each level that an event concerns."""
+        found: dict[int, int] = {}
+        while event >= 0:
+            level, function, event, _ = self.part.data[event].tolist()
+            found[level] = function
+        return found
 
     def share(self, level: int, event: int) -> None:
-        """From now on `event` is fired from every value of `level`, the highest that it concerns."""
+        """From now on `event` is fired from every value of `level`, the highest that it concerns, a full one."""
         count = int(self.shared[level, 0])
         if count + 1 == self.shared.shape[1]:
             self.shared = np.concatenate([self.shared, np.zeros_like(self.shared)], axis=1)
@@ -86,11 +133,27 @@ class Events:
             self._grow()
         self._insert((function << 32 | value) + 1, (first, self.values.size - first))
 
+    def entry(self, function: int, value: int) -> list[int] | None:
+        """The values of a function at `value`; None where there is no entry."""
+        at = int(nodes.entry_at(self.keys, function, value))
+        if at < 0:
+            return None
+        first, count = self.ranges[at].tolist()
+        found: list[int] = self.values.data[first : first + count].tolist()
+        return found
+
     def widen(self, value: int) -> None:
         """Makes room for a value."""
         while value >= len(self.place):
             self.place = np.concatenate([self.place, np.zeros_like(self.place)])
             self.own_first = np.concatenate([self.own_first, np.full_like(self.own_first, nodes.UNEXPLORED)])
+
+    def _part(self, level: int, function: int, rest: int, relabels: bool) -> int:
+        key = (level, function, rest, relabels)
+        if key not in self._parts:
+            self._parts[key] = self.part.size
+            self.part.append(key)
+        return self._parts[key]
 
     def _grow(self) -> None:
         keys, ranges = self.keys, self.ranges

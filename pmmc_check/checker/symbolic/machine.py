@@ -2,14 +2,15 @@
 
 An *event* is a step of the system: a product of local functions, one for each level that it concerns, the identity on
 all others. A function maps a value to values. An even number is *closed*: where it has no entry it has no value. An odd
-one is *open*: where it has no entry the caller must make one, so the machine stops and asks.
+one is *open*: where it has no entry the caller must make one, so the machine stops and asks. An event fires from a full level,
+its highest.
 
 The machine keeps its own stack, in three kinds of frames (a level has at most one of each, so the stack's depth is
 bounded by three times the levels), and can stop between any two operations: to ask for an entry, for more room, for a
 look at limits. It then goes on where it was.
 
     UNION       a, b: the union of two nodes
-    IMAGE       a, event: the states that `event` leads to from a, closed under all events of a's level and below
+    IMAGE       a, part: the states that a part of an event leads to from a, closed under all events of a's level and below
     FIX         a level and edges in the arena: closed under the level's events, its children being closed already
 
 Why this is exact: a set is closed under events one by one, so unions of closed sets are closed; `FIX` fires every event
@@ -26,6 +27,7 @@ import numpy as np
 from pmmc_check.checker.compilation import kernel
 from pmmc_check.checker.symbolic.nodes import (
     _MISSING,
+    ABSENT,
     ARENA_FULL,
     ARENA_TOP,
     ASK,
@@ -47,6 +49,7 @@ from pmmc_check.checker.symbolic.nodes import (
     FIX,
     FOUND,
     FUEL,
+    FUNCTION,
     IMAGE,
     IMAGES_MADE,
     ITERATE,
@@ -56,10 +59,13 @@ from pmmc_check.checker.symbolic.nodes import (
     NO_VECTOR,
     OP,
     OWN,
+    PART_LEVEL,
     PHASE,
     PLACE,
     POINTER,
     READY,
+    RELABELS,
+    REST,
     RESULT,
     SHARED,
     SHARED_FIRST,
@@ -76,11 +82,14 @@ from pmmc_check.checker.symbolic.nodes import (
     A,
     B,
     append,
+    edge_at,
+    edges_at,
     entry_at,
     known_image,
     make,
     pop,
     push,
+    push_image,
     remember,
     sort_edges,
     store_images,
@@ -92,25 +101,26 @@ from pmmc_check.checker.symbolic.nodes import (
 @kernel
 def image_step(
     regs: Any, frames: Any, arena: Any, node: Any, edge: Any, unique: Any, unions: Any, images: Any,
-    events: Any, keys: Any, ranges: Any, values: Any, place: Any,
+    parts: Any, levels: Any, keys: Any, ranges: Any, values: Any, place: Any,
 ) -> None:  # fmt: skip
-    """Goes on with an IMAGE. The child's image comes first: only if the lower processes take part is anything asked of this one."""
+    """Goes on with an IMAGE. The child's image comes first: only if the lower levels take part is anything asked of this one."""
     frame = frames[regs[DEPTH] - 1]
-    a, event = frame[A], frame[B]
-    level = node[a, LEVEL]
-    function = events[event, level + 1]
-    first, size = node[a, FIRST], node[a, COUNT]
+    a, part, level = frame[A], frame[B], frame[AT_LEVEL]
+    here = parts[part, PART_LEVEL] == level
+    function = parts[part, FUNCTION] if here else np.int64(_MISSING)
+    rest = parts[part, REST] if here else part
+    size = edges_at(node, a, level)
     while frame[NEXT] < size:
-        value, child = edge[first + frame[NEXT], 0], edge[first + frame[NEXT], 1]
+        value, child = edge_at(node, edge, levels, a, level, frame[NEXT])
         at = entry_at(keys, function, value) if function >= 0 else np.int64(_MISSING)
         if frame[PHASE] == ITERATE:
-            if at == _MISSING and function >= 0 and function & 1 == 0:
+            if function >= 0 and has_no_value(ranges, function, at):
                 frame[NEXT] += 1
                 continue
-            found = known_image(images, node, events, child, event)
+            found = known_image(images, child, rest)
             if found == _MISSING:
                 frame[PHASE] = AWAIT
-                push(regs, frames, IMAGE, child, event)
+                push_image(regs, frames, node, levels, parts, child, rest)
                 return
             frame[FOUND] = found
         elif frame[PHASE] == AWAIT:
@@ -124,31 +134,40 @@ def image_step(
             elif at == _MISSING:
                 regs[STATUS], regs[ASK_FUNCTION], regs[ASK_VALUE] = ASK, function, value
                 return
-            elif not store_images(regs, frames, frame, arena, unions, place, ranges, values, at):
+            elif not store_images(regs, frames, frame, arena, node, levels, unions, place, ranges, values, at):
                 frame[PHASE] = UNITE
                 return
         frame[NEXT] += 1
         frame[PLACE], frame[PHASE] = 0, ITERATE
-    end_image(regs, frames, frame, arena, node, edge, unique, images, events, place, level)
+    end_image(regs, frames, frame, arena, node, edge, unique, images, parts, levels, place)
 
 
 @kernel
 def end_image(
-    regs: Any, frames: Any, frame: Any, arena: Any, node: Any, edge: Any, unique: Any, images: Any, events: Any, place: Any, level: Any,
+    regs: Any, frames: Any, frame: Any, arena: Any, node: Any, edge: Any, unique: Any, images: Any, parts: Any, levels: Any, place: Any,
 ) -> None:  # fmt: skip
-    """All edges of an IMAGE are there: now they are closed, unless the event is a mere relabelling."""
+    """All edges of an IMAGE are there: now they are closed, unless the event is a mere relabelling. Nothing fires from a sparse level."""
+    level = frame[AT_LEVEL]
     sort_edges(arena, frame[BASE], frame[SIZE])
-    made = make(regs, node, edge, unique, arena, level, frame[BASE], frame[SIZE])
+    made = make(regs, node, edge, unique, arena, levels, level, frame[BASE], frame[SIZE])
     if made == _MISSING:
         return
-    if made != NO_VECTOR and events[frame[B], events.shape[1] - 1] == 0:
-        if node[made, CLOSED] == _MISSING:
+    if made != NO_VECTOR and parts[frame[B], RELABELS] == 0:
+        if levels[level, ABSENT] >= 0:
+            node[made, CLOSED] = made
+        elif node[made, CLOSED] == _MISSING:
             begin_fix(frame, arena, place, level, made)
             return
         made = np.int64(node[made, CLOSED])
     remember(images, frame[A], frame[B], made)
     regs[IMAGES_MADE] += 1
     pop(regs, frames, made)
+
+
+@kernel
+def has_no_value(ranges: Any, function: Any, at: Any) -> Any:
+    """Whether it is known that a function has no value, from its entry."""
+    return ranges[at, 1] == 0 if at != _MISSING else function & 1 == 0
 
 
 @kernel
@@ -196,7 +215,7 @@ def take_edge(regs: Any, frame: Any, arena: Any, own_first: Any, shared: Any) ->
 @kernel
 def fix_step(
     regs: Any, frames: Any, arena: Any, node: Any, edge: Any, unique: Any, unions: Any, images: Any,
-    events: Any, keys: Any, ranges: Any, values: Any, place: Any, own_first: Any, own: Any, shared: Any,
+    parts: Any, levels: Any, keys: Any, ranges: Any, values: Any, place: Any, own_first: Any, own: Any, shared: Any,
 ) -> None:  # fmt: skip
     """Goes on with a FIX: fires events from its edges until that adds nothing."""
     frame = frames[regs[DEPTH] - 1]
@@ -205,7 +224,7 @@ def fix_step(
         if frame[PHASE] == ITERATE and frame[STAGE] == _MISSING:
             if not take_edge(regs, frame, arena, own_first, shared):
                 if regs[STATUS] != ASK:
-                    end_fix(regs, frames, frame, arena, node, edge, unique, images)
+                    end_fix(regs, frames, frame, arena, node, edge, levels, unique, images)
                 return
         if frame[STAGE] == OWN and frame[POINTER] == frame[UNTIL]:
             frame[STAGE], frame[POINTER] = SHARED, frame[SHARED_FIRST]
@@ -215,25 +234,28 @@ def fix_step(
             continue
         row = frame[BASE] + frame[NEXT]
         event = own[frame[POINTER], 0] if frame[STAGE] == OWN else shared[level, 1 + frame[POINTER]]
-        function = events[event, level + 1]
+        function, rest = parts[event, FUNCTION], parts[event, REST]
+        at = entry_at(keys, function, arena[row, VALUE])
         if frame[PHASE] == ITERATE:
-            found = known_image(images, node, events, arena[row, CHILD], event)
-            if found == _MISSING:
-                frame[PHASE] = AWAIT
-                push(regs, frames, IMAGE, arena[row, CHILD], event)
-                return
-            frame[FOUND] = found
+            if has_no_value(ranges, function, at):
+                frame[FOUND] = NO_VECTOR
+            else:
+                found = known_image(images, arena[row, CHILD], rest)
+                if found == _MISSING:
+                    frame[PHASE] = AWAIT
+                    push_image(regs, frames, node, levels, parts, arena[row, CHILD], rest)
+                    return
+                frame[FOUND] = found
         elif frame[PHASE] == AWAIT:
             frame[FOUND] = regs[RESULT]
         if frame[FOUND] != NO_VECTOR:
-            at = entry_at(keys, function, arena[row, VALUE])
             if frame[PHASE] == UNITE:
                 store_union(regs, frame, arena, place, ranges, values, at)
             frame[PHASE] = READY
-            if at == _MISSING and function & 1 == 1:
+            if at == _MISSING:
                 regs[STATUS], regs[ASK_FUNCTION], regs[ASK_VALUE] = ASK, function, arena[row, VALUE]
                 return
-            if at != _MISSING and not store_images(regs, frames, frame, arena, unions, place, ranges, values, at):
+            if not store_images(regs, frames, frame, arena, node, levels, unions, place, ranges, values, at):
                 frame[PHASE] = UNITE
                 return
         frame[PLACE], frame[PHASE] = 0, ITERATE
@@ -241,10 +263,10 @@ def fix_step(
 
 
 @kernel
-def end_fix(regs: Any, frames: Any, frame: Any, arena: Any, node: Any, edge: Any, unique: Any, images: Any) -> None:
+def end_fix(regs: Any, frames: Any, frame: Any, arena: Any, node: Any, edge: Any, levels: Any, unique: Any, images: Any) -> None:
     """Nothing new comes: the edges are closed."""
     sort_edges(arena, frame[BASE], frame[SIZE])
-    made = make(regs, node, edge, unique, arena, frame[AT_LEVEL], frame[BASE], frame[SIZE])
+    made = make(regs, node, edge, unique, arena, levels, frame[AT_LEVEL], frame[BASE], frame[SIZE])
     if made == _MISSING:
         return
     node[frame[KEY], CLOSED] = made
@@ -258,7 +280,7 @@ def end_fix(regs: Any, frames: Any, frame: Any, arena: Any, node: Any, edge: Any
 @kernel
 def begin_closure(regs: Any, frames: Any, arena: Any, node: Any, edge: Any, place: Any, a: Any) -> None:
     """Begins to close a node whose children are closed."""
-    push(regs, frames, FIX, NO_VECTOR, NO_VECTOR)
+    push(regs, frames, FIX, NO_VECTOR, NO_VECTOR, node[a, LEVEL])
     frame = frames[regs[DEPTH] - 1]
     for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
         append(regs, frame, arena, edge[k, 0], edge[k, 1])
@@ -268,7 +290,7 @@ def begin_closure(regs: Any, frames: Any, arena: Any, node: Any, edge: Any, plac
 @kernel
 def run(
     regs: Any, frames: Any, arena: Any, node: Any, edge: Any, unique: Any, unions: Any, images: Any,
-    events: Any, keys: Any, ranges: Any, values: Any, place: Any, own_first: Any, own: Any, shared: Any,
+    parts: Any, levels: Any, keys: Any, ranges: Any, values: Any, place: Any, own_first: Any, own: Any, shared: Any,
 ) -> None:  # fmt: skip
     """Goes on with what is on the stack, until it is done or something stops it: see STATUS.
 
@@ -284,13 +306,13 @@ def run(
             return
         op = frames[regs[DEPTH] - 1, OP]
         if op == UNION:
-            union_step(regs, frames, arena, node, edge, unique, unions)
+            union_step(regs, frames, arena, node, edge, levels, unique, unions)
         elif op == IMAGE:
-            image_step(regs, frames, arena, node, edge, unique, unions, images, events, keys, ranges, values, place)
+            image_step(regs, frames, arena, node, edge, unique, unions, images, parts, levels, keys, ranges, values, place)
         else:
             fix_step(
                 regs, frames, arena, node, edge, unique, unions, images,
-                events, keys, ranges, values, place, own_first, own, shared,
+                parts, levels, keys, ranges, values, place, own_first, own, shared,
             )  # fmt: skip
         if regs[STATUS] != FINISHED:
             return

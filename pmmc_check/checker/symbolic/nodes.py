@@ -1,11 +1,15 @@
 """Nodes of decision diagrams and frames of the machine that works on them: layout, look-ups, unions. Compiled.
 
-A node stands for a set of vectors of its level and those below it. It has edges, sorted by value, each to a node of the
-next lower level; level 0 has one node, `UNIT`, and the node `NO_VECTOR` is the empty set on every level. Equal nodes are made
+A node stands for a set of vectors of its level and those below it. It has edges, sorted by value, each to a node of a
+lower level; level 0 has one node, `UNIT`, and the node `NO_VECTOR` is the empty set on every level. Equal nodes are made
 once, so equal sets have equal numbers.
+
+A level is *full*, or it is *sparse*: it has a value `ABSENT`, and where an edge passes by the level, that is its value
+there. (As in zero-suppressed diagrams: Minato 1993.) So sparse levels can be added at any height at any time, and no node changes.
 
     node[i]     first edge, number of edges, level, and the node's saturation (-1: not known)
     edge[k]     value and child
+    levels[k]   how high level k is, and its absent value (-1: a full level)
     unique      where the search for a node by its edges begins; open addressing"""
 
 from __future__ import annotations
@@ -20,11 +24,15 @@ NO_VECTOR, UNIT = 0, 1
 """The empty set, and the one vector of no values."""
 FIRST, COUNT, LEVEL, CLOSED = range(4)
 """The columns of `node`."""
+HEIGHT, ABSENT = range(2)
+"""The columns of `levels`."""
+PART_LEVEL, FUNCTION, REST, RELABELS = range(4)
+"""The columns of `parts`. An event is its highest part: what it does on that level, and the part that follows (-1: none)."""
 UNION, IMAGE, FIX = range(3)
 """The kinds of frames."""
 OP, A, B, NEXT, BASE, SIZE, PHASE, FOUND, PLACE, KEY, AT_LEVEL, CHANGED, STAGE, POINTER, UNTIL, SHARED_FIRST, SHARED_LAST = range(17)
 """The columns of a frame: its kind; operands; the next edge; its rows of the arena; where it stands; the child being
-stored, and which image is next. FIX: the node that is being closed, its level, whether this pass over the edges has
+stored, and which image is next; its level. FIX: the node that is being closed, whether this pass over the edges has
 changed anything, and which events are fired from the edge: first its value's own, a linked list from POINTER until UNTIL,
 then those that are shared by all values of the level, from number SHARED_FIRST to SHARED_LAST."""
 FRAME_COLUMNS = 17
@@ -92,11 +100,11 @@ def known_union(unions: Any, a: Any, b: Any) -> Any:
 
 
 @kernel
-def known_image(images: Any, node: Any, events: Any, a: Any, event: Any) -> Any:
+def known_image(images: Any, a: Any, part: Any) -> Any:
     """The image of a node where it needs no work, else -1."""
-    if a == NO_VECTOR or node[a, LEVEL] < events[event, 0]:
+    if a == NO_VECTOR or part == _MISSING:
         return np.int64(a)
-    return cached(images, a, event)
+    return cached(images, a, part)
 
 
 @kernel
@@ -138,10 +146,12 @@ def edges_hash(level: Any, values: Any, children: Any, count: Any) -> Any:
 
 
 @kernel
-def make(regs: Any, node: Any, edge: Any, unique: Any, arena: Any, level: Any, base: Any, size: Any) -> Any:
+def make(regs: Any, node: Any, edge: Any, unique: Any, arena: Any, levels: Any, level: Any, base: Any, size: Any) -> Any:
     """The node with the given sorted edges; -1 when there is no room for it."""
     if size == 0:
         return np.int64(NO_VECTOR)
+    if size == 1 and arena[base, VALUE] == levels[level, ABSENT]:
+        return np.int64(arena[base, CHILD])
     mixed = uint64(size)
     for k in range(base, base + size):
         mixed = edges_hash(level, arena[k, VALUE], arena[k, CHILD], mixed)
@@ -175,11 +185,11 @@ def make(regs: Any, node: Any, edge: Any, unique: Any, arena: Any, level: Any, b
 
 
 @kernel
-def push(regs: Any, frames: Any, op: Any, a: Any, b: Any) -> None:
+def push(regs: Any, frames: Any, op: Any, a: Any, b: Any, level: Any) -> None:
     """Begins an operation; its edges in the making come behind those of the one below it."""
     depth = regs[DEPTH]
     frame = frames[depth]
-    frame[OP], frame[A], frame[B], frame[PHASE] = op, a, b, ITERATE
+    frame[OP], frame[A], frame[B], frame[PHASE], frame[AT_LEVEL] = op, a, b, ITERATE, level
     frame[NEXT] = frame[SIZE] = frame[PLACE] = 0
     frame[KEY] = frame[FOUND] = NO_VECTOR
     frame[BASE] = regs[ARENA_TOP]
@@ -208,36 +218,76 @@ def append(regs: Any, frame: Any, arena: Any, value: Any, child: Any) -> None:
 
 
 @kernel
-def union_step(regs: Any, frames: Any, arena: Any, node: Any, edge: Any, unique: Any, unions: Any) -> None:
+def push_union(regs: Any, frames: Any, node: Any, levels: Any, a: Any, b: Any) -> None:
+    """Begins the union of two different nodes."""
+    higher = a if levels[node[a, LEVEL], HEIGHT] >= levels[node[b, LEVEL], HEIGHT] else b
+    push(regs, frames, UNION, min(a, b), max(a, b), node[higher, LEVEL])
+
+
+@kernel
+def push_image(regs: Any, frames: Any, node: Any, levels: Any, parts: Any, a: Any, part: Any) -> None:
+    """Begins the image of a node under what is left of an event."""
+    level = node[a, LEVEL]
+    if levels[level, HEIGHT] < levels[parts[part, PART_LEVEL], HEIGHT]:
+        level = parts[part, PART_LEVEL]
+    push(regs, frames, IMAGE, a, part, level)
+
+
+@kernel
+def edge_at(node: Any, edge: Any, levels: Any, a: Any, level: Any, number: Any) -> Any:
+    """Value and child of a node's edge; one that passes by `level` has one edge there, to itself."""
+    if node[a, LEVEL] != level:
+        return np.int64(levels[level, ABSENT]), np.int64(a)
+    row = node[a, FIRST] + number
+    return np.int64(edge[row, 0]), np.int64(edge[row, 1])
+
+
+@kernel
+def edges_at(node: Any, a: Any, level: Any) -> Any:
+    """How many edges there are for `edge_at`."""
+    return np.int64(node[a, COUNT]) if node[a, LEVEL] == level else np.int64(1)
+
+
+@kernel
+def union_step(regs: Any, frames: Any, arena: Any, node: Any, edge: Any, levels: Any, unique: Any, unions: Any) -> None:
     """Goes on with a UNION: merges the edges of a (next: NEXT) and b (next: PLACE)."""
     frame = frames[regs[DEPTH] - 1]
-    a, b = frame[A], frame[B]
-    if frame[PHASE] == UNITE:
-        append(regs, frame, arena, edge[node[a, FIRST] + frame[NEXT], 0], regs[RESULT])
-        frame[NEXT] += 1
-        frame[PLACE] += 1
-        frame[PHASE] = ITERATE
+    a, b, level = frame[A], frame[B], frame[AT_LEVEL]
     i, j = frame[NEXT], frame[PLACE]
-    first_a, first_b, size_a, size_b = node[a, FIRST], node[b, FIRST], node[a, COUNT], node[b, COUNT]
-    while i < size_a or j < size_b:
-        if j == size_b or (i < size_a and edge[first_a + i, 0] < edge[first_b + j, 0]):
-            append(regs, frame, arena, edge[first_a + i, 0], edge[first_a + i, 1])
+    size_a, size_b = edges_at(node, a, level), edges_at(node, b, level)
+    if frame[PHASE] == UNITE:
+        append(regs, frame, arena, edge_at(node, edge, levels, a, level, i)[0], regs[RESULT])
+        i += 1
+        j += 1
+        frame[PHASE] = ITERATE
+    while i < size_a and j < size_b:
+        value_a, child_a = edge_at(node, edge, levels, a, level, i)
+        value_b, child_b = edge_at(node, edge, levels, b, level, j)
+        if value_a < value_b:
+            append(regs, frame, arena, value_a, child_a)
             i += 1
-        elif i == size_a or edge[first_b + j, 0] < edge[first_a + i, 0]:
-            append(regs, frame, arena, edge[first_b + j, 0], edge[first_b + j, 1])
+        elif value_b < value_a:
+            append(regs, frame, arena, value_b, child_b)
             j += 1
         else:
-            left, right = edge[first_a + i, 1], edge[first_b + j, 1]
-            child = known_union(unions, left, right)
+            child = known_union(unions, child_a, child_b)
             if child == _MISSING:
                 frame[NEXT], frame[PLACE], frame[PHASE] = i, j, UNITE
-                push(regs, frames, UNION, min(left, right), max(left, right))
+                push_union(regs, frames, node, levels, child_a, child_b)
                 return
-            append(regs, frame, arena, edge[first_a + i, 0], child)
+            append(regs, frame, arena, value_a, child)
             i += 1
             j += 1
+    while i < size_a:
+        value_a, child_a = edge_at(node, edge, levels, a, level, i)
+        append(regs, frame, arena, value_a, child_a)
+        i += 1
+    while j < size_b:
+        value_b, child_b = edge_at(node, edge, levels, b, level, j)
+        append(regs, frame, arena, value_b, child_b)
+        j += 1
     frame[NEXT], frame[PLACE] = i, j
-    result = make(regs, node, edge, unique, arena, node[a, LEVEL], frame[BASE], frame[SIZE])
+    result = make(regs, node, edge, unique, arena, levels, level, frame[BASE], frame[SIZE])
     if result != _MISSING:
         if node[a, CLOSED] == a and node[b, CLOSED] == b:
             node[result, CLOSED] = result
@@ -247,7 +297,9 @@ def union_step(regs: Any, frames: Any, arena: Any, node: Any, edge: Any, unique:
 
 
 @kernel
-def store_images(regs: Any, frames: Any, frame: Any, arena: Any, unions: Any, place: Any, ranges: Any, values: Any, at: Any) -> Any:
+def store_images(
+    regs: Any, frames: Any, frame: Any, arena: Any, node: Any, levels: Any, unions: Any, place: Any, ranges: Any, values: Any, at: Any,
+) -> Any:  # fmt: skip
     """Adds the child FOUND to the edges of all values that entry `at` lists, from PLACE on.
 
     Whether that is done; if not, a UNION has been begun whose result belongs to the edge of value number PLACE.
@@ -259,8 +311,7 @@ def store_images(regs: Any, frames: Any, frame: Any, arena: Any, unions: Any, pl
         if place[value] < frame[SIZE] and arena[row, VALUE] == value:
             child = known_union(unions, arena[row, CHILD], frame[FOUND])
             if child == _MISSING:
-                left, right = arena[row, CHILD], frame[FOUND]
-                push(regs, frames, UNION, min(left, right), max(left, right))
+                push_union(regs, frames, node, levels, arena[row, CHILD], frame[FOUND])
                 return False
             arena[row, CHILD] = child
         else:

@@ -1,69 +1,93 @@
-"""Relation invariants on a diagram: each level is mapped to what is observed of its views; what remains is a small diagram of the
+"""Relation invariants on a diagram: each level is mapped to what is observed of its values; what remains is a small diagram of the
 combinations that are reachable, and each of these is evaluated once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
-from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.symbolic.diagrams import Diagrams
-from pmmc_check.checker.symbolic.events import Stopped
+from pmmc_check.checker.symbolic.events import FULL
 from pmmc_check.checker.symbolic.measure import Measure
 from pmmc_check.checker.symbolic.nodes import NO_VECTOR, UNIT
-from pmmc_check.checker.symbolic.views import ViewSystem
-from pmmc_check.properties.checks import Violated
+from pmmc_check.properties.checks import Checks, Violated
+from pmmc_check.properties.observe import Fact, Observed
+from pmmc_check.protocol.values import ProcessId
 
-_SUM_BITS = 0xFFFFFFFFFFFFFFFF
-
-
-def broken_facts(diagrams: Diagrams, root: int, system: ViewSystem, known: KnownFacts, slots: int) -> Violated | None:
-    """The first violated relation among the vectors of `root`, the only set that the diagrams still hold.
-
-    Raises:
-        Stopped: a limit was reached.
-    """
-    measure = Measure(diagrams, root)
-    values = [value for level in range(1, diagrams.levels + 1) for value in measure.values(level)]
-    for slot in range(slots):
-        image = diagrams.image(root, _relabelling(diagrams, system, values, slot))
-        for number, vector in enumerate(_combinations(diagrams, image, system, slot)):
-            if number % 256 == 0 and diagrams.watch(0):
-                raise Stopped
-            if broken := known.evaluate(vector, slot):
-                return broken
-    return None
+SeenFacts = frozenset[tuple[ProcessId, Fact]]
+"""Facts, each with the process of which it is observed."""
 
 
-def _relabelling(diagrams: Diagrams, system: ViewSystem, values: list[int], slot: int) -> int:
-    """The event that maps each view to the first one of its level of which the same is observed."""
-    events, tables = diagrams.events, system.tables
-    function = 2 * events.event.size
-    event = events.add(dict.fromkeys(range(1, diagrams.levels + 1), function), relabels=True)
-    first: dict[tuple[int, int], int] = {}
-    for value in values:
-        seen = (int(tables.owner.data[value]), int(tables.observed.data[value, slot]))
-        events.enter(function, value, [first.setdefault(seen, value)])
-    return event
+class Showing(Protocol):
+    """What says of each value what is observed of it."""
+
+    def facts(self, level: int, value: int) -> tuple[ProcessId, frozenset[Fact]]:
+        """The facts, and of which process they are."""
 
 
-def _combinations(diagrams: Diagrams, image: int, system: ViewSystem, slot: int) -> Iterator[list[int]]:
-    """A vector, in the order of the processes, for each sum of observations.
+class Relations:
+    """The combinations of facts that have been evaluated: `observed` by what was seen, for a test to compare."""
 
-    As in the compiled search the sum of the digests says which combination it is, so a node is looked at once for each
-    sum above it."""
-    digests = system.tables.observed.data[:, slot]
-    visited: set[tuple[int, int]] = set()
-    pending: list[tuple[int, int, tuple[int, ...]]] = [(image, 0, ())] if image != NO_VECTOR else []
+    def __init__(self, checks: Checks) -> None:
+        self.checks = checks
+        self.observed: dict[SeenFacts, Observed] = {}
+
+    def broken(self, diagrams: Diagrams, root: int, system: Showing, slots: int) -> Violated | None:
+        """The first violated relation among the vectors of `root`, the only set that the diagrams still hold.
+
+        Raises:
+            Stopped: a limit was reached.
+        """
+        measure = Measure(diagrams, root)
+        values = {level: measure.values(level) for level in diagrams.events.ascending[1:]}
+        for slot in range(1, slots + 1):
+            seen_of = {value: self._seen(system, level, value, slot) for level in values for value in values[level]}
+            image = diagrams.image(root, _relabelling(diagrams, values, seen_of))
+            for seen in _combinations(diagrams, image, seen_of):
+                if seen not in self.observed and (violated := self._evaluate(seen, slot)):
+                    return violated
+        return None
+
+    def _seen(self, system: Showing, level: int, value: int, slot: int) -> SeenFacts:
+        process, facts = system.facts(level, value)
+        return frozenset((process, fact) for fact in facts if fact.slot == slot)
+
+    def _evaluate(self, seen: SeenFacts, slot: int) -> Violated | None:
+        observed: dict[ProcessId, set[Fact]] = {}
+        for process, fact in seen:
+            observed.setdefault(process, set()).add(fact)
+        self.observed[seen] = {process: frozenset(observed[process]) for process in sorted(observed)}
+        return self.checks.of_facts(self.observed[seen], slot)
+
+
+def _relabelling(diagrams: Diagrams, values: dict[int, list[int]], seen_of: dict[int, SeenFacts]) -> int:
+    """The event that maps each value to the first one of its level of which the same is observed."""
+    events = diagrams.events
+    functions: dict[int, int] = {}
+    for level, found in values.items():
+        functions[level] = events.function(is_open=False)
+        first: dict[SeenFacts, int] = {}
+        if (absent := events.absent(level)) != FULL:
+            first[frozenset()] = absent
+            events.enter(functions[level], absent, (absent,))
+        for value in found:
+            if value != absent:
+                events.enter(functions[level], value, (first.setdefault(seen_of[value], value),))
+    return events.event(functions, relabels=True)
+
+
+def _combinations(diagrams: Diagrams, image: int, seen_of: dict[int, SeenFacts]) -> Iterator[SeenFacts]:
+    """All that is seen in some vector, once each but for the same seen on several paths; nothing at all is left out."""
+    visited: set[tuple[int, SeenFacts]] = set()
+    pending: list[tuple[int, SeenFacts]] = [(image, frozenset())] if image != NO_VECTOR else []
     while pending:
-        a, total, path = pending.pop()
+        a, seen = pending.pop()
         if a == UNIT:
-            if total == 0:
-                continue  # nothing is observed of anybody
-            by_process = dict(zip(system.order, path, strict=True))
-            yield [by_process[process] for process in range(len(path))]
+            if seen:
+                yield seen
             continue
         for value, child in diagrams.edges(a):
-            key = (child, (total + int(digests[value])) & _SUM_BITS)
+            key = (child, seen | seen_of.get(value, frozenset()))
             if key not in visited:
                 visited.add(key)
-                pending.append((*key, (*path, value)))
+                pending.append(key)

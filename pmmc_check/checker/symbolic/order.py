@@ -29,6 +29,16 @@ def level_order(processes: Sequence[ProcessId], inert: bool) -> list[int]:
     return [*numbers(CLIENT, REPLICA), *leaders, *_mixed(numbers(ACCEPTOR), numbers(SCOUT)), *lowest, *numbers(FAULTS)]
 
 
+def order_of_states(processes: Sequence[ProcessId]) -> list[int]:
+    """The same where messages have levels of their own, each below its recipient.
+
+    Then all go down: who begins comes first, and who only answers last. So each step acts on its own level and below, and what acceptors
+    answer is closed before anybody else moves.
+    """
+    roles = (CLIENT, REPLICA, LEADER, SCOUT, COMMANDER, ACCEPTOR, FAULTS)
+    return [i for role in roles for i, each in enumerate(processes) if each.role == role]
+
+
 def _is_of(process: ProcessId, leader: int) -> bool:
     return process.role in (LEADER, COMMANDER) and process.number == leader
 

@@ -5,29 +5,28 @@ looked for by the compiled search, which finds a shortest one."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.compiled import CompiledSearch
-from pmmc_check.checker.coverage import exercised, put_off_in_states, taken_from
-from pmmc_check.checker.facts import KnownFacts
+from pmmc_check.checker.coverage import exercised
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
 from pmmc_check.checker.result import Action, Control, Diagram, Result, Snapshot
 from pmmc_check.checker.symbolic.diagrams import Diagrams
-from pmmc_check.checker.symbolic.events import Events, Stopped
+from pmmc_check.checker.symbolic.events import FULL, Events, Stopped
 from pmmc_check.checker.symbolic.measure import Measure
+from pmmc_check.checker.symbolic.messages import MessageSystem
 from pmmc_check.checker.symbolic.nodes import UNIT
-from pmmc_check.checker.symbolic.observed import broken_facts
-from pmmc_check.checker.symbolic.order import level_order
+from pmmc_check.checker.symbolic.observed import Relations
+from pmmc_check.checker.symbolic.order import level_order, order_of_states
 from pmmc_check.checker.symbolic.views import ViewSystem
-from pmmc_check.checker.tables import Tables, ViewId
+from pmmc_check.checker.tables import Tables
 from pmmc_check.model.content import Digest
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks, Violated
@@ -43,8 +42,9 @@ _COUNTED_AFTER_A_LIMIT_MAX = 10_000_000
 class SymbolicSearch:
     """Explores `model` to the end, to a violation, or to a limit. Symmetry is not used: a diagram has no need of it.
 
-    `wanted` are the reductions for the run that shows a violation, which the compiled search looks for. `order` gives the
-    processes their levels, the highest first; without it `level_order` does.
+    `wanted` are the reductions for the run that shows a violation, which the compiled search looks for. `messages` says whether each
+    message has a level of its own, which is not possible with reductions, and otherwise usual. `order` gives the
+    processes their levels, the highest first; without it `symbolic.order` does.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class SymbolicSearch:
         *,
         trust_claims: bool = False,
         order: Sequence[int] = (),
+        messages: bool | None = None,
     ) -> None:
         self.model = model
         self.invariants = tuple(invariants)
@@ -68,12 +69,16 @@ class SymbolicSearch:
         self.reductions = replace(wanted, symmetry=False)
         self.claims = Claims(model, self.reductions, symmetric=False, trusted=trust_claims)
         self.locals = LocalSteps(model, self.checks, self.claims, Digest(({},)))
-        # Facts are observed by role, as with symmetry: no invariant tells apart two processes of one role that show the same.
-        self.tables = Tables(self.locals, replace(wanted, symmetry=True), model.config.slots)
-        self.known = KnownFacts(self.checks, self.tables)
-        self.events = Events(len(model.processes))
-        self.system = ViewSystem(self.tables, order or level_order(model.processes, self.reductions.inert), self.events)
-        self.diagrams = Diagrams(len(model.processes), self.events, self.system, self._watch)
+        self.relations = Relations(self.checks)
+        self.events = Events()
+        self.tables: Tables | None = None
+        self.system: ViewSystem | MessageSystem
+        if not self.reductions.names if messages is None else messages:
+            self.system = MessageSystem(self.locals, order or order_of_states(model.processes), self.events)
+        else:
+            self.tables = Tables(self.locals, self.reductions, model.config.slots)
+            self.system = ViewSystem(self.tables, order or level_order(model.processes, self.reductions.inert), self.events)
+        self.diagrams = Diagrams(self.events, self.system, self._watch)
         self.limit: str | None = None
         self._reported_at = 0.0
 
@@ -84,13 +89,13 @@ class SymbolicSearch:
         except Interrupted as stopped:
             self.limit, root = str(stopped), self._reached_so_far()
         except Stopped:
-            if self.system.broken:
-                return self._with_run(self.tables.broken_by[self.system.broken[0]].violated)
+            if self.system.violated:
+                return self._with_run(self.system.violated)
             root = self._reached_so_far()
         result = self._result(Measure(self.diagrams, root))
         if self.limit is None:
             try:
-                if broken := broken_facts(self.diagrams, root, self.system, self.known, self.model.config.slots):
+                if broken := self.relations.broken(self.diagrams, root, self.system, self.model.config.slots):
                     return self._with_run(broken)
             except Interrupted as stopped:
                 self.limit = str(stopped)
@@ -108,18 +113,19 @@ class SymbolicSearch:
         """The node of all reachable states, level by level from the lowest."""
         if self._watch(0):
             raise Stopped
-        vector = self.tables.state_of(self.model.initial())
         a = UNIT
-        for level, process in enumerate(reversed(self.system.order), 1):
-            self.events.widen(vector[process])
+        initial = self.system.initial()
+        for level in sorted(initial, key=self.events.height):
+            self.events.widen(initial[level])
             self.diagrams.kept = np.array([a], np.int64)
-            a = self.diagrams.closed(self.diagrams.made(level, [(vector[process], a)]))
+            a = self.diagrams.made(level, [(initial[level], a)])
+            if self.events.absent(level) == FULL:
+                a = self.diagrams.closed(a)
         return self.diagrams.collect([a])[0]
 
     def _reached_so_far(self) -> int:
         """The node of all states that were found before a limit stopped the search."""
-        vector = self.tables.state_of(self.model.initial())
-        return self.diagrams.unfinished([vector[process] for process in self.system.order])
+        return self.diagrams.unfinished(self.system.initial())
 
     def _watch(self, more_bytes: int) -> bool:
         """Looks at the limits, and reports progress now and then."""
@@ -144,31 +150,21 @@ class SymbolicSearch:
     def _diagram(self) -> Diagram:
         return Diagram(self.diagrams.nodes, int(self.diagrams.edges_in_use), self.diagrams.peak_nodes, self.diagrams.bytes)
 
-    def _steps_taken(self, measure: Measure) -> dict[int, int]:
-        """How many states take each step; nothing where a limit has no time for that."""
-        if self.limit is not None and self.diagrams.nodes * len(self.system.steps) > _COUNTED_AFTER_A_LIMIT_MAX:
-            return {}
+    def _counted(self, measure: Measure) -> tuple[Counter[Action], Counter[Action]]:
+        """In how many states each kind of step can be taken, and those put off; nothing where a limit has no time for that."""
+        if self.limit is not None and self.diagrams.nodes * self.system.work() > _COUNTED_AFTER_A_LIMIT_MAX:
+            return Counter(), Counter()
         try:
-            return measure.steps_taken(self.system)
+            return self.system.taken(measure, self._or_stop)
         except Stopped:
-            return {}
+            return Counter(), Counter()
 
-    def _states_with_views(self, measure: Measure) -> dict[ViewId, int]:
-        """How many states have each of the views in which something is put off."""
-        by_level: dict[int, list[ViewId]] = defaultdict(list)
-        for view in self.tables.put_off:
-            by_level[self.system.level[int(self.tables.owner.data[view])]].append(view)
-        found: dict[ViewId, int] = {}
-        for level, views in by_level.items():
-            found |= measure.states_with(level, views)
-        return found
+    def _or_stop(self) -> None:
+        if self.diagrams.watch(0):
+            raise Stopped
 
     def _result(self, measure: Measure) -> Result:
-        counted = self._steps_taken(measure)
-        taken: Any = np.zeros(self.tables.step_view.size, object)
-        for step, times in counted.items():
-            taken[step] = times
-        put_off = put_off_in_states(self.tables, self._states_with_views(measure) if counted else {})
+        counted, put_off = self._counted(measure)
         return Result(
             verdict=INCONCLUSIVE,
             config=self.model.config,
@@ -181,7 +177,7 @@ class SymbolicSearch:
             peak_memory_bytes=peak_memory_bytes(),
             collision_probability=0.0,
             invariants=tuple(each.name for each in self.checks.invariants),
-            coverage=taken_from(self.tables, taken) + put_off,
+            coverage=counted + put_off,
             unneeded=frozenset(Action(role, kind) for role, kind in self.claims.left_out),
             claims=self.claims.report(),
             exercised=exercised(self.model, put_off, self.claims),

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from pmmc_check.checker.coverage import put_off_in_states, taken_from
 from pmmc_check.checker.kernel import REFUSED
+from pmmc_check.checker.result import Action
+from pmmc_check.checker.symbolic.collect import POSSIBLE, STAYS
 from pmmc_check.checker.symbolic.events import Events, Stopped
+from pmmc_check.checker.symbolic.measure import Measure
 from pmmc_check.checker.tables import Tables, ViewId
-from pmmc_check.protocol.values import FAULTS
+from pmmc_check.properties.checks import Violated
+from pmmc_check.properties.observe import Fact
+from pmmc_check.protocol.values import FAULTS, ProcessId
 
 Pattern = tuple[tuple[int, int], ...]
 """What a step does to others: (process, bundle)."""
-_RECEIVE, _MOVE = 1, 3
-"""Two open functions for each bundle: what a view becomes, and the same without the views that it does not change."""
 
 
 class TableStep(NamedTuple):
@@ -49,12 +55,13 @@ class ViewSystem:
         self.tables = tables
         self.order = tuple(order)
         self.events = events
-        self.level = {process: len(order) - place for place, process in enumerate(order)}
+        self.level = {process: events.add_level(place) for place, process in enumerate(reversed(order), 1)}
         self.steps: dict[int, list[TableStep]] = defaultdict(list)
         self.broken: list[ViewId] = []
         self._sendings: dict[tuple[int, Pattern, bool], Sending] = {}
         self._senders: dict[int, tuple[int, Pattern]] = {}
-        self._received: set[tuple[ViewId, int]] = set()
+        self._receiving: dict[int, tuple[int, int]] = {}
+        self._bundles: dict[int, int] = {}
 
     def explore(self, value: ViewId) -> None:
         """Makes the events of the steps of a view.
@@ -82,23 +89,49 @@ class ViewSystem:
 
     def apply(self, function: int, value: ViewId) -> None:
         """What a view is after a bundle has reached it."""
-        bundle = function >> 2
-        if (value, bundle) in self._received:
-            return
-        self._received.add((value, bundle))
+        bundle = self._bundles[function]
         view = self.tables.receive(value, bundle)
-        after = () if view == REFUSED else (view,)
-        self.events.enter(4 * bundle + _RECEIVE, value, after)
-        self.events.enter(4 * bundle + _MOVE, value, [each for each in after if each != value])
+        receive, move = self._receiving[bundle]
+        if self.events.entry(receive, value) is None:
+            self.events.enter(receive, value, () if view == REFUSED else (view,))
+            self.events.enter(move, value, () if view in (REFUSED, value) else (view,))
 
-    def level_of(self, event: int) -> int:
-        """The level of the process that acts."""
-        return self.level[self._senders[event][0]]
+    @property
+    def violated(self) -> Violated | None:
+        """What a process by itself breaks, where that has stopped the exploration."""
+        return self.tables.broken_by[self.broken[0]].violated if self.broken else None
 
-    def may_refuse(self, event: int) -> bool:
-        """Whether a recipient may refuse: only the budget of faults does."""
-        processes = self.tables.model.processes
-        return any(processes[to].role == FAULTS for to, _ in self._senders[event][1])
+    def initial(self) -> dict[int, int]:
+        """The value of each level in the initial state."""
+        vector = self.tables.state_of(self.tables.model.initial())
+        return {self.level[process]: view for process, view in enumerate(vector)}
+
+    def facts(self, level: int, value: ViewId) -> tuple[ProcessId, frozenset[Fact]]:
+        """What invariants observe of a view, and whose it is."""
+        return self.tables.model.processes[self.order[-level]], self.tables.facts(value)
+
+    def work(self) -> int:
+        """How many counts `taken` makes."""
+        return len(self.steps)
+
+    def taken(self, measure: Measure, watch: Callable[[], None]) -> tuple[Counter[Action], Counter[Action]]:
+        """In how many states each kind of step can be taken, and how many deliveries are put off. A step that changes nothing is none,
+        and one that somebody refuses cannot be taken. `watch` is called now and then, and may raise."""
+        tables = self.tables
+        taken: Any = np.zeros(tables.step_view.size, object)
+        marginals = {process: measure.states_with(level) for process, level in self.level.items()}
+        for number, (event, steps) in enumerate(self.steps.items()):
+            if number % 16 == 15:
+                watch()
+            process, pattern = self._senders[event]
+            others = {level: function for level, function in self.events.functions(event).items() if level != self.level[process]}
+            may_refuse = any(tables.model.processes[to].role == FAULTS for to, _ in pattern)
+            possible = measure.states_with(self.level[process], others, POSSIBLE) if may_refuse else marginals[process]
+            stays = measure.states_with(self.level[process], others, STAYS) if any(each.stays for each in steps) else None
+            for each in steps:
+                taken[each.number] = possible.of(each.view) - (stays.of(each.view) if stays is not None and each.stays else 0)
+        views = {view: marginals[int(tables.owner.data[view])].of(view) for view in tables.put_off}
+        return taken_from(tables, taken), put_off_in_states(tables, views)
 
     def _pattern(self, step: int) -> Pattern:
         items = range(*self.tables.step_items.data[step].tolist())
@@ -110,7 +143,7 @@ class ViewSystem:
     def _sending(self, process: int, pattern: Pattern, halts: bool) -> Sending:
         key = (process, pattern, halts)
         if key not in self._sendings:
-            function = 2 * self.events.event.size
+            function = self.events.function(is_open=False)
             counted = self._event(process, pattern, function)
             self._senders[counted] = (process, pattern)
             fired = tuple(self._event(process, pattern, function, to) for to, _ in pattern) if halts else (counted,)
@@ -121,5 +154,12 @@ class ViewSystem:
         return self._sendings[key]
 
     def _event(self, process: int, pattern: Pattern, function: int, must_move: int = -1) -> int:
-        receive = {self.level[to]: 4 * bundle + (_MOVE if to == must_move else _RECEIVE) for to, bundle in pattern}
-        return self.events.add({self.level[process]: function, **receive})
+        receive = {self.level[to]: self._receive(bundle)[to == must_move] for to, bundle in pattern}
+        return self.events.event({self.level[process]: function, **receive})
+
+    def _receive(self, bundle: int) -> tuple[int, int]:
+        """Two open functions: what a view becomes, and the same without the views that the bundle does not change."""
+        if bundle not in self._receiving:
+            self._receiving[bundle] = (self.events.function(is_open=True), self.events.function(is_open=True))
+            self._bundles.update(dict.fromkeys(self._receiving[bundle], bundle))
+        return self._receiving[bundle]

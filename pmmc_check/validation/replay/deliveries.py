@@ -23,6 +23,7 @@ from pmmc_check.validation.replay.diagnosis import Diagnosis
 from pmmc_check.validation.replay.inflight import Ambiguous, EverSent, in_flight
 from pmmc_check.validation.replay.interleaving import Interleaving
 from pmmc_check.validation.replay.process import Process
+from pmmc_check.validation.unfounded import Operations, two_operations
 
 
 class Deliveries:
@@ -34,7 +35,7 @@ class Deliveries:
         self.guessed = ""
         """What may have been guessed wrong: then a rejection is not final, but an acceptance is, since the run was made."""
         self._waiting, self._wake = interleaving.waiting, interleaving.wake
-        self._requested = Once()
+        self._requested, self._operations = Once(), Operations()
         self._p1bs: dict[tuple[ProcessId, ProcessId, Any], list[tuple[Any, P1b]]] = {}
         """By recipient, acceptor and ballot: the p1bs in flight, each with what it adds to the acceptor's previous one."""
         self._shown: dict[ProcessId, frozenset[Any]] = {}
@@ -123,6 +124,7 @@ class Deliveries:
 
     def _from_open_client(self, event: Event, message: Request) -> Request:
         """A client whose log nobody keeps has sent every request that is received, but sends it to a replica only once."""
+        self._check_number(event, message)
         if self.header.duplicates or self.header.requests == "resent":
             return message
         command = message.command
@@ -196,11 +198,13 @@ class Deliveries:
     def put_unreplayed(self, event: Event) -> None:
         """A send of a process that is not replayed reaches the network: a client's, or one of a partial log."""
         message: Any = event.message
-        peers = event.peers if event.peers is not None else self._everyone(event)
+        peers = self.everyone(event)
         if undetermined(message) or (type(message) is P1b and type(message.accepted) is Delta):
             raise Ambiguous(f"{event.place} belongs to a partial log and does not record the whole message")
-        if type(message) is Request and self.header.requests != "resent":
-            self._check_sent_once(event, message, peers)
+        if type(message) is Request:
+            self._check_number(event, message)
+            if self.header.requests != "resent":
+                self._check_sent_once(event, message, peers)
         for to in peers:
             if type(message) is P1b:
                 added = Delta(message.accepted - self._shown.get(event.process, frozenset()))
@@ -208,6 +212,10 @@ class Deliveries:
             self._put(event, to, message)
         if type(message) is P1b:
             self._shown[event.process] = message.accepted
+
+    def _check_number(self, event: Event, message: Request) -> None:
+        if not self._operations.agree(message.command):
+            raise self.diagnosis.rejected(event, *two_operations(message.command, self.diagnosis.show))
 
     def _check_sent_once(self, event: Event, message: Request, peers: tuple[ProcessId, ...]) -> None:
         command, show = message.command, self.diagnosis.show
@@ -221,8 +229,10 @@ class Deliveries:
                     f"{self.diagnosis.show_message(message)} to {show(to)} once more" if own else f"a request of {show(command.client)}",
                 )
 
-    def _everyone(self, event: Event) -> tuple[ProcessId, ...]:
-        """The recipients of a send that does not name them."""
+    def everyone(self, event: Event) -> tuple[ProcessId, ...]:
+        """The recipients of a send."""
+        if event.peers is not None:
+            return event.peers
         kind = event.message.kind if event.message is not None else ""
         if kind in CALLS:
             return (ProcessId(LEADER, event.process.number),)

@@ -68,6 +68,10 @@ class GrowingPValues:
     def __hash__(self) -> int:
         return hash(frozenset(self))
 
+    def newest(self, count: int) -> list[PValue]:
+        """The `count` that were added last; fewer, if some of them are archived."""
+        return list(islice(reversed(self._recent), count))
+
     def copy(self) -> GrowingPValues:
         """A copy that later additions leave alone."""
         other = GrowingPValues(self._archive.ledger)
@@ -126,6 +130,11 @@ class GrowingSlots:
 
     def __len__(self) -> int:
         return len(self._archive) + sum(map(len, self._recent.values()))
+
+    def newest(self, count: int) -> list[SlotCommand]:
+        """`count` commands of the slots that came last; fewer, if some of them are archived."""
+        last = (SlotCommand(slot, command) for slot, commands in reversed(self._recent.items()) for command in commands)
+        return list(islice(last, count))
 
     def __contains__(self, item: object) -> bool:
         return isinstance(item, SlotCommand) and item.command in self.in_slot(item.slot)

@@ -1,0 +1,74 @@
+"""The page as text: one HTML file with everything in it, which asks nothing of the network."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from pmmc_check import __version__
+
+PACKED_FROM_BYTES = 300_000
+"""Data from this size on is compressed; the browser unpacks it."""
+
+_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
+"""What could end the element that the data is in; as JSON escapes it means the same."""
+
+_HTML = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src '{script_hash}'; style-src '{style_hash}'; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="pmmc-check {version}">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<div id="app"><noscript>This page shows a run of pmmc-check and needs JavaScript. It loads nothing from anywhere.</noscript></div>
+<script type="application/json" id="data" data-packed="{packed}">{data}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def page_html(title: str, sheets: Sequence[dict[str, Any]], index: bool = False) -> str:
+    """The whole page; `sheets` are made by `report.page.sheets`. With `index` it begins with a table of all, else with the first."""
+    script, style = _asset("page.js"), _asset("page.css")
+    packed, data = embedded({"title": title, "version": __version__, "index": index, "sheets": list(sheets)})
+    return _HTML.format(
+        script_hash=_hash(script),
+        style_hash=_hash(style),
+        version=__version__,
+        title=escape(title),
+        style=style,
+        packed=packed,
+        data=data,
+        script=script,
+    )
+
+
+def embedded(data: dict[str, Any]) -> tuple[str, str]:
+    """How the data is packed (`no` or `gzip`), and its text, in which nothing can end the element around it."""
+    text = json.dumps(data, separators=(",", ":"))
+    if len(text) >= PACKED_FROM_BYTES:
+        return "gzip", base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()
+    for sign, safe in _UNSAFE.items():
+        text = text.replace(sign, safe)
+    return "no", text
+
+
+def _asset(name: str) -> str:
+    return (files("pmmc_check.report.page") / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
