@@ -67,7 +67,7 @@ def _run(
 
     config = configured(options)
     model = Model(config, protocol_of(_with_roles(options, arguments)))
-    _check_trace_out(arguments, config)
+    _check_trace_out(arguments)
     asked = specs.asked_properties(arguments, spec, model)
     if drawing is not None:
         _write_graph(drawing, options, arguments, asked, model, spec)
@@ -206,13 +206,13 @@ def _report(  # noqa: PLR0917
     return "\n".join([*parts, *specs.as_expected_text(spec, result.verdict, result.distinct_states)]).removesuffix("\n")
 
 
-def _check_trace_out(arguments: argparse.Namespace, config: Any) -> None:
+def _check_trace_out(arguments: argparse.Namespace) -> None:
     """Refuses a trace that can never be written, before the search that it would be of."""
     from pmmc_check.protocol.variants.catalogue import variants_named
     from pmmc_check.report.violation_trace import never_writable
 
     name = arguments.trace_out
-    reason = None if name is None or name.endswith(".json") else never_writable(config, variants_named(arguments.variant))
+    reason = None if name is None or name.endswith(".json") else never_writable(variants_named(arguments.variant))
     if reason is not None:
         raise UsageError(f"--trace-out {name}: {reason}; give a name that ends in .json, for the counterexample as JSON")
 

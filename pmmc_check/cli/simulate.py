@@ -161,4 +161,12 @@ def _header(arguments: argparse.Namespace) -> Header:
     sizes = {each: getattr(arguments, each) for each in LETTERS}
     network = arguments.network.split(",")
     quorums = {name: getattr(arguments, name) for name in ("quorum1", "quorum2")}
-    return simulated_header(sizes, quorums, arguments.window, network, arguments.contract, silent_crashes=arguments.crash_rate > 0)
+    return simulated_header(
+        sizes,
+        quorums,
+        arguments.window,
+        network,
+        arguments.contract,
+        silent_crashes=arguments.crash_rate > 0,
+        reconfigures=arguments.reconfiguration_rate > 0,
+    )

@@ -57,9 +57,19 @@ class Diagnosis:
             event,
             "a step sends all that it must before the process goes on",
             f"{self.show(process.me)} to send {self._pending(process)}: the step{cause} is not complete",
-            "the end of the log" if event.action == END else "the next receive",
+            ("the end of the log" if event.action == END else "the next receive") + self._of_another_configuration(process),
             process,
         )
+
+    def _of_another_configuration(self, process: Process) -> str:
+        """Where a broadcast went to some of its recipients only, the others may belong to another configuration."""
+        if self.header.configurations or not process.pending:
+            return ""
+        message, missing = process.pending[0].message, [send.to for send in process.pending if send.message == process.pending[0].message]
+        everyone = {"propose": self.header.leaders, "p1a": self.header.acceptors, "p2a": self.header.acceptors}.get(message.kind, ())
+        if not 0 < len(missing) < len(everyone):
+            return ""
+        return f"; if {self._listed(missing)} belongs to another configuration, say so by configurations= in the config line"
 
     def not_enabled(self, event: Event, process: Process) -> Rejected:
         """The process sends what its last step does not."""
