@@ -14,7 +14,7 @@ from explorer.test_step import Terminal
 from pmmc_check.checker.reference import ReferenceSearch
 from pmmc_check.checker.result import Control, Limits
 from pmmc_check.errors import UsageError
-from pmmc_check.explorer.tour.guide import Guide, opened, replied, searched, subject_of_lesson
+from pmmc_check.explorer.tour.guide import Guide, opened, replied, search_for, subject_of_lesson
 from pmmc_check.explorer.tour.lesson import CanHappen, Lesson, Predict
 from pmmc_check.explorer.tour.lessons import LESSONS, lesson_named
 from pmmc_check.explorer.until import begun_in, goal_of
@@ -75,7 +75,7 @@ def test_what_can_happen_is_what_the_plain_search_finds(lesson: Lesson) -> None:
             goal = goal_of(start.subject, question.expression)
             plain = ReferenceSearch(begun_in(start.subject.model, start.state), goal.invariants, Control(Limits(states_max=60_000))).run()
             if plain.limit is None:
-                assert searched(told.guide, question).reached == (plain.violation is not None)
+                assert search_for(told.guide, question).reached == (plain.violation is not None)
                 compared += 1
         told = replied(told.guide, "")
     assert compared or lesson is LESSONS[0]

@@ -139,7 +139,7 @@ def _answer(guide: Guide, question: Predict | CanHappen) -> tuple[Session, int, 
         for line in question.steps:
             after = answered(line, after, Dialogue(guide.layout)).session
         return after, right_option(question, guide.session, after), list(_steps(guide.session, after, guide.layout))
-    found = searched(guide, question)
+    found = search_for(guide, question)
     return guide.session, 0 if found.reached else 1, [Text(found.text, style="dim")]
 
 
@@ -163,7 +163,7 @@ class Searched:
     text: str
 
 
-def searched(guide: Guide, question: CanHappen) -> Searched:
+def search_for(guide: Guide, question: CanHappen) -> Searched:
     """Looks for a state as a question asks.
 
     Raises:
