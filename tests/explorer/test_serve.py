@@ -355,6 +355,24 @@ def test_why_not_commands_and_mistakes_are_answered_on_the_page(page: Any) -> No
     assert page.complaints == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_core_finds_nothing_to_complain_about(browser: Any, seeded: Served, scheme: str) -> None:
+    axe = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+    if not axe.exists():
+        pytest.skip("axe-core is not installed (npm ci in web/)")
+    context = browser.new_context(bypass_csp=True, color_scheme=scheme, viewport={"width": 1400, "height": 900})
+    tab = opened(context, seeded)
+    takes(tab, "p1a(0.L1)", 1)
+    tab.locator("#counterexample").click()
+    tab.locator(".alert.is-broken").wait_for()
+    tab.evaluate(axe.read_text(encoding="utf-8"))
+    for name in ("State", "Properties", "Branches"):
+        tab.get_by_role("tab", name=re.compile(name)).click()
+        found = tab.evaluate("axe.run(document)")
+        assert [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]] == []
+    context.close()
+
+
 def test_a_page_of_another_site_cannot_ask(browser: Any, seeded: Served, tmp_path: Path) -> None:
     context = browser.new_context()
     stranger = context.new_page()

@@ -33,9 +33,9 @@ function choice(state: StateAnswer, each: Choice, branches: Branches, go: Go): H
     {},
     h(
       "button",
-      { class: `x-choice ${each.wrong ? "wrong" : ""}`, type: "button", "data-number": each.number, "aria-label": `Step ${each.number}: ${each.label}. ${each.effect}${known ? " (taken before)" : ""}`, click: () => go(path) },
-      h("span", { class: "key", "aria-hidden": "true" }, String(each.number)),
-      h("span", { class: "what" }, h("span", { class: "x-label" }, label), each.wrong && h("span", { class: "x-wrong", title: "the paper's protocol would not take this step" }, "!"), known && h("span", { class: "tick", title: "taken before" }, "✓"), h("span", { class: "effect" }, each.effect)),
+      { class: `x-choice ${each.wrong ? "wrong" : ""}`, type: "button", "data-number": each.number, click: () => go(path) },
+      h("span", { class: "key" }, String(each.number)),
+      h("span", { class: "what" }, h("span", { class: "x-label" }, label, !each.fault && h("span", { class: "sr-only" }, ` → ${each.process}`)), each.wrong && h("span", { class: "x-wrong", title: "the paper's protocol would not take this step" }, "!"), known && h("span", { class: "tick", title: "taken before" }, "✓", h("span", { class: "sr-only" }, " taken before")), h("span", { class: "effect" }, each.effect)),
     ),
   );
 }
