@@ -14,6 +14,7 @@ from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED
 from pmmc_check.cli.graphs import GraphFile, graph_file, write_graph
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
 from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
+from pmmc_check.cli.pages import PageFile, sheets_for_every_slot, sheets_of_search
 from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
@@ -40,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         from pmmc_check.api.options import in_every_slot
 
         trace_out = stack.enter_context(OutputFile("--trace-out", arguments.trace_out)) if arguments.trace_out is not None else None
+        page = stack.enter_context(PageFile(arguments.html))
         spec = specs.spec_of(arguments)
         drawing = graph_file(arguments)
         if drawing is not None:
@@ -53,13 +55,18 @@ def run(arguments: argparse.Namespace) -> int:
         every_slot = in_every_slot(options)
         if every_slot:
             every_slot = replace(every_slot, invariants=specs.for_every_slot(arguments, spec))
-            return _exit_code(_run_every_slot(every_slot, arguments, trace_out, spec))
-        verdict = _run(options, arguments, trace_out, drawing, spec)
+            return _exit_code(_run_every_slot(every_slot, arguments, trace_out, page, spec))
+        verdict = _run(options, arguments, trace_out, drawing, page, spec)
         return _exit_code(verdict)
 
 
-def _run(
-    options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, drawing: GraphFile | None, spec: Spec | None
+def _run(  # noqa: PLR0917
+    options: SearchOptions,
+    arguments: argparse.Namespace,
+    trace_out: OutputFile | None,
+    drawing: GraphFile | None,
+    page: PageFile,
+    spec: Spec | None,
 ) -> str:
     """The ordinary search, and one for each witness; returns the verdict."""
     from pmmc_check.api.searching import configured, protocol_of, result_of
@@ -86,7 +93,12 @@ def _run(
     finally:
         if trace_out is not None:
             _write_trace(trace_out, answer if answer.violation or not witnesses else witnesses[0].result, shown, arguments.variant)
+        page.write(_page_title(spec), lambda: sheets_of_search(answer, witnesses, shown, notes))
     return _strictly(answer) if arguments.strict else answer.verdict
+
+
+def _page_title(spec: Spec | None) -> str:
+    return "explore" if spec is None else str(spec.source.name)
 
 
 def _write_graph(  # noqa: PLR0917
@@ -112,7 +124,9 @@ def _strictly(result: Result) -> str:
     return INCONCLUSIVE
 
 
-def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, spec: Spec | None) -> str:
+def _run_every_slot(
+    options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, page: PageFile, spec: Spec | None
+) -> str:
     """The same for every number of slots. A counterexample is that of the ordinary search that confirms it."""
     from pmmc_check.api.every_slot import scope_of, searched_every_slot
 
@@ -130,6 +144,7 @@ def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, trace
             _write_trace(trace_out, shown[0], shown[1], arguments.variant)
         elif trace_out is not None:
             say("explore", f"no counterexample, so {trace_out.path} was not written")
+        page.write(_page_title(spec), lambda: sheets_for_every_slot(result))
     return result.verdict
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pmmc_check.cli.graphs import configure_graph
+from pmmc_check.cli.pages import configure_html
 
 _THREADS_MAX = 256
 
@@ -183,6 +184,7 @@ def _output(parser: argparse.ArgumentParser) -> None:
         "--trace-out", metavar="FILE", help="also write the counterexample to FILE: a trace for validate, or JSON if it ends in .json"
     )
     configure_graph(out, _count)
+    configure_html(out, "the counterexample or witness, and what was searched,")
 
 
 def _names(text: str) -> tuple[str, ...]:

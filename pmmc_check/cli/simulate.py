@@ -13,6 +13,7 @@ from pmmc_check.api.simulating import LETTERS, check_plan, protocol_to_simulate,
 from pmmc_check.cli.failures import say
 from pmmc_check.cli.load import exits_refused, protocol_from
 from pmmc_check.cli.outputs import OutputFile, prints_to_stderr, write_results
+from pmmc_check.cli.pages import PageFile, configure_html, sheet_of_simulation
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
@@ -51,6 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variant", action="append", default=[], metavar="NAME", help=f"a seeded fault: {', '.join(VARIANTS)}")
     parser.add_argument("--protocol", metavar="MODULE:OBJECT", help="roles of your own in place of the paper's")
     parser.add_argument("--out", metavar="FILE|DIR", default="-", help="(default: stdout)")
+    configure_html(parser, "the whole run, whatever its trace leaves out,")
     parser.add_argument("--format", choices=tuple(WRITERS), help="of the trace (default: by the name of --out, else dsl)")
 
 
@@ -62,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_plan({each: getattr(arguments, each) for each in rates}, {each: getattr(arguments, each) for each in counts})
     if arguments.traces > 1 and arguments.out == "-":
         raise UsageError("--traces needs a directory: --out DIR")
+    if arguments.traces > 1 and arguments.html is not None:
+        raise UsageError(f"--html {arguments.html}: it shows one run; leave --traces out")
     out = Path(arguments.out).absolute()  # code of the user may change the current folder
     with ExitStack() as stack:
         single = arguments.traces == 1 and arguments.out != "-"
@@ -71,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
             stack.enter_context(exits_refused())
         protocol = _protocol(arguments)
         if arguments.traces == 1:
-            made = _one(arguments, header, protocol, arguments.seed, target)
+            made = _one(arguments, header, protocol, arguments.seed, target, stack.enter_context(PageFile(arguments.html)))
             if made < arguments.events:
                 _note(f"nothing can happen any more after {made} of {arguments.events} events")
         else:
@@ -105,7 +109,9 @@ def _note(text: str) -> None:
     say("simulate", f"{text}; PMMC sends nothing twice, so losses may end a run")
 
 
-def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed: int, target: OutputFile | None) -> int:
+def _one(  # noqa: PLR0917
+    arguments: argparse.Namespace, header: Header, protocol: Protocol, seed: int, target: OutputFile | None, page: PageFile | None = None
+) -> int:
     """Writes one trace; returns how many events the run has, thinned or not."""
     header = replace(header, meta=(("seed", str(seed)), ("command", _command(arguments, seed))))
     plan = Plan(
@@ -121,7 +127,9 @@ def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed
         protocol=protocol,
     )
     walk = Simulation(plan)
-    events = thinned(walk.events(), header.contract, walk.names)
+    whole = list[Event]()
+    happening = walk.events() if arguments.html is None else _kept(walk.events(), whole)
+    events = thinned(happening, header.contract, walk.names)
     writer = WRITERS[arguments.format or (format_of(target.path) if target else "dsl")](walk.values)
     lines = _lines(writer.header(header), events, writer.item)
     if target is None:
@@ -129,7 +137,16 @@ def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed
     else:
         for line in lines:
             target.write(line)
+    if page is not None:
+        page.write(f"simulated run, seed {seed}", lambda: [sheet_of_simulation(plan, walk.names, whole)])
     return walk.made
+
+
+def _kept(events: Iterator[Event], kept: list[Event]) -> Iterator[Event]:
+    """The same events, which `kept` has afterwards."""
+    for event in events:
+        kept.append(event)
+        yield event
 
 
 def _command(arguments: argparse.Namespace, seed: int) -> str:
@@ -139,7 +156,7 @@ def _command(arguments: argparse.Namespace, seed: int) -> str:
     words = ["pmmc-check", "simulate", "--seed", str(seed)]
     for name, default in vars(parser.parse_args([])).items():
         value = getattr(arguments, name)
-        if name in ("seed", "traces", "out", "format") or value == default:
+        if name in ("seed", "traces", "out", "format", "html") or value == default:
             continue
         option = "--" + name.replace("_", "-")
         words += (

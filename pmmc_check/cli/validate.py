@@ -13,6 +13,7 @@ from pmmc_check.api.judging import judged
 from pmmc_check.api.machine import cores
 from pmmc_check.api.validating import SEARCH_EVENTS, SEARCH_SECONDS, SEARCH_STATES, judge_options, recordable
 from pmmc_check.cli.outputs import OutputFile, print_results
+from pmmc_check.cli.pages import PageFile, configure_html, sheets_of_traces
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.errors import UsageError
 from pmmc_check.report.trace_json import as_object
@@ -45,6 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="json prints one object on stdout (default text)")
     parser.add_argument("--junit", metavar="FILE", help="also write JUnit XML")
+    configure_html(parser, "the runs, those that are rejected first,")
     parser.add_argument("--explain", metavar="FILE", help="also write whole explanations")
     parser.add_argument("--jobs", type=int, default=0, metavar="N", help="traces judged at the same time (default: one for each core)")
     parser.add_argument(
@@ -89,6 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
         plain = [os.path.realpath(file.path) for file, _ in files if file.path.is_file() or not file.path.exists()]
         if len(set(plain)) < len(plain):
             raise UsageError(f"--junit and --explain both name {arguments.junit}; give each a file of its own")
+        page = stack.enter_context(PageFile(arguments.html))
         listed, interrupted = _verdicts(found, options, arguments)
         try:
             _report(listed, arguments)
@@ -96,7 +99,12 @@ def run(arguments: argparse.Namespace) -> int:
             for file, content in files:
                 file.write(content(listed))
                 file.commit()
+            page.write(_page_title(arguments.paths), lambda: sheets_of_traces(found, listed, options.protocol), index=len(found) > 1)
     return EXITS[INCONCLUSIVE] if interrupted else EXITS[worst(listed)]
+
+
+def _page_title(paths: Sequence[str]) -> str:
+    return paths[0] if len(paths) == 1 else f"validate: {len(paths)} paths"
 
 
 def _verdicts(found: Sequence[Source], options: JudgeOptions, arguments: argparse.Namespace) -> tuple[list[TraceVerdict], bool]:

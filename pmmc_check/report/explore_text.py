@@ -81,6 +81,7 @@ def _counterexample(violation: Violation, model: Model, reasons: Why, layout: La
 
 
 def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What was checked, under which bounds, and at what cost: label and text; without a label a line goes on with the one before."""
     config = result.config
     yield "checked", _checked(config)
     yield from _bounds(result)

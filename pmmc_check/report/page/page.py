@@ -19,12 +19,15 @@ PACKED_FROM_BYTES = 300_000
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 """What could end the element that the data is in; as JSON escapes it means the same."""
 
+_POLICY = "default-src 'none'; script-src '{script}'; style-src '{style}'; base-uri 'none'; form-action 'none'"
+"""What a browser lets the page do: run its own script, use its own style, and nothing else."""
+
 _HTML = """\
 <!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src '{script_hash}'; style-src '{style_hash}'; base-uri 'none'; form-action 'none'">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="generator" content="pmmc-check {version}">
@@ -45,8 +48,7 @@ def page_html(title: str, sheets: Sequence[dict[str, Any]], index: bool = False)
     script, style = _asset("page.js"), _asset("page.css")
     packed, data = embedded({"title": title, "version": __version__, "index": index, "sheets": list(sheets)})
     return _HTML.format(
-        script_hash=_hash(script),
-        style_hash=_hash(style),
+        policy=_POLICY.format(script=_hash(script), style=_hash(style)),
         version=__version__,
         title=escape(title),
         style=style,

@@ -1,4 +1,4 @@
-"""A run as the page's script reads it: rows of short lists, which stay small where there are 100,000 events (web/src/data.ts has the types)."""
+"""A run as the page's script reads it: rows of short lists, small also for 100,000 events. Its types are in web/src/data.ts."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ def run_as_data(run: Run) -> dict[str, Any]:
         "verdict": run.verdict,
         "facts": [list(each) for each in run.facts],
         "explanation": [[[span.text, span.event] for span in paragraph] for paragraph in run.explanation],
-        "processes": [
-            [each.name, each.id.role, None if each.owner is None else process_number[each.owner]] for each in run.processes
-        ],
+        "processes": [[each.name, each.id.role, None if each.owner is None else process_number[each.owner]] for each in run.processes],
         "eventKinds": [str(each) for each in EventKind],
         "fates": [str(each) for each in Fate],
         "marks": [str(each) for each in EventMark],
