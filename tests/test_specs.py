@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import ROOT, in_process, small
+from helpers import ROOT, assert_one_clear_line, in_process, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +15,7 @@ from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.reductions import applicable, reductions_named
 from pmmc_check.checker.reference import ReferenceSearch
 from pmmc_check.checker.result import Control
+from pmmc_check.checker.symbolic.search import SymbolicSearch
 from pmmc_check.config import Config
 from pmmc_check.errors import PmmcError
 from pmmc_check.model.model import Model
@@ -121,6 +122,46 @@ def test_witnesses_are_as_short_as_those_of_the_reference_search(text: str, netw
     for reduce in ("all", "none"):
         found = searched(model, looking, reduce)
         assert (found[0], found[2]) == (shortest[0], shortest[2])
+
+
+@pytest.mark.parametrize("text", [*WITNESSES, r"\A l \in Leaders, r \in Replicas : leader[l].active /\ replica[r].slot_out = 2"])
+def test_the_symbolic_engine_reaches_the_same_witnesses(text: str) -> None:
+    config = small(**TWO)
+    model = Model(config)
+    looking = [written(text, config, option="--find")]
+    found = SymbolicSearch(model, looking, Control(), reductions_named("none")).run()
+    expected = searched(model, looking, "none")
+    assert (found.verdict, len(found.violation.trace) if found.violation else None) == expected[::2]
+    assert found.violation or found.distinct_states == expected[1]
+
+
+@pytest.mark.parametrize("text", [AGREEMENT, AGREEMENT_OF_SETS, C2, r"\A s \in Slots : ~(Decided(s, c1) /\ Decided(s, c2))"])
+@pytest.mark.parametrize("variant", [[], ["ignore-pmax"]], ids=str)
+def test_the_symbolic_engine_judges_what_is_written(text: str, variant: list[str]) -> None:
+    config = small(**TWO)
+    model = Model(config, protocol_with(variant))
+    mine = [written(text, config, model.protocol)]
+    reductions, _ = applicable(reductions_named("all"), model, mine)
+    found = SymbolicSearch(model, mine, Control(), reductions).run()
+    assert (found.verdict, len(found.violation.trace) if found.violation else None) == searched(model, mine, "all")[::2]
+
+
+ELSEWHERE = [
+    (["--strategy", "iterative", "--invariant", AGREEMENT], "--strategy iterative: an invariant of your own is about one configuration"),
+    (
+        ["--strategy", "iterative", "--find", "decided # {}"],
+        "--strategy iterative: --find is about one configuration; leave --strategy out",
+    ),
+    (["--slots", "any", "--invariant", "decided = {}"], "--invariant decided = {}: with any number of slots only built-in invariants"),
+    (["--slots", "any", "--find", "decided # {}"], "--find decided # {}: with any number of slots only built-in invariants"),
+    (["--slots", "any", "--invariant", "my:f"], "--invariant my:f: with any number of slots only built-in invariants"),
+    (["--slots", "any", str(ROOT / "specs" / "default.spec")], "default.spec:3: OneCommandASlot: with any number of slots only built-in"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), ELSEWHERE, ids=str)
+def test_where_nothing_written_can_be_checked_that_is_said(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert_one_clear_line(in_process(capsys, "explore", "--quiet", *arguments), said)
 
 
 def test_a_reduction_that_an_expression_does_not_permit_is_off_with_a_note() -> None:

@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": {"errors", "users_code", "protocol", "config"},
     "properties": {"errors", "users_code", "protocol", "config", "model"},
     "trace": {"errors", "verdicts", "protocol"},
-    "spec": {"errors", "protocol", "config", "model", "properties", "verdicts"},
+    "spec": {"errors", "users_code", "protocol", "config", "model", "properties", "verdicts"},
     "checker": _ENGINES,
     "validation": _ENGINES,
     "runtime": _ENGINES,

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         drawing = graph_file(arguments)
         if drawing is not None:
             stack.enter_context(drawing.file)
-        if arguments.protocol:
+        if arguments.protocol or specs.functions_asked(arguments, spec):
             from pmmc_check.cli.load import exits_refused
 
             stack.enter_context(prints_to_stderr())

@@ -96,10 +96,11 @@ def _what(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what is checked")
     what.add_argument(
         "--invariant",
-        metavar="NAME|EXPR",
+        metavar="NAME|EXPR|MODULE:FUNCTION",
         action="append",
         default=[],
-        help="check only this one, built in or an expression (docs/specs.md); may be repeated (default: all, but Progress)",
+        help="check only this one: built in, an expression or a Python function (docs/specs.md); may be repeated "
+        "(default: all, but Progress)",
     )
     what.add_argument(
         "--find", metavar="EXPR", action="append", default=[], help="find a shortest run to a state in which EXPR is true; may be repeated"

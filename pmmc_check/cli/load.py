@@ -1,18 +1,23 @@
-"""Loads a role that a user hands in as `module:object`."""
+"""Loads what a user hands in as `module:object`: roles, and functions that state invariants."""
 
 from __future__ import annotations
 
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pmmc_check.api.roles import role_classes
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol import PMMC, Protocol, Role, variant
 from pmmc_check.users_code import fate, handed_in, users_code
+
+if TYPE_CHECKING:
+    from pmmc_check.model.content import Renaming
+    from pmmc_check.model.model import Model
+    from pmmc_check.properties.written import WrittenInvariant
 
 
 def protocol_from(reference: str, base: Protocol = PMMC) -> Protocol:
@@ -27,13 +32,33 @@ def roles_from(reference: str) -> list[type[Role]]:
         UsageError: it cannot be loaded, or is no role.
     """
     where = f"--protocol {reference}"
+    found = _loaded(where, reference)
+    with users_code(f"{where}: looking at it"):
+        return role_classes(where, found)
+
+
+def function_from(reference: str, model: Model, renamings: Sequence[Renaming]) -> WrittenInvariant:
+    """The invariant that the function `reference` (`module:function`) states.
+
+    Raises:
+        UsageError: it cannot be loaded, or states no invariant.
+    """
+    from pmmc_check.spec.functions import function_invariant
+
+    where = f"--invariant {reference}"
+    found = _loaded(where, reference)
+    with users_code(f"{where}: looking at it"):
+        return function_invariant(reference, found, model, renamings)
+
+
+def _loaded(where: str, reference: str) -> Any:
     module_name, colon, object_name = reference.partition(":")
     if not (module_name and colon and object_name):
         raise UsageError(f"{where}: expected module:object, for example my_variant:MyAcceptor")
     handed_in(module_name)
     module = _imported(where, module_name)
     with users_code(f"{where}: looking at it"):
-        return role_classes(where, _attribute(where, module, object_name))
+        return _attribute(where, module, object_name)
 
 
 def _imported(where: str, module_name: str) -> Any:

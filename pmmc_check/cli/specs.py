@@ -44,6 +44,19 @@ class AskedProperties:
     """Nothing is asked for: then it is all built-in invariants, but those that a variant waives."""
 
 
+def is_function(text: str) -> bool:
+    """Whether `text`, given to --invariant, names a Python function: module:function."""
+    module, colon, function = text.partition(":")
+    return bool(colon) and all(part.isidentifier() for part in (*module.split("."), *function.split(".")))
+
+
+def functions_asked(arguments: argparse.Namespace, spec: Spec | None) -> tuple[str, ...]:
+    """The Python functions that are asked for as invariants; those of the spec unless options say what to check."""
+    if arguments.invariant:
+        return tuple(each for each in arguments.invariant if is_function(each))
+    return spec.functions if spec and not arguments.find else ()
+
+
 def spec_of(arguments: argparse.Namespace) -> Spec | None:
     """Reads the spec, if there is one, and lays what it sets under the options."""
     spec = None
@@ -90,10 +103,15 @@ def asked_properties(arguments: argparse.Namespace, spec: Spec | None, model: Mo
     plain = [each for each in names if set(each) <= _NAME_LETTERS and each not in {own.name for own in written.invariants}]
     if arguments.invariant:
         own = [each for each in written.invariants if each.name in names]
-        rest = [each for each in names if each not in plain and each not in {one.name for one in own}]
+        rest = [each for each in names if each not in plain and each not in {one.name for one in own} and not is_function(each)]
         own += [expression_as("--invariant", text, text, system, protocol, spec) for text in rest]
     else:
         own = [] if arguments.find else list(written.invariants)
+    for reference in functions_asked(arguments, spec):
+        from pmmc_check.checker.symmetry import generators
+        from pmmc_check.cli.load import function_from
+
+        own.append(function_from(reference, model, generators(system)))
     bounds = [expression_as("--constraint", text, text, system, protocol, spec) for text in arguments.constraint]
     constraints = tuple(bounds) or written.constraints
     _check_strategy(arguments, own, witnesses, constraints)
@@ -108,12 +126,14 @@ def for_every_slot(arguments: argparse.Namespace, spec: Spec | None) -> Sequence
     Raises:
         UsageError: there are expressions, which are about one configuration.
     """
-    if (spec and spec.writes_expressions) or arguments.find or arguments.constraint:
-        options = [option for option, given in (("--find", arguments.find), ("--constraint", arguments.constraint)) if given]
-        what = options[0] if options else str(spec.source.name if spec else "")
-        raise UsageError(f"{what}: with any number of slots only built-in invariants are checked; give a number of slots")
-    named: Sequence[str] = arguments.invariant or (spec.named if spec else ())
-    return named
+    asked: Sequence[str] = arguments.invariant or (spec.named if spec else ())
+    own = [f"--invariant {each}" for each in asked if not set(each) <= _NAME_LETTERS]
+    own += [f"--find {each}" for each in arguments.find] + [f"--constraint {each}" for each in arguments.constraint]
+    if spec and not (arguments.invariant or arguments.find):
+        own += [f"{spec.source.name}:{line}: {name}" for name, line in spec.property_lines.items() if name not in spec.named]
+    if own:
+        raise UsageError(f"{own[0]}: with any number of slots only built-in invariants are checked; give a number of slots")
+    return asked
 
 
 def _check_strategy(arguments: argparse.Namespace, own: Sequence[Any], witnesses: Sequence[Any], constraints: Sequence[Any]) -> None:
@@ -122,8 +142,6 @@ def _check_strategy(arguments: argparse.Namespace, own: Sequence[Any], witnesses
     what = "--find" if arguments.find else "a witness" if witnesses else "an invariant of your own"
     if not (own or witnesses):
         return
-    if arguments.engine == "symbolic":
-        raise UsageError(f"--engine symbolic: it does not evaluate expressions, and {what} is one; use --engine compiled")
     if arguments.strategy == "iterative":
         raise UsageError(f"--strategy iterative: {what} is about one configuration; leave --strategy out")
 

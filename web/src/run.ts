@@ -68,6 +68,7 @@ export class Run {
       busy.add(raw[1]);
       for (const change of raw[5]) busy.add(change[0]);
     }
+    for (const each of this.processes) if (busy.has(each.id)) busy.add(each.owner);
     return new Set(this.processes.map((each) => each.id).filter((id) => !busy.has(id)));
   }
 
@@ -164,18 +165,28 @@ export class Run {
   /** The text alternative of an event, for those who do not see the diagram. */
   describe(index: number): string {
     const event = this.event(index);
-    const notes: string[] = [];
-    if (event.inferred) notes.push("inferred, not recorded");
-    if (event.marks.has("decision")) notes.push("a command is decided");
-    if (event.marks.has("reconfiguration")) notes.push("a reconfiguration takes effect");
-    if (event.marks.has("failing")) notes.push("here the run goes wrong");
-    if (event.marks.has("deviation")) notes.push("the paper's protocol would not have taken this step");
-    if (event.marks.has("past")) notes.push("in the causal past of what goes wrong");
-    if (event.marks.has("unjudged")) notes.push("after the failure, not judged");
+    return `Step ${index}: ${event.label}${this.remarks(event)}`;
+  }
+
+  /** What the diagram shows of an event beside its label. */
+  remarks(event: RunEvent): string {
+    const notes = NOTES.filter(([mark]) => event.marks.has(mark)).map(([, text]) => text);
+    if (event.inferred) notes.unshift("inferred, not recorded");
+    const message = this.messages[event.message];
+    if (message && event.kind !== "drop") notes.unshift(`from ${this.name(message.from)}${message.sentAt < 0 ? "" : `, sent in step ${message.sentAt}`}`);
     const sends = event.sends.length && event.kind !== "send" ? `; sends ${event.sends.slice(0, 6).map((id) => this.messages[id]?.text ?? "").join(", ")}` : "";
-    return `Step ${index}: ${event.label}${sends}${notes.length ? ` (${notes.join("; ")})` : ""}`;
+    return `${sends}${notes.length ? ` (${notes.join("; ")})` : ""}`;
   }
 }
+
+const NOTES: [string, string][] = [
+  ["decision", "a command is decided"],
+  ["reconfiguration", "a reconfiguration takes effect"],
+  ["failing", "here the run goes wrong"],
+  ["deviation", "the paper's protocol would not have taken this step"],
+  ["past", "in the causal past of what goes wrong"],
+  ["unjudged", "after the failure, not judged"],
+];
 
 function some(members: string[]): string[] {
   return members.length > 4 ? [...members.slice(0, 3), `${count(members.length - 3)} more`] : members;

@@ -110,12 +110,12 @@ export class Timeline {
         "aria-selected": index === this.current ? "true" : "false",
         "aria-setsize": this.rows.length,
         "aria-posinset": row + 1,
-        "aria-label": this.run.describe(index),
         "data-event": index,
         title: this.run.describe(index),
       },
       h("span", { class: "number" }, String(index)),
       h("span", { class: "label" }, event.label),
+      h("span", { class: "sr-only" }, this.run.remarks(event)),
       ...badges(event),
     );
   }
@@ -144,8 +144,9 @@ export class Timeline {
   }
 
   private folder(leader: number, owned: number, unfolded: boolean): HTMLElement {
-    const label = `${unfolded ? "Fold" : "Unfold"} the scouts and commanders of ${this.run.name(leader)} (${owned})`;
-    return h("button", { class: "fold", type: "button", "aria-expanded": unfolded ? "true" : "false", "aria-label": label, title: label, click: () => this.actions.fold(leader) }, unfolded ? "−" : `+${owned > 99 ? "…" : owned}`);
+    const sign = unfolded ? "−" : `+${owned > 99 ? "…" : owned}`;
+    const label = `${sign} ${unfolded ? "fold" : "unfold"} the scouts and commanders of ${this.run.name(leader)}`;
+    return h("button", { class: "fold", type: "button", "aria-expanded": unfolded ? "true" : "false", "aria-label": label, title: label, click: () => this.actions.fold(leader) }, sign);
   }
 
   private clicked(event: MouseEvent): void {

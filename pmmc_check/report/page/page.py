@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
@@ -15,6 +16,8 @@ from pmmc_check import __version__
 
 PACKED_FROM_BYTES = 300_000
 """Data from this size on is compressed; the browser unpacks it."""
+
+_DATA = re.compile(r'id="data" data-packed="(?P<packed>\w+)">(?P<data>[^<]*)</script>')
 
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 """What could end the element that the data is in; as JSON escapes it means the same."""
@@ -66,6 +69,16 @@ def embedded(data: dict[str, Any]) -> tuple[str, str]:
     for sign, safe in _UNSAFE.items():
         text = text.replace(sign, safe)
     return "no", text
+
+
+def sheets_in(html: str) -> list[dict[str, Any]]:
+    """The sheets of a page that `page_html` has made; none where it is no such page."""
+    found = _DATA.search(html)
+    if found is None:
+        return []
+    text = gzip.decompress(base64.b64decode(found["data"])).decode() if found["packed"] == "gzip" else found["data"]
+    sheets: list[dict[str, Any]] = json.loads(text)["sheets"]
+    return sheets
 
 
 def _asset(name: str) -> str:
