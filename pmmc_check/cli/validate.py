@@ -11,8 +11,9 @@ from contextlib import ExitStack
 
 from pmmc_check.api.judging import judged
 from pmmc_check.api.machine import cores
-from pmmc_check.api.validating import SEARCH_EVENTS, SEARCH_SECONDS, SEARCH_STATES, judge_options, recordable
-from pmmc_check.cli.outputs import OutputFile, print_results
+from pmmc_check.api.validating import SEARCH_EVENTS, SEARCH_SECONDS, SEARCH_STATES, judge_options, recordable, with_memory, with_roles
+from pmmc_check.cli.load import exits_refused, roles_from
+from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr
 from pmmc_check.cli.pages import PageFile, configure_html, sheets_of_traces
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.errors import UsageError
@@ -73,6 +74,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"judge by a changed protocol, such as raise-on-accept; may be repeated. One of {', '.join(recordable())}",
     )
+    parser.add_argument("--protocol", metavar="MODULE:OBJECT", help="judge by roles of your own in place of the paper's")
+    parser.add_argument(
+        "--max-memory", type=int, metavar="MIB", help="memory that judging one trace may take (default: its share of what is free)"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress, and no explanations on stdout")
 
 
@@ -80,9 +85,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Judges all traces; the worst verdict is the exit code."""
     if arguments.jobs < 0:
         raise UsageError("--jobs: must be at least 1")
-    options = judge_options(arguments.variant, arguments.search_states, arguments.search_seconds, arguments.search_events)
     found = sources(arguments.paths)
+    jobs = 1 if arguments.protocol else arguments.jobs or cores()
+    options = judge_options(arguments.variant, arguments.search_states, arguments.search_seconds, arguments.search_events)
+    options = with_memory(options, arguments.max_memory, min(jobs, len(found)))
     with ExitStack() as stack:
+        if arguments.protocol:
+            stack.enter_context(prints_to_stderr())
+            stack.enter_context(exits_refused())
+            options = with_roles(options, roles_from(arguments.protocol), [arguments.protocol])
         files = [
             (stack.enter_context(OutputFile(option, name)), content)
             for option, name, content in (("--junit", arguments.junit, as_xml), ("--explain", arguments.explain, _explanations))
@@ -92,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         if len(set(plain)) < len(plain):
             raise UsageError(f"--junit and --explain both name {arguments.junit}; give each a file of its own")
         page = stack.enter_context(PageFile(arguments.html))
-        listed, interrupted = _verdicts(found, options, arguments)
+        listed, interrupted = _verdicts(found, options, jobs, arguments.quiet)
         try:
             _report(listed, arguments)
         finally:
@@ -107,13 +118,13 @@ def _page_title(paths: Sequence[str]) -> str:
     return paths[0] if len(paths) == 1 else f"validate: {len(paths)} paths"
 
 
-def _verdicts(found: Sequence[Source], options: JudgeOptions, arguments: argparse.Namespace) -> tuple[list[TraceVerdict], bool]:
+def _verdicts(found: Sequence[Source], options: JudgeOptions, jobs: int, quiet: bool) -> tuple[list[TraceVerdict], bool]:
     """A verdict on each trace, and whether they were interrupted."""
     verdicts: dict[Source, TraceVerdict] = {}
     interrupted = False
-    with progress_line(arguments.quiet) as report:
+    with progress_line(quiet) as report:
         try:
-            for source, verdict in judged(found, options, arguments.jobs or cores(), report):
+            for source, verdict in judged(found, options, jobs, report):
                 verdicts[source] = verdict
         except KeyboardInterrupt:
             interrupted = True

@@ -29,7 +29,6 @@ def test_the_committed_script_and_style_are_what_the_source_builds_to(tmp_path: 
     for name in ("page.js", "page.css"):
         built = (tmp_path / name).read_text(encoding="utf-8")
         assert built == (BUILT / name).read_text(encoding="utf-8"), f"{name}: run `npm run build` in web/"
-        )
 
 
 @needs_npm

@@ -30,6 +30,7 @@ from pmmc_check.trace.matching import undetermined
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import place_of
+from pmmc_check.validation.memory_limit import MemoryLimit
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.search.bounds import unspoken
 from pmmc_check.validation.search.completion import Completion
@@ -60,7 +61,17 @@ class Answer:
 class TraceSearch:
     """One search over the completions of one trace."""
 
-    def __init__(self, header: Header, names: Names, events: Sequence[Event], budget: SearchBudget, protocol: Protocol = PMMC) -> None:
+    def __init__(
+        self,
+        header: Header,
+        names: Names,
+        events: Sequence[Event],
+        budget: SearchBudget,
+        protocol: Protocol = PMMC,
+        *,
+        memory: MemoryLimit | None = None,
+    ) -> None:
+        self.memory = memory or MemoryLimit()
         self.arguments = (Promises(header, names), events, protocol)
         self.system = Completion(*self.arguments)
         self.budget = budget
@@ -109,6 +120,7 @@ class TraceSearch:
 
     def _exhausted(self) -> str:
         states = len(self.visited)
+        self.memory.check()
         if states >= self.budget.states_max:
             return f"the search stopped after {states:,} states (--search-states)"
         if time.monotonic() > self.stop_at:
