@@ -1,6 +1,6 @@
 """Makes docs/images/explorer.png: the explorer in a headless Chromium, where ignoring pmax breaks an invariant.
 
-    python docs/screenshot_explorer.py        (needs the extra `serve`, Playwright for Python and Chromium)
+python docs/screenshot_explorer.py        (needs the extra `serve`, Playwright for Python and Chromium)
 """
 
 from __future__ import annotations

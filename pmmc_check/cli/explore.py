@@ -9,12 +9,14 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from pmmc_check.cli import specs
+from pmmc_check.cli.explore_files import SearchFiles
 from pmmc_check.cli.explore_options import configure
+from pmmc_check.cli.exports import found_run
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED, say
-from pmmc_check.cli.graphs import GraphFile, graph_file, write_graph
+from pmmc_check.cli.graphs import GraphFile, write_graph
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
 from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
-from pmmc_check.cli.pages import PageFile, sheets_for_every_slot, sheets_of_search
+from pmmc_check.cli.pages import sheets_for_every_slot, sheets_of_search
 from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["configure", "run"]
 
+_COUNT_SECONDS_MAX = 60.0
+"""So long all states are counted for --export-tla, where the search has left some out."""
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the search and prints its result."""
@@ -40,12 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         stack.enter_context(interrupts_deferred())
         from pmmc_check.api.options import in_every_slot
 
-        trace_out = stack.enter_context(OutputFile("--trace-out", arguments.trace_out)) if arguments.trace_out is not None else None
-        page = stack.enter_context(PageFile(arguments.html))
         spec = specs.spec_of(arguments)
-        drawing = graph_file(arguments)
-        if drawing is not None:
-            stack.enter_context(drawing.file)
+        files = SearchFiles.opened(arguments, stack)
         if arguments.protocol or specs.functions_asked(arguments, spec):
             from pmmc_check.cli.load import exits_refused
 
@@ -55,19 +56,12 @@ def run(arguments: argparse.Namespace) -> int:
         every_slot = in_every_slot(options)
         if every_slot:
             every_slot = replace(every_slot, invariants=specs.for_every_slot(arguments, spec))
-            return _exit_code(_run_every_slot(every_slot, arguments, trace_out, page, spec))
-        verdict = _run(options, arguments, trace_out, drawing, page, spec)
+            return _exit_code(_run_every_slot(every_slot, arguments, files, spec))
+        verdict = _run(options, arguments, files, spec)
         return _exit_code(verdict)
 
 
-def _run(  # noqa: PLR0917
-    options: SearchOptions,
-    arguments: argparse.Namespace,
-    trace_out: OutputFile | None,
-    drawing: GraphFile | None,
-    page: PageFile,
-    spec: Spec | None,
-) -> str:
+def _run(options: SearchOptions, arguments: argparse.Namespace, files: SearchFiles, spec: Spec | None) -> str:
     """The ordinary search, and one for each witness; returns the verdict."""
     from pmmc_check.api.searching import configured, protocol_of, result_of
     from pmmc_check.model.model import Model
@@ -76,8 +70,8 @@ def _run(  # noqa: PLR0917
     model = Model(config, protocol_of(_with_roles(options, arguments)))
     _check_trace_out(arguments)
     asked = specs.asked_properties(arguments, spec, model)
-    if drawing is not None:
-        _write_graph(drawing, options, arguments, asked, model, spec)
+    if files.drawing is not None:
+        _write_graph(files.drawing, options, arguments, asked, model, spec)
     notes, result, shown, witnesses = list[str](), None, model, []
     if asked.invariants or asked.built_in:
         with _controlled(options, arguments) as control:
@@ -91,9 +85,12 @@ def _run(  # noqa: PLR0917
     try:
         print_results(_report(answer, shown, notes, arguments, spec, witnesses))
     finally:
-        if trace_out is not None:
-            _write_trace(trace_out, answer if answer.violation or not witnesses else witnesses[0].result, shown, arguments.variant)
-        page.write(_page_title(spec), lambda: sheets_of_search(answer, witnesses, shown, notes))
+        if files.trace_out is not None:
+            _write_trace(files.trace_out, answer if answer.violation or not witnesses else witnesses[0].result, shown, arguments.variant)
+        files.exports.write(found_run(answer, witnesses, shown))
+        files.page.write(_page_title(spec), lambda: sheets_of_search(answer, witnesses, shown, notes))
+        if files.tla is not None:
+            files.tla.write(answer, witnesses, shown, _tla_counts(options, arguments, answer, shown))
     return _strictly(answer) if arguments.strict else answer.verdict
 
 
@@ -110,7 +107,7 @@ def _write_graph(  # noqa: PLR0917
 
     invariants = built_in_invariants(options) if asked.built_in else asked.invariants
     with _controlled(options, arguments, compiles=False) as control:
-        write_graph(drawing, arguments, model, judgeable(model, invariants)[0], asked.witnesses, spec, control)
+        write_graph(drawing, arguments, model, judgeable(model, invariants)[0], asked, spec, control)
 
 
 def _strictly(result: Result) -> str:
@@ -124,9 +121,35 @@ def _strictly(result: Result) -> str:
     return INCONCLUSIVE
 
 
-def _run_every_slot(
-    options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, page: PageFile, spec: Spec | None
-) -> str:
+def _tla_counts(options: SearchOptions, arguments: argparse.Namespace, result: Result, model: Model) -> dict[str, Any] | None:
+    """What TLC should find; None where it checks another protocol. A search with reductions has counted other states: then a symbolic
+    one counts all, but finds no depth."""
+    from pmmc_check.api.searching import result_of
+    from pmmc_check.protocol import PMMC
+    from pmmc_check.verdicts import HOLDS
+
+    if any(model.protocol[role] is not paper for role, paper in PMMC.items()):
+        return None
+    expected = {"verdict": result.verdict, "distinct_states": None, "depth": None}
+    if result.verdict != HOLDS:
+        return expected  # TLC would stop at the first violation
+    if result.depth and not result.reductions and result.walks is None:
+        return expected | {"distinct_states": result.distinct_states, "depth": result.depth}
+    seconds = min(options.time_limit or _COUNT_SECONDS_MAX, _COUNT_SECONDS_MAX)
+    unlimited = replace(options, max_states=None, max_depth=None, keep_going=False)
+    counting = replace(unlimited, engine="symbolic", reduce="none", strategy="exhaustive", time_limit=seconds)
+    with _controlled(counting, arguments) as control:
+        counted, _, _ = result_of(replace(counting, seed=None, walk_steps=None), type(model)(model.config), control, ())
+    if counted.verdict != HOLDS:
+        say(
+            "explore",
+            f"--export-tla: all states could not be counted in {seconds:g} seconds, so expected.json does not say how many there are",
+        )
+        return expected
+    return expected | {"distinct_states": counted.distinct_states}
+
+
+def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, files: SearchFiles, spec: Spec | None) -> str:
     """The same for every number of slots. A counterexample is that of the ordinary search that confirms it."""
     from pmmc_check.api.every_slot import scope_of, searched_every_slot
 
@@ -140,11 +163,12 @@ def _run_every_slot(
         print_results(_every_slot_report(result, arguments, spec))
     finally:
         shown = result.confirmation.shown if result.confirmation else None
-        if trace_out is not None and shown is not None:
-            _write_trace(trace_out, shown[0], shown[1], arguments.variant)
-        elif trace_out is not None:
-            say("explore", f"no counterexample, so {trace_out.path} was not written")
-        page.write(_page_title(spec), lambda: sheets_for_every_slot(result))
+        if files.trace_out is not None and shown is not None:
+            _write_trace(files.trace_out, shown[0], shown[1], arguments.variant)
+        elif files.trace_out is not None:
+            say("explore", f"no counterexample, so {files.trace_out.path} was not written")
+        files.exports.write(found_run(shown[0], [], shown[1]) if shown is not None else None)
+        files.page.write(_page_title(spec), lambda: sheets_for_every_slot(result))
     return result.verdict
 
 

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from pmmc_check.model.model import Model
     from pmmc_check.protocol import Protocol
     from pmmc_check.report.page.sheets import Sheet
-    from pmmc_check.trace.events import Event, Names
+    from pmmc_check.report.runs.run import Run
     from pmmc_check.trace.sources import Source
-    from pmmc_check.validation.simulate import Plan
     from pmmc_check.validation.verdict import TraceVerdict
 
 _RUNS_MAX, _EVENTS_MAX = 40, 400_000
@@ -100,9 +99,8 @@ def sheets_of_traces(found: Sequence[Source], verdicts: Sequence[TraceVerdict], 
     return [sheets[number] for number in range(len(found))]
 
 
-def sheet_of_simulation(plan: Plan, names: Names, events: Iterable[Event]) -> Sheet:
-    """The whole run."""
+def sheet_of_run(name: str, run: Run) -> Sheet:
+    """One run."""
     from pmmc_check.report.page.sheets import run_sheet
-    from pmmc_check.report.runs.of_trace import run_of_events
 
-    return run_sheet(f"seed {plan.seed}", run_of_events(plan.header, names, events, plan.protocol))
+    return run_sheet(name, run)

@@ -22,6 +22,7 @@ VERBS = {
     "gate": "run all specs and traces of a project, and compare with what is expected",
     "show": "show a recorded run event by event, as text or as a page for a browser",
     "simulate": "write traces of random runs",
+    "run": "run a live cluster, or simulated ones, and judge their traces",
     "convert": "convert traces between the DSL and JSON Lines",
     "examples": "list the example traces and roles, or copy them to a folder",
     "completion": "print a script that completes verbs and options in your shell",

@@ -10,7 +10,7 @@ from pmmc_check.cli.pages import PageFile, configure_html, sheets_of_traces
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.cli.validate import EXITS
 from pmmc_check.errors import UsageError
-from pmmc_check.report.run_text import run_lines
+from pmmc_check.report.event_lines import event_lines
 from pmmc_check.report.runs.of_trace import run_of_trace
 from pmmc_check.report.trace_text import explanation, summary
 from pmmc_check.trace.sources import sources
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         if verdict.verdict == BAD_INPUT:
             raise UsageError(verdict.reason or "cannot be read")
         if arguments.html is None:
-            write_results(f"{line}\n" for line in run_lines(run_of_trace(found[0], verdict, options.protocol)))
+            write_results(f"{line}\n" for line in event_lines(run_of_trace(found[0], verdict, options.protocol)))
             print_results("")
         print_results(summary(verdict), *explanation(verdict))
         page.write(arguments.trace, lambda: sheets_of_traces(found, [verdict], options.protocol))

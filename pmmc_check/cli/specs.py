@@ -150,12 +150,12 @@ def _check_bounded(arguments: argparse.Namespace, what: str) -> None:
     """Whether states outside a constraint can be told from those within.
 
     Raises:
-        UsageError: not by this engine or strategy, and not in a graph.
+        UsageError: not by this engine or strategy, and not for TLC.
     """
     for option, needs, remedy in (
         (f"--engine {arguments.engine}", arguments.engine == "symbolic", "--engine compiled or reference"),
         (f"--strategy {arguments.strategy}", arguments.strategy != "exhaustive", "the exhaustive strategy"),
-        ("--graph", arguments.graph is not None, "--max-depth to bound a graph"),
+        ("--export-tla", vars(arguments).get("export_tla") is not None, "a configuration that TLC can check whole"),
     ):
         if needs:
             raise UsageError(f"{option}: it takes no state constraint, and {what} is one; take {remedy}, or leave {what} out")
