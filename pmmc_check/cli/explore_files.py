@@ -36,5 +36,5 @@ class SearchFiles:
         if drawing is not None:
             stack.enter_context(drawing.file)
         runs = stack.enter_context(ExportFiles("explore", arguments.export))
-        tla = TlaFolder(arguments) if arguments.export_tla is not None else None
+        tla = stack.enter_context(TlaFolder(arguments)) if arguments.export_tla is not None else None
         return SearchFiles(trace_out, drawing, runs, tla, stack.enter_context(PageFile(arguments.html)))

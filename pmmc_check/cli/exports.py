@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -99,20 +99,29 @@ def _shown(result: Result, witnesses: list[Any]) -> tuple[Violation, str | None]
 
 
 class TlaFolder:
-    """The folder that `--export-tla` names.
+    """The folder that `--export-tla` names, made before the search; if nothing is written, it is as it was before.
 
     Raises:
         UsageError: it cannot be made, or the configuration is none of one size.
     """
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        self.path = Path(arguments.export_tla)
+        self.path = Path(arguments.export_tla).absolute()
         if arguments.slots == "any" or arguments.strategy == "compositional":
             raise UsageError(f"--export-tla {self.path}: TLC checks one configuration; give a number of --slots")
+        self._made = [each for each in (self.path, *self.path.parents) if not each.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"--export-tla {self.path}: cannot be made: {error.strerror}; give the name of a folder") from None
+
+    def __enter__(self) -> TlaFolder:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with suppress(OSError):  # what was made for nothing goes again; a folder that holds something stays
+            for each in self._made:
+                each.rmdir()
 
     def write(self, result: Result, witnesses: list[Any], model: Model, counts: dict[str, Any] | None) -> None:
         """The module, what TLC is to check, and what it should find; of variants and roles of one's own only the run.

@@ -10,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pmmc_check.api.roles import protocol_from
 from pmmc_check.api.simulating import LETTERS, check_plan, protocol_to_simulate, simulated_header
 from pmmc_check.cli.exports import ExportFiles, configure_export
 from pmmc_check.cli.failures import say
-from pmmc_check.cli.load import exits_refused, protocol_from
+from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.outputs import OutputFile, check_apart, prints_to_stderr, write_results
 from pmmc_check.cli.pages import PageFile, configure_html, sheet_of_run
 from pmmc_check.errors import UsageError

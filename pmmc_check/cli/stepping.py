@@ -53,7 +53,7 @@ def users_code_kept_in(arguments: argparse.Namespace) -> Iterator[None]:
 def search_options(arguments: argparse.Namespace) -> SearchOptions:
     """The options as a search takes them."""
     from pmmc_check.api.options import SearchOptions
-    from pmmc_check.cli.load import roles_from
+    from pmmc_check.api.roles import roles_from
 
     names = [name for name in SearchOptions.__dataclass_fields__ if name in vars(arguments)]
     return SearchOptions(
@@ -89,7 +89,7 @@ def session_of(arguments: argparse.Namespace) -> tuple[Session, Spec | None, tup
         subject, spec = subject_of(arguments)
         return begun(subject), spec, ()
     _check_load(arguments)
-    from pmmc_check.cli.load import roles_from
+    from pmmc_check.api.roles import roles_from
     from pmmc_check.explorer.loading import loaded, recording_in
     from pmmc_check.protocol import variant
     from pmmc_check.protocol.variants.catalogue import protocol_with

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from pmmc_check.api.judging import judged
 from pmmc_check.api.machine import cores
+from pmmc_check.api.roles import roles_from
 from pmmc_check.api.validating import SEARCH_EVENTS, SEARCH_SECONDS, SEARCH_STATES, judge_options, recordable, with_memory, with_roles
 from pmmc_check.cli.exports import ExportFiles, configure_export
-from pmmc_check.cli.load import exits_refused, roles_from
+from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.outputs import OutputFile, check_apart, print_results, prints_to_stderr
 from pmmc_check.cli.pages import PageFile, configure_html, sheets_of_traces
 from pmmc_check.cli.progress import progress_line

@@ -22,6 +22,7 @@ from pmmc_check.spec.resolve import Operator, Resolver
 from pmmc_check.spec.terms import Term
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
+SPEC_SUFFIX = ".spec"
 COUNTED = (
     "acceptors", "quorum1", "quorum2", "leaders", "replicas", "slots", "commands", "rounds", "window", "reconfigurations", "ballots",
     "crashes", "restarts", "max_states", "max_depth", "states",

@@ -130,6 +130,13 @@ def test_of_a_seeded_fault_only_the_run_is_written_and_where_it_departs(tmp_path
     assert (run["violates"], run["departs_at"], run["steps"]) == (None, 12, 14)
 
 
+def test_a_folder_that_was_made_for_nothing_is_gone_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    there = tmp_path / "new" / "folder"
+    assert in_process(capsys, "explore", *TINY, "--export-tla", str(there), "--constraint", "decided = {}").returncode == 2
+    assert in_process(capsys, "explore", *TINY, "--export-tla", str(tmp_path), "--constraint", "decided = {}").returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [(["--slots", "any"], "give a number of --slots"), ([], "cannot be made")],
