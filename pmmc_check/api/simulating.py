@@ -18,7 +18,7 @@ from pmmc_check.trace.convert import WRITERS
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.events import ALL, KINDS, NOTHING, Contract, Header, partial
 from pmmc_check.trace.header import HeaderBuilder
-from pmmc_check.validation.simulate import Plan, Simulation, complete_logs, thinned
+from pmmc_check.validation.simulate import Plan, Simulation, complete_logs, thinned, two_configurations
 
 LETTERS = {"replicas": "R", "leaders": "L", "acceptors": "A", "clients": "C"}
 """Processes of a simulated run are called R1, R2, ..., L1, ..."""
@@ -83,7 +83,9 @@ def simulate(
     if format not in WRITERS:
         raise UsageError(f"--format {format}: expected one of {', '.join(WRITERS)}")
     quorums = {"quorum1": quorum1, "quorum2": quorum2}
-    header = simulated_header(sizes, quorums, window, network, contract, silent_crashes=crash_rate > 0)
+    header = simulated_header(
+        sizes, quorums, window, network, contract, silent_crashes=crash_rate > 0, reconfigures=reconfiguration_rate > 0
+    )
     header = replace(header, meta=(("seed", str(seed)),))
     protocol = protocol_to_simulate(protocol_with(variants), variant(*role_classes("roles", roles), base=protocol_with(variants)))
     plan = Plan(
@@ -129,9 +131,10 @@ def simulated_header(
     contract: Sequence[str],
     *,
     silent_crashes: bool,
+    reconfigures: bool = False,
 ) -> Header:
     """The header of a simulated trace. `quorums`: `quorum1` and `quorum2`, None for majorities. `silent_crashes`: processes may crash, also
-    those without a log.
+    those without a log. `reconfigures`: there are two configurations to change between.
 
     Raises:
         UsageError: an option is wrong.
@@ -150,6 +153,8 @@ def simulated_header(
         builder.set("network", tuple(network))
         builder.set("application", "log")
         header = replace(builder.configuration("the run"), logs={})
+        if reconfigures:
+            header = replace(header, configurations=two_configurations(header))
         logs = dict(complete_logs(header))
         for text in contract:
             _contract(text, logs)

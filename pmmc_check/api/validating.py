@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from os import PathLike, fspath
 from typing import Any, Self
 
 from pmmc_check.api.failure import CheckFailed
 from pmmc_check.api.judging import judged
+from pmmc_check.api.options import Roles
+from pmmc_check.api.roles import role_classes
+from pmmc_check.checker.memory import affordable_bytes, resident_bytes
 from pmmc_check.errors import UsageError
+from pmmc_check.model.calls import checked
+from pmmc_check.protocol import PMMC, Role, variant
 from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with, variants_named
 from pmmc_check.report.trace_json import as_object
 from pmmc_check.report.trace_text import explanation, summary
@@ -73,21 +78,27 @@ def validate(
     search_seconds: float = SEARCH_SECONDS,
     search_events: int = SEARCH_EVENTS,
     jobs: int = 1,
+    max_memory: int | None = None,
+    roles: Roles = (),
     progress: Callable[[str], None] | None = None,
 ) -> Validation:
     """Judges traces: files, and folders of traces or of the parts of one; the options are the command's (docs/validate.md).
 
     With `jobs` above 1 traces are judged in so many processes. `progress` is told now and then how far it is, in a few words.
-    A trace that cannot be read has the verdict `bad input`.
+    `max_memory` is what judging one trace may take, in MiB (default: its share of what is free); `roles` are role classes that stand for
+    the paper's. A trace that cannot be read has the verdict `bad input`.
 
     Raises:
         UsageError: no path is given, a path does not exist, a folder has no traces, or an option is wrong.
+        ProtocolError: a role of `roles` breaks its contract.
     """
     if not paths:
         raise UsageError("no path: expected a trace, or a folder of traces")
-    options = judge_options(variants, search_states, search_seconds, search_events)
     if jobs < 1:
         raise UsageError("--jobs: must be at least 1")
+    options = judge_options(variants, search_states, search_seconds, search_events)
+    options = with_roles(with_memory(options, max_memory, jobs), role_classes("roles", roles))
+    jobs = 1 if roles else jobs
     found = sources([fspath(each) for each in paths])
     verdicts = dict(judged(found, options, jobs, progress or (lambda text: None)))
     return Validation(tuple(verdicts[each] for each in found))
@@ -111,10 +122,33 @@ def judge_options(variants: Sequence[str], search_states: int, search_seconds: f
     return JudgeOptions(
         SearchBudget(search_states, search_seconds),
         search_events,
-        protocol_with(variants) if chosen else None,
-        tuple(variants),
-        frozenset(name for each in chosen for name in each.waives),
+        protocol=protocol_with(variants) if chosen else None,
+        variants=tuple(variants),
+        waived=frozenset(name for each in chosen for name in each.waives),
     )
+
+
+def with_memory(options: JudgeOptions, max_memory: int | None, jobs: int) -> JudgeOptions:
+    """The options with a limit on memory: `max_memory` MiB for each trace, or the share of each of `jobs` processes of what is free.
+
+    Raises:
+        UsageError: the limit is below 1.
+    """
+    if max_memory is not None and max_memory < 1:
+        raise UsageError("--max-memory: must be at least 1")
+    limit = max_memory * 2**20 if max_memory is not None else (affordable_bytes() - resident_bytes()) // jobs
+    return replace(options, memory_bytes_max=limit)
+
+
+def with_roles(options: JudgeOptions, roles: Sequence[type[Role]], names: Sequence[str] = ()) -> JudgeOptions:
+    """The options with roles of the user's own in the protocol, each call of them checked; `names` are how a report calls them."""
+    if not roles:
+        return options
+    stock = options.protocol or PMMC
+    changed = variant(*roles, base=stock)
+    protocol = {name: role if role is stock[name] else checked(role) for name, role in changed.items()}
+    called = tuple(names) or tuple(each.__name__ for each in roles)
+    return replace(options, protocol=protocol, variants=(*options.variants, *called))
 
 
 def recordable() -> list[str]:

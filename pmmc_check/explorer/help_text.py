@@ -58,7 +58,7 @@ _MORE = {
     "crash": "As often as --crashes allows, of the roles in --faulty. When a leader crashes, its scouts and commanders are gone.",
     "restart": "As often as --restarts allows. Acceptors keep ballot and accepted, replicas their decisions, leaders their round.",
     "random": "The same seed takes the same steps. Faults are never taken at random.",
-    "save": "What the configuration cannot record in a trace (a reconfiguration, say) is refused with a reason.",
+    "save": "What the configuration cannot record in a trace (messages of a role's own, say) is refused with a reason.",
     "goto": "A path is the numbers of the choices from the start. It means the same state in every session with the same options.",
 }
 

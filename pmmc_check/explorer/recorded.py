@@ -12,6 +12,7 @@ from pmmc_check.model.network import Duplicating, Fifo, Lossy, Reliable
 from pmmc_check.protocol.role import Configuration, Faults, System
 from pmmc_check.protocol.values import CLIENT, NOOP, Ballot, Command, ProcessId
 from pmmc_check.trace.events import CRASH, RESTART, Event, Header, Names, is_chosen
+from pmmc_check.trace.system import system_of
 
 RECORDED_EVENTS_MAX = 5_000
 """Longer traces are refused: nobody steps through them, and every step keeps a state."""
@@ -67,7 +68,7 @@ def recorded_config(header: Header, names: Names, events: Iterable[Event], given
         window=header.window,
         slots=slots,
         rounds=rounds,
-        configurations=(Configuration(leaders, acceptors),),
+        configurations=system_of(header, names).configurations or (Configuration(leaders, acceptors),),
         faults=Faults(crashes, restarts, frozenset(plain.faulty)),
         quorum1=header.quorum1,
         quorum2=header.quorum2,

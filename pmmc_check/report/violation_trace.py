@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from pmmc_check.checker.result import TraceStep, Violation
-from pmmc_check.config import Config
 from pmmc_check.model.faults import Crash, Drop, FaultStep, Restart
 from pmmc_check.model.model import Item, Model, State, Step
 from pmmc_check.protocol.messages import Instant, Message, Start
@@ -19,7 +18,7 @@ from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.protocol.values import COMMANDER, SCOUT, ProcessId
 from pmmc_check.protocol.variants.variant import Variant
 from pmmc_check.report.runs.of_search import sender_of
-from pmmc_check.trace.events import ALL, CRASH, DROP, KINDS, RECEIVE, RESTART, SEND, Event, Header, Names
+from pmmc_check.trace.events import ALL, CRASH, DROP, KINDS, RECEIVE, RESTART, SEND, ConfigurationNames, Event, Header, Names
 from pmmc_check.trace.fields import BROADCASTS, POST_FIELDS
 from pmmc_check.trace.sources import Source
 from pmmc_check.trace.values import Values
@@ -34,13 +33,11 @@ class NotWritable(Exception):
     """The run has something that the format cannot record; the text says what."""
 
 
-def never_writable(config: Config, variants: Iterable[Variant]) -> str | None:
-    """Why no run of this configuration and of these variants can be a trace, where that is known without a run."""
+def never_writable(variants: Iterable[Variant]) -> str | None:
+    """Why no run of these variants can be a trace, where that is known without a run."""
     for each in variants:
         if each.own_messages:
             return f"{each.name} sends what a trace cannot record"
-    if config.reconfigurations:
-        return "with --reconfigurations leaders are added later, and a trace has one set of leaders from the start"
     return None
 
 
@@ -50,9 +47,6 @@ def trace_text(violation: Violation, model: Model, variants: Sequence[str] = ())
     Raises:
         NotWritable: a role has messages of its own or ballots without a leader, or the run would not be read as what it was.
     """
-    reason = never_writable(model.config, ())
-    if reason is not None:
-        raise NotWritable(reason)
     text = "".join(f"{line.rstrip()}\n" for line in _lines(violation, model, variants))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "counterexample.pmmc")
@@ -91,6 +85,10 @@ def _header(violation: Violation, model: Model, variants: Sequence[str]) -> Head
         rounds=model.config.rounds,
         quorum1=model.system.quorum1,
         quorum2=model.system.quorum2,
+        configurations=tuple(
+            ConfigurationNames(tuple(map(str, each.leaders)), tuple(map(str, each.acceptors)))
+            for each in (model.system.configurations if model.config.reconfigurations else ())
+        ),
         meta=tuple((key, value) for key, value in (("violates", violation.invariant), (VARIANT, ",".join(variants))) if value),
         logs=dict.fromkeys((name for group in everyone.values() for name in group), ALL),
     )

@@ -22,6 +22,7 @@ from pmmc_check.spec.resolve import Operator, Resolver
 from pmmc_check.spec.terms import Term
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
+SPEC_SUFFIX = ".spec"
 COUNTED = (
     "acceptors", "quorum1", "quorum2", "leaders", "replicas", "slots", "commands", "rounds", "window", "reconfigurations", "ballots",
     "crashes", "restarts", "max_states", "max_depth", "states",
@@ -56,6 +57,12 @@ class Spec:
         return bool(self.syntax)
 
     @property
+    def functions(self) -> tuple[str, ...]:
+        """The Python functions that it names as invariants, as `module:function`."""
+        parts = [part for part in self.syntax if part.data == "named"]
+        return tuple(_reference(each) for part in parts for each in part.children if isinstance(each, Tree))
+
+    @property
     def expected(self) -> tuple[str | None, int | None]:
         """The verdict that is expected, and the number of states."""
         verdict, states = self.settings.get("expect"), self.settings.get("states")
@@ -69,6 +76,7 @@ class Spec:
             if part.data in ("written", "named"):
                 names = part.children[1:2] if part.data == "written" else part.children[1:]
                 lines |= {str(each): each.line or 1 for each in names if isinstance(each, Token)}
+                lines |= {_reference(each): each.meta.line for each in names if isinstance(each, Tree)}
         return lines
 
 
@@ -115,7 +123,12 @@ def spec_from(source: SourceText) -> Spec:
             named += built_in
             if len(built_in) == len(part.children) - 1:
                 continue
+        _check_references(source, part)
         syntax.append(part)
+    if "reduce" in settings and "symmetry" in settings:
+        raise SpecError(
+            settings["symmetry"].place, "REDUCE says which reductions are used, and SYMMETRY another thing; leave one of them out"
+        )
     return Spec(source, settings, tuple(named), tuple(syntax))
 
 
@@ -207,6 +220,19 @@ class _Meta(Meta):
 def _check_new(source: SourceText, name: Token, known: Collection[str]) -> None:
     if str(name).lower() in {each.lower() for each in PROPERTIES} or str(name) in known:
         raise SpecError(source.place_of(name), f"there is another property called {name}; give this one another name")
+
+
+def _reference(part: Syntax) -> str:
+    return "".join(map(str, part.children))
+
+
+def _check_references(source: SourceText, part: Syntax) -> None:
+    if part.data == "named" and str(part.children[0]) != "INVARIANT":
+        for each in part.children:
+            if isinstance(each, Tree):
+                raise SpecError(
+                    source.place_of(each), f"{_reference(each)}: a Python function states an INVARIANT; write an expression here"
+                )
 
 
 def _check_defined(source: SourceText, name: Token, resolver: Resolver, kind: str) -> None:

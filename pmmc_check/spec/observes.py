@@ -48,7 +48,7 @@ def reads_of(term: Term, protocol: Protocol) -> Reads:
         frozenset(each.value for each in every if each.kind in ("fact", "facts")),
         variables,
         tells_apart(term),
-        any(not _never_stops(role, protocol) for role, _ in variables),
+        any(not never_stops(role, protocol) for role, _ in variables),
     )
 
 
@@ -73,7 +73,7 @@ def about_one_process(term: Term, system: System, protocol: Protocol) -> str | N
     read = [each for each in body if each.kind == "state"]
     for role, all_of_it in ((ACCEPTOR, system.acceptors), (REPLICA, system.replicas)):
         own = read and all(each.value[0] == role and _is_variable(each.parts[0], term.value) for each in read)
-        if own and _is_constant(term.parts[0], frozenset(all_of_it)) and _never_stops(role, protocol):
+        if own and _is_constant(term.parts[0], frozenset(all_of_it)) and never_stops(role, protocol):
             return role
     return None
 
@@ -90,6 +90,6 @@ def _is_variable(term: Term, number: int) -> bool:
     return term.kind == "variable" and term.value == number
 
 
-def _never_stops(role: str, protocol: Protocol) -> bool:
+def never_stops(role: str, protocol: Protocol) -> bool:
     """Whether a process of `role` never exits: of acceptors and replicas that are our own."""
     return role in (ACCEPTOR, REPLICA) and protocol[role].__module__.startswith("pmmc_check.protocol.")

@@ -76,13 +76,21 @@ def partial(kinds: frozenset[str]) -> Contract:
     return Contract(PARTIAL, kinds)
 
 
+class ConfigurationNames(NamedTuple):
+    """Which leaders and which acceptors belong together: a reconfiguration changes from one such configuration to another."""
+
+    leaders: tuple[str, ...]
+    acceptors: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Header:
     """The configuration of a trace. Process names are the user's own; the order of `leaders` orders ballots.
 
     `clients` is None when the trace does not list them: then any name may be a client's. `slots` and `rounds` bound a run that comes from a
     bounded model; None is unbounded. `quorum1` and `quorum2` are how many acceptors scouts and commanders wait for; None is a
-    majority. `resent` says that clients repeat requests; `application` is `log` when results are the
+    majority. `configurations` are those that reconfigurations lead through, the first one first; none: all leaders and all acceptors
+    are one. `resent` says that clients repeat requests; `application` is `log` when results are the
     number of commands performed so far, else `opaque`.
     `restarts` is `any` when processes without a log may have restarted, `ballots` when a leader may begin any higher ballot of its own
     at any time.
@@ -102,14 +110,15 @@ class Header:
     rounds: int | None = None
     quorum1: int | None = None
     quorum2: int | None = None
+    configurations: tuple[ConfigurationNames, ...] = ()
     meta: tuple[tuple[str, str], ...] = ()
     logs: Mapping[str, Contract] = field(default_factory=dict)
 
     @property
     def quorums_meet(self) -> bool:
         """Whether every quorum of scouts shares an acceptor with every quorum of commanders, which safety depends on."""
-        usual = majority(len(self.acceptors))
-        return (self.quorum1 or usual) + (self.quorum2 or usual) > len(self.acceptors)
+        sizes = [len(each.acceptors) for each in self.configurations] or [len(self.acceptors)]
+        return all((self.quorum1 or majority(size)) + (self.quorum2 or majority(size)) > size for size in sizes)
 
     @property
     def duplicates(self) -> bool:

@@ -17,6 +17,7 @@ from pmmc_check.trace.events import (
     NOTHING,
     RELIABLE,
     ROLE_FIELDS,
+    ConfigurationNames,
     Contract,
     Header,
     Names,
@@ -35,6 +36,7 @@ RESERVED = ("config", "log", "pmmc-trace")
 NUMBER_SETTINGS = ("window", "slots", "rounds", "quorum1", "quorum2")
 EXPECT, EXPECTED_VERDICTS = "expect", (ACCEPTED, REJECTED, INCONCLUSIVE)
 """The note that says which verdict a trace should have, for gates and tests; and what it may say."""
+CONFIGURATIONS = "configurations"
 HEADER_PROCESSES_MAX = 10_000
 
 
@@ -57,8 +59,10 @@ class HeaderBuilder:
                 raise Unfit(f"{key}={value} must be between 1 and 1000000000", key)
         elif key == "network":
             value = self._network(value)
+        elif key == CONFIGURATIONS:
+            value = tuple(ConfigurationNames(*each) for each in value)
         elif key not in WORD_SETTINGS or value not in WORD_SETTINGS[key]:
-            known = (*ROLE_FIELDS, *NUMBER_SETTINGS, "network", *WORD_SETTINGS)
+            known = (*ROLE_FIELDS, *NUMBER_SETTINGS, "network", CONFIGURATIONS, *WORD_SETTINGS)
             guess = did_you_mean(str(value), WORD_SETTINGS[key]) if key in WORD_SETTINGS else did_you_mean(key, known)
             raise Unfit(f"{key}={value} is no setting{guess}; expected one of {', '.join(known)}, with its value", key)
         self.settings[key] = value
@@ -122,8 +126,31 @@ class HeaderBuilder:
         for key in ("quorum1", "quorum2"):
             if self.settings.get(key, 1) > (acceptors := len(self.settings["acceptors"])):
                 raise Unfit(f"{key}={self.settings[key]} must be at most the number of acceptors, {acceptors}", key)
+        self._check_configurations()
         settings = {"network": frozenset((LOSSY, DUPLICATING)), **self.settings}
         return Header(**settings, meta=tuple(self.meta.items()), logs=dict(self.logs))
+
+    def _check_configurations(self) -> None:
+        """Every leader and acceptor belongs to a configuration, and a leader always uses the same acceptors."""
+        configurations = self.settings.get(CONFIGURATIONS, ())
+        uses: dict[str, frozenset[str]] = {}
+        for each in configurations:
+            for key, names in each._asdict().items():
+                for name in names:
+                    if name not in self.settings[key]:
+                        raise Unfit(f"{name} in {CONFIGURATIONS}= is none of {key}={','.join(self.settings[key])}", CONFIGURATIONS)
+                if len(set(names)) < len(names):
+                    raise Unfit(f"a configuration names one of its {key} twice: {','.join(names)}", CONFIGURATIONS)
+            for leader in each.leaders:
+                if uses.setdefault(leader, frozenset(each.acceptors)) != frozenset(each.acceptors):
+                    raise Unfit(f"{leader} has two sets of acceptors in {CONFIGURATIONS}=; each leader uses one", CONFIGURATIONS)
+            for quorum in ("quorum1", "quorum2"):
+                if self.settings.get(quorum, 1) > len(each.acceptors):
+                    raise Unfit(f"{quorum}={self.settings[quorum]} must be at most the number of acceptors of a configuration", quorum)
+        for key in ("leaders", "acceptors") if configurations else ():
+            missing = [name for name in self.settings[key] if not any(name in getattr(each, key) for each in configurations)]
+            if missing:
+                raise Unfit(f"{missing[0]} belongs to none of the {CONFIGURATIONS}=; every one of {key}= does", CONFIGURATIONS)
 
     def finish(self) -> Header:
         """The header, once events begin."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pmmc_check.protocol.role import System
+from pmmc_check.protocol.role import Configuration, System
 from pmmc_check.protocol.values import Command, ProcessId
 from pmmc_check.trace.events import Header, Names
 
@@ -62,6 +62,7 @@ def system_of(header: Header, names: Names) -> System:
         replicas=processes(header.replicas),
         leaders=processes(header.leaders),
         acceptors=processes(header.acceptors),
+        configurations=tuple(Configuration(processes(each.leaders), processes(each.acceptors)) for each in header.configurations),
         commands=(),
         window=header.window,
         slots=header.slots,

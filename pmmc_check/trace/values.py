@@ -31,6 +31,9 @@ from pmmc_check.trace.events import UNKNOWN, Delta, Names, is_chosen
 MEMO_SIZE = 4_096
 """Entries after which a memo is emptied."""
 
+NUMBER_MAX = 2**63 - 1
+"""The largest number of a trace: nanoseconds since 1970 fit, say."""
+
 _NAME = r"[A-Za-z_][A-Za-z0-9_-]*"
 _OPERATION = (
     rf'(?::(?P<operation>reconfigure\({_NAME}(?:,{_NAME})*\)|"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{{4}})*"|[A-Za-z0-9_.+-]+))?'
@@ -38,10 +41,10 @@ _OPERATION = (
 NAME = re.compile(_NAME)
 WORD = re.compile(r"[A-Za-z0-9_.+-]+")
 STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"')
-_INTEGER = re.compile(r"[0-9]{1,15}")
-_BALLOT = re.compile(rf"([0-9]{{1,15}})\.({_NAME})(?:/([0-9]{{1,15}}))?")
-_COMMAND = re.compile(rf"(?P<client>{_NAME}):(?P<cid>[0-9]{{1,15}}){_OPERATION}")
-_PVALUE = re.compile(rf"(?P<ballot>[0-9]{{1,15}}\.{_NAME})/(?P<slot>[0-9]{{1,15}})/(?P<command>noop|{_NAME}:.*)", re.DOTALL)
+_INTEGER = re.compile(r"[0-9]{1,19}")
+_BALLOT = re.compile(rf"([0-9]{{1,19}})\.({_NAME})(?:/([0-9]{{1,19}}))?")
+_COMMAND = re.compile(rf"(?P<client>{_NAME}):(?P<cid>[0-9]{{1,19}}){_OPERATION}")
+_PVALUE = re.compile(rf"(?P<ballot>[0-9]{{1,19}}\.{_NAME})/(?P<slot>[0-9]{{1,19}})/(?P<command>noop|{_NAME}:.*)", re.DOTALL)
 
 
 class Values:
@@ -72,7 +75,7 @@ class Values:
         match = _BALLOT.fullmatch(text)
         if match is None or match[3] is not None:
             raise Unfit(f"{_quoted(text)} is no ballot; expected round.leader, such as 0.{self._example(LEADER)}, or - for none")
-        return Ballot(int(match[1]), self._of_role(match[2], LEADER).number)
+        return Ballot(_number(match[1]), self._of_role(match[2], LEADER).number)
 
     def command(self, text: str) -> Command:
         """A command such as `C1:7` or `C1:7:operation`, or `noop`."""
@@ -92,12 +95,28 @@ class Values:
         client = self.names.client(match["client"])
         if client is None:
             raise Unfit(f"{match['client']} is no client; clients={','.join(self.names.header.clients or ()) or '(none but other names)'}")
-        return Command(client, int(match["cid"]), self._operation(match["operation"] or ""))
+        return Command(client, _number(match["cid"]), self._operation(match["operation"] or ""))
 
     def _operation(self, text: str) -> str | Reconfigure:
         if text.startswith("reconfigure("):
-            return Reconfigure(tuple(self._of_role(name, LEADER) for name in text[12:-1].split(",")))
+            return self._reconfiguration(text[12:-1].split(","))
         return self.word(text) if text else ""
+
+    def _reconfiguration(self, leaders: list[str]) -> Reconfigure:
+        """The change to the configuration of these leaders, in the header's order."""
+        for name in leaders:
+            self._of_role(name, LEADER)
+        stated = self.names.header.configurations
+        if not stated:
+            raise Unfit(
+                "a reconfiguration, but the header does not say which leaders and acceptors belong together; add them to the config line,"
+                " the first one first, such as configurations={L1,L2;A1,A2,A3},{L3;A4}"
+            )
+        for each in stated:
+            if set(each.leaders) == set(leaders):
+                return Reconfigure(tuple(self.names.process_of[name] for name in each.leaders))
+        shown = " and ".join(",".join(each.leaders) for each in stated)
+        raise Unfit(f"reconfigure({','.join(leaders)}) names the leaders of no configuration of the header; it has those of {shown}")
 
     def pvalue(self, text: str) -> PValue:
         """A pvalue such as `0.L1/3/C1:7`."""
@@ -114,10 +133,10 @@ class Values:
         return slot
 
     def integer(self, text: str) -> int:
-        """A number of at most 15 digits."""
+        """A number, at most `NUMBER_MAX`."""
         if _INTEGER.fullmatch(text) is None:
-            raise Unfit(f"{_quoted(text)} is no number; expected at most 15 decimal digits")
-        return int(text)
+            raise Unfit(f"{_quoted(text)} is no number from 0 to {NUMBER_MAX}")
+        return _number(text)
 
     def word(self, text: str) -> str:
         """A bare word, or a JSON string."""
@@ -135,7 +154,7 @@ class Values:
         match = _BALLOT.fullmatch(text)
         if match is None:
             raise Unfit(f"{_quoted(text)} is no process of the header; it has {', '.join(self.names.process_of) or 'none'}")
-        ballot = Ballot(int(match[1]), self._of_role(match[2], LEADER).number)
+        ballot = Ballot(_number(match[1]), self._of_role(match[2], LEADER).number)
         return scout_id(ballot) if match[3] is None else commander_id(ballot, self.slot(match[3]))
 
     def _of_role(self, name: str, role: str) -> ProcessId:
@@ -196,6 +215,13 @@ class Values:
         else:
             shown = f":{show_word(operation)}" if operation else ""
         return f"{self.show_process(command.client)}:{command.cid}{shown}"
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if number > NUMBER_MAX:
+        raise Unfit(f"{text} is too large; numbers go up to {NUMBER_MAX}")
+    return number
 
 
 def show_word(text: str) -> str:

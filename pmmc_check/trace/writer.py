@@ -10,7 +10,7 @@ import orjson
 from pmmc_check.protocol.messages import Message
 from pmmc_check.trace.events import NETWORK_FLAGS, PARTIAL, ROLE_FIELDS, SEND, UNKNOWN, VERSION, Comment, Delta, Event, Header
 from pmmc_check.trace.fields import ACTION_OF_VERB, ATTRIBUTE, FIELDS, FROM_IS_NEEDED, NAMES_ITS_SENDER, TO_IS_NEEDED
-from pmmc_check.trace.header import NUMBER_SETTINGS
+from pmmc_check.trace.header import CONFIGURATIONS, NUMBER_SETTINGS
 from pmmc_check.trace.values import Values, show_word
 
 _SELDOM = (("restarts", "logged"), ("ballots", "next"))
@@ -34,6 +34,9 @@ class DslWriter:
         settings.append(f"window={header.window}")
         settings.append("network=" + ",".join(flag for flag in NETWORK_FLAGS if flag in header.network))
         settings += [f"{key}={getattr(header, key)}" for key in _OPTIONAL if getattr(header, key) is not None]
+        if header.configurations:
+            listed = ",".join(f"{{{','.join(each.leaders)};{','.join(each.acceptors)}}}" for each in header.configurations)
+            settings.append(f"{CONFIGURATIONS}={listed}")
         settings += [f"{key}={getattr(header, key)}" for key in ("requests", "application")]
         settings += [f"{key}={getattr(header, key)}" for key, usual in _SELDOM if getattr(header, key) != usual]
         settings += [f"meta.{key}={show_word(value)}" for key, value in header.meta]
@@ -81,6 +84,8 @@ class JsonWriter:
         fields["window"] = header.window
         fields["network"] = [flag for flag in NETWORK_FLAGS if flag in header.network]
         fields |= {key: getattr(header, key) for key in _OPTIONAL if getattr(header, key) is not None}
+        if header.configurations:
+            fields[CONFIGURATIONS] = [{key: list(names) for key, names in each._asdict().items()} for each in header.configurations]
         fields |= {"requests": header.requests, "application": header.application}
         fields |= {key: getattr(header, key) for key, usual in _SELDOM if getattr(header, key) != usual}
         if header.meta:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
@@ -27,6 +27,8 @@ from pmmc_check.trace.system import system_of
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import place_of, violation_of
+from pmmc_check.validation.decisions_only import DecisionsOnly, Unusual, rejection, shows_decisions_only
+from pmmc_check.validation.memory_limit import MemoryLimit, MemoryLimitReached
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.recorded_facts import Facts
 from pmmc_check.validation.replay.diagnosis import Rejected
@@ -41,19 +43,21 @@ from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
 _NOOP = "noop occurs, which the paper's leaders never propose; if yours fill holes with it, judge with --variant fill-holes"
 _QUORUMS_APART = "its quorums need not have an acceptor in common, so legal runs may break invariants"
-_NEAR = 6
+_NEAR, _LOGS_ALONE = 6, 8
 _FACTS_HOLD = "; what is recorded breaks no invariant"
 
 
 @dataclass(frozen=True)
 class JudgeOptions:
-    """How to judge. `search_events_max`: longer traces are not searched; they would have to be held in memory.
+    """How to judge. `search_events_max`: longer traces are not searched; they would have to be held in memory. `memory_bytes_max`: what
+    judging one trace may take beyond what the process has already; None is no limit.
 
     `protocol` may be a variant's; `variants` are their names, and `waived` the invariants that they change on purpose.
     """
 
     budget: SearchBudget = field(default_factory=SearchBudget)
     search_events_max: int = 20_000
+    memory_bytes_max: int | None = None
     protocol: Protocol | None = None
     variants: tuple[str, ...] = ()
     waived: frozenset[str] = frozenset()
@@ -72,6 +76,8 @@ def judge(source: Source, options: JudgeOptions | None = None, report: Callable[
         verdict = TraceVerdict(str(source.path), BAD_INPUT, reason=str(error))
     except RecursionError:
         verdict = TraceVerdict(str(source.path), INCONCLUSIVE, reason="the trace is too deeply entangled for this machine's stack")
+    except MemoryLimitReached as reached:
+        verdict = TraceVerdict(str(source.path), INCONCLUSIVE, reason=str(reached))
     except MemoryError:
         verdict = TraceVerdict(str(source.path), INCONCLUSIVE, reason="memory ran out; judge it alone (--jobs 1), or on a larger machine")
     return replace(verdict, seconds=time.perf_counter() - started)
@@ -105,8 +111,8 @@ def rare_collections() -> Iterator[None]:
 class _Reading:
     """How far the files of a trace have been read."""
 
-    def __init__(self, source: Source, report: Callable[[str], None]) -> None:
-        self._report, self._what, self._bytes = report, "", 0
+    def __init__(self, source: Source, report: Callable[[str], None], memory: MemoryLimit) -> None:
+        self._report, self._what, self._bytes, self.memory = report, "", 0, memory
         self._files = source.parts or (source.path,)
 
     def begin(self, what: str) -> None:
@@ -116,7 +122,8 @@ class _Reading:
         self._report(what)
 
     def read(self, count: int) -> None:
-        """So many bytes more."""
+        """So many bytes more. Raises `MemoryLimitReached`."""
+        self.memory.check()
         self._bytes += count
         self._report(f"{self._what}, {self._bytes / 2**20:,.1f} of {self._total / 2**20:,.1f} MiB read")
 
@@ -124,7 +131,7 @@ class _Reading:
 class _Judge:
     def __init__(self, source: Source, options: JudgeOptions, report: Callable[[str], None] | None) -> None:
         self.source, self.options = source, options
-        self.reading = _Reading(source, report) if report is not None else None
+        self.reading = _Reading(source, report or (lambda text: None), MemoryLimit(options.memory_bytes_max))
         self.file = str(source.path)
         self.protocol = options.protocol or PMMC
         self.heard: set[str] = set()
@@ -132,19 +139,37 @@ class _Judge:
 
     def _open(self, what: str, names: Names | None = None) -> Trace:
         """Opens the trace for `what` is to be done."""
-        if self.reading is None:
-            return open_trace(self.source.path, self.source.parts, names=names)
         self.reading.begin(what)
         return open_trace(self.source.path, self.source.parts, names=names, on_read=self.reading.read)
 
     def verdict(self) -> TraceVerdict:
         """The verdict, with notes on logs that promise events and have none."""
         trace = self._open("replaying")
-        verdict = self._by_replay(trace)
+        simple = shows_decisions_only(trace.header) and self.protocol is PMMC and trace.header.quorums_meet
+        verdict = (self._by_decisions(trace) if simple else None) or self._by_replay(self._open("replaying") if simple else trace)
         changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
         noop = (_NOOP,) if self._has_stray_noop(trace) and verdict.verdict != ACCEPTED else ()
         apart = () if trace.header.quorums_meet else (_QUORUMS_APART,)
         return replace(verdict, notes=(*changed, *apart, *noop, *_silent(trace, self.heard)))
+
+    def _by_decisions(self, trace: Trace) -> TraceVerdict | None:
+        """The verdict on logs that show decisions only; None where they are unusual."""
+        decisions = DecisionsOnly(trace.header, trace.names)
+        try:
+            stuck = decisions.run(trace.events())
+        except Unusual:
+            return None
+        if not decisions.events:
+            raise self._nothing_to_judge()
+        self.heard.update(decisions.heard)
+        if stuck is None:
+            return TraceVerdict(self.file, ACCEPTED, decisions.events, method="decisions", legal_run=True)
+        writer = DslWriter(Values(trace.names))
+        failure = Failure(place_of(stuck, writer), *rejection(stuck, trace.header.window))
+        return TraceVerdict(self.file, REJECTED, decisions.events, self._facts(names=trace.names)[1], failure, method="decisions")
+
+    def _nothing_to_judge(self) -> TraceError:
+        return TraceError(self.file, 0, 0, "has a header but no events, so there is nothing to judge; check what was recorded")
 
     def _by_replay(self, trace: Trace) -> TraceVerdict:
         """Replay first; then search, if replay could not tell."""
@@ -157,13 +182,33 @@ class _Judge:
             ambiguity = self._guess(replay)
             if ambiguity is None:
                 return self._rejected(replay, rejected)
+            if (certain := self._by_relaxed_replay(replay)) is not None:
+                return certain
         except Ambiguous as ambiguous:
             ambiguity = str(ambiguous)
         if ambiguity is None and not replay.events:
-            raise TraceError(self.file, 0, 0, "has a header but no events, so there is nothing to judge; check what was recorded")
+            raise self._nothing_to_judge()
         if ambiguity is None and replay.exact:
             return self._found(replay.events, trace)
-        return self._with_stray_noop(replay.names) if self._has_stray_noop(trace) else self._by_search(ambiguity)
+        if self._has_stray_noop(trace):
+            return self._with_stray_noop(replay.names)
+        if ambiguity is not None and (alone := self._alone(replay.names, map(replay.diagnosis.show, replay.promises.replayed))) is not None:
+            return self._rejected(*alone)
+        return self._by_search(ambiguity)
+
+    def _by_relaxed_replay(self, guessing: Replay) -> TraceVerdict | None:
+        """The rejection of logs that even leaders who may do more than the paper's cannot have, if it comes to that."""
+        if not guessing.promises.leaves_out_calls or self.protocol[LEADER] is not PMMC[LEADER]:
+            return None
+        trace = self._open("replaying with any leaders", guessing.names)
+        replay = Replay(trace.header, trace.names, self.protocol, relaxed=True)
+        try:
+            replay.run(trace.events())
+        except Rejected as rejected:
+            return None if self._guess(replay) else self._rejected(replay, rejected)
+        except Ambiguous:
+            pass
+        return None
 
     def _has_stray_noop(self, trace: Trace) -> bool:
         """Whether the trace, as far as it was read, has a no-op that no leader of this protocol proposes."""
@@ -202,7 +247,27 @@ class _Judge:
                     (unnamed if event.peers is None else named).add((event.process, event.message.kind))
         return "some receives of one kind name their sender and others do not" if named & unnamed else None
 
+    def _alone(self, names: Names, logs: Iterable[str]) -> tuple[Replay, Rejected] | None:
+        """Of logs that stand still, one that contradicts the protocol by itself, whatever the others do: the fault is there."""
+        for log in sorted(logs)[:_LOGS_ALONE]:
+            trace = self._open(f"looking at {log} alone", names)
+            host = names.log_of(trace.values.process(log))
+            header = replace(trace.header, logs={host: trace.header.contract(host)})
+            leader_is_known = self.protocol[LEADER] is PMMC[LEADER]
+            replay = Replay(header, names, self.protocol, relaxed=leader_is_known)
+            try:
+                replay.run((event for event in stream if names.log_of(event.process) == host) for stream in trace.events())
+            except Rejected as rejected:
+                if not replay.guessed and not rejected.mismatch.stands_still:
+                    return replay, rejected
+            except Ambiguous:
+                continue
+        return None
+
     def _rejected(self, replay: Replay, rejected: Rejected) -> TraceVerdict:
+        if rejected.mismatch.stands_still:
+            others = set(replay.blocked) - {rejected.mismatch.event.log}
+            replay, rejected = self._alone(replay.names, others) or (replay, rejected)
         evidence = Evidence(rejected.mismatch, replay.names, replay.recent)
         count, violations = self._facts(evidence.add, replay.names)
         failure = failure_of(replay, rejected.mismatch, evidence.events())
@@ -250,7 +315,7 @@ class _Judge:
         limit = self.options.search_events_max
         events = list(islice((event for stream in trace.events() for event in stream), limit + 1))
         if not events:
-            raise TraceError(self.file, 0, 0, "has a header but no events, so there is nothing to judge; check what was recorded")
+            raise self._nothing_to_judge()
         grounds = Grounds(trace.names, system_of(trace.header, trace.names), Promises(trace.header, trace.names), self.protocol)
         count, violations = self._facts(grounds.add, trace.names)
         failure = self._unfounded(grounds, trace.names)
@@ -260,13 +325,14 @@ class _Judge:
             most = f"the search takes at most {limit} events (--search-events), and the trace has {count}"
             reason = f"{most}; record complete logs, or cut the trace"
             return TraceVerdict(self.file, INCONCLUSIVE, count, reason=reason + _FACTS_HOLD, method="search")
-        if self.reading is not None:
-            self.reading.begin("searching for a legal run")
-        search = TraceSearch(trace.header, trace.names, events, self.options.budget, self.protocol)
+        self.reading.begin("searching for a legal run")
+        search = TraceSearch(trace.header, trace.names, events, self.options.budget, self.protocol, memory=self.reading.memory)
         answer = search.run()
         if answer.verdict == ACCEPTED:
             return TraceVerdict(self.file, ACCEPTED, count, method="search", states=answer.states, legal_run=True)
         if answer.verdict == REJECTED:
+            if (alone := self._alone(trace.names, answer.stuck)) is not None:
+                return replace(self._rejected(*alone), method="search", states=answer.states)
             return TraceVerdict(self.file, REJECTED, count, failure=answer.failure, method="search", states=answer.states)
         why = f"{ambiguity}; " if ambiguity else ""
         return TraceVerdict(self.file, INCONCLUSIVE, count, reason=why + answer.reason + _FACTS_HOLD, method="search", states=answer.states)

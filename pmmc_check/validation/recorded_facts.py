@@ -21,7 +21,7 @@ from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED, Fa
 from pmmc_check.properties.quorums import Quorums
 from pmmc_check.protocol import PMMC
 from pmmc_check.protocol.role import System
-from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, COMMANDER, REPLICA, Ballot, ProcessId
+from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, COMMANDER, REPLICA, Ballot, ProcessId, Reconfigure
 from pmmc_check.trace.events import RECEIVE, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.values import Values
 from pmmc_check.validation.compact_sets import Ledger, Once
@@ -63,6 +63,8 @@ class Facts:
         self.accepted: dict[ProcessId, tuple[frozenset[Any], Event]] = {}
         self.slot_out: dict[ProcessId, tuple[int, Event]] = {}
         self.decided_at: dict[ProcessId, Once] = {}
+        self.changes: dict[ProcessId, dict[int, tuple[ProcessId, ...]]] = {}
+        """By replica: the slots in which it has learned that a reconfiguration is decided, and the leaders that it names."""
         self.decided_somewhere: set[ProcessId] = set()
         self.decided_below: dict[ProcessId, int] = {}
         self.responses: dict[tuple[ProcessId, int], dict[ProcessId, Event]] = {}
@@ -104,6 +106,8 @@ class Facts:
                 self.decided_somewhere.add(event.process)
             else:
                 self.decided_at.setdefault(event.process, Once()).add(0, message.slot)
+                if isinstance(getattr(message.command, "operation", None), Reconfigure):
+                    self.changes.setdefault(event.process, {})[message.slot] = message.command.operation.leaders
 
     def _p2a(self, event: Event, message: Any) -> None:
         if message.ballot is not UNKNOWN:
@@ -200,6 +204,20 @@ class Facts:
         slot_out = known if known is not None else self._slot_out_at_most(event.process)
         if slot_out is not None and message.slot >= slot_out + self.header.window:
             how = f"{self.show(event.process)} proposes for slot {message.slot} with slot_out={slot_out} and WINDOW={self.header.window}"
+            self._violated("R5", how, event)
+        self._proposed_to_others(event, message.slot)
+
+    def _proposed_to_others(self, event: Event, slot: int) -> None:
+        """Of a slot below slot_out + WINDOW all decisions that matter are known: they say which leaders it is proposed to."""
+        if event.peers is None or not self.header.configurations or self._slot_out_at_most(event.process) is None:
+            return
+        changes = self.changes.get(event.process, {})
+        effective = [decided for decided in changes if decided <= slot - self.header.window]
+        leaders = changes[max(effective)] if effective else self.system.initial_leaders
+        others = [each for each in event.peers if each not in leaders]
+        if others:
+            to, ours = ",".join(map(self.show, others)), ",".join(map(self.show, leaders))
+            how = f"{self.show(event.process)} proposes for slot {slot} to {to}; the leaders of its configuration are {ours}"
             self._violated("R5", how, event)
 
     def _response(self, event: Event, message: Any) -> None:

@@ -28,6 +28,7 @@ from pmmc_check.trace.events import (
     RECEIVE,
     RESTART,
     SEND,
+    ConfigurationNames,
     Contract,
     Delta,
     Event,
@@ -52,7 +53,7 @@ class Plan:
 
     Half as often as a process crashes in the middle or at the end of a step, one crashes between a receipt and its step.
     `own_logs`: scouts and commanders have logs of their own. `in_flight_max`: requests are sent when fewer messages
-    than this are on their way.
+    than this are on their way. With a `reconfiguration_rate` the header has to state configurations.
     """
 
     header: Header
@@ -141,8 +142,7 @@ class Simulation:
             client = self.system.clients[number % len(self.system.clients)]
             operation: str | Reconfigure = ""
             if self.rng.random() < self.plan.reconfiguration_rate:
-                count = self.rng.randint(1, len(self.system.leaders))
-                operation = Reconfigure(tuple(sorted(self.rng.sample(self.system.leaders, count))))
+                operation = Reconfigure(self.rng.choice(self.system.configurations).leaders)
             yield Command(client, number // len(self.system.clients) + 1, operation)
 
     def events(self) -> Iterator[Event]:
@@ -268,7 +268,7 @@ class Simulation:
         for message, recipients in listed:
             shown = self._as_sent(message, process)
             kind = message.kind
-            if (kind in BROADCASTS and len(recipients) == self._audience(kind) and self.rng.random() < 0.7) or kind in CALLS:
+            if (kind in BROADCASTS and len(recipients) == self._audience(kind, me) and self.rng.random() < 0.7) or kind in CALLS:
                 self._record(me, SEND, shown, None, process)
             else:
                 for to in recipients:
@@ -278,10 +278,11 @@ class Simulation:
         if process is not None:
             process.pending = ()
 
-    def _audience(self, kind: str) -> int:
+    def _audience(self, kind: str, sender: ProcessId) -> int:
+        """How many a broadcast without recipients goes to; -1 where that depends on the configuration."""
         if kind == "propose":
-            return len(self.system.leaders) if self.plan.reconfiguration_rate == 0 else -1
-        return len(self.system.acceptors if RECIPIENT[kind] == ACCEPTOR else self.system.replicas)
+            return -1 if self.system.configurations else len(self.system.leaders)
+        return len(self.system.acceptors_of(sender.number) if RECIPIENT[kind] == ACCEPTOR else self.system.replicas)
 
     def _as_sent(self, message: Any, process: Process | None) -> Any:
         """The message as the log shows it; `wire` is what travels (p1b carries both of its forms)."""
@@ -354,6 +355,19 @@ def thinned(events: Iterable[Event], contract: Callable[[str], Contract], names:
         promised = contract(names.log_of(event.process))
         if promised is ALL or (promised is not NOTHING and (event.message is None or promised.records(event.message.kind))):
             yield event
+
+
+def two_configurations(header: Header) -> tuple[ConfigurationNames, ...]:
+    """Halves of the leaders and of the acceptors. One acceptor is in both; one leader makes one configuration."""
+    if len(header.leaders) == 1:
+        return (ConfigurationNames(header.leaders, header.acceptors),)
+    halves = zip(_halves(header.leaders), _halves(header.acceptors), strict=True)
+    return tuple(ConfigurationNames(leaders, acceptors) for leaders, acceptors in halves)
+
+
+def _halves(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    middle = (len(names) + 1) // 2
+    return names[:middle], names[middle:] or names
 
 
 def complete_logs(header: Header) -> dict[str, Contract]:

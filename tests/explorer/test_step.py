@@ -12,6 +12,9 @@ import pexpect
 import pytest
 from helpers import ROOT, command, environment, in_process
 
+from pmmc_check.trace.sources import Source
+from pmmc_check.validation.judge import judge
+
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\][^\x07]*\x07|\r")
 PROMPT_IS_THERE = "\x1b[?2004h"
 SMALL = ("--acceptors", "1", "--leaders", "1", "--replicas", "1", "--slots", "1")
@@ -27,18 +30,18 @@ def scripted(
 class Terminal:
     """The real command on a pseudo-terminal of 80 columns."""
 
-    def __init__(self, *arguments: str, **env: str | None) -> None:
-        asked = environment({"COLUMNS": None, "TERM": "xterm", "NO_COLOR": "1", "PROMPT_TOOLKIT_NO_CPR": "1", **env})
+    def __init__(self, *arguments: str, verb: str = "step", ready: str = "Type a number, or `help`.") -> None:
+        asked = environment({"COLUMNS": None, "TERM": "xterm", "NO_COLOR": "1", "PROMPT_TOOLKIT_NO_CPR": "1"})
         self.child = pexpect.spawn(
             sys.executable,
-            ["-m", "pmmc_check", "step", *arguments],
+            ["-m", "pmmc_check", verb, *arguments],
             env=asked,
             cwd=str(ROOT),
             encoding="utf-8",
             dimensions=(60, 80),
             timeout=30,
         )
-        self.expect("Type a number, or `help`.")
+        self.expect(ready)
 
     def expect(self, text: str) -> str:
         """Waits for a text; returns what came before it, without escape sequences."""
@@ -187,10 +190,10 @@ def test_options_that_cannot_be_used_are_refused(
     assert "Traceback" not in done.stderr
 
 
-def test_a_reconfiguration_can_be_stepped_and_its_run_is_refused_as_a_trace_with_a_reason(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_a_reconfiguration_can_be_stepped_and_its_run_is_saved_as_a_trace(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     spec = str(ROOT / "specs" / "reconfiguration.spec")
-    done = scripted(capsys, monkeypatch, "until NewLeaders\nsave x.pmmc\n", spec)
+    done = scripted(capsys, monkeypatch, f"until NewLeaders\nsave {tmp_path / 'x.pmmc'}\n", spec)
     assert "REACHED: NewLeaders" in done.stdout
-    assert "cannot be saved as a trace" in done.stderr
+    assert judge(Source(tmp_path / "x.pmmc")).verdict == "accepted"

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import combinations
 from typing import Any, NamedTuple
 
 from pmmc_check.protocol import PMMC
@@ -139,9 +138,8 @@ class PartialOracle:
         highest = self.slot_max if self.header.slots is None else self.header.slots
         ordinary = tuple(Command(open_client, 10**6 + number, "") for number in range(highest))
         yield ordinary
-        leaders = self.system.leaders
-        if self.header.window < highest:
-            sets = [each for count in range(1, len(leaders) + 1) for each in combinations(leaders, count)]
+        sets = [each.leaders for each in self.system.configurations]
+        if sets and self.header.window < highest:
             yield ordinary + tuple(Command(open_client, 2 * 10**6 + n, Reconfigure(each)) for n, each in enumerate(sets))
 
     # ---- moves ----

@@ -18,7 +18,7 @@ from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.judge import JudgeOptions, judge
 from pmmc_check.validation.search.search import SearchBudget
-from pmmc_check.validation.simulate import Plan, Simulation, complete_logs, thinned
+from pmmc_check.validation.simulate import Plan, Simulation, complete_logs, thinned, two_configurations
 from pmmc_check.validation.verdict import TraceVerdict
 
 NETWORKS = (
@@ -86,7 +86,7 @@ def small_header(rng: random.Random, network: Iterable[str], sizes: tuple[int, .
 
 def plan(seed: int, events: int = 60, **changes: object) -> Plan:
     rng = random.Random(seed)
-    return replace(
+    made = replace(
         Plan(
             header=small_header(rng, NETWORKS[seed % len(NETWORKS)]),
             seed=seed,
@@ -98,6 +98,12 @@ def plan(seed: int, events: int = 60, **changes: object) -> Plan:
         ),
         **changes,  # type: ignore[arg-type]
     )
+    if made.reconfiguration_rate:
+        configurations = two_configurations(made.header)
+        if seed % 2:  # the second half of the leaders uses the same acceptors
+            configurations = tuple(each._replace(acceptors=made.header.acceptors) for each in configurations)
+        made = replace(made, header=replace(made.header, configurations=configurations))
+    return made
 
 
 def run(plan: Plan, contract: Callable[[str], Contract] | None = None) -> Run:

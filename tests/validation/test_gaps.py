@@ -245,7 +245,7 @@ CASES = {
     "a reconfiguration that nobody recorded": (
         ACCEPTED,
         """
-        config replicas=R1 leaders=L1,L2 acceptors=A1 clients=C1 window=1 network=lossy slots=2 rounds=1
+        config replicas=R1 leaders=L1,L2 acceptors=A1 clients=C1 window=1 network=lossy slots=2 rounds=1 configurations={L1,L2;A1},{L2;A1}
         log R1,A1,L1 complete
         R1 < request c=?
         R1 > propose s=1 c=? to=L1,L2
@@ -281,7 +281,7 @@ CASES = {
     "a command and a reconfiguration of the same number in one slot": (
         REJECTED,
         """
-        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=1 network=lossy
+        config replicas=R1 leaders=L1 acceptors=A1 clients=C1 window=1 network=lossy configurations={L1;A1}
         log A1 partial p2a
         A1 < p2a b=0.L1 s=1 c=C1:1
         A1 < p2a b=0.L1 s=1 c=C1:1:reconfigure(L1)

@@ -13,6 +13,7 @@ import pytest
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.events import ALL, Contract
 from pmmc_check.validation.search.search import SearchBudget
+from pmmc_check.validation.simulate import two_configurations
 from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
 from tests.validation.oracle import Oracle, TooManyStates
 from tests.validation.partial_oracle import PartialOracle
@@ -31,6 +32,8 @@ def small_run(seed: int, rng: random.Random, **changes: object) -> Run:
     """Few processes and events; often with bounds in the header, so that a search can come to its end."""
     made = plan(seed, rng.randint(10, 26), commands=rng.randint(1, 3), **changes)
     header = replace(made.header, acceptors=made.header.acceptors[: rng.choice([1, 1, 2, 3])])
+    if header.configurations:
+        header = replace(header, configurations=two_configurations(header))
     if rng.random() < 0.6:
         header = replace(header, slots=rng.randint(1, 2), rounds=rng.randint(1, 2))
     if rng.random() < 0.3:

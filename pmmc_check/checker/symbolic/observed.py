@@ -1,5 +1,5 @@
-"""Relation invariants on a diagram: each level is mapped to what is observed of its values; what remains is a small diagram of the
-combinations that are reachable, and each of these is evaluated once."""
+"""Invariants of several processes on a diagram: each level is mapped to what is observed of its values; what remains is a small diagram of
+the combinations that are reachable, and each of these is evaluated once."""
 
 from __future__ import annotations
 
@@ -31,33 +31,39 @@ class Relations:
     def __init__(self, checks: Checks) -> None:
         self.checks = checks
         self.observed: dict[SeenFacts, Observed] = {}
+        self._at_once: dict[SeenFacts, Observed] = {}
 
     def broken(self, diagrams: Diagrams, root: int, system: Showing, slots: int) -> Violated | None:
         """The first violated relation among the vectors of `root`, the only set that the diagrams still hold.
+
+        What is false where nothing is observed is false in the initial state, which the caller has looked at.
 
         Raises:
             Stopped: a limit was reached.
         """
         measure = Measure(diagrams, root)
         values = {level: measure.values(level) for level in diagrams.events.ascending[1:]}
-        for slot in range(1, slots + 1):
+        for slot in (*range(1, slots + 1), *((0,) if self.checks.at_once else ())):
+            known = self.observed if slot else self._at_once
             seen_of = {value: self._seen(system, level, value, slot) for level in values for value in values[level]}
             image = diagrams.image(root, _relabelling(diagrams, values, seen_of))
             for seen in _combinations(diagrams, image, seen_of):
-                if seen not in self.observed and (violated := self._evaluate(seen, slot)):
+                if seen not in known and (violated := self._evaluate(seen, slot)):
                     return violated
         return None
 
     def _seen(self, system: Showing, level: int, value: int, slot: int) -> SeenFacts:
         process, facts = system.facts(level, value)
-        return frozenset((process, fact) for fact in facts if fact.slot == slot)
+        asked = self.checks.seen_at_once(facts) if slot == 0 else (fact for fact in facts if fact.slot == slot)
+        return frozenset((process, fact) for fact in asked)
 
     def _evaluate(self, seen: SeenFacts, slot: int) -> Violated | None:
         observed: dict[ProcessId, set[Fact]] = {}
         for process, fact in seen:
             observed.setdefault(process, set()).add(fact)
-        self.observed[seen] = {process: frozenset(observed[process]) for process in sorted(observed)}
-        return self.checks.of_facts(self.observed[seen], slot)
+        known = self.observed if slot else self._at_once
+        known[seen] = {process: frozenset(observed[process]) for process in sorted(observed)}
+        return self.checks.of_facts(known[seen], slot)
 
 
 def _relabelling(diagrams: Diagrams, values: dict[int, list[int]], seen_of: dict[int, SeenFacts]) -> int:

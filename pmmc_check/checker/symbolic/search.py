@@ -84,6 +84,8 @@ class SymbolicSearch:
 
     def run(self) -> Result:
         """Searches until there is an answer or a limit is reached."""
+        if at_once := self.checks.of_state(self.model.initial()):
+            return self._with_run(at_once)
         try:
             root = self._reachable()
         except Interrupted as stopped:

@@ -7,6 +7,7 @@ of.
 from __future__ import annotations
 
 import functools
+import re
 from importlib.resources import files
 from typing import Any
 
@@ -16,14 +17,15 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 from pmmc_check.trace.errors import TraceError, Unfit
 from pmmc_check.trace.events import COMPLETE, KINDS, NONE, PARTIAL, Event
 from pmmc_check.trace.fields import ACTION_OF_VERB, ATTRIBUTE
-from pmmc_check.trace.header import NUMBER_SETTINGS, WORD_SETTINGS, HeaderBuilder
+from pmmc_check.trace.header import CONFIGURATIONS, NUMBER_SETTINGS, WORD_SETTINGS, HeaderBuilder
 from pmmc_check.trace.readers.event_builder import EventBuilder
-from pmmc_check.trace.values import plain_word
+from pmmc_check.trace.values import NUMBER_MAX, plain_word
 
 MAGIC, CONFIG, LOG, EVENT, EMPTY = "magic", "config", "log", "event", "empty"
 
 _ACTIONS = {"receive" if verb == "recv" else verb: action for verb, action in ACTION_OF_VERB.items()}
 _KEYS = {attribute: key for key, attribute in ATTRIBUTE.items()}
+_TOO_MANY_DIGITS = re.compile(rf"[0-9]{{{len(str(NUMBER_MAX)) + 1},}}")
 _SHOWN = {
     "NAME": "a process name",
     "INT": "a number",
@@ -99,6 +101,10 @@ class Line:
             found, expected = f"unexpected {str(error.token)[:40]!r}", error.accepts or error.expected
         else:
             found, expected = "the line ends too early", set(getattr(error, "expected", ()))
+        for digits in _TOO_MANY_DIGITS.finditer(self.text):
+            if digits.start() < error.column <= digits.end() + 1:
+                problem = f"a number of {len(digits[0])} digits; numbers go up to {NUMBER_MAX}"
+                return TraceError(self.file, self.number, digits.start() + 1, problem, self.text)
         ended = isinstance(error, UnexpectedEOF) or getattr(getattr(error, "token", None), "type", "") == "$END"
         column = len(self.text) + 1 if ended else error.column
         listed = sorted({_terminal(name) for name in expected if name != "COMMENT"})
@@ -127,6 +133,8 @@ class Line:
                 builder.set(key, words[0])
             elif key == "network":
                 builder.set(key, tuple(_words(each)[0] for each in setting.children))
+            elif key == CONFIGURATIONS:
+                builder.set(key, tuple(tuple(tuple(_words(names)) for names in each.children) for each in setting.children))
             else:
                 builder.set(key, tuple(words[1]))
 

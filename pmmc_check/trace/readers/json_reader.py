@@ -16,7 +16,7 @@ import orjson
 from pmmc_check.trace.errors import TraceError, Unfit
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, NONE, PARTIAL, RECEIVE, ROLE_FIELDS, SEND, Comment, Event
 from pmmc_check.trace.fields import ACTION_OF_VERB, FIELDS, NUMBER_FIELDS, SET_FIELDS
-from pmmc_check.trace.header import NUMBER_SETTINGS, WORD_SETTINGS, HeaderBuilder
+from pmmc_check.trace.header import CONFIGURATIONS, NUMBER_SETTINGS, WORD_SETTINGS, HeaderBuilder
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.readers.frequent_events import SHAPES, Compose, EventComposer
 from pmmc_check.trace.values import MEMO_SIZE, WORD, show_word
@@ -237,19 +237,10 @@ def _note(note: Any) -> str | None:
 def take_settings(builder: HeaderBuilder, fields: dict[str, Any]) -> None:
     """Takes the settings of a header object. Raises `Unfit`."""
     for key, value in fields.items():
-        if key in ROLE_FIELDS or key == "network":
-            builder.set(key, tuple(_strings(key, value)))
-        elif key in NUMBER_SETTINGS:
-            if type(value) is not int:
-                _wrong(key, "a number")
-            builder.set(key, value)
-        elif key in WORD_SETTINGS:
-            builder.set(key, value if isinstance(value, str) else _wrong(key, " or ".join(WORD_SETTINGS[key])))
-        elif key == "meta":
+        if key == "meta":
             _meta(builder, value)
         elif key not in ("pmmc-trace", "part", "logs"):
-            known = ", ".join((*ROLE_FIELDS, *NUMBER_SETTINGS, "network", *WORD_SETTINGS, "meta", "logs"))
-            raise Unfit(f"{key!r} is no setting; expected {known}", key)
+            builder.set(key, _setting(key, value))
     logs = fields.get("logs", {})
     if not isinstance(logs, dict):
         _wrong("logs", 'an object, such as {"A1": "complete"}')
@@ -260,6 +251,27 @@ def take_settings(builder: HeaderBuilder, fields: dict[str, Any]) -> None:
             builder.log((name,), contract)
         else:
             _wrong("logs", 'for each process "complete", "none" or a list of message kinds')
+
+
+def _setting(key: str, value: Any) -> Any:
+    """The value of a setting, as the header builder takes it."""
+    if key in ROLE_FIELDS or key == "network":
+        return tuple(_strings(key, value))
+    if key in NUMBER_SETTINGS:
+        return value if type(value) is int else _wrong(key, "a number")
+    if key in WORD_SETTINGS:
+        return value if isinstance(value, str) else _wrong(key, " or ".join(WORD_SETTINGS[key]))
+    if key == CONFIGURATIONS:
+        return tuple(map(_configuration, value)) if isinstance(value, list) else _wrong(key, "a list of objects")
+    known = ", ".join((*ROLE_FIELDS, *NUMBER_SETTINGS, "network", CONFIGURATIONS, *WORD_SETTINGS, "meta", "logs"))
+    raise Unfit(f"{key!r} is no setting; expected {known}", key)
+
+
+def _configuration(value: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if not isinstance(value, dict) or set(value) != {"leaders", "acceptors"}:
+        _wrong(CONFIGURATIONS, 'a list of objects such as {"leaders": ["L1"], "acceptors": ["A1"]}')
+    leaders, acceptors = (tuple(_strings(CONFIGURATIONS, value[key])) for key in ("leaders", "acceptors"))
+    return leaders, acceptors
 
 
 def _meta(builder: HeaderBuilder, value: Any) -> None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations
 from typing import Any, NamedTuple
 
 from pmmc_check.protocol.messages import Request, Response
 from pmmc_check.protocol.values import CLIENT, COMMANDER, NOOP, SCOUT, Ballot, Command, ProcessId, Reconfigure
 from pmmc_check.trace.events import CRASH, DROP, END, RESTART, UNKNOWN, Event, Header
+from pmmc_check.trace.values import NUMBER_MAX
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.search.steps import by_content
-
-LEADERS_MAX = 3
-"""With more leaders than this, not every unrecorded reconfiguration is tried."""
 
 
 class Reach(NamedTuple):
@@ -78,12 +75,11 @@ def unspoken(promises: Promises, events: Sequence[Event]) -> Iterator[tuple[Comm
     if client is None or (received and not unsaid):
         return
     reach = reach_of(events, header).slots + 1
-    plain = tuple(Command(client, 10**15 + number, "") for number in range(reach))
+    plain = tuple(Command(client, NUMBER_MAX + 1 + number, "") for number in range(reach))
     yield plain
-    if min(reach, header.slots or reach) > header.window:
-        leaders = [names.process_of[name] for name in header.leaders[:LEADERS_MAX]]
-        sets = [each for count in range(1, len(leaders) + 1) for each in combinations(leaders, count)]
-        yield plain + tuple(Command(client, 2 * 10**15 + number, Reconfigure(each)) for number, each in enumerate(sets))
+    if header.configurations and min(reach, header.slots or reach) > header.window:
+        sets = [tuple(names.process_of[name] for name in each.leaders) for each in header.configurations]
+        yield plain + tuple(Command(client, 2 * NUMBER_MAX + number, Reconfigure(each)) for number, each in enumerate(sets))
 
 
 def reach_of(events: Sequence[Event], header: Header) -> Reach:

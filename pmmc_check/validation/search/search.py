@@ -24,14 +24,15 @@ from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.role import Lifecycle
-from pmmc_check.protocol.values import LEADER, ProcessId, Reconfigure
+from pmmc_check.protocol.values import LEADER, ProcessId
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, RECEIVE, RESTART, SEND, Delta, Event, Header, Names
 from pmmc_check.trace.matching import undetermined
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import place_of
+from pmmc_check.validation.memory_limit import MemoryLimit
 from pmmc_check.validation.promises import Promises
-from pmmc_check.validation.search.bounds import LEADERS_MAX, unspoken
+from pmmc_check.validation.search.bounds import unspoken
 from pmmc_check.validation.search.completion import Completion
 from pmmc_check.validation.search.relevance import Relevance
 from pmmc_check.validation.search.steps import Point
@@ -55,12 +56,24 @@ class Answer:
     states: int
     reason: str = ""
     failure: Failure | None = None
+    stuck: tuple[str, ...] = ()
+    """The logs that did not get to their ends in the run that got furthest."""
 
 
 class TraceSearch:
     """One search over the completions of one trace."""
 
-    def __init__(self, header: Header, names: Names, events: Sequence[Event], budget: SearchBudget, protocol: Protocol = PMMC) -> None:
+    def __init__(
+        self,
+        header: Header,
+        names: Names,
+        events: Sequence[Event],
+        budget: SearchBudget,
+        protocol: Protocol = PMMC,
+        *,
+        memory: MemoryLimit | None = None,
+    ) -> None:
+        self.memory = memory or MemoryLimit()
         self.arguments = (Promises(header, names), events, protocol)
         self.system = Completion(*self.arguments)
         self.budget = budget
@@ -81,8 +94,6 @@ class TraceSearch:
                 self.system = Completion(*self.arguments, others)
                 self.relevance = Relevance(self.system)
                 self.visited.clear()
-            if len(promises.header.leaders) > LEADERS_MAX and any(isinstance(each.operation, Reconfigure) for each in others):
-                self.system.bounded.add(f"with more than {LEADERS_MAX} leaders, not every unrecorded reconfiguration was tried")
             answer = self._search()
             if answer is not None:
                 return answer
@@ -111,6 +122,7 @@ class TraceSearch:
 
     def _exhausted(self) -> str:
         states = len(self.visited)
+        self.memory.check()
         if states >= self.budget.states_max:
             return f"the search stopped after {states:,} states (--search-states)"
         if time.monotonic() > self.stop_at:
@@ -173,13 +185,27 @@ class TraceSearch:
         reasons = sorted(self.system.bounded)
         if reasons:
             return Answer(INCONCLUSIVE, len(self.visited), "no matching run was found, but " + "; ".join(reasons))
-        return Answer(REJECTED, len(self.visited), failure=self._failure())
+        return Answer(REJECTED, len(self.visited), failure=self._failure(), stuck=tuple(event.log for event in self._stuck()))
+
+    def _stuck(self) -> list[Event]:
+        """Where the logs stand in the run that got furthest: what none of the others will send comes first, then by place."""
+        node = self.furthest
+        assert node is not None, "the initial point is visited"
+        heads = [event for index in range(len(node.positions)) if (event := self.system.next_event(node, index)) is not None]
+        left = [event for index, log in enumerate(self.system.logs) for event in log[node.positions[index] :]]
+        coming = [(event.message, event.peers) for event in left if event.action == SEND]
+
+        def waits(event: Event) -> bool:
+            sends = (peers for message, peers in coming if message == event.message)
+            return event.action == RECEIVE and any(peers is None or event.process in peers for peers in sends)
+
+        return sorted(heads, key=lambda event: (waits(event), event.at))
 
     def _failure(self) -> Failure:
         """The first log event that no completion gets past, in the run that got furthest."""
         node = self.furthest
         assert node is not None, "the initial point is visited"
-        stuck = [event for index in range(len(node.positions)) if (event := self.system.next_event(node, index)) is not None]
+        stuck = self._stuck()
         if not stuck:
             last = self.system.logs[0][-1]
             return Failure(

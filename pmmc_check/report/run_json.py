@@ -1,0 +1,33 @@
+"""`run --format json`: one object."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from pmmc_check import __version__
+from pmmc_check.report.run_text import verdict_of
+from pmmc_check.runtime.results import RunResult
+from pmmc_check.validation.verdict import TraceVerdict
+
+
+def run_object(result: RunResult, trace: TraceVerdict | None, seed: int) -> dict[str, Any]:
+    """`verdict`, how fast it was, what was sent, what went wrong; times are in seconds."""
+    return {
+        "verdict": verdict_of(result, trace),
+        "seed": seed,
+        "asked": result.asked,
+        "answered": result.answered,
+        "seconds": result.seconds,
+        "requests_per_second": result.answered / result.seconds if result.seconds else 0.0,
+        "latency": {f"p{round(share * 100)}": result.latency(share) for share in (0.5, 0.9, 0.99)},
+        "slots_decided": result.decided,
+        "messages": {name.removeprefix("sent "): count for name, count in sorted(result.counts.items()) if name.startswith("sent ")},
+        "counts": {name: count for name, count in sorted(result.counts.items()) if not name.startswith(("sent ", "received "))},
+        "replicas": result.states,
+        "faults": dict(result.faults),
+        "linearizable": result.linearizability.holds,
+        "failures": result.failures,
+        "trace": asdict(trace) if trace is not None else None,
+        "version": __version__,
+    }

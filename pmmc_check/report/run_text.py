@@ -1,0 +1,88 @@
+"""What `run` prints for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from pmmc_check.report.layout import Layout, labelled, rendered
+from pmmc_check.report.trace_text import explanation, summary
+from pmmc_check.runtime.results import RunResult
+from pmmc_check.trace.events import KINDS
+from pmmc_check.validation.verdict import TraceVerdict
+from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
+
+_STATE_CHARACTERS_MAX = 60
+
+
+def verdict_of(result: RunResult, trace: TraceVerdict | None) -> str:
+    """The verdict on a run: rejected if anything that it did is wrong, inconclusive if it did not finish."""
+    wrong = not result.replicas_agree or result.linearizability.holds is False or (trace is not None and trace.verdict == REJECTED)
+    if wrong:
+        return REJECTED
+    finished = not result.failures and result.linearizability.holds is True
+    return ACCEPTED if finished and (trace is None or trace.verdict == ACCEPTED) else INCONCLUSIVE
+
+
+def run_text(result: RunResult, trace: TraceVerdict | None, layout: Layout) -> str:
+    """Throughput, latency, messages, states, and what is wrong."""
+    rate = result.answered / max(result.seconds, 1e-9)
+    rows = [
+        (
+            "answered",
+            f"{result.answered} of {result.asked} requests in {result.seconds:.2f} s, {rate:,.0f} a second",
+        ),
+        (
+            "latency",
+            ", ".join(f"{name} {result.latency(share) * 1000:,.1f} ms" for name, share in (("median", 0.5), ("90 %", 0.9), ("99 %", 0.99))),
+        ),
+        ("slots", f"{result.decided} decided, {result.counts['preemptions']} preemptions, {result.counts['takeovers']} takeovers"),
+        ("messages", _messages(result.counts)),
+        *([("faults", ", ".join(f"{name} {count}" for name, count in sorted(result.faults.items())))] if result.faults else []),
+        ("replicas", _states(result)),
+        ("history", _history(result)),
+        ("trace", summary(trace) if trace is not None else "not recorded"),
+    ]
+    wrong = [f"  {each}" for each in result.failures]
+    if trace is not None and trace.verdict != ACCEPTED:
+        wrong += explanation(trace)
+    return rendered([labelled(rows, 9)], layout) + "".join(f"{line}\n" for line in wrong)
+
+
+def _messages(counts: Counter[str]) -> str:
+    sent = [f"{kind} {counts[f'sent {kind}']}" for kind in KINDS if counts[f"sent {kind}"]]
+    more = [f"{name} {counts[name]:,}" for name in ("sent again", "lost on purpose", "unsent", "bad frames") if counts[name]]
+    return ", ".join(sent + more)
+
+
+def _states(result: RunResult) -> str:
+    states = set(result.states.values())
+    if len(states) == 1:
+        return f"{', '.join(result.states)} all hold {_short(states.pop())}"
+    return "; ".join(f"{name} holds {_short(state)}" for name, state in result.states.items()) or "none is left"
+
+
+def _short(state: str) -> str:
+    return state if len(state) <= _STATE_CHARACTERS_MAX else f"{state[: _STATE_CHARACTERS_MAX - 3]}..."
+
+
+def _history(result: RunResult) -> str:
+    holds = result.linearizability.holds
+    verdict = "linearizable" if holds else "not linearizable" if holds is False else "too entangled to tell whether linearizable"
+    return f"{result.linearizability.operations} operations, {verdict}"
+
+
+def seed_line(seed: int, result: RunResult, trace: TraceVerdict | None) -> str:
+    """One simulated run, in one line."""
+    faults = sum(result.faults.values())
+    return (
+        f"seed {seed}: {verdict_of(result, trace)}, {result.answered} of {result.asked} answered after {result.seconds:.1f} virtual seconds"
+        f", {faults} faults, {trace.events if trace is not None else 0:,} events"
+    )
+
+
+def run_lines(result: RunResult, trace: TraceVerdict | None) -> Iterator[str]:
+    """All that is wrong with a run, a line each."""
+    yield from (f"  {each}" for each in result.failures)
+    if trace is not None and trace.verdict != ACCEPTED:
+        yield from explanation(trace)

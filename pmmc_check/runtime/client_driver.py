@@ -1,0 +1,84 @@
+"""The driver of a client: one session of commands, each sent to every replica until one answers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pmmc_check.protocol.messages import Message, Request, Response
+from pmmc_check.protocol.values import Command, ProcessId
+from pmmc_check.runtime.machines import asked_again
+from pmmc_check.runtime.node import Driver, LiveNode
+from pmmc_check.runtime.surroundings import Envelope
+from pmmc_check.trace.events import RECEIVE, Event
+
+Answered = Callable[[str], None]
+
+
+@dataclass
+class Question:
+    """An operation that a client waits for the result of, under all numbers that it has asked with. Times are the clock's."""
+
+    operation: str
+    number: int
+    answered: Answered
+    asked: float
+    sent: float = 0.0
+    commands: tuple[Command, ...] = ()
+
+
+class ClientDriver(Driver):
+    """Keeps nothing on a disk: a client that crashes does not come back.
+
+    Several operations may wait at the same time; then they take effect in any order."""
+
+    def __init__(self, node: LiveNode) -> None:
+        super().__init__(node)
+        self._questions: dict[int, Question] = {}
+        self._waiting: deque[tuple[str, Answered]] = deque()
+        self._cid = 0
+
+    def ask(self, operation: str, answered: Answered) -> None:
+        """Has `operation` performed; calls `answered` once, with the result."""
+        self._waiting.append((operation, answered))
+        self.node.enter(self._ask_next)
+
+    def _ask_next(self) -> None:
+        operation, answered = self._waiting.popleft()
+        self._cid += 1
+        question = Question(operation, self._cid, answered, self.now)
+        self._request(question, Command(self.me, self._cid, operation))
+
+    def _request(self, question: Question, command: Command) -> None:
+        question.commands += (command,)
+        question.asked = question.sent = self.now
+        self._questions[command.cid] = question
+        self.host.send(self.me, Request(command), list(self.system.replicas))
+
+    def deliver(self, sender: ProcessId, to: ProcessId, message: Message) -> None:
+        """The first response to a question counts."""
+        if not isinstance(message, Response) or message.cid not in self._questions:
+            return
+        question = self._questions[message.cid]
+        for command in question.commands:
+            del self._questions[command.cid]
+        self.counts["received response"] += 1
+        self.host.batch.events.append(Event(self.host.log, to, RECEIVE, message, None))
+        question.answered(str(message.result))
+
+    def admits(self, envelope: Envelope) -> bool:
+        """Everything that comes in."""
+        return True
+
+    def tick(self) -> None:
+        """Sends again what has no response yet; after long, under a new number."""
+        for question in {id(each): each for each in self._questions.values()}.values():
+            if abs(self.now - question.asked) > self.timing.session:
+                self._cid += 1
+                again = asked_again(question.number, question.operation)
+                self._request(question, Command(self.me, self._cid, again))
+            elif abs(self.now - question.sent) > self.timing.retransmit:
+                question.sent = self.now
+                for command in question.commands:
+                    self.again(self.me, self.system.replicas, Request(command))

@@ -1,0 +1,223 @@
+"""The driver of a leader with its scouts and commanders: asks acceptors again, gives way to a leader that lives, and takes over from one
+that does not."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pmmc_check.protocol.leader import Leader
+from pmmc_check.protocol.messages import Decision, Message, P1a, P1b, P2a, P2b, Preempted, Propose, Start
+from pmmc_check.protocol.role import Lifecycle
+from pmmc_check.protocol.values import BOTTOM, COMMANDER, Ballot, Command, ProcessId, commander_id, scout_id
+from pmmc_check.runtime.host import Running
+from pmmc_check.runtime.node import Driver, LiveNode
+from pmmc_check.runtime.signals import Alive, Heartbeat, Lacking, Probe, Signal
+from pmmc_check.runtime.surroundings import Envelope
+
+_DECISIONS_AT_ONCE = 200
+_PATIENT_REQUESTS = 5
+"""So often a replica asks for a decision before a commander gets it decided again."""
+
+
+class LeaderDriver(Driver):
+    """Keeps its ballot on its disk.
+
+    Commanders of slots that some replica has performed are **idle**: they do not run until a replica cannot get the decision from any
+    other.
+
+    It **waits** from its start, or restart, until no other leader seems to be at work: the p1a of its first scout stays on its way so long.
+    It is **held** from when a scout or commander of its own was preempted until the preemptor seems to have failed: `preempted` stays on
+    its way.
+    """
+
+    def __init__(self, node: LiveNode) -> None:
+        super().__init__(node)
+        self.waiting, self.held = True, BOTTOM
+        self._rival, self._rival_heard = BOTTOM, self.now
+        self._patience = self._least = self.timing.patience
+        self._acceptors = self.system.acceptors_of(self.me.number)
+        self._quorum = max(self.system.quorum1_of(len(self._acceptors)), self.system.quorum2_of(len(self._acceptors)))
+        self._heard = dict.fromkeys(self._acceptors, self.now)
+        self._promised: set[ProcessId] = set()
+        self._began = self._beaten = self._asked = self.now
+        self._decided: dict[int, Command] = {}
+        self._open: dict[int, float] = {}
+        self._floor = 1
+        self._idle: dict[int, tuple[ProcessId, Start]] = {}
+        self._missed: Counter[tuple[ProcessId, int]] = Counter()
+        self._complete = True
+
+    def begun(self) -> None:
+        """The first leader need not wait for others, unless it comes back from a crash."""
+        self._rival_heard = self._began = self.now
+        rank = self.system.leaders.index(self.me)
+        if self.state.ballot.round == 0 and rank == 0:
+            self._begin()
+        elif self.state.ballot.round == 0:
+            self._rival_heard += rank * self._patience * 0.5
+
+    @property
+    def complete(self) -> bool:
+        """Not if a commander was idle, which has not taken its first step."""
+        return self._complete
+
+    # ---- what is delivered ----
+
+    def admits(self, envelope: Envelope) -> bool:
+        """Holds `preempted` back while the preemptor lives; takes no proposals that others will carry out."""
+        sender, message = envelope.sender, envelope.content
+        if isinstance(message, P1b | P2b):
+            self._heard[message.acceptor] = self.now
+            if isinstance(message, P1b) and message.ballot == self._ballot:
+                self._promised.add(message.acceptor)
+        if isinstance(message, Preempted):
+            return self._is_preempted(message.ballot)
+        if isinstance(message, Propose):
+            return self._takes(sender, message)
+        return True
+
+    def _is_preempted(self, ballot: Ballot) -> bool:
+        if ballot <= self._ballot:
+            return True
+        self.counts["preemptions"] += 1
+        self.held = max(self.held, ballot)
+        self._notice(ballot)
+        return False
+
+    def _takes(self, sender: ProcessId, message: Propose) -> bool:
+        if message.slot in self._decided:
+            self.again(commander_id(self._ballot, message.slot), (sender,), Decision(message.slot, self._decided[message.slot]))
+            return False
+        return not (self.held > self._ballot or self.waiting)
+
+    @property
+    def _ballot(self) -> Ballot:
+        state = self.state
+        return Ballot(1 << 60, 0) if isinstance(state, Lifecycle) else state.ballot
+
+    def observe(self, message: Message) -> None:
+        """Knows which slots are under way, and which are decided."""
+        if isinstance(message, P2a):
+            self._open[message.slot] = self.now
+        elif isinstance(message, Decision):
+            self._open.pop(message.slot, None)
+            self._decided[message.slot] = message.command
+            self._patience = max(self._least, self._patience * 0.9)
+        elif isinstance(message, P1a):
+            self._promised, self._open, self._began = set(), {}, self.now
+            self._idle.clear()
+            self._missed.clear()
+
+    def transmits(self, envelope: Envelope) -> bool:
+        """The p1a of a leader that waits stays where it is."""
+        return not (self.waiting and isinstance(envelope.content, P1a))
+
+    def signal(self, sender: ProcessId, signal: Signal) -> None:
+        """Hears of other leaders and of acceptors; hands decisions on."""
+        if isinstance(signal, Heartbeat):
+            self._notice(signal.ballot)
+            if self.waiting or signal.ballot >= self._rival:
+                self._rival_heard = self.now
+        elif isinstance(signal, Alive) and sender in self._heard:
+            self._heard[sender] = self.now
+        elif isinstance(signal, Lacking):
+            self._help(sender, signal.slot)
+
+    def _help(self, replica: ProcessId, first: int) -> None:
+        """A replica has every decision below `first`, and perhaps none from there on."""
+        self._floor = max(self._floor, first)
+        if first in self._idle:
+            self._missed[replica, first] += 1
+            if self._missed[replica, first] >= _PATIENT_REQUESTS:
+                self.host.create(*self._idle.pop(first))
+        highest = max(self._decided, default=0)
+        for slot in range(first, min(highest + 1, first + _DECISIONS_AT_ONCE)):
+            if slot in self._decided:
+                self.again(commander_id(self._ballot, slot), (replica,), Decision(slot, self._decided[slot]))
+
+    def runs(self, me: ProcessId, start: Start) -> bool:
+        """A commander of a slot that is decided and performed need not run."""
+        idle = me.role == COMMANDER and me.slot < self._floor
+        if idle:
+            self._idle[me.slot] = me, start
+            self._complete = False
+        return not idle
+
+    def _notice(self, ballot: Ballot) -> None:
+        """A ballot of another leader was seen; whoever begins a higher one is given time to show what it can do."""
+        if ballot > self._rival and ballot.leader != self.me.number:
+            self._rival, self._rival_heard = ballot, self.now
+
+    # ---- what is overdue ----
+
+    def tick(self) -> None:
+        """Gives way, takes over, or goes on."""
+        if isinstance(self.state, Lifecycle):
+            return
+        self._rival_heard = min(self._rival_heard, self.now + 2 * self._patience)
+        gives_way = self.waiting or self.held > self._ballot
+        if gives_way and self.now - self._rival_heard > self._patience * (1 + self.rng.random()):
+            self._take_over()
+        elif not gives_way:
+            self._beat()
+            self._ask_again()
+            if self._is_stuck():
+                self._campaign()
+
+    def _take_over(self) -> None:
+        """The others seem to have failed."""
+        self.counts["takeovers"] += 1
+        self._patience = min(self.timing.patience_max, self._patience * 1.5)
+        self._begin()
+        if self.held > self._ballot:
+            held, self.held = self.held, BOTTOM
+            self.deliver(scout_id(self._ballot), self.me, Preempted(held))
+        elif self._rival > self._ballot:
+            self._campaign()
+
+    def _begin(self) -> None:
+        """Lets its p1a go: `_ask_again` sends it."""
+        self.waiting, self._began, self._asked = False, self.now, -1.0
+
+    def _campaign(self) -> None:
+        """Begins a ballot above all that it has seen."""
+        process = self.host.processes[self.me]
+        assert isinstance(process.role, Leader)
+        highest = max(self._rival, self._ballot)
+        self.host.became(process, process.role.campaign(process.state, process.role.own_ballot(highest.round + 1)))
+
+    def _is_stuck(self) -> bool:
+        """Whether a proposal has no commander any more and is not decided, or a ballot has no scout and is not adopted: nobody would go
+        on."""
+        ballot, late = self._ballot, self.now - self.timing.retransmit
+        if not self.state.active:
+            return scout_id(ballot) not in self.host.processes and self._began < late
+        return any(since < late and commander_id(ballot, slot) not in self.host.processes for slot, since in self._open.items())
+
+    def _beat(self) -> None:
+        """Tells other leaders that it lives, as long as it reaches a quorum of acceptors."""
+        if abs(self.now - self._beaten) < self.timing.heartbeat:
+            return
+        self._beaten = self.now
+        alive = [each for each in self._acceptors if abs(self.now - self._heard[each]) < self._patience]
+        if len(alive) >= self._quorum or abs(self.now - self._began) < self._patience:
+            self.again(self.me, [each for each in self.system.leaders if each != self.me], Heartbeat(self._ballot))
+        silent = [each for each in self._acceptors if abs(self.now - self._heard[each]) >= self.timing.heartbeat]
+        if silent:
+            self.again(self.me, silent, Probe())
+
+    def _ask_again(self) -> None:
+        """Sends p1a and p2a again to acceptors that have not answered."""
+        if abs(self.now - self._asked) < self.timing.retransmit:
+            return
+        self._asked = self.now
+        mine = [each for each in self._acceptors if each not in self._promised]
+        if mine:
+            self.again(scout_id(self._ballot), mine, P1a(self._ballot))
+        for me, process in self.host.processes.items():
+            if me.role == COMMANDER and self.now - process.born > self.timing.retransmit:
+                self.again(me, _unanswered(process), P2a(me.ballot, me.slot, process.state.command))
+
+
+def _unanswered(process: Running) -> list[ProcessId]:
+    return sorted(process.state.waitfor)

@@ -1,0 +1,64 @@
+"""The log of a running node: one part file of a trace, appended to in one write a batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pmmc_check.trace.events import VERSION, Header, Names
+from pmmc_check.trace.values import Values
+from pmmc_check.trace.writer import DslWriter
+
+PART_LINE = f"pmmc-trace {VERSION} part"
+"""The first line of a part of a trace."""
+
+
+def write_header(directory: Path, header: Header) -> None:
+    """Writes the file that says who takes part."""
+    lines = DslWriter(Values(Names(header))).header(header)
+    (directory / "cluster.pmmc").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+class LogFile:
+    """Appends to one part file; marks are lengths in bytes after the first line."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+        self._start = len(PART_LINE) + 1
+        self._length = 0
+
+    def open(self, mark: int) -> None:
+        """Begins the file, or cuts off what was written but never committed: nobody has seen anything of it."""
+        if os.fstat(self._file.fileno()).st_size < self._start:
+            self._file.truncate(0)
+            self._file.write(f"{PART_LINE}\n".encode())
+        self._file.truncate(self._start + mark)
+        self._length = mark
+
+    def write(self, lines: Sequence[str]) -> int:
+        """Appends all lines."""
+        data = "".join([f"{line}\n" for line in lines]).encode()
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+        self._length += len(data)
+        return self._length
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+class NoLog:
+    """Records nothing."""
+
+    def open(self, mark: int) -> None:
+        """Nothing to cut."""
+
+    def write(self, lines: Sequence[str]) -> int:
+        """Nothing."""
+        return 0
+
+    def close(self) -> None:
+        """Has nothing to close."""

@@ -1,0 +1,172 @@
+"""The state machines that replicas run, and the sessions around them that make results exactly-once.
+
+An operation is a text of words; so is a result. `state` may be changed in place: a replica never goes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol
+
+from pmmc_check.errors import UsageError, did_you_mean
+from pmmc_check.protocol.values import Command
+from pmmc_check.users_code import users_code
+
+NO_VALUE = "-"
+"""The result of looking for a key that is not there."""
+_AGAIN = "again"
+_REMEMBERED = 128
+
+
+class StateMachine(Protocol):
+    """What a replica performs. Results depend on the state and the operation only."""
+
+    def initial(self) -> Any:
+        """The state before any operation."""
+
+    def apply(self, state: Any, operation: str) -> tuple[Any, str]:
+        """The next state and the result. An operation that makes no sense has a result that says so; it never raises."""
+
+    def key(self, operation: str) -> Hashable:
+        """What part of the state an operation is about: operations on different parts do not matter to each other. None: all of it."""
+
+    def sample(self, choose: Callable[[int], int]) -> str:
+        """Some operation, for workloads; `choose(n)` gives a number below n."""
+
+
+class IntegerRegister:
+    """One integer: `add N`, `subtract N`, `multiply N`, `read`; the result is its new value."""
+
+    LIMIT = 10**12
+    """Values are kept below this, as remainders: a multiplied integer would soon fill the memory."""
+
+    def initial(self) -> int:
+        """Zero."""
+        return 0
+
+    def apply(self, state: int, operation: str) -> tuple[int, str]:
+        """The new value."""
+        words = operation.split()
+        if words == ["read"]:
+            return state, str(state)
+        try:
+            name, number = words[0], int(words[1])
+            changed = {"add": state + number, "subtract": state - number, "multiply": state * number}[name] % self.LIMIT
+        except (ValueError, KeyError, IndexError):
+            return state, "error: expected add N, subtract N, multiply N or read"
+        return changed, str(changed)
+
+    def key(self, operation: str) -> Hashable:
+        """There is one integer."""
+        return None
+
+    def sample(self, choose: Callable[[int], int]) -> str:
+        """One of the three, with a small number."""
+        return f"{('add', 'subtract', 'multiply')[choose(3)]} {1 + choose(9)}"
+
+
+class KeyValueStore:
+    """`put KEY VALUE`, `get KEY`, `delete KEY`, `cas KEY OLD NEW` (`-` is "not there"); the result is the value before, or `ok`."""
+
+    def initial(self) -> dict[str, str]:
+        """Nothing."""
+        return {}
+
+    def apply(self, state: dict[str, str], operation: str) -> tuple[dict[str, str], str]:
+        """Changes the store in place."""
+        match operation.split():
+            case ["get", key]:
+                return state, state.get(key, NO_VALUE)
+            case ["put", key, value]:
+                before, state[key] = state.get(key, NO_VALUE), value
+                return state, before
+            case ["delete", key]:
+                return state, state.pop(key, NO_VALUE)
+            case ["cas", key, old, new]:
+                before = state.get(key, NO_VALUE)
+                if before == old:
+                    state[key] = new
+                return state, before
+        return state, "error: expected put KEY VALUE, get KEY, delete KEY or cas KEY OLD NEW"
+
+    def key(self, operation: str) -> Hashable:
+        """The key."""
+        return [*operation.split(), "", ""][1]
+
+    def sample(self, choose: Callable[[int], int]) -> str:
+        """Mostly writes and reads, of few keys and values, so that they meet."""
+        key, value = f"k{choose(5)}", str(choose(100))
+        return (f"put {key} {value}", f"get {key}", f"get {key}", f"cas {key} {choose(100)} {value}", f"delete {key}")[choose(5)]
+
+
+MACHINES: dict[str, Callable[[], StateMachine]] = {"integer": IntegerRegister, "kv": KeyValueStore}
+"""Those that can be named."""
+
+
+def machine_named(name: str, load: Callable[[str], Any] | None = None) -> StateMachine:
+    """A state machine by its name, or by `module:object`.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name in MACHINES:
+        return MACHINES[name]()
+    if ":" not in name or load is None:
+        raise UsageError(
+            f"--machine {name}: no such state machine{did_you_mean(name, MACHINES)}; expected {', '.join(MACHINES)} or module:object"
+        )
+    made = load(name)
+    return made() if isinstance(made, type) else made  # type: ignore[no-any-return]  # whatever it is, it is asked for these methods
+
+
+class Sessions:
+    """The application of a cluster: a state machine, and for each client the results of its latest commands.
+
+    A client that has waited too long asks again under a new number, `again N OPERATION`: whichever of the two is decided first is
+    performed, the
+    other one has its result. So no operation takes effect twice, and no result is lost with the replicas that crashed before they sent it.
+    """
+
+    def __init__(self, machine: StateMachine) -> None:
+        self.machine = machine
+
+    def initial(self) -> tuple[Any, dict[int, dict[int, str]]]:
+        """The machine's, and no results."""
+        return self.machine.initial(), {}
+
+    def apply(self, state: tuple[Any, dict[int, dict[int, str]]], command: Command) -> tuple[Any, str]:
+        """Performs what has not been performed."""
+        inner, sessions = state
+        number, operation = numbered_operation(command)
+        results = sessions.setdefault(command.client.number, {})
+        if number in results:
+            return state, results[number]
+        if len(results) >= _REMEMBERED and number < min(results):
+            return state, "error: this number is of long ago"
+        with users_code(f"{type(self.machine).__name__}.apply", lambda: f"; the operation is {operation!r}"):
+            inner, result = self.machine.apply(inner, operation)
+        results[number] = str(result)
+        if len(results) > _REMEMBERED:
+            del results[min(results)]
+        return (inner, sessions), str(result)
+
+
+def numbered_operation(command: Command) -> tuple[int, str]:
+    """The number under which a client first asked, and the operation itself."""
+    text = str(command.operation)
+    if text.startswith(f"{_AGAIN} "):
+        _, number, operation = [*text.split(" ", 2), "", ""][:3]
+        if number.isdecimal():
+            return int(number), operation
+    return command.cid, text
+
+
+def asked_again(number: int, operation: str) -> str:
+    """The operation that asks for the result of number `number`."""
+    return f"{_AGAIN} {number} {operation}"
+
+
+def show_machine(state: Any) -> str:
+    """What a replica's state machine holds, as text; the same for equal states."""
+    inner = state.application[0]
+    return str(sorted(inner.items()) if isinstance(inner, dict) else inner)

@@ -1,0 +1,37 @@
+"""What drivers tell each other. No role ever sees a signal: signals decide when messages of the protocol are sent again, and when a
+leader gives way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pmmc_check.protocol.values import Ballot
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Base of all signals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat(Signal):
+    """leader → leaders: it lives, reaches a quorum of acceptors, and leads or tries to with `ballot`."""
+
+    ballot: Ballot
+
+
+@dataclass(frozen=True, slots=True)
+class Probe(Signal):
+    """leader → acceptors: are you there?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Alive(Signal):
+    """acceptor → leader: yes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking(Signal):
+    """replica → replicas and leaders: it has every decision below `slot`, and wants those from there on."""
+
+    slot: int

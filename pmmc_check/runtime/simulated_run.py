@@ -1,0 +1,123 @@
+"""One simulated run of a cluster: clients that ask, faults, and what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from pmmc_check.protocol import PMMC, Protocol
+from pmmc_check.protocol.values import ProcessId
+from pmmc_check.runtime.client_driver import ClientDriver
+from pmmc_check.runtime.history import Asked, linearizable
+from pmmc_check.runtime.log_files import PART_LINE, write_header
+from pmmc_check.runtime.machines import StateMachine, show_machine
+from pmmc_check.runtime.results import RunResult
+from pmmc_check.runtime.roster import Roster
+from pmmc_check.runtime.simulated_faults import Nemesis
+from pmmc_check.runtime.simulated_world import SimulatedWorld
+from pmmc_check.runtime.surroundings import Timing
+from pmmc_check.trace.events import Names
+from pmmc_check.trace.values import Values
+from pmmc_check.trace.writer import DslWriter
+
+SIMULATED_TIMING = Timing(tick=0.05, retransmit=0.2, heartbeat=0.1, patience=0.5, gossip=0.5)
+"""For the delays of the simulated network."""
+_SETTLE = 30.0
+"""After the last answer so many virtual seconds are left for all replicas to catch up."""
+
+
+@dataclass(frozen=True)
+class SimulationPlan:
+    """What to simulate. `seconds` is the time in which clients ask and faults happen; then there is as much again, without faults, to
+    answer all."""
+
+    roster: Roster
+    machine: StateMachine
+    seed: int
+    requests: int = 10
+    seconds: float = 10.0
+    faults: tuple[str, ...] = ()
+    protocol: Protocol = field(default_factory=lambda: PMMC)
+    answers_first: bool = False
+
+
+class SimulatedCluster:
+    """One run; `run()` makes it."""
+
+    def __init__(self, plan: SimulationPlan) -> None:
+        self.plan = plan
+        setting = plan.roster.setting(plan.machine, plan.protocol, plan.answers_first)
+        self.world = SimulatedWorld(setting, plan.seed)
+        self.nemesis = Nemesis(self.world, plan.faults, plan.seed ^ 0x5EED, plan.seconds)
+        self.rng = Random(plan.seed ^ 0xC11E)
+        self.history: dict[tuple[ProcessId, int], Asked] = {}
+        self.unanswered = 0
+
+    def run(self) -> RunResult:
+        """Runs it to its end."""
+        plan, world = self.plan, self.world
+        pause = plan.seconds / plan.requests if plan.faults else 0.0
+        for client in world.setting.system.clients:
+            self.unanswered += plan.requests
+            world.at(self.rng.random() * pause, partial(self._ask, client, plan.requests, pause))
+        world.run(plan.seconds if plan.faults else 0.0)
+        world.run(2 * plan.seconds + 120, lambda: not self.unanswered)
+        answered_at = world.time
+        world.run(world.time + _SETTLE, self._caught_up)
+        for node in list(world.nodes.values()):
+            node.stop()
+        return self._result(answered_at)
+
+    def _ask(self, client: ProcessId, left: int, pause: float) -> None:
+        driver = self.world.nodes[client].driver
+        assert isinstance(driver, ClientDriver)
+        operation = self.plan.machine.sample(self.rng.randrange)
+        key = client, left
+        self.history[key] = Asked(str(client), operation, self.world.time)
+        driver.ask(operation, partial(self._answered, key, pause))
+
+    def _answered(self, key: tuple[ProcessId, int], pause: float, result: str) -> None:
+        client, left = key
+        self.history[key] = self.history[key]._replace(returned=self.world.time, result=result)
+        self.unanswered -= 1
+        if left > 1:
+            self.world.at(self.rng.expovariate(1.0) * pause, partial(self._ask, client, left - 1, pause))
+
+    def _caught_up(self) -> bool:
+        states = [self.world.nodes[each].state if each in self.world.nodes else None for each in self.world.setting.system.replicas]
+        return all(states) and len({each.slot_out for each in states if each}) == 1
+
+    def _result(self, seconds: float) -> RunResult:
+        counts: Counter[str] = Counter()
+        for node in self.world.nodes.values():
+            counts += node.counts
+        states = {str(me): show_machine(self.world.nodes[me].state) for me in self.world.setting.system.replicas if me in self.world.nodes}
+        decided = max(
+            (len(self.world.nodes[me].state.decisions) for me in self.world.setting.system.replicas if me in self.world.nodes), default=0
+        )
+        history = list(self.history.values())
+        asked = self.plan.requests * len(self.world.setting.system.clients)
+        return RunResult(
+            asked, history, states, counts, seconds, self.nemesis.done, linearizable(history, self.plan.machine), decided=decided
+        )
+
+    def trace_lines(self) -> list[str]:
+        """The whole trace, one log after another."""
+        header = self.plan.roster.header()
+        names = Names(header)
+        lines = list(DslWriter(Values(names)).header(header))
+        for log in self.world.logs.values():
+            lines += log.lines
+        return lines
+
+    def write_trace(self, directory: Path) -> Path:
+        """Writes the trace as a folder of one log for each node; returns the folder."""
+        directory.mkdir(parents=True, exist_ok=True)
+        write_header(directory, self.plan.roster.header())
+        for me, log in self.world.logs.items():
+            name = self.world.setting.names.name_of[me]
+            (directory / f"{name}.pmmc").write_text("\n".join([PART_LINE, *log.lines, ""]), encoding="utf-8")
+        return directory

@@ -1,0 +1,166 @@
+"""Messages as bytes: MessagePack arrays `[kind, sender, to, fields...]`, in frames with their length, the version, and a check.
+
+    4 bytes length | 1 byte version | 4 bytes CRC-32, or 32 bytes HMAC-SHA-256 where a key is shared | body
+
+Whatever does not decode to exactly one of the known kinds is no frame of ours: `decode` says so, and whoever reads drops and counts it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import reduce
+from operator import or_
+from typing import Any, get_type_hints
+
+import msgspec
+
+from pmmc_check.protocol import messages
+from pmmc_check.protocol.messages import Message
+from pmmc_check.protocol.values import ROLES, Ballot, ProcessId, PValue, SlotCommand
+from pmmc_check.runtime import signals
+from pmmc_check.runtime.signals import Signal
+from pmmc_check.runtime.surroundings import Envelope, Record
+
+WIRE_VERSION = 1
+FRAME_BYTES_MAX = 8 * 2**20
+"""Longer frames are refused before they are read."""
+_LENGTH = struct.Struct(">I")
+
+CONTENTS: tuple[type[Message | Signal], ...] = (
+    messages.Request,
+    messages.Propose,
+    messages.P1a,
+    messages.P1b,
+    messages.P2a,
+    messages.P2b,
+    messages.Decision,
+    messages.Response,
+    signals.Heartbeat,
+    signals.Probe,
+    signals.Alive,
+    signals.Lacking,
+)
+"""Everything that travels between nodes; its place in this tuple is its kind on the wire."""
+
+
+class Foreign(Exception):
+    """Bytes that are no frame of this version, or not of somebody who has the key."""
+
+
+def _wire_type(content: type[Any], code: int) -> Any:
+    """The array that stands for one kind, with the types of its fields, so that decoding checks them."""
+    hints = get_type_hints(content, vars(messages) | vars(signals))
+    listed: list[Any] = [("sender", ProcessId), ("to", ProcessId)]
+    listed += [(each.name, str if each.name == "result" else hints[each.name]) for each in fields(content)]
+    return msgspec.defstruct(f"Wire{content.__name__}", listed, array_like=True, tag=code, forbid_unknown_fields=True, gc=False)
+
+
+_WIRE_TYPES = tuple(_wire_type(each, code) for code, each in enumerate(CONTENTS))
+_CODE = {each: code for code, each in enumerate(CONTENTS)}
+_NAMES = tuple(tuple(each.name for each in fields(content)) for content in CONTENTS)
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(reduce(or_, _WIRE_TYPES))
+_RECORD_DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {3: msgspec.msgpack.Decoder(PValue), 2: msgspec.msgpack.Decoder(SlotCommand)}
+_RECORDS_OF = msgspec.msgpack.Decoder(list[msgspec.Raw])
+
+
+def encode(envelope: Envelope) -> bytes:
+    """The body of a frame."""
+    content = envelope.content
+    code = _CODE[type(content)]
+    return _ENCODER.encode((code, envelope.sender, envelope.to, *[getattr(content, name) for name in _NAMES[code]]))
+
+
+def decode(body: bytes) -> Envelope:
+    """What a body says.
+
+    Raises:
+        Foreign: it says nothing that is known here.
+    """
+    try:
+        wire = _DECODER.decode(body)
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError, UnicodeDecodeError) as error:
+        raise Foreign(str(error)) from None
+    code = wire.__struct_config__.tag
+    if wire.sender.role not in ROLES or wire.to.role not in ROLES:
+        raise Foreign("a process of no known role")
+    return Envelope(wire.sender, wire.to, CONTENTS[code](*[getattr(wire, name) for name in _NAMES[code]]))
+
+
+def encode_record(record: Record) -> bytes:
+    """A record as the storage keeps it."""
+    return _ENCODER.encode(record)
+
+
+def decode_record(data: bytes) -> Record:
+    """The inverse of `encode_record`. Raises `Foreign`."""
+    try:
+        record: Record = _RECORD_DECODERS[len(_RECORDS_OF.decode(data))].decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError, KeyError) as error:
+        raise Foreign(str(error)) from None
+    return record
+
+
+def encode_ballot(ballot: Ballot) -> bytes:
+    """A ballot as the storage keeps it."""
+    return _ENCODER.encode(ballot)
+
+
+def decode_ballot(data: bytes) -> Ballot:
+    """The inverse of `encode_ballot`. Raises `Foreign`."""
+    try:
+        return msgspec.msgpack.decode(data, type=Ballot)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise Foreign(str(error)) from None
+
+
+class Framing:
+    """Puts bodies into frames and takes them out of a stream. `key` is the secret that the cluster shares, or empty; frames of another
+    cluster fit
+    neither. Whoever repeats a frame does what the protocol's network may do."""
+
+    def __init__(self, cluster: str, key: bytes = b"") -> None:
+        self.key = key
+        self._cluster = bytes((WIRE_VERSION,)) + cluster.encode()
+        self._seed = zlib.crc32(self._cluster)
+        self._check_size = 32 if key else 4
+
+    def _check(self, body: bytes) -> bytes:
+        if self.key:
+            return hmac.digest(self.key, self._cluster + body, "sha256")
+        return zlib.crc32(body, self._seed).to_bytes(4, "big")
+
+    def frame(self, body: bytes) -> bytes:
+        """One frame."""
+        check = self._check(body)
+        return b"".join((_LENGTH.pack(1 + len(check) + len(body)), bytes((WIRE_VERSION,)), check, body))
+
+    def bodies(self, buffer: bytearray) -> Iterator[bytes]:
+        """The bodies of all whole frames at the beginning of `buffer`, which are taken out of it.
+
+        Raises:
+            Foreign: what follows is no frame; the stream cannot be read any further.
+        """
+        start = 0
+        try:
+            while len(buffer) - start >= _LENGTH.size:
+                (length,) = _LENGTH.unpack_from(buffer, start)
+                if not 1 + self._check_size <= length <= FRAME_BYTES_MAX:
+                    raise Foreign(f"a frame of {length} bytes")
+                if len(buffer) - start < _LENGTH.size + length:
+                    break
+                begin = start + _LENGTH.size
+                start = begin + length
+                body = bytes(buffer[begin + 1 + self._check_size : start])
+                check = bytes(buffer[begin + 1 : begin + 1 + self._check_size])
+                if buffer[begin] != WIRE_VERSION:
+                    raise Foreign(f"version {buffer[begin]}, expected {WIRE_VERSION}")
+                if not hmac.compare_digest(check, self._check(body)):
+                    raise Foreign("a wrong check sum, another key, or another cluster")
+                yield body
+        finally:
+            del buffer[:start]

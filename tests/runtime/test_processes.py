@@ -1,0 +1,174 @@
+"""Clusters of real processes over real sockets and real disks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from helpers import ROOT
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
+COMMAND = [sys.executable, "-m", "pmmc_check", "run", "--quiet"]
+
+
+def ran(*options: str, code: int = 0, timeout: float = 90) -> dict[str, Any]:
+    done = subprocess.run(
+        [*COMMAND, "--format", "json", *options], env=ENVIRONMENT, capture_output=True, text=True, timeout=timeout, check=False
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def refused(*options: str) -> str:
+    done = subprocess.run([*COMMAND, *options], env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def assert_right(found: dict[str, Any], requests: int = 50) -> None:
+    assert found["failures"] == []
+    assert (found["verdict"], found["answered"], found["linearizable"]) == ("accepted", requests, True)
+    assert len(set(found["replicas"].values())) == 1
+
+
+def test_the_default_run_answers_all_requests(tmp_path: Path) -> None:
+    found = ran("--trace-dir", str(tmp_path / "logs"), "--data-dir", str(tmp_path / "data"))
+    assert_right(found)
+    assert {each.name for each in (tmp_path / "logs").iterdir()} >= {"cluster.pmmc", "A1.pmmc", "L3.pmmc", "R2.pmmc", "C5.pmmc"}
+    assert len(list((tmp_path / "data").glob("*.sqlite"))) == 9
+    assert "is not empty" in refused("--trace-dir", str(tmp_path / "logs"))
+
+
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_ten_seeded_runs_in_a_row(seed: int) -> None:
+    assert_right(ran("--seed", str(seed), "--machine", "kv" if seed % 2 else "integer"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 101))
+def test_a_hundred_seeded_runs_in_a_row(seed: int) -> None:
+    assert_right(ran("--seed", str(seed)))
+
+
+BAD = ("--loss", "0.2", "--duplication", "0.2", "--delay", "0.02", "--machine", "kv")
+
+
+def test_kill_9_of_acceptors_and_leaders_on_a_bad_network_loses_nothing() -> None:
+    found = ran(*BAD, "--kill", "acceptor,leader", "--requests", "6")
+    assert found["faults"]["acceptors killed"] > 0
+    assert_right(found, 30)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 21))
+@pytest.mark.parametrize(
+    "more", [("--kill", "acceptor,leader"), ("--partition",), ("--pause", "acceptor,leader,replica"), ("--kill", "replica")]
+)
+def test_twenty_seeds_of_each_fault_of_processes(seed: int, more: tuple[str, ...]) -> None:
+    assert_right(ran(*BAD, *more, "--seed", str(seed)))
+
+
+@pytest.mark.slow
+def test_answering_before_the_write_is_found_by_kill_9() -> None:
+    for seed in range(1, 31):
+        options = [
+            *COMMAND,
+            "--format",
+            "json",
+            "--answer-first",
+            "--kill",
+            "acceptor",
+            "--every",
+            "0.5",
+            "--requests",
+            "300",
+            "--seed",
+            str(seed),
+        ]
+        done = subprocess.run(options, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode == 1:
+            assert json.loads(done.stdout)["trace"]["verdict"] == "rejected"
+            return
+    pytest.fail("not found in 30 runs")
+
+
+def _nodes(supervisor: psutil.Process) -> list[psutil.Process]:
+    return supervisor.children(recursive=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_no_process_is_left_behind_when_the_command_is_killed_or_interrupted(number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "--requests", "100000"], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        started = psutil.Process(process.pid)
+        end = time.monotonic() + 30
+        while len(_nodes(started)) < 14 and time.monotonic() < end:
+            time.sleep(0.1)
+        nodes = _nodes(started)
+        assert len(nodes) >= 14
+        time.sleep(0.5)
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=30)
+        assert process.returncode == (-number if number == signal.SIGKILL else 3), errors
+        assert "Traceback" not in output + errors
+        _, alive = psutil.wait_procs(nodes, timeout=15)
+        assert not alive
+    finally:
+        process.kill()
+
+
+def test_strangers_who_talk_to_a_node_are_counted_and_do_no_harm(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "--requests", "100", "--format", "json", "--trace-dir", str(tmp_path)],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        ports: list[int] = []
+        end = time.monotonic() + 30
+        while len(ports) < 14 and time.monotonic() < end:
+            time.sleep(0.1)
+            nodes = _nodes(psutil.Process(process.pid))
+            ports = [each.laddr.port for node in nodes for each in node.net_connections("tcp") if each.status == psutil.CONN_LISTEN]
+        for port in ports:
+            for data in (b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\x10" + b"x" * 100, os.urandom(1000)):
+                with suppress(ConnectionError), socket.create_connection(("127.0.0.1", port), timeout=5) as stranger:
+                    stranger.sendall(data)
+        output, _ = process.communicate(timeout=90)
+    finally:
+        process.kill()
+    found = json.loads(output)
+    assert_right(found, 500)
+    assert found["counts"]["bad frames"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--machine", "kvs"), "no such state machine"),
+        (("--clients", "0"), "--clients 0"),
+        (("--loss", "1"), "--loss"),
+        (("--kill", "client"), "--kill client"),
+        (("--kill", "leader", "--not-durable"), "--not-durable"),
+        (("--faults", "all"), "need --simulated"),
+        (("--requests", "0"), "--requests"),
+        (("--variant", "ignore-pmx"), "ignore-pmx"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_one_line(options: tuple[str, ...], says: str) -> None:
+    assert says in refused(*options)

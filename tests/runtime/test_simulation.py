@@ -1,0 +1,125 @@
+"""The nodes of the live cluster in virtual time: whatever the faults, all is answered, and what was recorded is a legal run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import ROOT
+
+from pmmc_check.errors import UsageError
+from pmmc_check.protocol.variants.catalogue import protocol_with
+from pmmc_check.runtime.machines import IntegerRegister, KeyValueStore
+from pmmc_check.runtime.results import RunResult
+from pmmc_check.runtime.roster import Roster
+from pmmc_check.runtime.simulated_faults import FAULTS_BY_NAME, faults_named
+from pmmc_check.runtime.simulated_run import SIMULATED_TIMING, SimulatedCluster, SimulationPlan
+from pmmc_check.trace.sources import Source, sources
+from pmmc_check.validation.judge import judge
+from pmmc_check.validation.verdict import TraceVerdict
+from pmmc_check.verdicts import ACCEPTED, REJECTED
+
+ROSTER = Roster(timing=SIMULATED_TIMING)
+
+
+def simulated(
+    folder: Path, seed: int, faults: str = "none", seconds: float = 20.0, *, variant: str = "", answers_first: bool = False
+) -> tuple[RunResult, TraceVerdict]:
+    machine = KeyValueStore() if seed % 2 else IntegerRegister()
+    protocol = protocol_with([variant] if variant else [])
+    cluster = SimulatedCluster(SimulationPlan(ROSTER, machine, seed, 10, seconds, faults_named(faults), protocol, answers_first))
+    result = cluster.run()
+    (source,) = sources([str(cluster.write_trace(folder / f"{seed}"))])
+    return result, judge(source)
+
+
+def assert_right(result: RunResult, trace: TraceVerdict) -> None:
+    assert result.failures == []
+    assert result.linearizability.holds is True
+    assert trace.verdict == ACCEPTED, trace
+
+
+def test_without_faults_every_request_takes_one_slot(tmp_path: Path) -> None:
+    result, trace = simulated(tmp_path, 1)
+    assert_right(result, trace)
+    assert (result.answered, result.decided, result.counts["preemptions"]) == (50, 50, 0)
+
+
+@pytest.mark.parametrize("fault", FAULTS_BY_NAME)
+def test_with_each_fault(tmp_path: Path, fault: str) -> None:
+    result, trace = simulated(tmp_path, 3, fault)
+    assert result.faults[fault] > 0
+    assert_right(result, trace)
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_with_all_faults(tmp_path: Path, seed: int) -> None:
+    assert_right(*simulated(tmp_path, seed, "all", 40.0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 300))
+def test_with_all_faults_and_many_seeds(tmp_path: Path, seed: int) -> None:
+    assert_right(*simulated(tmp_path, seed, "all", 60.0))
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (2, 2, 5, 5), (5, 1, 2, 4)])
+def test_clusters_of_other_sizes(tmp_path: Path, sizes: tuple[int, int, int, int]) -> None:
+    roster = Roster(*sizes, timing=SIMULATED_TIMING)
+    cluster = SimulatedCluster(SimulationPlan(roster, IntegerRegister(), 1, 5, 10.0, faults_named("loss,kill")))
+    result = cluster.run()
+    (source,) = sources([str(cluster.write_trace(tmp_path))])
+    assert_right(result, judge(source))
+
+
+def test_the_same_seed_gives_the_same_run_in_any_process(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "pmmc_check",
+        "run",
+        "--simulated",
+        "--seed",
+        "5",
+        "--faults",
+        "all",
+        "--virtual-seconds",
+        "20",
+        "--quiet",
+    ]
+    traces = []
+    for hash_seed in ("1", "2"):
+        folder = tmp_path / hash_seed
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
+        subprocess.run([*command, "--trace-dir", str(folder)], env=environment, check=True, capture_output=True, timeout=60)
+        traces.append({each.name: each.read_text() for each in (folder / "seed-5").iterdir()})
+    assert traces[0] == traces[1]
+
+
+@pytest.mark.parametrize("variant", ["commander-half"])
+def test_a_seeded_fault_is_found(tmp_path: Path, variant: str) -> None:
+    verdicts = (simulated(tmp_path, seed, "all", 40.0, variant=variant)[1].verdict for seed in range(1, 40))
+    assert REJECTED in verdicts
+
+
+def test_answering_before_the_write_is_found(tmp_path: Path) -> None:
+    verdicts = (simulated(tmp_path, seed, "kill,slow-disk", 20.0, answers_first=True)[1].verdict for seed in range(11, 40))
+    assert REJECTED in verdicts
+
+
+def test_a_fault_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(UsageError, match="did you mean kill"):
+        faults_named("kil")
+
+
+def test_a_trace_is_kept_as_one_log_a_node(tmp_path: Path) -> None:
+    simulated(tmp_path, 2)
+    names = {each.stem for each in (tmp_path / "2").iterdir()}
+    assert names == {
+        "cluster",
+        *(f"{letter}{number}" for letter, most in (("C", 5), ("R", 3), ("L", 3), ("A", 3)) for number in range(1, most + 1)),
+    }
+    assert isinstance(sources([str(tmp_path / "2")])[0], Source)

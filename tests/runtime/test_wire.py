@@ -1,0 +1,110 @@
+"""Messages as bytes: what goes in comes out, and nothing else gets in."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pmmc_check.protocol.messages import Decision, P1a, P1b, P2a, P2b, Propose, Request, Response
+from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, CLIENT, LEADER, Ballot, Command, ProcessId, PValue, Reconfigure, SlotCommand
+from pmmc_check.runtime.signals import Alive, Heartbeat, Lacking, Probe
+from pmmc_check.runtime.surroundings import Envelope
+from pmmc_check.runtime.wire import FRAME_BYTES_MAX, WIRE_VERSION, Foreign, Framing, decode, decode_record, encode, encode_record
+
+numbers = st.integers(1, 2**40)
+
+
+def processes(role: str) -> st.SearchStrategy[ProcessId]:
+    return numbers.map(lambda number: ProcessId(role, number))
+
+
+ballots = st.just(BOTTOM) | st.builds(Ballot, st.integers(0, 2**40), numbers)
+leaders = processes(LEADER)
+acceptors = processes(ACCEPTOR)
+operations = st.text(max_size=20) | st.builds(Reconfigure, st.lists(leaders, max_size=3).map(tuple))
+commands = st.builds(Command, processes(CLIENT), numbers, operations)
+pvalues = st.builds(PValue, ballots, numbers, commands)
+contents = st.one_of(
+    st.builds(Request, commands),
+    st.builds(Propose, numbers, commands),
+    st.builds(P1a, ballots),
+    st.builds(P1b, acceptors, ballots, st.frozensets(pvalues, max_size=4)),
+    st.builds(P2a, ballots, numbers, commands),
+    st.builds(P2b, acceptors, ballots),
+    st.builds(Decision, numbers, commands),
+    st.builds(Response, numbers, st.text(max_size=20)),
+    st.builds(Heartbeat, ballots),
+    st.builds(Lacking, numbers),
+    st.just(Probe()) | st.just(Alive()),
+)
+envelopes = st.builds(Envelope, acceptors, leaders, contents)
+
+
+@given(envelopes)
+def test_a_message_comes_out_as_it_went_in(envelope: Envelope) -> None:
+    assert decode(encode(envelope)) == envelope
+
+
+@given(pvalues | st.builds(SlotCommand, numbers, commands))
+def test_so_does_a_record_of_the_storage(record: PValue | SlotCommand) -> None:
+    again = decode_record(encode_record(record))
+    assert again == record
+    assert type(again) is type(record)
+
+
+@given(st.binary(max_size=60))
+def test_bytes_that_are_no_message_are_foreign(body: bytes) -> None:
+    try:
+        decode(body)
+    except Foreign:
+        return
+
+
+@given(envelopes, st.data())
+@settings(max_examples=200)
+def test_a_changed_message_is_another_message_or_foreign_and_never_a_crash(envelope: Envelope, data: st.DataObject) -> None:
+    body = bytearray(encode(envelope))
+    body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        decode(bytes(body))
+    except Foreign:
+        return
+
+
+@given(st.lists(st.binary(max_size=30), max_size=5), st.data(), st.sampled_from([b"", b"secret"]))
+def test_a_stream_may_come_in_any_pieces(bodies: list[bytes], data: st.DataObject, key: bytes) -> None:
+    framing = Framing("cluster", key)
+    stream = b"".join(map(framing.frame, bodies))
+    cut = data.draw(st.integers(0, len(stream)))
+    buffer, found = bytearray(), []
+    for piece in (stream[:cut], stream[cut:]):
+        buffer += piece
+        found += framing.bodies(buffer)
+    assert found == bodies
+    assert not buffer
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        (Framing("a"), Framing("b")),
+        (Framing("a", b"secret"), Framing("a", b"guess")),
+        (Framing("a", b"secret"), Framing("b", b"secret")),
+        (Framing("a", b"secret"), Framing("a")),
+        (Framing("a"), Framing("a", b"secret")),
+    ],
+)
+def test_frames_of_another_cluster_or_of_another_key_are_foreign(mine: Framing, theirs: Framing) -> None:
+    with pytest.raises(Foreign):
+        list(mine.bodies(bytearray(theirs.frame(b"x" * 100))))
+
+
+def test_a_frame_of_another_version_or_of_too_many_bytes_is_foreign() -> None:
+    framing = Framing("a")
+    other = bytearray(framing.frame(b"body"))
+    other[4] = WIRE_VERSION + 1
+    with pytest.raises(Foreign, match="version"):
+        list(framing.bodies(other))
+    with pytest.raises(Foreign, match="bytes"):
+        list(framing.bodies(bytearray((FRAME_BYTES_MAX + 1).to_bytes(4, "big"))))
