@@ -398,3 +398,20 @@ def test_no_other_process_of_the_machine_is_let_in_by_a_name_that_leads_here(see
         path = "/" + seeded.url.split("/", 3)[3] + "state"
         raw.sendall(f"GET {path} HTTP/1.1\r\nHost: rebound.example:{seeded.port}\r\nConnection: close\r\n\r\n".encode())
         assert raw.recv(4096).split()[1] == b"403"
+
+
+def test_the_committed_script_and_style_are_what_the_source_builds_to(tmp_path: Path) -> None:
+    if shutil.which("node") is None or not (ROOT / "web" / "node_modules").exists():
+        pytest.skip("web/ is not installed: it takes node, and `npm ci` in web/")
+    subprocess.run(["node", "build-explorer.mjs", str(tmp_path)], cwd=ROOT / "web", check=True, capture_output=True)
+    for name in ("explorer.js", "explorer.css"):
+        built = (tmp_path / name).read_text(encoding="utf-8")
+        assert built == (ROOT / "pmmc_check/explorer/server/assets" / name).read_text(encoding="utf-8"), (
+            f"{name}: run `npm run build` in web/"
+        )
+
+
+def test_the_script_makes_elements_and_never_markup() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "web" / "src" / "explorer").glob("*.ts")))
+    for risky in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
+        assert risky not in source, risky
