@@ -328,6 +328,8 @@ def test_two_tabs_are_independent_and_an_address_names_a_state(browser: Any, see
 def test_the_search_leads_to_its_counterexample_where_the_invariant_is_broken(page: Any) -> None:
     page.locator("#counterexample").click()
     page.locator(".alert.is-broken", has_text="ChosenStays is broken").wait_for()
+    assert page.locator(".event.current.failing.deviation").count() == 1
+    assert page.locator(".event.past").count() >= 3
     page.get_by_role("tab", name=re.compile("Properties")).click()
     assert "broken here" in page.locator(".properties .is-broken").inner_text()
     page.click("#back")
