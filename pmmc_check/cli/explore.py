@@ -16,6 +16,7 @@ from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED
 from pmmc_check.cli.graphs import GraphFile, write_graph
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
 from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
+from pmmc_check.cli.pages import sheets_for_every_slot, sheets_of_search
 from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
@@ -37,6 +38,10 @@ _COUNT_SECONDS_MAX = 60.0
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the search and prints its result."""
+    if arguments.serve is not None:
+        from pmmc_check.cli.serve import serve
+
+        return serve(arguments)
     with ExitStack() as stack:
         stack.enter_context(interrupts_deferred())
         from pmmc_check.api.options import in_every_slot
@@ -80,6 +85,7 @@ def _run(options: SearchOptions, arguments: argparse.Namespace, files: SearchFil
             _write_found(files.trace_out, found)
         result, shown = found.of_one_configuration
         files.exports.write(found_run(result, list(found.witnesses), shown))
+        files.page.write(_page_title(spec), lambda: sheets_of_search(result, found.witnesses, shown, found.notes))
         if files.tla is not None:
             files.tla.write(result, list(found.witnesses), shown, _tla_counts(options, arguments, result, shown))
     return _strictly(found) if arguments.strict else found.verdict
@@ -91,6 +97,10 @@ def _check_bounded(arguments: argparse.Namespace, asked: specs.AskedProperties) 
         bound = "--constraint" if arguments.constraint else f"CONSTRAINT {asked.constraints[0].name}"
         remedy = "a configuration that TLC can check whole"
         raise UsageError(f"--export-tla: it takes no state constraint, and {bound} is one; take {remedy}, or leave {bound} out")
+
+
+def _page_title(spec: Spec | None) -> str:
+    return "explore" if spec is None else str(spec.source.name)
 
 
 def _write_graph(  # noqa: PLR0917
@@ -159,6 +169,7 @@ def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, files
         if files.trace_out is not None:
             _write_found(files.trace_out, found)
         files.exports.write(found_run(found.run[0], [], found.run[1]) if found.run else None)
+        files.page.write(_page_title(spec), lambda: sheets_for_every_slot(found.result))
     return found.verdict
 
 

@@ -6,6 +6,7 @@ import argparse
 
 from pmmc_check.cli.exports import configure_export
 from pmmc_check.cli.graphs import configure_graph
+from pmmc_check.cli.pages import configure_html
 
 _THREADS_MAX = 256
 
@@ -177,9 +178,17 @@ def _output(parser: argparse.ArgumentParser) -> None:
     )
     out.add_argument("--quiet", action="store_true", help="no progress line")
     out.add_argument(
+        "--serve",
+        metavar="HOST:PORT",
+        nargs="?",
+        const="",
+        help="step through it in a browser, while the search runs beside it (docs/stepping.md; default: 127.0.0.1:8642); put it last",
+    )
+    out.add_argument(
         "--trace-out", metavar="FILE", help="also write the counterexample to FILE: a trace for validate, or JSON if it ends in .json"
     )
     configure_graph(out, _count)
+    configure_html(out, "the counterexample or witness, and what was searched,")
     configure_export(out, "the counterexample, or witness,")
     out.add_argument(
         "--export-tla",

@@ -16,6 +16,7 @@ from pmmc_check.cli.exports import ExportFiles, configure_export
 from pmmc_check.cli.failures import say
 from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.outputs import OutputFile, check_apart, prints_to_stderr, write_results
+from pmmc_check.cli.pages import PageFile, configure_html, sheet_of_run
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
@@ -57,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variant", action="append", default=[], metavar="NAME", help=f"a seeded fault: {', '.join(VARIANTS)}")
     parser.add_argument("--protocol", metavar="MODULE:OBJECT", help="roles of your own in place of the paper's")
     parser.add_argument("--out", metavar="FILE|DIR", default="-", help="(default: stdout)")
+    configure_html(parser, "the whole run, whatever its trace leaves out,")
     configure_export(parser, "the whole run, of one trace,")
     parser.add_argument("--format", choices=tuple(WRITERS), help="of the trace (default: by the name of --out, else dsl)")
 
@@ -71,7 +73,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--traces needs a directory: --out DIR")
     if arguments.traces > 1 and arguments.export:
         raise UsageError(f"--export {arguments.export[0]}: it writes one run; leave --traces out")
-    check_apart([("--out", arguments.out if arguments.out != "-" else None), *(("--export", name) for name in arguments.export)])
+    if arguments.traces > 1 and arguments.html is not None:
+        raise UsageError(f"--html {arguments.html}: it shows one run; leave --traces out")
+    out_file = ("--out", arguments.out if arguments.out != "-" else None)
+    check_apart([out_file, ("--html", arguments.html), *(("--export", name) for name in arguments.export)])
     out = Path(arguments.out).absolute()  # code of the user may change the current folder
     with ExitStack() as stack:
         single = arguments.traces == 1 and arguments.out != "-"
@@ -82,7 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
         protocol = _protocol(arguments)
         if arguments.traces == 1:
             exports = stack.enter_context(ExportFiles("simulate", arguments.export))
-            made = _one(arguments, header, protocol, arguments.seed, target, exports)
+            page = stack.enter_context(PageFile(arguments.html))
+            made = _one(arguments, header, protocol, arguments.seed, target, (exports, page))
             if made < arguments.events:
                 _note(f"nothing can happen any more after {made} of {arguments.events} events")
         else:
@@ -122,7 +128,7 @@ def _one(  # noqa: PLR0917
     protocol: Protocol,
     seed: int,
     target: OutputFile | None,
-    exports: ExportFiles | None = None,
+    pictures: tuple[ExportFiles, PageFile] | None = None,
 ) -> int:
     """Writes one trace; returns how many events the run has, thinned or not."""
     header = replace(header, meta=(("seed", str(seed)), ("command", _command(arguments, seed))))
@@ -140,7 +146,7 @@ def _one(  # noqa: PLR0917
     )
     walk = Simulation(plan)
     kept: list[Event] = []
-    whole = _keeping(walk.events(), kept) if arguments.export else walk.events()
+    whole = _keeping(walk.events(), kept) if arguments.export or arguments.html else walk.events()
     events = thinned(whole, header.contract, walk.names)
     writer = WRITERS[arguments.format or (format_of(target.path) if target else "dsl")](walk.values)
     lines = _lines(writer.header(header), events, writer.item)
@@ -149,8 +155,10 @@ def _one(  # noqa: PLR0917
     else:
         for line in lines:
             target.write(line)
-    if exports is not None:
+    if pictures is not None:
+        exports, page = pictures
         exports.write(lambda: _run_of(plan, walk, kept))
+        page.write(f"simulated run, seed {seed}", lambda: [sheet_of_run(f"seed {seed}", _run_of(plan, walk, kept))])
     return walk.made
 
 
@@ -175,7 +183,7 @@ def _command(arguments: argparse.Namespace, seed: int) -> str:
     words = ["pmmc-check", "simulate", "--seed", str(seed)]
     for name, default in vars(parser.parse_args([])).items():
         value = getattr(arguments, name)
-        if name in ("seed", "traces", "out", "format", "export") or value == default:
+        if name in ("seed", "traces", "out", "format", "export", "html") or value == default:
             continue
         option = "--" + name.replace("_", "-")
         words += (

@@ -16,6 +16,7 @@ from pmmc_check.api.validating import SEARCH_EVENTS, SEARCH_SECONDS, SEARCH_STAT
 from pmmc_check.cli.exports import ExportFiles, configure_export
 from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.outputs import OutputFile, check_apart, print_results, prints_to_stderr
+from pmmc_check.cli.pages import PageFile, configure_html, sheets_of_traces
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.errors import UsageError
 from pmmc_check.report.trace_json import as_object
@@ -80,6 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"judge by a changed protocol, such as raise-on-accept; may be repeated. One of {', '.join(recordable())}",
     )
+    configure_html(parser, "the runs, those that are rejected first,")
     configure_export(parser, "the run, if the trace is one alone,")
     parser.add_argument("--protocol", metavar="MODULE:OBJECT", help="judge by roles of your own in place of the paper's")
     parser.add_argument(
@@ -93,7 +95,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.jobs < 0:
         raise UsageError("--jobs: must be at least 1")
     found = sources(arguments.paths)
-    check_apart([("--junit", arguments.junit), ("--explain", arguments.explain), *(("--export", name) for name in arguments.export)])
+    check_apart(
+        [
+            ("--junit", arguments.junit),
+            ("--explain", arguments.explain),
+            ("--html", arguments.html),
+            *(("--export", name) for name in arguments.export),
+        ]
+    )
     if arguments.export and len(found) != 1:
         raise UsageError(f"--export {arguments.export[0]}: it writes one run, and there are {len(found)} traces; give one of them")
     jobs = 1 if arguments.protocol else arguments.jobs or cores()
@@ -110,6 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
             if name is not None
         ]
         exports = stack.enter_context(ExportFiles("validate", arguments.export))
+        page = stack.enter_context(PageFile(arguments.html))
         listed, interrupted = _verdicts(found, options, jobs, arguments.quiet)
         try:
             _report(listed, arguments)
@@ -118,7 +128,12 @@ def run(arguments: argparse.Namespace) -> int:
             for file, content in files:
                 file.write(content(listed))
                 file.commit()
+            page.write(_page_title(arguments.paths), lambda: sheets_of_traces(found, listed, options.protocol), index=len(found) > 1)
     return EXITS[INCONCLUSIVE] if interrupted else EXITS[worst(listed)]
+
+
+def _page_title(paths: Sequence[str]) -> str:
+    return paths[0] if len(paths) == 1 else f"validate: {len(paths)} paths"
 
 
 def _run_maker(source: Source, verdict: TraceVerdict, protocol: Protocol | None) -> Callable[[], Run] | None:
