@@ -129,9 +129,10 @@ def _how(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how")
     how.add_argument(
         "--engine",
-        choices=("compiled", "symbolic", "reference"),
+        choices=("compiled", "symbolic", "auto", "reference"),
         default="compiled",
-        help="compiled (default); symbolic, which holds all states in one decision diagram; or the plain reference search",
+        help="compiled (default); symbolic, which holds all states in one decision diagram; auto, which takes that where nothing is "
+        "reduced and there are very many states; or the plain reference search",
     )
     how.add_argument(
         "--strategy",
@@ -177,6 +178,13 @@ def _output(parser: argparse.ArgumentParser) -> None:
         "--strict", action="store_true", help="exit code 3 when what holds does so vacuously (the report says why, under `vacuous`)"
     )
     out.add_argument("--quiet", action="store_true", help="no progress line")
+    out.add_argument(
+        "--serve",
+        metavar="HOST:PORT",
+        nargs="?",
+        const="",
+        help="step through it in a browser, while the search runs beside it (docs/stepping.md; default: 127.0.0.1:8642); put it last",
+    )
     out.add_argument(
         "--trace-out", metavar="FILE", help="also write the counterexample to FILE: a trace for validate, or JSON if it ends in .json"
     )
