@@ -64,13 +64,16 @@ def spec_in(given: str | PathLike[str]) -> Spec:
 
 
 def settings_of(spec: Spec, engine: str) -> dict[str, Any]:
-    """What a spec sets, as values of the command's options of the same names. `SYMMETRY off` speaks of the compiled engine."""
+    """What a spec sets, as values of the command's options of the same names. `REDUCE` means nothing to the reference engine, and
+    `SYMMETRY off` speaks of the compiled one."""
     found = {
         name: _value(name, spec.settings[name].values) for name in SETTINGS if name in spec.settings and name not in _OF_THE_SPEC_ALONE
     }
     symmetry = spec.settings.get("symmetry")
     if symmetry and symmetry.values[0] == "off" and engine == "compiled" and "reduce" not in found:
         found["reduce"] = "inert,deferral,halting"
+    if engine == "reference":
+        found.pop("reduce", None)
     return found
 
 

@@ -125,6 +125,10 @@ def spec_from(source: SourceText) -> Spec:
                 continue
         _check_references(source, part)
         syntax.append(part)
+    if "reduce" in settings and "symmetry" in settings:
+        raise SpecError(
+            settings["symmetry"].place, "REDUCE says which reductions are used, and SYMMETRY another thing; leave one of them out"
+        )
     return Spec(source, settings, tuple(named), tuple(syntax))
 
 

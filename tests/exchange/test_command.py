@@ -29,9 +29,10 @@ def exports(folder: Path, ends: tuple[str, ...] = ENDS) -> list[str]:
         (["explore", *TINY, "--find", r"\E c \in Commands : Decided(1, c)", "--quiet"], 0),
         (["validate", GOOD], 0),
         (["validate", str(ROOT / "traces" / "bad-window.pmmc"), "--quiet"], 1),
+        (["show", GOOD], 0),
         (["simulate", "--events", "60", "--network", "lossy,duplicating"], 0),
     ],
-    ids=["counterexample", "witness", "accepted", "rejected", "simulated"],
+    ids=["counterexample", "witness", "accepted", "rejected", "shown", "simulated"],
 )
 def test_each_verb_writes_its_run_in_all_formats(
     arguments: list[str], code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]

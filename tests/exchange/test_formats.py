@@ -17,7 +17,7 @@ import pytest
 
 from exchange.runs import HOSTILE, NAMES, NETWORKS, counterexample, eventful, hostile, run_named
 from pmmc_check.protocol.values import ACCEPTOR, REPLICA, SCOUT, ProcessId
-from pmmc_check.report.exchange import NotExpressible, itf, mermaid
+from pmmc_check.report.exchange import NotExpressible, itf, mermaid, shiviz
 from pmmc_check.report.exchange.itf import run_as_itf
 from pmmc_check.report.exchange.mermaid import run_as_mermaid
 from pmmc_check.report.exchange.plantuml import run_as_plantuml
@@ -79,9 +79,12 @@ def test_itf_has_the_states_of_the_model(network: str) -> None:
 
 
 def test_what_is_too_long_is_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(itf, "EVENTS_MAX", 3)
-    with pytest.raises(NotExpressible, match="at most 3 are written"):
+    monkeypatch.setattr(itf, "RECORDS_MAX", 100)
+    with pytest.raises(NotExpressible, match="15 events of 11 processes are 165 records, and at most 100 are written"):
         run_as_itf(counterexample().run)
+    monkeypatch.setattr(shiviz, "ENTRIES_MAX", 100)
+    with pytest.raises(NotExpressible, match="165 entries, and at most 100 are written"):
+        run_as_shiviz(counterexample().run)
     monkeypatch.setattr(mermaid, "CHARACTERS_MAX", 300)
     with pytest.raises(NotExpressible, match="Mermaid draws at most 300 characters"):
         run_as_mermaid(counterexample().run)

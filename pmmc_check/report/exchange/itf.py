@@ -14,8 +14,8 @@ from pmmc_check.protocol.values import ROLES, ProcessId
 from pmmc_check.report.exchange import NotExpressible
 from pmmc_check.report.runs.run import FieldValue, Run, RunEvent
 
-EVENTS_MAX = 10_000
-"""Each state is written whole, so a longer run would fill gigabytes."""
+RECORDS_MAX = 200_000
+"""So many states of processes are written at most: about 50 MB."""
 
 
 def run_as_itf(run: Run) -> str:
@@ -24,9 +24,11 @@ def run_as_itf(run: Run) -> str:
     Raises:
         NotExpressible: the run is too long.
     """
-    if len(run.events) > EVENTS_MAX:
+    records = len(run.events) * len(run.processes)
+    if records > RECORDS_MAX:
         raise NotExpressible(
-            f"ITF has every state in full, and this run has {len(run.events):,} events; at most {EVENTS_MAX:,} are written"
+            f"ITF has every state in full: {len(run.events):,} events of {len(run.processes):,} processes are {records:,} records, and at "
+            f"most {RECORDS_MAX:,} are written"
         )
     roles = [role for role in ROLES if any(each.id.role == role for each in run.processes)]
     names = {role: {each.id: each.name for each in run.processes if each.id.role == role} for role in roles}

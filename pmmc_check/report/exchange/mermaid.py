@@ -32,8 +32,7 @@ def run_as_mermaid(run: Run) -> str:
     text = "\n".join(_lines(run)) + "\n"
     if len(text) > CHARACTERS_MAX:
         raise NotExpressible(
-            f"Mermaid draws at most {CHARACTERS_MAX:,} characters, and this run takes {len(text):,}; PlantUML (.puml) and ShiViz (.shiviz) "
-            f"have no such limit"
+            f"Mermaid draws at most {CHARACTERS_MAX:,} characters, and this run takes {len(text):,}; PlantUML (.puml) has no such limit"
         )
     return text
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pmmc_check.protocol.values import ProcessId
+from pmmc_check.report.exchange import NotExpressible
 from pmmc_check.report.exchange.sequence import changes_told
 from pmmc_check.report.exchange.text import one_line
 from pmmc_check.report.runs.run import EventKind, Run, RunEvent
@@ -16,6 +17,9 @@ PARSER = r"(?<event>.*)\n(?<host>\S*) (?<clock>{.*})"
 
 NETWORK = "(network)"
 """The host where messages get lost: no process knows of it."""
+
+ENTRIES_MAX = 2_000_000
+"""So many entries all clocks together may have: about 40 MB."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,17 @@ class HostEvent:
 
 
 def run_as_shiviz(run: Run) -> str:
-    """The log. What is never delivered shows only where it is sent."""
+    """The log. What is never delivered shows only where it is sent.
+
+    Raises:
+        NotExpressible: its clocks would be too large.
+    """
+    entries = len(run.events) * len(run.processes)
+    if entries > ENTRIES_MAX:
+        raise NotExpressible(
+            f"a vector clock names every process: {len(run.events):,} events of {len(run.processes):,} processes are {entries:,} entries, "
+            f"and at most {ENTRIES_MAX:,} are written"
+        )
     return "".join(f"{each.text}\n{each.host} {json.dumps(each.clock, ensure_ascii=False)}\n" for each in host_events(run))
 
 
