@@ -14,7 +14,20 @@ from pmmc_check.cli.main import main
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
-FAULT = ["explore", "--acceptors", "3", "--slots", "1", "--commands", "2", "--variant", "ignore-pmax", "--invariant", "Agreement", "--quiet"]
+FAULT = [
+    "explore",
+    "--acceptors",
+    "3",
+    "--slots",
+    "1",
+    "--commands",
+    "2",
+    "--variant",
+    "ignore-pmax",
+    "--invariant",
+    "Agreement",
+    "--quiet",
+]
 RUN = ["simulate", "--leaders", "3", "--seed", "12", "--events", "260", "--loss-rate", "0.04", "--crash-rate", "0.01"]
 
 WITHOUT_REQUESTS = """

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages.conftest import Opened
 
+from pages.conftest import Opened
 from pmmc_check.api.simulating import simulate
 from pmmc_check.report.page.page import page_html
 from pmmc_check.report.page.sheets import run_sheet
@@ -56,7 +56,9 @@ def test_a_run_of_100_000_events_opens_steps_jumps_and_scrolls_at_once(opened: C
     jump = _milliseconds(page, "location.hash = '#step=99999'; await new Promise(done => setTimeout(done))")
     assert shown.step == 99_999
     back = _milliseconds(page, "location.hash = '#step=1'; await new Promise(done => setTimeout(done))")
-    scrolls = sorted(_milliseconds(page, f"document.querySelector('.timeline').scrollTop = {top}") for top in range(100_000, 1_000_000, 100_000))
+    scrolls = sorted(
+        _milliseconds(page, f"document.querySelector('.timeline').scrollTop = {top}") for top in range(100_000, 1_000_000, 100_000)
+    )
     search = _milliseconds(
         page, "const box = document.querySelector('.query'); box.value = 'decision s=77 '; box.dispatchEvent(new Event('input'))"
     )
