@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pmmc_check.api.exploring import Exploration, explore
+    from pmmc_check.api.exploration import Exploration, Witness
+    from pmmc_check.api.exploring import explore
     from pmmc_check.api.failure import CheckFailed
     from pmmc_check.api.gatekeeping import GateReport, gate
     from pmmc_check.api.simulating import SimulatedRun, simulate
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api.exploring": ("Exploration", "explore"),
+    "api.exploration": ("Exploration", "Witness"),
+    "api.exploring": ("explore",),
     "api.failure": ("CheckFailed",),
     "api.gatekeeping": ("GateReport", "gate"),
     "api.simulating": ("SimulatedRun", "simulate"),
@@ -64,6 +66,7 @@ __all__ = [
     "TraceWriter",
     "UsageError",
     "Validation",
+    "Witness",
     "__version__",
     "explore",
     "gate",

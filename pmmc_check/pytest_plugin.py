@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import pytest
 
 if TYPE_CHECKING:
-    from pmmc_check.api.exploring import Exploration
+    from pmmc_check.api.exploration import Exploration
     from pmmc_check.api.simulating import SimulatedRun
     from pmmc_check.api.validating import Validation
     from pmmc_check.trace.recorder import TraceWriter

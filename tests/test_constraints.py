@@ -136,7 +136,7 @@ def test_a_witness_beyond_the_boundary_is_not_reached(capsys: pytest.CaptureFixt
         (["--engine", "symbolic"], "--engine symbolic: it takes no state constraint"),
         (["--strategy", "random", "--time-limit", "1"], "--strategy random: it takes no state constraint"),
         (["--strategy", "iterative"], "--strategy iterative: it takes no state constraint"),
-        (["--graph", "x.dot"], "--graph: it takes no state constraint"),
+        (["--export-tla", "x"], "--export-tla: it takes no state constraint"),
         (["--slots", "any"], "--constraint decided = {}: with any number of slots only built-in invariants are checked"),
         (["--network", "reliable", "--invariant", "Progress"], "the constraint decided = {} cuts runs off"),
     ],

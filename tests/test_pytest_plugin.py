@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 from helpers import ROOT
 
+import pmmc_check
+
 pytest_plugins = ["pytester"]
 
 BAD, GOOD = (ROOT / "traces" / name for name in ("bad-two-decisions.pmmc", "good-one-command.pmmc"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _everything_is_imported() -> None:
+    """What is first imported in an inner run is forgotten after it, and numba cannot be imported twice."""
+    pmmc_check.explore(acceptors=1, slots=1, commands=2, variants=["ignore-pmax"], invariants=["Agreement"]).text()
 
 
 def _run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:

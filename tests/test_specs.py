@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers import ROOT, assert_one_clear_line, in_process, small
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pmmc_check.checker.compiled import CompiledSearch
@@ -16,13 +17,15 @@ from pmmc_check.checker.reductions import applicable, reductions_named
 from pmmc_check.checker.reference import ReferenceSearch
 from pmmc_check.checker.result import Control
 from pmmc_check.checker.symbolic.search import SymbolicSearch
+from pmmc_check.cli.parser import parsed
+from pmmc_check.cli.specs import spec_of
 from pmmc_check.config import Config
 from pmmc_check.errors import PmmcError
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import StateInvariant, invariants_named
 from pmmc_check.protocol import PMMC
 from pmmc_check.protocol.variants.catalogue import protocol_with
-from pmmc_check.spec.document import expression_as, spec_from, written_in
+from pmmc_check.spec.document import COUNTED, SETTINGS, expression_as, spec_from, written_in
 from pmmc_check.spec.evaluate import World, compiled_term, frame_size
 from pmmc_check.spec.parse import SourceText, parsed_text
 from pmmc_check.spec.place import SpecError
@@ -202,6 +205,56 @@ def test_options_override_a_spec(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert answer["expected"] == {"verdict": "violated", "states": None}
 
 
+OVERRIDDEN: dict[str, tuple[str, str, Any, Any]] = {
+    **{name: ("1", "2", 1, 2) for name in COUNTED if name != "states"},
+    "slots": ("any", "3", "any", 3),
+    "network": ("fifo", "lossy", "fifo", "lossy"),
+    "time_limit": ("1.5", "2", 1.5, 2.0),
+    "reduce": ("none", "inert", "none", "inert"),
+    "faulty": ("acceptor", "leader,replica", ("acceptor",), ("leader", "replica")),
+    "variant": ("ignore-pmax, fill-holes", "skip-hole", ["ignore-pmax", "fill-holes"], ["skip-hole"]),
+    "protocol": ("my_roles:Mine", "other:Mine", ["my_roles:Mine"], ["other:Mine"]),
+}
+"""Of each setting: a value for the spec, one for the option, and what they become."""
+
+
+def test_every_setting_has_an_option() -> None:
+    assert set(OVERRIDDEN) == set(SETTINGS) - {"states", "expect", "symmetry"}
+
+
+@pytest.mark.parametrize("name", OVERRIDDEN)
+def test_each_option_overrides_its_setting(name: str, tmp_path: Path) -> None:
+    in_spec, in_option, mine, other = OVERRIDDEN[name]
+    spec = tmp_path / "one.spec"
+    spec.write_text(f"{name.upper()} {in_spec}\n")
+    for more, expected in (([], mine), ([f"--{name.replace('_', '-')}", in_option], other)):
+        arguments = parsed(["explore", str(spec), *more], "explore")
+        spec_of(arguments)
+        assert getattr(arguments, name) == expected
+
+
+def test_limits_and_symmetry_of_a_spec_count(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    spec = tmp_path / "one.spec"
+    small_one = "ACCEPTORS 2 LEADERS 1 REPLICAS 1 SLOTS 1\n"
+    for text, more, verdict, says in (
+        ("MAX_STATES 5", [], "inconclusive", "5 states (--max-states)"),
+        ("MAX_STATES 5", ["--max-states", "7"], "inconclusive", "7 states (--max-states)"),
+        ("MAX_DEPTH 3", [], "inconclusive", "depth 3 (--max-depth)"),
+        ("TIME_LIMIT 0.000001", [], "inconclusive", "1e-06 seconds (--time-limit)"),
+        ("SYMMETRY off", [], "holds", None),
+        ("REDUCE inert", [], "holds", None),
+        ("REDUCE none", ["--engine", "reference"], "holds", None),
+        ("SYMMETRY off", ["--reduce", "all"], "holds", None),
+    ):
+        spec.write_text(small_one + text)
+        answer = json.loads(in_process(capsys, "explore", str(spec), "--quiet", "--format", "json", *more).stdout)
+        assert answer["verdict"] == verdict, text
+        assert says is None or answer["limit"].startswith(says)
+        if verdict == "holds":
+            expected = {"SYMMETRY off": ["inert", "deferral", "halting"], "REDUCE inert": ["inert"], "REDUCE none": []}[text]
+            assert answer["reductions"] == (["inert", "deferral", "halting", "symmetry"] if "all" in more else expected)
+
+
 WRONG = [
     ("ACCEPTOR 3", 1, 1, "there is no setting ACCEPTOR (did you mean ACCEPTORS?)"),
     ("ACCEPTORS 0", 1, 11, "ACCEPTORS takes a whole number from 1, found 0"),
@@ -222,6 +275,10 @@ WRONG = [
     ("INVARIANT P == LET c1 == 1 IN TRUE", 1, 20, "c1 is defined already"),
     ("INVARIANT C2 == TRUE", 1, 11, "there is another property called C2"),
     ("WITNESS P == leader.active", 1, 14, "leader is a function: write leader[x]"),
+    ("CONSTRAINT P == \\A l \\in Leaders : leader[l].ballot <= 1", 1, 56, "expected a ballot, as leader[l].ballot is, found a number"),
+    ("CONSTRAINT Small", 1, 12, "Small is not defined above"),
+    ("WITNESS my_checks:f", 1, 9, "my_checks:f: a Python function states an INVARIANT; write an expression here"),
+    ("REDUCE all\nSYMMETRY off", 2, 1, "leave one of them out"),
 ]
 
 
@@ -233,6 +290,38 @@ def test_what_is_wrong_is_said_with_its_place(text: str, line: int, column: int,
     assert message in wrong.value.problem
     assert wrong.value.place[1:3] == (line, column)
     assert str(wrong.value).startswith(f"a.spec:{line}:{column}: ")
+
+
+def test_the_messages_about_wrong_specs_are_as_they_were() -> None:
+    """Word for word, in tests/wrong-specs.txt; PMMC_UPDATE_SNAPSHOTS=1 rewrites it."""
+    system, shown = small(acceptors=2, leaders=2, commands=2).system(), []
+    for text, *_ in WRONG:
+        with pytest.raises(SpecError) as wrong:
+            written_in(spec_from(SourceText("a.spec", text)), system, PMMC)
+        shown.append(f"{wrong.value}\n")
+    file = ROOT / "tests" / "wrong-specs.txt"
+    if os.environ.get("PMMC_UPDATE_SNAPSHOTS") == "1":
+        file.write_text("\n".join(shown), encoding="utf-8")
+    assert "\n".join(shown) == file.read_text(encoding="utf-8")
+
+
+WHY = [
+    ("/\\ TRUE\n/\\ decided = {}", "decided = {} is false for decided = {(1, c1)}"),
+    (r"\A s \in Slots : \A c \in Commands : ~Decided(s, c)", "~Decided(s, c) is false for s = 1, c = c1"),
+    (r"\A s \in Slots : TRUE /\ ~\E c \in Commands : Decided(s, c)", r"~\E c \in Commands : Decided(s, c) is false for s = 1"),
+    (r"LET n == Cardinality(decided) IN TRUE /\ n = 0", "n = 0 is false for n = 1"),
+    (r"\A r \in Replicas : replica[r].slot_out = 1 => (\A c \in Commands : ~Decided(1, c))", "~Decided(1, c) is false for c = c1"),
+    (r"\A d \in decided : IF d.slot = 1 THEN d.command # c1 ELSE TRUE", "d.command # c1 is false for d = (1, c1)"),
+]
+
+
+@pytest.mark.parametrize(("text", "why"), WHY)
+def test_what_is_violated_says_which_conjunct_fails_for_which_values(text: str, why: str) -> None:
+    config = small()
+    model = Model(config)
+    result = CompiledSearch(model, [written(text, config)], Control(), reductions_named("inert")).run()
+    assert result.violation is not None
+    assert result.violation.how == why
 
 
 @pytest.mark.parametrize(
@@ -257,43 +346,115 @@ def test_expressions_mean_what_they_mean_in_tla(text: str, expected: Any) -> Non
     assert value(text) == expected
 
 
-NUMBERS = st.integers(0, 5)
+Pair = tuple[str, str]
+"""An expression, and the same in Python."""
 
 
-def expressions(depth: int) -> st.SearchStrategy[tuple[str, str]]:
-    """Boolean expressions, each with the same in Python; `x` and `y` range over 1..3."""
-    number = st.one_of(NUMBERS.map(lambda n: (str(n), str(n))), st.sampled_from([("x", "x"), ("y", "y")]))
-    atom = st.tuples(number, st.sampled_from([("=", "=="), ("#", "!="), ("<", "<"), (">=", ">=")]), number).map(
+def both(tla: str, python: str, *parts: st.SearchStrategy[Pair]) -> st.SearchStrategy[Pair]:
+    """Expressions of one form; its places are filled by `parts`."""
+    return st.tuples(*parts).map(lambda found: (tla.format(*(each[0] for each in found)), python.format(*(each[1] for each in found))))
+
+
+def numbers(depth: int) -> st.SearchStrategy[Pair]:
+    atoms = st.one_of(st.integers(0, 5).map(lambda n: (str(n), str(n))), st.sampled_from([("x", "x"), ("y", "y")]))
+    if depth == 0:
+        return atoms
+    below, sets, truths = numbers(depth - 1), sets_of_numbers(depth - 1), booleans(depth - 1)
+    return st.one_of(
+        atoms,
+        both("({} + {})", "({} + {})", below, below),
+        both("({} - {})", "({} - {})", below, below),
+        both("({} * {})", "({} * {})", below, below),
+        both("Cardinality({})", "len({})", sets),
+        both("(IF {} THEN {} ELSE {})", "({1} if {0} else {2})", truths, below, below),
+        both(f"(LET v{depth} == {{}} IN v{depth} + {{}})", "(lambda v: v + {1})({0})", below, below),
+        both(f"(LET twice{depth}(n{depth}) == n{depth} + n{depth} IN twice{depth}({{}}))", "(2 * {})", below),
+        both(f"(CHOOSE m{depth} \\in ({{}} \\cup {{{{9}}}}) : TRUE)", "min({} | {{9}})", sets),
+        both("[a |-> {}, b |-> {}].b", "{1}", below, below),
+    )
+
+
+def sets_of_numbers(depth: int) -> st.SearchStrategy[Pair]:
+    ranges = both("({}..{})", "frozenset(range({}, {} + 1))", numbers(0), numbers(0))
+    if depth == 0:
+        return st.one_of(ranges, st.just(("{}", "frozenset()")))
+    below, truths, number = sets_of_numbers(depth - 1), booleans(depth - 1), numbers(depth - 1)
+    return st.one_of(
+        ranges,
+        both("{{{}, {}}}", "frozenset([{}, {}])", number, number),
+        both("({} \\cup {})", "({} | {})", below, below),
+        both("({} \\cap {})", "({} & {})", below, below),
+        both("({} \\ {})", "({} - {})", below, below),
+        both(f"{{{{w{depth} \\in {{}} : w{depth} > x \\/ {{}}}}}}", "frozenset(w for w in {} if w > x or {})", below, truths),
+        both(f"{{{{w{depth} + {{}} : w{depth} \\in {{}}}}}}", "frozenset(w + {} for w in {})", number, below),
+        both(
+            f"{{{{u{depth} * w{depth} : u{depth} \\in {{}}, w{depth} \\in {{}}}}}}",
+            "frozenset(u * w for u in {} for w in {})",
+            below,
+            below,
+        ),
+        both("(UNION {{{}, {}}})", "({} | {})", below, below),
+    )
+
+
+def booleans(depth: int) -> st.SearchStrategy[Pair]:
+    compared = st.sampled_from([("=", "=="), ("#", "!="), ("<", "<"), ("=<", "<="), (">", ">"), ("≥", ">=")])
+    atoms = st.tuples(numbers(0), compared, numbers(0)).map(
         lambda p: (f"{p[0][0]} {p[1][0]} {p[2][0]}", f"({p[0][1]} {p[1][1]} {p[2][1]})")
     )
     if depth == 0:
-        return atom
-    below = expressions(depth - 1)
-    pairs = st.tuples(below, below)
+        return atoms
+    below, sets, number = booleans(depth - 1), sets_of_numbers(depth - 1), numbers(depth - 1)
     return st.one_of(
-        atom,
-        pairs.map(lambda p: (f"(({p[0][0]}) /\\ ({p[1][0]}))", f"({p[0][1]} and {p[1][1]})")),
-        pairs.map(lambda p: (f"(({p[0][0]}) \\/ ({p[1][0]}))", f"({p[0][1]} or {p[1][1]})")),
-        pairs.map(lambda p: (f"(({p[0][0]}) => ({p[1][0]}))", f"(not {p[0][1]} or {p[1][1]})")),
-        below.map(lambda p: (f"~({p[0]})", f"(not {p[1]})")),
-        below.map(lambda p: (f"(\\E z \\in 1..3 : z = x /\\ ({p[0]}))", f"any(z == x and {p[1]} for z in (1, 2, 3))")),
-        below.map(lambda p: (f"(Cardinality({{z \\in 1..3 : {p[0]}}}) = 3)", f"(sum(bool({p[1]}) for z in (1, 2, 3)) == 3)")),
+        atoms,
+        both("(({}) /\\ ({}))", "({} and {})", below, below),
+        both("(({}) ∨ ({}))", "({} or {})", below, below),
+        both("\n/\\ {}\n/\\ \\/ {}\n   \\/ {}", "({} and ({} or {}))", atoms, below, atoms).map(lambda p: (f"({p[0]})", p[1])),
+        both("(({}) => ({}))", "(not {} or {})", below, below),
+        both("(({}) <=> ({}))", "({} == {})", below, below),
+        both("~({})", "(not {})", below),
+        both("({} \\in {})", "({} in {})", number, sets),
+        both("({} \\notin {})", "({} not in {})", number, sets),
+        both("({} \\subseteq {})", "({} <= {})", sets, sets),
+        both("({} = {})", "({} == {})", sets, sets),
+        both(f"(\\E z{depth} \\in {{}} : z{depth} = x /\\ ({{}}))", "any(z == x and {1} for z in {0})", sets, below),
+        both(f"(\\A z{depth} \\in {{}} : z{depth} # y \\/ ({{}}))", "all(z != y or {1} for z in {0})", sets, below),
     )
 
 
-@given(expressions(1), st.sampled_from(["A", "E"]))
-@settings(max_examples=60, deadline=None)
-def test_generated_expressions_agree_with_python(pair: tuple[str, str], quantifier: str) -> None:
+@given(booleans(2), st.sampled_from(["A", "E"]))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_generated_expressions_agree_with_python(pair: Pair, quantifier: str) -> None:
     text, python = pair
     many = all if quantifier == "A" else any
-    expected = many(eval(python, {"x": x, "y": y}) for x in (1, 2, 3) for y in (1, 2, 3))
+    code = compile(python, "generated", "eval")
+    expected = many(eval(code, {"x": x, "y": y}) for x in (1, 2, 3) for y in (1, 2, 3))
     assert value(f"\\{quantifier} x, y \\in 1..3 : {text}") == expected
+
+
+@given(
+    st.sampled_from(SPECS),
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 12), st.sampled_from([*"()[]{}:,.\\/~#=<>*x1 \n\t∧⊥", "==", "IN"]))),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_mutilated_spec_is_refused_or_means_something(path: Path, changes: list[tuple[int, int, str]]) -> None:
+    text = path.read_text(encoding="utf-8")
+    for at, length, new in changes:
+        start = at % (len(text) + 1)
+        text = text[:start] + new + text[start + length :]
+    try:
+        written_in(spec_from(SourceText("a.spec", text)), small(leaders=2).system(), PMMC)
+    except PmmcError as error:
+        assert str(error)
 
 
 @given(
     st.lists(
         st.sampled_from(
-            r"/\ \/ ~ => ( ) { } [ ] , : x y \A \E \in Slots 1 .. == LET IN IF THEN ELSE UNION decided leader . # INVARIANT".split()  # noqa: SIM905
+            [
+                *r"/\ \/ ~ => ( ) { } [ ] , : x y \A \E \in Slots 1 .. == LET IN IF THEN ELSE UNION decided leader".split(),  # noqa: SIM905
+                *"INVARIANT WITNESS CONSTRAINT CHOOSE |-> Decided 1..2 - EXPECT . #".split(),  # noqa: SIM905
+            ]
         )
     )
 )

@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gating": _ENGINES | {"spec", "checker", "validation"},
     "report": _ENGINES | {"checker", "validation", "runtime", "gating"},
     "explorer": _ENGINES | {"spec", "checker", "validation", "report"},
-    "api": _ENGINES | {"checker", "validation", "runtime", "gating", "report"},
+    "api": _ENGINES | {"spec", "checker", "validation", "runtime", "gating", "report"},
     "pytest_plugin": {"api", "errors", "trace"},
     "cli": _ENGINES | {"spec", "checker", "validation", "runtime", "gating", "report", "explorer", "api"},
 }

@@ -51,7 +51,7 @@ def _check_options(options: SearchOptions) -> None:
     for name, what in _COVERED.items():
         if getattr(options, name) is not None:
             raise UsageError(f"--{name} {getattr(options, name)}: --slots any covers {what}; leave --{name} out")
-    if options.network != "duplicating":
+    if options.network not in (None, "duplicating"):
         raise UsageError(
             f"--network {options.network}: --slots any covers all four networks, since the duplicating one can do what the others can; "
             f"leave --network out"

@@ -31,7 +31,7 @@ class SearchOptions:
     window: int | None = None
     quorum1: int | None = None
     quorum2: int | None = None
-    network: str = "duplicating"
+    network: str | None = None
     crashes: int | None = None
     restarts: int | None = None
     faulty: Sequence[str] | None = None
@@ -42,6 +42,8 @@ class SearchOptions:
     variants: Sequence[str] = ()
     roles: Roles = ()
     invariants: Sequence[str] = ()
+    find: Sequence[str] = ()
+    constraints: Sequence[str] = ()
     keep_going: bool = False
     engine: Engines = "compiled"
     strategy: Strategies = "exhaustive"

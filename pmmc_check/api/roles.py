@@ -1,13 +1,18 @@
-"""Roles that a user hands in."""
+"""Roles that a user hands in, as classes or as `module:object`."""
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from pmmc_check.errors import UsageError
-from pmmc_check.protocol import Role
+from pmmc_check.protocol import PMMC, Protocol, Role, variant
 from pmmc_check.protocol.values import ROLES
+from pmmc_check.users_code import fate, handed_in, users_code
 
 
 def role_classes(where: str, given: Any) -> list[type[Role]]:
@@ -23,3 +28,60 @@ def role_classes(where: str, given: Any) -> list[type[Role]]:
         if getattr(each, "role", None) not in ROLES:
             raise UsageError(f"{where}: {each.__name__} does not say which role it plays; set `role` to one of {', '.join(ROLES)}")
     return classes
+
+
+def protocol_from(reference: str, base: Protocol = PMMC) -> Protocol:
+    """`base` with what `roles_from` finds."""
+    return variant(*roles_from(reference), base=base)
+
+
+def roles_from(reference: str) -> list[type[Role]]:
+    """The role class, or those in the mapping or sequence of role classes, that `reference` (`module:object`) names.
+
+    Raises:
+        UsageError: it cannot be loaded, or is no role.
+    """
+    where = f"--protocol {reference}"
+    found = object_named(where, reference)
+    with users_code(f"{where}: looking at it"):
+        return role_classes(where, found)
+
+
+def object_named(where: str, reference: str) -> Any:
+    """What `reference` (`module:object`) names; the module is imported, from the current folder or as Python finds it.
+
+    Raises:
+        UsageError: there is no such module or object.
+        ProtocolError: importing it fails in its own code.
+    """
+    module_name, colon, object_name = reference.partition(":")
+    if not (module_name and colon and object_name):
+        raise UsageError(f"{where}: expected module:object, for example my_variant:MyAcceptor")
+    handed_in(module_name)
+    module = _imported(where, module_name)
+    with users_code(f"{where}: looking at it"):
+        return _attribute(where, module, object_name)
+
+
+def _imported(where: str, module_name: str) -> Any:
+    with suppress(OSError):  # the current folder may have been deleted
+        sys.path.insert(0, os.getcwd())  # for good: a step may import what it needs when it is called
+    with users_code(f"{where}: importing {module_name}"):
+        try:
+            return importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name != module_name.split(".", maxsplit=1)[0] and error.name != module_name:
+                raise UsageError(f"{where}: importing {module_name} failed: {error}") from error
+            raise UsageError(f"{where}: there is no module {module_name}; run in its folder, or set PYTHONPATH") from error
+        except SystemExit as error:
+            remedy = "put what a script does under `if __name__ == '__main__':`"
+            raise UsageError(f"{where}: importing {module_name} {fate(error)}; {remedy}") from error
+
+
+def _attribute(where: str, module: Any, object_name: str) -> Any:
+    found = module
+    for name in object_name.split("."):
+        if not hasattr(found, name):
+            raise UsageError(f"{where}: module {module.__name__} has no {object_name}")
+        found = getattr(found, name)
+    return found

@@ -39,7 +39,8 @@ def configured(options: SearchOptions) -> Config:
     Raises:
         UsageError: it is none, or a variant shows nothing in it.
     """
-    network_named(options.network)
+    if options.network is not None:
+        network_named(options.network)
     given: dict[str, Any] = {each.name: getattr(options, each.name) for each in fields(Config)}
     if given["faulty"] is not None:
         given["faulty"] = tuple(given["faulty"])

@@ -11,7 +11,7 @@ out."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -83,6 +83,7 @@ class CompiledSearch:
         self.distinct_states = 0
         self.generated_states = 1
         self.depth = 0
+        self._level_sizes: Counter[int] = Counter()
         self._met: NDArray[np.int64] = np.zeros(0, np.int64)
         self._reported_at = 0.0
         self._candidates_max = 64 * CHUNK_STATES
@@ -188,6 +189,7 @@ class CompiledSearch:
             self.levels[at].append(block)
         self._count_views(vectors)
         self.distinct_states += len(vectors)
+        self._level_sizes[level] += len(vectors)
         self.generated_states += int(self.batch.counters[: len(starts), kernel.STEP_COUNT].sum())
 
     def _expand_chunk(self, task: tuple[Vectors, int, int]) -> None:
@@ -348,6 +350,7 @@ class CompiledSearch:
             symmetry_order=order,
             claims=self.claims.report(),
             exercised=exercised(self.model, put_off, self.claims),
+            level_sizes=tuple(self._level_sizes[level] for level in range(1, max(self._level_sizes, default=0) + 1)),
             constraints=constraints_of(self.checks),
             outside_states=self.outside_states,
         )

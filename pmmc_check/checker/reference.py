@@ -36,6 +36,7 @@ class ReferenceSearch:
         self.generated_states = 1
         self.depth = 1
         self.expanded_states = self.outside_states = 0
+        self.level_sizes: list[int] = []
 
     def run(self) -> Result:
         """Searches until there is an answer or a limit is reached."""
@@ -52,6 +53,7 @@ class ReferenceSearch:
             return self.result(VIOLATED, violation=Violation(*broken, initial, ()))
         frontier = [initial]
         while frontier:
+            self.level_sizes.append(len(frontier))
             following: list[State] = []
             for state in frontier:
                 if limit := self.limit_reached(len(frontier)):
@@ -144,4 +146,5 @@ class ReferenceSearch:
             outside_states=self.outside_states,
             violation=violation,
             limit=limit,
+            level_sizes=tuple(self.level_sizes),
         )

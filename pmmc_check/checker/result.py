@@ -181,6 +181,8 @@ class Result:
     diagram: Diagram | None = None
     claims: ClaimsUsed = ClaimsUsed()
     exercised: Exercised = field(default_factory=Exercised)
+    level_sizes: tuple[int, ...] = ()
+    """How many distinct states there are at each depth, from 1 on; empty where a search has no levels."""
     smaller_completed: int | None = None
     """By an iterative search: how many smaller configurations were checked to the end before this one."""
     further: tuple[Violation, ...] = ()

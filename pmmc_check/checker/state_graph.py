@@ -14,6 +14,7 @@ from pmmc_check.checker.result import Control, Snapshot
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.invariants import Invariant
+from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol.values import ProcessId
 
 _LOOK_EVERY_STATES = 1000
@@ -37,7 +38,7 @@ class StateGraph:
 
     `depths` counts states on a shortest path, the initial state being 1. `violations` are the states that break an invariant, `reached`
     those that are witnesses of something, with its name; `ended` those without a step. Those from number `expanded` on were not looked
-    into, because of `limit`; None: the graph is whole.
+    into, because of `limit`; None: there is no such state. `outside` lie outside a constraint: no step is taken from them.
     """
 
     states: list[State] = field(default_factory=list)
@@ -46,6 +47,7 @@ class StateGraph:
     violations: dict[int, Violated] = field(default_factory=dict)
     reached: dict[int, tuple[str, ...]] = field(default_factory=dict)
     ended: set[int] = field(default_factory=set)
+    outside: set[int] = field(default_factory=set)
     expanded: int = 0
     limit: str | None = None
 
@@ -54,8 +56,13 @@ class TooManyStates(Exception):
     """The graph has more states than were allowed."""
 
 
-def state_graph(
-    model: Model, invariants: Sequence[Invariant], control: Control, states_max: int, witnesses: Sequence[Invariant] = ()
+def state_graph(  # noqa: PLR0917
+    model: Model,
+    invariants: Sequence[Invariant],
+    control: Control,
+    states_max: int,
+    witnesses: Sequence[Invariant] = (),
+    constraints: Sequence[WrittenInvariant] = (),
 ) -> StateGraph:
     """Every state and every transition, as far as the limits of `control` go. `witnesses` are negations: what breaks one is marked.
 
@@ -63,7 +70,7 @@ def state_graph(
         TooManyStates: there are more than `states_max`.
         ProtocolError: a role breaks its contract.
     """
-    checks, graph = Checks(model, invariants), StateGraph()
+    checks, graph = Checks(model, invariants, constraints), StateGraph()
     wanted = [Checks(model, [each]) for each in witnesses]
     numbers: dict[State, int] = {}
 
@@ -85,12 +92,15 @@ def state_graph(
         graph.limit = _limit(graph, control)
         if graph.limit is not None:
             break
-        source = graph.expanded
-        state, before = graph.states[source], len(graph.transitions)
+        source, before = graph.expanded, len(graph.transitions)
+        graph.expanded += 1
+        state = graph.states[source]
+        if not checks.within(state):
+            graph.outside.add(source)
+            continue
         for step, after in model.steps(state):
             target = number_of(after, graph.depths[source] + 1)
             graph.transitions.append(Transition(source, target, step, checks.of_step(state, step)))
-        graph.expanded += 1
         if len(graph.transitions) == before:
             graph.ended.add(source)
             if broken := checks.of_global_end(state):

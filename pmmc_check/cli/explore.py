@@ -9,17 +9,21 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from pmmc_check.cli import specs
+from pmmc_check.cli.explore_files import SearchFiles
 from pmmc_check.cli.explore_options import configure
+from pmmc_check.cli.exports import found_run
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED, say
-from pmmc_check.cli.graphs import GraphFile, graph_file, write_graph
+from pmmc_check.cli.graphs import GraphFile, write_graph
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
 from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
+from pmmc_check.cli.pages import sheets_for_every_slot, sheets_of_search
 from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from pmmc_check.api.exploration import Exploration
     from pmmc_check.api.options import SearchOptions
     from pmmc_check.checker.result import Control, Result
     from pmmc_check.model.model import Model
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["configure", "run"]
 
+_COUNT_SECONDS_MAX = 60.0
+"""So long all states are counted for --export-tla, where the search has left some out."""
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the search and prints its result."""
@@ -35,54 +42,61 @@ def run(arguments: argparse.Namespace) -> int:
         stack.enter_context(interrupts_deferred())
         from pmmc_check.api.options import in_every_slot
 
-        trace_out = stack.enter_context(OutputFile("--trace-out", arguments.trace_out)) if arguments.trace_out is not None else None
         spec = specs.spec_of(arguments)
-        drawing = graph_file(arguments)
-        if drawing is not None:
-            stack.enter_context(drawing.file)
-        if arguments.protocol or specs.functions_asked(arguments, spec):
+        files = SearchFiles.opened(arguments, stack)
+        from pmmc_check.api.specs import functions_named, named_for_every_slot
+
+        options = _options(arguments)
+        if arguments.protocol or functions_named(options, spec):
             from pmmc_check.cli.load import exits_refused
 
             stack.enter_context(prints_to_stderr())
             stack.enter_context(exits_refused())
-        options = _options(arguments)
         every_slot = in_every_slot(options)
         if every_slot:
-            every_slot = replace(every_slot, invariants=specs.for_every_slot(arguments, spec))
-            return _exit_code(_run_every_slot(every_slot, arguments, trace_out, spec))
-        verdict = _run(options, arguments, trace_out, drawing, spec)
+            every_slot = replace(every_slot, invariants=named_for_every_slot(options, spec))
+            return _exit_code(_run_every_slot(every_slot, arguments, files, spec))
+        verdict = _run(options, arguments, files, spec)
         return _exit_code(verdict)
 
 
-def _run(
-    options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, drawing: GraphFile | None, spec: Spec | None
-) -> str:
+def _run(options: SearchOptions, arguments: argparse.Namespace, files: SearchFiles, spec: Spec | None) -> str:
     """The ordinary search, and one for each witness; returns the verdict."""
-    from pmmc_check.api.searching import configured, protocol_of, result_of
+    from pmmc_check.api.exploring import explored
+    from pmmc_check.api.searching import configured, protocol_of
     from pmmc_check.model.model import Model
 
     config = configured(options)
     model = Model(config, protocol_of(_with_roles(options, arguments)))
     _check_trace_out(arguments)
     asked = specs.asked_properties(arguments, spec, model)
-    if drawing is not None:
-        _write_graph(drawing, options, arguments, asked, model, spec)
-    notes, result, shown, witnesses = list[str](), None, model, []
-    if asked.invariants or asked.built_in:
-        with _controlled(options, arguments) as control:
-            result, shown, notes = result_of(options, model, control, None if asked.built_in else asked.invariants, asked.constraints)
-    for each in asked.witnesses:
-        with _controlled(options, arguments) as control:
-            found, _, about = result_of(options, model, control, (each,), asked.constraints)
-        notes += [note for note in about if note not in notes]
-        witnesses.append(specs.WitnessSearch(each.name, found))
-    answer = specs.outcome(result, witnesses)
+    _check_bounded(arguments, asked)
+    if files.drawing is not None:
+        _write_graph(files.drawing, options, arguments, asked, model, spec)
+    found = explored(options, asked, model, spec, lambda: _controlled(options, arguments))
     try:
-        print_results(_report(answer, shown, notes, arguments, spec, witnesses))
+        print_results(_report(found, arguments))
     finally:
-        if trace_out is not None:
-            _write_trace(trace_out, answer if answer.violation or not witnesses else witnesses[0].result, shown, arguments.variant)
-    return _strictly(answer) if arguments.strict else answer.verdict
+        if files.trace_out is not None:
+            _write_found(files.trace_out, found)
+        result, shown = found.of_one_configuration
+        files.exports.write(found_run(result, list(found.witnesses), shown))
+        files.page.write(_page_title(spec), lambda: sheets_of_search(result, found.witnesses, shown, found.notes))
+        if files.tla is not None:
+            files.tla.write(result, list(found.witnesses), shown, _tla_counts(options, arguments, result, shown))
+    return _strictly(found) if arguments.strict else found.verdict
+
+
+def _check_bounded(arguments: argparse.Namespace, asked: specs.AskedProperties) -> None:
+    """TLC knows no state constraints of ours."""
+    if asked.constraints and arguments.export_tla is not None:
+        bound = "--constraint" if arguments.constraint else f"CONSTRAINT {asked.constraints[0].name}"
+        remedy = "a configuration that TLC can check whole"
+        raise UsageError(f"--export-tla: it takes no state constraint, and {bound} is one; take {remedy}, or leave {bound} out")
+
+
+def _page_title(spec: Spec | None) -> str:
+    return "explore" if spec is None else str(spec.source.name)
 
 
 def _write_graph(  # noqa: PLR0917
@@ -94,39 +108,65 @@ def _write_graph(  # noqa: PLR0917
 
     invariants = built_in_invariants(options) if asked.built_in else asked.invariants
     with _controlled(options, arguments, compiles=False) as control:
-        write_graph(drawing, arguments, model, judgeable(model, invariants)[0], asked.witnesses, spec, control)
+        write_graph(drawing, arguments, model, judgeable(model, invariants)[0], asked, spec, control)
 
 
-def _strictly(result: Result) -> str:
+def _strictly(found: Exploration) -> str:
     """The verdict that counts with --strict: what holds vacuously is inconclusive."""
-    from pmmc_check.report.vacuity import vacuous
-    from pmmc_check.verdicts import HOLDS, INCONCLUSIVE
+    from pmmc_check.verdicts import INCONCLUSIVE
 
-    if result.verdict != HOLDS or not (reasons := vacuous(result)):
-        return result.verdict
-    say("explore", f"--strict: what holds, holds vacuously: {'; '.join(reasons)}")
+    if not found.holds or not found.vacuous:
+        return found.verdict
+    say("explore", f"--strict: what holds, holds vacuously: {'; '.join(found.vacuous)}")
     return INCONCLUSIVE
 
 
-def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, spec: Spec | None) -> str:
+def _tla_counts(options: SearchOptions, arguments: argparse.Namespace, result: Result, model: Model) -> dict[str, Any] | None:
+    """What TLC should find; None where it checks another protocol. A search with reductions has counted other states: then a symbolic
+    one counts all, but finds no depth."""
+    from pmmc_check.api.searching import result_of
+    from pmmc_check.protocol import PMMC
+    from pmmc_check.verdicts import HOLDS
+
+    if any(model.protocol[role] is not paper for role, paper in PMMC.items()):
+        return None
+    expected = {"verdict": result.verdict, "distinct_states": None, "depth": None}
+    if result.verdict != HOLDS:
+        return expected  # TLC would stop at the first violation
+    if result.depth and not result.reductions and result.walks is None:
+        return expected | {"distinct_states": result.distinct_states, "depth": result.depth}
+    seconds = min(options.time_limit or _COUNT_SECONDS_MAX, _COUNT_SECONDS_MAX)
+    unlimited = replace(options, max_states=None, max_depth=None, keep_going=False)
+    counting = replace(unlimited, engine="symbolic", reduce="none", strategy="exhaustive", time_limit=seconds)
+    with _controlled(counting, arguments) as control:
+        counted, _, _ = result_of(replace(counting, seed=None, walk_steps=None), type(model)(model.config), control, ())
+    if counted.verdict != HOLDS:
+        say(
+            "explore",
+            f"--export-tla: all states could not be counted in {seconds:g} seconds, so expected.json does not say how many there are",
+        )
+        return expected
+    return expected | {"distinct_states": counted.distinct_states}
+
+
+def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, files: SearchFiles, spec: Spec | None) -> str:
     """The same for every number of slots. A counterexample is that of the ordinary search that confirms it."""
-    from pmmc_check.api.every_slot import scope_of, searched_every_slot
+    from pmmc_check.api.every_slot import scope_of
+    from pmmc_check.api.exploring import explored_every_slot
 
     if arguments.strict:
         raise UsageError("--strict: --slots any reports what it does not cover; leave --strict out")
     scope_of(options)
     options = _with_roles(options, arguments)
-    with _controlled(options, arguments) as control:
-        result = searched_every_slot(options, control)
+    found = explored_every_slot(options, spec, lambda: _controlled(options, arguments))
     try:
-        print_results(_every_slot_report(result, arguments, spec))
+        print_results(_report(found, arguments))
     finally:
-        shown = result.confirmation.shown if result.confirmation else None
-        if trace_out is not None and shown is not None:
-            _write_trace(trace_out, shown[0], shown[1], arguments.variant)
-        elif trace_out is not None:
-            say("explore", f"no counterexample, so {trace_out.path} was not written")
-    return result.verdict
+        if files.trace_out is not None:
+            _write_found(files.trace_out, found)
+        files.exports.write(found_run(found.run[0], [], found.run[1]) if found.run else None)
+        files.page.write(_page_title(spec), lambda: sheets_for_every_slot(found.result))
+    return found.verdict
 
 
 def _exit_code(verdict: str) -> int:
@@ -156,50 +196,30 @@ def _options(arguments: argparse.Namespace) -> SearchOptions:
     from pmmc_check.api.options import SearchOptions
 
     given = {each.name: getattr(arguments, each.name) for each in fields(SearchOptions) if hasattr(arguments, each.name)}
-    return SearchOptions(**given, variants=arguments.variant, invariants=arguments.invariant)
+    return SearchOptions(**given, variants=arguments.variant, invariants=arguments.invariant, constraints=arguments.constraint)
 
 
 def _with_roles(options: SearchOptions, arguments: argparse.Namespace) -> SearchOptions:
-    from pmmc_check.cli.load import roles_from
+    from pmmc_check.api.roles import roles_from
 
     return replace(options, roles=[each for reference in arguments.protocol for each in roles_from(reference)])
 
 
-def _every_slot_report(result: Any, arguments: argparse.Namespace, spec: Spec | None) -> str:
+def _report(found: Exploration, arguments: argparse.Namespace) -> str:
     from pmmc_check.cli.terminal import layout
-    from pmmc_check.report.any_slots_json import any_slots_as_json
-    from pmmc_check.report.any_slots_text import any_slots_as_text
 
     if arguments.format == "json":
-        return json.dumps(any_slots_as_json(result) | specs.as_json(spec, result.verdict, None), indent=1)
-    text = any_slots_as_text(result, layout(results_stream(), arguments.color, arguments.view))
-    return "\n".join([text, *specs.as_expected_text(spec, result.verdict, None)]).removesuffix("\n")
+        return json.dumps(found.to_json(), indent=1)
+    return found.report(layout(results_stream(), arguments.color, arguments.view)).removesuffix("\n")
 
 
-def _report(  # noqa: PLR0917
-    result: Result, model: Model, notes: list[str], arguments: argparse.Namespace, spec: Spec | None, witnesses: list[specs.WitnessSearch]
-) -> str:
-    from pmmc_check.cli.terminal import layout
-    from pmmc_check.report.explore_json import result_as_json
-    from pmmc_check.report.explore_text import as_text
-    from pmmc_check.report.witnesses import witnesses_as_json, witnesses_text
-
-    found = [(each.name, each.verdict, each.result) for each in witnesses]
-    if arguments.format == "json":
-        answer = result_as_json(result, model)
-        answer["properties"] += [{"name": name, "verdict": verdict} for name, verdict, _ in found]
-        answer |= {
-            **({"witnesses": witnesses_as_json(found, model)} if found else {}),
-            **specs.as_json(spec, result.verdict, result.distinct_states),
-        }
-        return json.dumps(answer, indent=1)
-    where = layout(results_stream(), arguments.color, arguments.view)
-    parts = [witnesses_text(found, model, where)] if found else []
-    if result.invariants or not found:
-        parts.append(as_text(result, model, notes, where))
+def _write_found(trace_out: OutputFile, found: Exploration) -> None:
+    """Writes the counterexample; where only witnesses were asked for, the run to the first."""
+    run = found.run or next(((each.result, each.model) for each in found.witnesses), None)
+    if run is None:
+        say("explore", f"no counterexample, so {trace_out.path} was not written")
     else:
-        parts += [f"note: {note}\n" for note in notes]
-    return "\n".join([*parts, *specs.as_expected_text(spec, result.verdict, result.distinct_states)]).removesuffix("\n")
+        _write_trace(trace_out, *run, found.variants)
 
 
 def _check_trace_out(arguments: argparse.Namespace) -> None:
@@ -213,7 +233,7 @@ def _check_trace_out(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--trace-out {name}: {reason}; give a name that ends in .json, for the counterexample as JSON")
 
 
-def _write_trace(target: OutputFile, result: Result, model: Model, variants: list[str]) -> None:
+def _write_trace(target: OutputFile, result: Result, model: Model, variants: Sequence[str]) -> None:
     """Writes the counterexample: as JSON if the file's name says so, else as a trace."""
     from pmmc_check.report.explore_json import violation_as_json
     from pmmc_check.report.violation_trace import NotWritable, trace_text

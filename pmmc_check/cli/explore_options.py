@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from pmmc_check.cli.exports import configure_export
 from pmmc_check.cli.graphs import configure_graph
+from pmmc_check.cli.pages import configure_html
 
 _THREADS_MAX = 256
 
@@ -24,6 +26,8 @@ examples:
       every number of slots, commands, replicas, leaders and rounds, in seconds
   pmmc-check explore --leaders 1 --replicas 1 --slots 1 --graph states.svg --observe decided,ballots,chosen
       a picture of all states, put together where these three are the same (docs/graphs.md)
+  pmmc-check explore --acceptors 1 --slots 1 --commands 2 --variant ignore-pmax --export run.mmd --export run.itf.json
+      the counterexample as a Mermaid diagram, and for the viewers of TLA+ and Quint
 
 exit codes: 0 every reachable state was checked and all invariants hold; 1 violated, a shortest counterexample is printed;
             2 usage or bad input; 3 inconclusive, a limit stopped the search
@@ -177,6 +181,13 @@ def _output(parser: argparse.ArgumentParser) -> None:
         "--trace-out", metavar="FILE", help="also write the counterexample to FILE: a trace for validate, or JSON if it ends in .json"
     )
     configure_graph(out, _count)
+    configure_html(out, "the counterexample or witness, and what was searched,")
+    configure_export(out, "the counterexample, or witness,")
+    out.add_argument(
+        "--export-tla",
+        metavar="DIR",
+        help="also write the configuration for TLC, with the counts that it should find, and the run that was found, for it to replay",
+    )
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from pmmc_check.api.gatekeeping import GateOptions, GateReport, chosen_checks, results_of_checks
 from pmmc_check.cli.failures import EXIT_INCONCLUSIVE
+from pmmc_check.cli.gate_page import gate_page
 from pmmc_check.cli.outputs import OutputFile, print_results
+from pmmc_check.cli.pages import configure_html
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.cli.terminal import layout
 from pmmc_check.errors import UsageError
@@ -59,6 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     out.add_argument("--junit", metavar="FILE", help="also write JUnit XML")
     out.add_argument("--json", metavar="FILE", help="also write the JSON object")
     out.add_argument("--sarif", metavar="FILE", help="also write SARIF 2.1.0")
+    configure_html(out, "a table of all checks, with the runs of those that are not as expected,")
     out.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colours: auto (default) on a terminal")
     out.add_argument("--quiet", action="store_true", help="no progress line")
 
@@ -90,13 +93,14 @@ def _files(arguments: argparse.Namespace) -> list[tuple[str, str, Content]]:
         "junit": GateReport.junit,
         "json": lambda report: f"{json.dumps(report.to_json(), indent=1)}\n",
         "sarif": lambda report: f"{json.dumps(report.to_sarif(), indent=1)}\n",
+        "html": lambda report: gate_page(report.checks),
     }
     files = [
         (option, getattr(arguments, option), content) for option, content in contents.items() if getattr(arguments, option) is not None
     ]
     plain = [os.path.realpath(name) for _, name, _ in files if os.path.isfile(name) or not os.path.exists(name)]
     if len(set(plain)) < len(plain):
-        raise UsageError("--junit, --json and --sarif: two of them name the same file; give each a file of its own")
+        raise UsageError("--junit, --json, --sarif and --html: two of them name the same file; give each a file of its own")
     return files
 
 

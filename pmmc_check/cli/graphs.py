@@ -15,6 +15,7 @@ from pmmc_check.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from pmmc_check.checker.result import Control
+    from pmmc_check.cli.specs import AskedProperties
     from pmmc_check.model.model import Model, State
     from pmmc_check.spec.document import Spec
 
@@ -85,7 +86,7 @@ def write_graph(  # noqa: PLR0917
     arguments: argparse.Namespace,
     model: Model,
     invariants: Sequence[Any],
-    witnesses: Sequence[Any],
+    asked: AskedProperties,
     spec: Spec | None,
     control: Control,
 ) -> None:
@@ -101,7 +102,7 @@ def write_graph(  # noqa: PLR0917
     seen = _observed(arguments.observe, model, spec)
     states_max = arguments.graph_states or GRAPH_STATES_MAX
     try:
-        graph = state_graph(model, invariants, control, states_max, witnesses)
+        graph = state_graph(model, invariants, control, states_max, asked.witnesses, asked.constraints)
     except TooManyStates:
         raise UsageError(
             f"--graph {arguments.graph}: there are more than {states_max:,} states, without reductions; take a smaller configuration, "

@@ -232,6 +232,22 @@ class OutputFile:
         return UsageError(f"{self._name}: cannot be written: {_reason(error)}{remedy}")
 
 
+def check_apart(named: Iterable[tuple[str, str | None]]) -> None:
+    """That no two options name the same file.
+
+    Raises:
+        UsageError: two do.
+    """
+    known: dict[str, str] = {}
+    for option, name in named:
+        if name is None or (os.path.exists(name) and not os.path.isfile(name)):
+            continue  # a device or a pipe takes one after the other
+        place = os.path.realpath(name)
+        if place in known:
+            raise UsageError(f"{known[place]} and {option} both name {name}; give each a file of its own")
+        known[place] = option
+
+
 def _user() -> int:
     return os.geteuid() if hasattr(os, "geteuid") else 0
 

@@ -19,6 +19,7 @@ VERBS = {
     "variants": "list the seeded faults, fixes and optimisations that explore --variant takes",
     "validate": "check recorded traces against the protocol",
     "gate": "run all specs and traces of a project, and compare with what is expected",
+    "show": "show a recorded run event by event, as text or as a page for a browser",
     "simulate": "write traces of random runs",
     "run": "run a live cluster, or simulated ones, and judge their traces",
     "convert": "convert traces between the DSL and JSON Lines",

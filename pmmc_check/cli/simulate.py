@@ -8,17 +8,24 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pmmc_check.api.roles import protocol_from
 from pmmc_check.api.simulating import LETTERS, check_plan, protocol_to_simulate, simulated_header
+from pmmc_check.cli.exports import ExportFiles, configure_export
 from pmmc_check.cli.failures import say
-from pmmc_check.cli.load import exits_refused, protocol_from
-from pmmc_check.cli.outputs import OutputFile, prints_to_stderr, write_results
+from pmmc_check.cli.load import exits_refused
+from pmmc_check.cli.outputs import OutputFile, check_apart, prints_to_stderr, write_results
+from pmmc_check.cli.pages import PageFile, configure_html, sheet_of_run
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
 from pmmc_check.trace.convert import WRITERS, format_of
 from pmmc_check.trace.events import NETWORK_FLAGS, Event, Header
 from pmmc_check.validation.simulate import Plan, Simulation, complete_logs, thinned
+
+if TYPE_CHECKING:
+    from pmmc_check.report.runs.run import Run
 
 _EPILOG = """\
 examples:
@@ -51,6 +58,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variant", action="append", default=[], metavar="NAME", help=f"a seeded fault: {', '.join(VARIANTS)}")
     parser.add_argument("--protocol", metavar="MODULE:OBJECT", help="roles of your own in place of the paper's")
     parser.add_argument("--out", metavar="FILE|DIR", default="-", help="(default: stdout)")
+    configure_html(parser, "the whole run, whatever its trace leaves out,")
+    configure_export(parser, "the whole run, of one trace,")
     parser.add_argument("--format", choices=tuple(WRITERS), help="of the trace (default: by the name of --out, else dsl)")
 
 
@@ -62,6 +71,12 @@ def run(arguments: argparse.Namespace) -> int:
     check_plan({each: getattr(arguments, each) for each in rates}, {each: getattr(arguments, each) for each in counts})
     if arguments.traces > 1 and arguments.out == "-":
         raise UsageError("--traces needs a directory: --out DIR")
+    if arguments.traces > 1 and arguments.export:
+        raise UsageError(f"--export {arguments.export[0]}: it writes one run; leave --traces out")
+    if arguments.traces > 1 and arguments.html is not None:
+        raise UsageError(f"--html {arguments.html}: it shows one run; leave --traces out")
+    out_file = ("--out", arguments.out if arguments.out != "-" else None)
+    check_apart([out_file, ("--html", arguments.html), *(("--export", name) for name in arguments.export)])
     out = Path(arguments.out).absolute()  # code of the user may change the current folder
     with ExitStack() as stack:
         single = arguments.traces == 1 and arguments.out != "-"
@@ -71,7 +86,9 @@ def run(arguments: argparse.Namespace) -> int:
             stack.enter_context(exits_refused())
         protocol = _protocol(arguments)
         if arguments.traces == 1:
-            made = _one(arguments, header, protocol, arguments.seed, target)
+            exports = stack.enter_context(ExportFiles("simulate", arguments.export))
+            page = stack.enter_context(PageFile(arguments.html))
+            made = _one(arguments, header, protocol, arguments.seed, target, (exports, page))
             if made < arguments.events:
                 _note(f"nothing can happen any more after {made} of {arguments.events} events")
         else:
@@ -105,7 +122,14 @@ def _note(text: str) -> None:
     say("simulate", f"{text}; PMMC sends nothing twice, so losses may end a run")
 
 
-def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed: int, target: OutputFile | None) -> int:
+def _one(  # noqa: PLR0917
+    arguments: argparse.Namespace,
+    header: Header,
+    protocol: Protocol,
+    seed: int,
+    target: OutputFile | None,
+    pictures: tuple[ExportFiles, PageFile] | None = None,
+) -> int:
     """Writes one trace; returns how many events the run has, thinned or not."""
     header = replace(header, meta=(("seed", str(seed)), ("command", _command(arguments, seed))))
     plan = Plan(
@@ -121,7 +145,9 @@ def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed
         protocol=protocol,
     )
     walk = Simulation(plan)
-    events = thinned(walk.events(), header.contract, walk.names)
+    kept: list[Event] = []
+    whole = _keeping(walk.events(), kept) if arguments.export or arguments.html else walk.events()
+    events = thinned(whole, header.contract, walk.names)
     writer = WRITERS[arguments.format or (format_of(target.path) if target else "dsl")](walk.values)
     lines = _lines(writer.header(header), events, writer.item)
     if target is None:
@@ -129,7 +155,25 @@ def _one(arguments: argparse.Namespace, header: Header, protocol: Protocol, seed
     else:
         for line in lines:
             target.write(line)
+    if pictures is not None:
+        exports, page = pictures
+        exports.write(lambda: _run_of(plan, walk, kept))
+        page.write(f"simulated run, seed {seed}", lambda: [sheet_of_run(f"seed {seed}", _run_of(plan, walk, kept))])
     return walk.made
+
+
+def _keeping(events: Iterator[Event], kept: list[Event]) -> Iterator[Event]:
+    """The same events; `kept` has them afterwards."""
+    for event in events:
+        kept.append(event)
+        yield event
+
+
+def _run_of(plan: Plan, walk: Simulation, events: list[Event]) -> Run:
+    """The whole run, whatever its trace leaves out."""
+    from pmmc_check.report.runs.of_trace import run_of_events
+
+    return run_of_events(plan.header, walk.names, events, plan.protocol)
 
 
 def _command(arguments: argparse.Namespace, seed: int) -> str:
@@ -139,7 +183,7 @@ def _command(arguments: argparse.Namespace, seed: int) -> str:
     words = ["pmmc-check", "simulate", "--seed", str(seed)]
     for name, default in vars(parser.parse_args([])).items():
         value = getattr(arguments, name)
-        if name in ("seed", "traces", "out", "format") or value == default:
+        if name in ("seed", "traces", "out", "format", "export", "html") or value == default:
             continue
         option = "--" + name.replace("_", "-")
         words += (

@@ -22,8 +22,8 @@ def subject_of(arguments: argparse.Namespace) -> tuple[Subject, Spec | None]:
         UsageError: an option is wrong, or asks for every number of slots.
     """
     from pmmc_check.api.options import SearchOptions
+    from pmmc_check.api.roles import roles_from
     from pmmc_check.api.searching import configured, protocol_of
-    from pmmc_check.cli.load import roles_from
     from pmmc_check.explorer.session import Subject
     from pmmc_check.model.model import Model
 
@@ -67,7 +67,7 @@ def session_of(arguments: argparse.Namespace) -> tuple[Session, Spec | None, tup
         subject, spec = subject_of(arguments)
         return begun(subject), spec, ()
     _check_load(arguments)
-    from pmmc_check.cli.load import roles_from
+    from pmmc_check.api.roles import roles_from
     from pmmc_check.explorer.loading import loaded, recording_in
     from pmmc_check.protocol import variant
     from pmmc_check.protocol.variants.catalogue import protocol_with

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from pmmc_check.api.judging import judged
 from pmmc_check.api.machine import cores
+from pmmc_check.api.roles import roles_from
 from pmmc_check.api.validating import SEARCH_EVENTS, SEARCH_SECONDS, SEARCH_STATES, judge_options, recordable, with_memory, with_roles
-from pmmc_check.cli.load import exits_refused, roles_from
-from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr
+from pmmc_check.cli.exports import ExportFiles, configure_export
+from pmmc_check.cli.load import exits_refused
+from pmmc_check.cli.outputs import OutputFile, check_apart, print_results, prints_to_stderr
+from pmmc_check.cli.pages import PageFile, configure_html, sheets_of_traces
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.errors import UsageError
 from pmmc_check.report.trace_json import as_object
@@ -24,6 +27,10 @@ from pmmc_check.validation.judge import JudgeOptions
 from pmmc_check.validation.verdict import TraceVerdict, worst
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
+if TYPE_CHECKING:
+    from pmmc_check.protocol import Protocol
+    from pmmc_check.report.runs.run import Run
+
 EXITS = {ACCEPTED: 0, REJECTED: 1, BAD_INPUT: 2, INCONCLUSIVE: 3}
 
 _EPILOG = """\
@@ -31,6 +38,8 @@ examples:
   pmmc-check validate run.pmmc               one trace
   pmmc-check validate logs/ --junit out.xml  all traces of a directory, for continuous integration
   pmmc-check validate run.jsonl.gz --format json
+  pmmc-check validate run.pmmc --export run.mmd --export run.shiviz
+                                             the run as a Mermaid diagram, and for ShiViz (docs/exchange.md)
   pmmc-check validate run.pmmc --variant raise-on-accept --variant ignore-lower-p2b
                                              an implementation with these fixes
 
@@ -72,6 +81,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"judge by a changed protocol, such as raise-on-accept; may be repeated. One of {', '.join(recordable())}",
     )
+    configure_html(parser, "the runs, those that are rejected first,")
+    configure_export(parser, "the run, if the trace is one alone,")
     parser.add_argument("--protocol", metavar="MODULE:OBJECT", help="judge by roles of your own in place of the paper's")
     parser.add_argument(
         "--max-memory", type=int, metavar="MIB", help="memory that judging one trace may take (default: its share of what is free)"
@@ -84,6 +95,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.jobs < 0:
         raise UsageError("--jobs: must be at least 1")
     found = sources(arguments.paths)
+    check_apart(
+        [
+            ("--junit", arguments.junit),
+            ("--explain", arguments.explain),
+            ("--html", arguments.html),
+            *(("--export", name) for name in arguments.export),
+        ]
+    )
+    if arguments.export and len(found) != 1:
+        raise UsageError(f"--export {arguments.export[0]}: it writes one run, and there are {len(found)} traces; give one of them")
     jobs = 1 if arguments.protocol else arguments.jobs or cores()
     options = judge_options(arguments.variant, arguments.search_states, arguments.search_seconds, arguments.search_events)
     options = with_memory(options, arguments.max_memory, min(jobs, len(found)))
@@ -97,17 +118,35 @@ def run(arguments: argparse.Namespace) -> int:
             for option, name, content in (("--junit", arguments.junit, as_xml), ("--explain", arguments.explain, _explanations))
             if name is not None
         ]
-        plain = [os.path.realpath(file.path) for file, _ in files if file.path.is_file() or not file.path.exists()]
-        if len(set(plain)) < len(plain):
-            raise UsageError(f"--junit and --explain both name {arguments.junit}; give each a file of its own")
+        exports = stack.enter_context(ExportFiles("validate", arguments.export))
+        page = stack.enter_context(PageFile(arguments.html))
         listed, interrupted = _verdicts(found, options, jobs, arguments.quiet)
         try:
             _report(listed, arguments)
         finally:
+            exports.write(None if interrupted else _run_maker(found[0], listed[0], options.protocol))
             for file, content in files:
                 file.write(content(listed))
                 file.commit()
+            page.write(_page_title(arguments.paths), lambda: sheets_of_traces(found, listed, options.protocol), index=len(found) > 1)
     return EXITS[INCONCLUSIVE] if interrupted else EXITS[worst(listed)]
+
+
+def _page_title(paths: Sequence[str]) -> str:
+    return paths[0] if len(paths) == 1 else f"validate: {len(paths)} paths"
+
+
+def _run_maker(source: Source, verdict: TraceVerdict, protocol: Protocol | None) -> Callable[[], Run] | None:
+    """What makes the run of a trace; None of one that cannot be read."""
+    if verdict.verdict == BAD_INPUT:
+        return None
+
+    def make() -> Run:
+        from pmmc_check.report.runs.of_trace import run_of_trace
+
+        return run_of_trace(source, verdict, protocol)
+
+    return make
 
 
 def _verdicts(found: Sequence[Source], options: JudgeOptions, jobs: int, quiet: bool) -> tuple[list[TraceVerdict], bool]:

@@ -11,14 +11,12 @@ from pathlib import Path
 from pmmc_check.errors import PmmcError, UsageError
 from pmmc_check.gating.checks import SPEC, TRACE, Check, CheckLimits
 from pmmc_check.gating.configuration import GateConfiguration, ListedCheck
-from pmmc_check.spec.document import read_spec
+from pmmc_check.spec.document import SPEC_SUFFIX, read_spec
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.header import EXPECT
 from pmmc_check.trace.readers.reader import open_trace
 from pmmc_check.trace.sources import Source, sources, traces_inside
 from pmmc_check.verdicts import ACCEPTED, HOLDS
-
-SPEC_SUFFIX = ".spec"
 
 
 def checks_of(paths: Sequence[str], configuration: GateConfiguration, limits: CheckLimits) -> list[Check]:

@@ -34,7 +34,7 @@ def _parts(result: Result, model: Model, notes: Sequence[str], layout: Layout) -
     yield headline(result)
     yield ""
     yield from runs_that_break_it(result, model, layout)
-    yield labelled(_facts(result, notes), _LABEL)
+    yield labelled(facts_of(result, notes), _LABEL)
 
 
 def runs_that_break_it(result: Result, model: Model, layout: Layout) -> Iterator[RenderableType]:
@@ -80,7 +80,8 @@ def _counterexample(violation: Violation, model: Model, reasons: Why, layout: La
     yield from steps_view(shown_steps(violation, model, {each.index for each in reasons.deviations}), layout)
 
 
-def _facts(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
+def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What was checked, under which bounds, and at what cost: label and text; without a label a line goes on with the one before."""
     config = result.config
     yield "checked", _checked(config)
     yield from _bounds(result)

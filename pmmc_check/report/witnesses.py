@@ -26,6 +26,11 @@ def witnesses_text(found: Sequence[Witnessed], model: Model, layout: Layout) -> 
     return rendered(_paragraphs(found, model, layout), layout)
 
 
+def witnesses_summary(found: Sequence[Witnessed], layout: Layout) -> str:
+    """One line for each witness."""
+    return rendered((_headline(*each) for each in found), layout)
+
+
 def witnesses_as_json(found: Sequence[Witnessed], model: Model) -> list[dict[str, Any]]:
     """One object for each witness; `reached` is null where a limit stopped the search, `steps` is null where there is no run."""
     return [
@@ -42,22 +47,23 @@ def witnesses_as_json(found: Sequence[Witnessed], model: Model) -> list[dict[str
 
 def _paragraphs(found: Sequence[Witnessed], model: Model, layout: Layout) -> Iterator[RenderableType]:
     for name, verdict, result in found:
-        if result.violation:
-            steps, walked = len(result.violation.trace), result.walks is not None
-            kind = "a run" if walked or result.limit else "a shortest run"
-            how = f"{kind} takes {counted(steps, 'step')}:" if steps else "the initial state is one"
-            yield Text.assemble(("REACHED", "bold green"), f": {name}: {how}")
+        yield _headline(name, verdict, result)
+        if result.violation and result.violation.trace:
             yield ""
-            if steps:
-                yield from steps_view(shown_steps(result.violation, model, set()), layout)
-                yield ""
+            yield from steps_view(shown_steps(result.violation, model, set()), layout)
         elif verdict == VIOLATED:
-            yield Text.assemble(
-                ("NONE", "bold red"), f": {name}: none of the {result.distinct_states:,} states of this configuration, all checked, is one"
-            )
             within = "".join(f", within {each.name}" for each in result.constraints)
             yield Text(f"({size_of(result.config)}, {result.config.network} network{within})")
-            yield ""
-        else:
-            yield Text.assemble(("INCONCLUSIVE", "bold yellow"), f": {name}: not reached before the search was stopped: {result.limit}")
-            yield ""
+        yield ""
+
+
+def _headline(name: str, verdict: str, result: Result) -> Text:
+    if result.violation:
+        steps, walked = len(result.violation.trace), result.walks is not None
+        kind = "a run" if walked or result.limit else "a shortest run"
+        how = f"{kind} takes {counted(steps, 'step')}:" if steps else "the initial state is one"
+        return Text.assemble(("REACHED", "bold green"), f": {name}: {how}")
+    if verdict == VIOLATED:
+        none = f": {name}: none of the {result.distinct_states:,} states of this configuration, all checked, is one"
+        return Text.assemble(("NONE", "bold red"), none)
+    return Text.assemble(("INCONCLUSIVE", "bold yellow"), f": {name}: not reached before the search was stopped: {result.limit}")

@@ -22,6 +22,7 @@ from pmmc_check.spec.resolve import Operator, Resolver
 from pmmc_check.spec.terms import Term
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
+SPEC_SUFFIX = ".spec"
 COUNTED = (
     "acceptors", "quorum1", "quorum2", "leaders", "replicas", "slots", "commands", "rounds", "window", "reconfigurations", "ballots",
     "crashes", "restarts", "max_states", "max_depth", "states",
@@ -124,6 +125,10 @@ def spec_from(source: SourceText) -> Spec:
                 continue
         _check_references(source, part)
         syntax.append(part)
+    if "reduce" in settings and "symmetry" in settings:
+        raise SpecError(
+            settings["symmetry"].place, "REDUCE says which reductions are used, and SYMMETRY another thing; leave one of them out"
+        )
     return Spec(source, settings, tuple(named), tuple(syntax))
 
 

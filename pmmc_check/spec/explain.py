@@ -10,24 +10,41 @@ from pmmc_check.protocol.role import System
 from pmmc_check.spec.evaluate import Frame, World, compiled_term, in_order
 from pmmc_check.spec.terms import Term
 
-_TEXT_MAX = 160
+_TEXT_MAX, _VALUE_MAX = 160, 60
 
 
-def why_false(term: Term, system: System, world: World, frame: Frame, bound: Mapping[str, str] | None = None) -> str:
-    """A sentence: the smallest part that fails, and for which values.
+Bound = dict[int, tuple[str, str]]
+"""The variables that have a value: by their numbers, their names and the values as text."""
+
+
+def why_false(term: Term, system: System, world: World, frame: Frame, bound: Mapping[int, tuple[str, str]] | None = None) -> str:
+    """A sentence: the smallest part that fails, for which values of bound variables, and what the names in it stand for there.
 
     `term` is false in `world`; `bound` are variables that have a value already."""
-    bound = dict(bound or {})
+    values: Bound = dict(bound or {})
     part = term
-    while (inner := _false_part(part, system, world, frame, bound)) is not None:
+    while (inner := _false_part(part, system, world, frame, values)) is not None:
         part = inner
     text = part.text if len(part.text) <= _TEXT_MAX else part.text[: _TEXT_MAX - 3] + "..."
-    used = {each.text for each in part.all_parts() if each.kind == "variable"}
-    shown = [f"{name} = {value}" for name, value in bound.items() if name in used] or [f"{n} = {v}" for n, v in bound.items()]
+    used = {each.value for each in part.all_parts() if each.kind == "variable"}
+    named = dict(_named(part, system, world, frame, values))
+    shown = [f"{name} = {value}" for number, (name, value) in values.items() if number in used or not used]
+    shown += [f"{name} = {value}" for name, value in named.items()]
     return f"{text} is false" + (f" for {', '.join(shown)}" if shown else "")
 
 
-def _false_part(term: Term, system: System, world: World, frame: Frame, bound: dict[str, str]) -> Term | None:
+def _named(part: Term, system: System, world: World, frame: Frame, bound: Bound) -> Iterator[tuple[str, str]]:
+    """What is defined under a name, or is a set of facts, with its value, where it has one here that is short."""
+    if not part.text.isidentifier() or part.kind in ("variable", "constant"):
+        for each in part.parts:
+            yield from _named(each, system, world, frame, bound)
+    elif bound.keys() >= {each.value for each in part.all_parts() if each.kind == "variable"}:
+        value = show(_value(part, system, world, frame))
+        if len(value) <= _VALUE_MAX:
+            yield part.text, value
+
+
+def _false_part(term: Term, system: System, world: World, frame: Frame, bound: Bound) -> Term | None:
     """A part whose falsehood makes `term` false; enters it."""
     if term.kind == "and":
         return next(part for part in term.parts if not _value(part, system, world, frame))
@@ -36,11 +53,11 @@ def _false_part(term: Term, system: System, world: World, frame: Frame, bound: d
     if term.kind == "forall":
         for frame[term.value] in _members(term, system, world, frame):  # noqa: B020
             if not _value(term.parts[1], system, world, frame):
-                bound[term.names[0]] = show(frame[term.value])
+                bound[term.value] = (term.names[0], show(frame[term.value]))
                 return term.parts[1]
     if term.kind == "let":
         frame[term.value] = _value(term.parts[0], system, world, frame)
-        bound[term.names[0]] = show(frame[term.value])
+        bound[term.value] = (term.names[0], show(frame[term.value]))
         return term.parts[1]
     if term.kind == "if":
         return term.parts[1] if _value(term.parts[0], system, world, frame) else term.parts[2]

@@ -64,7 +64,7 @@ def _of_one_slot(term: Term, system: System) -> Callable[[int, Observed], str | 
         frame: list[Any] = [None] * size
         frame[number] = slot
         world = world_of(observed, {})
-        return None if body(world, frame) else why_false(term.parts[1], system, world, frame, {term.names[0]: str(slot)})
+        return None if body(world, frame) else why_false(term.parts[1], system, world, frame, {number: (term.names[0], str(slot))})
 
     return check
 
@@ -92,7 +92,7 @@ def _of_one_process(term: Term, system: System, role: str, reads: Reads) -> Call
         world = World(variables={(process, name): _as_set(name, getattr(state, name)) for name in names})
         if body(world, frame):
             return None
-        return why_false(term.parts[1], system, world, frame, {term.names[0]: str(process)})
+        return why_false(term.parts[1], system, world, frame, {number: (term.names[0], str(process))})
 
     return check
 

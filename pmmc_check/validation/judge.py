@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
@@ -43,7 +43,7 @@ from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
 _NOOP = "noop occurs, which the paper's leaders never propose; if yours fill holes with it, judge with --variant fill-holes"
 _QUORUMS_APART = "its quorums need not have an acceptor in common, so legal runs may break invariants"
-_NEAR = 6
+_NEAR, _LOGS_ALONE = 6, 8
 _FACTS_HOLD = "; what is recorded breaks no invariant"
 
 
@@ -182,13 +182,33 @@ class _Judge:
             ambiguity = self._guess(replay)
             if ambiguity is None:
                 return self._rejected(replay, rejected)
+            if (certain := self._by_relaxed_replay(replay)) is not None:
+                return certain
         except Ambiguous as ambiguous:
             ambiguity = str(ambiguous)
         if ambiguity is None and not replay.events:
             raise self._nothing_to_judge()
         if ambiguity is None and replay.exact:
             return self._found(replay.events, trace)
-        return self._with_stray_noop(replay.names) if self._has_stray_noop(trace) else self._by_search(ambiguity)
+        if self._has_stray_noop(trace):
+            return self._with_stray_noop(replay.names)
+        if ambiguity is not None and (alone := self._alone(replay.names, map(replay.diagnosis.show, replay.promises.replayed))) is not None:
+            return self._rejected(*alone)
+        return self._by_search(ambiguity)
+
+    def _by_relaxed_replay(self, guessing: Replay) -> TraceVerdict | None:
+        """The rejection of logs that even leaders who may do more than the paper's cannot have, if it comes to that."""
+        if not guessing.promises.leaves_out_calls or self.protocol[LEADER] is not PMMC[LEADER]:
+            return None
+        trace = self._open("replaying with any leaders", guessing.names)
+        replay = Replay(trace.header, trace.names, self.protocol, relaxed=True)
+        try:
+            replay.run(trace.events())
+        except Rejected as rejected:
+            return None if self._guess(replay) else self._rejected(replay, rejected)
+        except Ambiguous:
+            pass
+        return None
 
     def _has_stray_noop(self, trace: Trace) -> bool:
         """Whether the trace, as far as it was read, has a no-op that no leader of this protocol proposes."""
@@ -227,7 +247,27 @@ class _Judge:
                     (unnamed if event.peers is None else named).add((event.process, event.message.kind))
         return "some receives of one kind name their sender and others do not" if named & unnamed else None
 
+    def _alone(self, names: Names, logs: Iterable[str]) -> tuple[Replay, Rejected] | None:
+        """Of logs that stand still, one that contradicts the protocol by itself, whatever the others do: the fault is there."""
+        for log in sorted(logs)[:_LOGS_ALONE]:
+            trace = self._open(f"looking at {log} alone", names)
+            host = names.log_of(trace.values.process(log))
+            header = replace(trace.header, logs={host: trace.header.contract(host)})
+            leader_is_known = self.protocol[LEADER] is PMMC[LEADER]
+            replay = Replay(header, names, self.protocol, relaxed=leader_is_known)
+            try:
+                replay.run((event for event in stream if names.log_of(event.process) == host) for stream in trace.events())
+            except Rejected as rejected:
+                if not replay.guessed and not rejected.mismatch.stands_still:
+                    return replay, rejected
+            except Ambiguous:
+                continue
+        return None
+
     def _rejected(self, replay: Replay, rejected: Rejected) -> TraceVerdict:
+        if rejected.mismatch.stands_still:
+            others = set(replay.blocked) - {rejected.mismatch.event.log}
+            replay, rejected = self._alone(replay.names, others) or (replay, rejected)
         evidence = Evidence(rejected.mismatch, replay.names, replay.recent)
         count, violations = self._facts(evidence.add, replay.names)
         failure = failure_of(replay, rejected.mismatch, evidence.events())
@@ -291,6 +331,8 @@ class _Judge:
         if answer.verdict == ACCEPTED:
             return TraceVerdict(self.file, ACCEPTED, count, method="search", states=answer.states, legal_run=True)
         if answer.verdict == REJECTED:
+            if (alone := self._alone(trace.names, answer.stuck)) is not None:
+                return replace(self._rejected(*alone), method="search", states=answer.states)
             return TraceVerdict(self.file, REJECTED, count, failure=answer.failure, method="search", states=answer.states)
         why = f"{ambiguity}; " if ambiguity else ""
         return TraceVerdict(self.file, INCONCLUSIVE, count, reason=why + answer.reason + _FACTS_HOLD, method="search", states=answer.states)

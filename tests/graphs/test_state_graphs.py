@@ -337,3 +337,19 @@ def test_the_page_lists_everything_that_has_a_name() -> None:
     assert [f"| `{each.name}` | {each.meaning} |" for each in OBSERVABLES.values()] == [
         line for line in page.split("| name | what is seen |")[1].splitlines() if line.startswith("| `")
     ]
+
+
+def test_states_outside_a_constraint_are_met_but_left_alone_and_the_graph_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = tmp_path / "x.json"
+    asked = [*TINY, "--engine", "reference", "--quiet", "--constraint", "decided = {}", "--graph", str(there), "--format", "json"]
+    counted = json.loads(in_process(capsys, "explore", *asked).stdout)
+    found = json.loads(there.read_text())
+    assert len(found["nodes"]) == counted["distinct_states"]
+    assert len(found["edges"]) == counted["generated_states"] - 1
+    outside = {each["id"] for each in found["nodes"] if each["outside"]}
+    assert outside
+    assert not outside & {each["source"] for each in found["edges"]}
+    assert found["graph"]["complete"] is False
+    assert f"NOT THE WHOLE GRAPH: {len(outside):,} states lie outside the constraint" in found["graph"]["title"]

@@ -118,3 +118,12 @@ def test_what_was_sent_without_a_record_is_inferred(tmp_path: Path) -> None:
     assert inferred and all(each.process is not None and each.process.role != ACCEPTOR for each in inferred)
     known = {process.role for process, fields in run.state_after(len(run.events)).items() if fields}
     assert ACCEPTOR in known and not known & {REPLICA, LEADER}
+
+
+def test_what_a_receipt_changes_belongs_to_it_also_where_the_log_ends_there() -> None:
+    run = _run(next(each for each in EXAMPLES if each.path.name == "good-one-command.pmmc"))
+    for event in run.events:
+        if event.label.startswith("decision"):
+            assert "slot_out 1 → 2" in map(str, event.changes)
+        if event.label.startswith("p1a"):
+            assert [str(each) for each in event.changes] == ["ballot - → 0.L1"]

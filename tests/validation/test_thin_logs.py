@@ -149,7 +149,8 @@ def test_a_field_left_out_of_what_was_sent_long_ago_is_no_reason_to_reject(monke
 def test_an_inconclusive_verdict_says_that_the_facts_hold(tmp_path: Path) -> None:
     file = tmp_path / "t.pmmc"
     file.write_text(
-        HEADER.format(settings="", contract="partial decision").replace("log R1,R2,L1,L2,A1", "log R1") + "R1 < decision s=3 c=C1:1\n"
+        HEADER.format(settings="", contract="partial decision,response").replace("log R1,R2,L1,L2,A1", "log R1")
+        + "R1 < decision s=3 c=C1:1\n"
     )
     reason = judge(Source(file), JudgeOptions(SearchBudget(1, 5))).reason
     assert reason == "the search stopped after 1 states (--search-states); what is recorded breaks no invariant"
@@ -160,7 +161,7 @@ def test_the_search_keeps_its_time(tmp_path: Path) -> None:
     decisions = "".join(f"R1 < decision s={slot} c=C1:{slot}\n" for slot in range(1, 400))
     started = time.monotonic()
     file = tmp_path / "t.pmmc"
-    file.write_text(HEADER.format(settings="", contract="partial decision").replace("log R1,R2,L1,L2,A1", "log R1") + decisions)
+    file.write_text(HEADER.format(settings="", contract="partial decision,response").replace("log R1,R2,L1,L2,A1", "log R1") + decisions)
     found = judge(Source(file), JudgeOptions(SearchBudget(10**6, 1.0)))
     assert found.verdict == INCONCLUSIVE
     assert time.monotonic() - started < 10

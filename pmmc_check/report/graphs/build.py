@@ -35,6 +35,7 @@ def graph_of_states(graph: StateGraph, model: Model) -> nx.MultiDiGraph:
             how=plain(broken.how) if broken else "",
             reached=plain(", ".join(graph.reached.get(number, ()))),
             ended=number in graph.ended,
+            outside=number in graph.outside,
             expanded=number < graph.expanded,
         )
     for each in graph.transitions:
@@ -68,6 +69,7 @@ def graph_of_classes(seen: Quotient[Appearance], graph: StateGraph, model: Model
             violating_states=len(broken),
             reached=plain(", ".join(sorted({name for each in members for name in graph.reached.get(each, ())}))),
             ended_states=len(graph.ended.intersection(members)),
+            outside_states=len(graph.outside.intersection(members)),
             expanded=members[-1] < graph.expanded,
         )
     for each in seen.crossings:
@@ -95,10 +97,12 @@ def plain(text: str) -> str:
 
 def _about(graph: StateGraph, model: Model, title: str) -> dict[str, Any]:
     """What the graph as a whole is; a truncated one says so wherever it is read."""
-    truncated = f"NOT THE WHOLE GRAPH: {graph.limit}; {len(graph.states) - graph.expanded:,} states were not looked into"
+    cut = [f"NOT THE WHOLE GRAPH: {graph.limit}; {len(graph.states) - graph.expanded:,} states were not looked into"] if graph.limit else []
+    if graph.outside:
+        cut.append(f"NOT THE WHOLE GRAPH: {len(graph.outside):,} states lie outside the constraint, and no step was taken from them")
     return {
-        "title": f"{title}\n{truncated}" if graph.limit else title,
-        "complete": graph.limit is None,
+        "title": "\n".join([title, *cut]),
+        "complete": not cut,
         "limit": graph.limit or "",
         "states": len(graph.states),
         "transitions": len(graph.transitions),

@@ -121,8 +121,12 @@ def _node(node: dict[str, object]) -> dict[str, str]:
     if node["reached"]:
         lines.append(f"reached: {node['reached']}")
         styles.append("filled")
+    outside = node.get("outside_states", node.get("outside"))
+    if outside:
+        lines.append("outside the constraint" if outside is True else f"{outside:,} of them outside the constraint")
     if not node["expanded"]:
         lines.append("not looked into")
+    if outside or not node["expanded"]:
         styles.append("dashed")
     looks = {"style": ",".join(styles)}
     if node["violated"]:

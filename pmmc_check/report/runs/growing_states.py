@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from pmmc_check.protocol.role import Lifecycle
-from pmmc_check.protocol.values import COMMANDER, LEADER, SCOUT, ProcessId, host_of
+from pmmc_check.protocol.values import COMMANDER, LEADER, SCOUT, ProcessId
 from pmmc_check.report.runs.fields import ShowValue, members_of
 from pmmc_check.report.runs.run import STATUS_FIELD, FieldChange, Status
 from pmmc_check.validation.replay.in_place import GrowingPValues, GrowingSlots
@@ -24,6 +24,9 @@ class StateReader:
     def __init__(self, show: ShowValue) -> None:
         self.show = show
         self._states: dict[ProcessId, Any] = {}
+        self._owned: dict[int, set[ProcessId]] = {}
+        """By leader: its scouts and commanders that run."""
+        self._fields: dict[ProcessId, tuple[str, ...]] = {}
         self._grown: dict[tuple[ProcessId, str], Any] = {}
         self._sets: dict[tuple[ProcessId, str], set[Any]] = {}
         self._texts: dict[tuple[ProcessId, str], str] = {}
@@ -35,11 +38,14 @@ class StateReader:
         if state is known:
             return []
         self._states[me] = state
+        if known is None and me.role in (SCOUT, COMMANDER):
+            self._owned.setdefault(me.number, set()).add(me)
         if isinstance(state, Lifecycle):
             return [FieldChange(me, STATUS_FIELD, Status.RUNNING, Status.EXITED)]
         found = [FieldChange(me, STATUS_FIELD, None, Status.RUNNING)] if known is None else []
         if not is_dataclass(state):
             return found
+        self._fields[me] = tuple(each.name for each in fields(state))
         for each in fields(state):
             value = getattr(state, each.name)
             if known is not None and value is getattr(known, each.name, None) and isinstance(value, _IMMUTABLE):
@@ -53,15 +59,15 @@ class StateReader:
         """Scouts and commanders of `host` that were there and are no longer."""
         if host.role != LEADER:
             return []
-        left = [each for each in self._states if host_of(each) == host and each not in running and each.role in (SCOUT, COMMANDER)]
+        owned = self._owned.setdefault(host.number, set())
         changes = []
-        for each in left:
+        for each in sorted(owned - running):
+            owned.discard(each)
             if not isinstance(self._states.pop(each), Lifecycle):
                 changes.append(FieldChange(each, STATUS_FIELD, Status.RUNNING, Status.EXITED))
-            for key in [key for key in (*self._sets, *self._texts) if key[0] == each]:
-                self._sets.pop(key, None)
-                self._texts.pop(key, None)
-                self._grown.pop(key, None)
+            for field in self._fields.pop(each, ()):
+                for table in (self._sets, self._texts, self._grown):
+                    table.pop((each, field), None)
         return changes
 
     def _of_field(self, me: ProcessId, name: str, value: Any) -> FieldChange | None:

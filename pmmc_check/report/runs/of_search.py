@@ -41,11 +41,14 @@ def run_of_violation(violation: Violation, model: Model) -> Run:
     reasons = why(violation, model)
     marks = {each.index: EventMark.DEVIATION for each in reasons.deviations if each.index}
     run = _run(violation, model, marks, failing=True)
+    explanation = tuple(paragraph_of(each, len(run.events)) for each in reasons.sentences)
+    cited = {span.event for paragraph in explanation for span in paragraph}
     return replace(
         run,
+        events=[_marked(each, [EventMark.CITED if each.index in cited else None]) for each in run.events],
         title=f"{violation.invariant}: {violation.how}",
         verdict=VIOLATED,
-        explanation=tuple(paragraph_of(each, len(run.events)) for each in reasons.sentences),
+        explanation=explanation,
     )
 
 

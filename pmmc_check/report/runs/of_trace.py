@@ -48,7 +48,7 @@ def run_of_events(header: Header, names: Names, events: Iterable[Event], protoco
 def _replayed(header: Header, names: Names, streams: Iterable[Iterator[Event]], protocol: Protocol) -> TraceReader:
     """What a replay can tell, as far as it gets."""
     reader = TraceReader(header, names)
-    replay = ObservedReplay(header, names, protocol, lambda happened: reader.add(happened, replay.touched(happened.event)))
+    replay = ObservedReplay(header, names, protocol, reader)
     reader.begin(replay.processes.running.values())
     with suppress(Rejected, Ambiguous):
         replay.run(streams)
@@ -63,7 +63,7 @@ def _take_loosely(reader: TraceReader, left: Sequence[Event], failing: tuple[str
     """Adds events that no replay has judged: first the failing one, then the others, receives after their sends where these are there."""
     first = [each for each in left if each.at == failing]
     for each in first:
-        reader.add(_as_recorded(reader, each))
+        reader.happened(_as_recorded(reader, each))
     rest = [each for each in left if each.at != failing]
     to_come: dict[Any, int] = {}
     for event in rest:
@@ -75,7 +75,7 @@ def _take_loosely(reader: TraceReader, left: Sequence[Event], failing: tuple[str
             key = reader.key_of(event.process, event.message)
             if to_come.get(key) and not reader.is_on_its_way(key):
                 return interleaving.wait(key, log)
-        reader.add(_as_recorded(reader, event), unjudged=True)
+        reader.happened(_as_recorded(reader, event), unjudged=True)
         for key in _keys_sent(reader, event):
             to_come[key] -= 1
             interleaving.wake(key)
@@ -85,7 +85,7 @@ def _take_loosely(reader: TraceReader, left: Sequence[Event], failing: tuple[str
     interleaving.take_all([iter(rest)])
     for log in interleaving.logs.values():
         for event in log.queue:
-            reader.add(_as_recorded(reader, event), unjudged=True)
+            reader.happened(_as_recorded(reader, event), unjudged=True)
 
 
 def _keys_sent(reader: TraceReader, event: Event) -> Iterator[Any]:

@@ -73,6 +73,8 @@ class TraceReader:
         """By key: the messages that were sent and have not arrived."""
         self._arrived: dict[Any, int] = {}
         """By key: the message that arrived last."""
+        self._received_at: dict[ProcessId, int] = {}
+        """By process: the event in which it received something last."""
         self._inferred: dict[tuple[ProcessId, Message], int] = {}
 
     # ---- what is read ----
@@ -84,7 +86,16 @@ class TraceReader:
         self._seen.update(dict.fromkeys(each.me for each in known))
         self.events.append(RunEvent(0, EventKind.START, None, "the start", changes=changes))
 
-    def add(self, happened: Happened, touched: Iterable[Process] = (), unjudged: bool = False) -> None:
+    def acted(self, process: Process) -> None:
+        """What a process received last has had its effect: that belongs to the receipt."""
+        at = self._received_at.get(process.me)
+        if at is not None and self.promises.is_replayed(process.me):
+            before = self.events[at]
+            changes = (*before.changes, *self._states.changes(process))
+            marks = before.marks | set(self._marks_of_changes(changes))
+            self.events[at] = changed(before, changes=changes, marks=marks)
+
+    def happened(self, happened: Happened, touched: Iterable[Process] = (), unjudged: bool = False) -> None:
         """One event more; `touched` are the processes whose states it may have changed."""
         event = happened.event
         self._seen[event.process] = None
@@ -96,6 +107,8 @@ class TraceReader:
         index = len(self.events)
         sends = tuple(self._sends(event, index, to, sent) for to, sent in happened.sent)
         changes = self._changes(event, touched)
+        if event.action == RECEIVE:
+            self._received_at[event.process] = index
         self.index_at[event.at] = index
         self.events.append(
             RunEvent(
@@ -262,10 +275,13 @@ class TraceReader:
     def _marks(self, event: Event, changes: Iterable[FieldChange], unjudged: bool) -> Iterator[EventMark]:
         if event.action == SEND and event.message is not None and event.message.kind == "decision":
             yield EventMark.DECISION
-        if any(each.process.role == REPLICA and each.field == "leaders" and each.before is not None for each in changes):
-            yield EventMark.RECONFIGURATION
+        yield from self._marks_of_changes(changes)
         if unjudged:
             yield EventMark.UNJUDGED
+
+    def _marks_of_changes(self, changes: Iterable[FieldChange]) -> Iterator[EventMark]:
+        if any(each.process.role == REPLICA and each.field == "leaders" and each.before is not None for each in changes):
+            yield EventMark.RECONFIGURATION
 
     def _label(self, event: Event, happened: Happened) -> str:
         who = self.show(event.process)

@@ -30,6 +30,8 @@ class Mismatch(NamedTuple):
     """Whether the event waits for a message that was never sent."""
     cycle: tuple[str, ...] = ()
     """The logs that wait for each other, one line for each."""
+    stands_still: bool = False
+    """Whether it is that a log cannot go on: then the fault may be in another log."""
 
 
 class Rejected(Exception):
@@ -121,11 +123,14 @@ class Diagnosis:
 
     def stuck(self, waiting: Sequence[Wait]) -> Mismatch:
         """A log that waits for something that never comes, if there is one; otherwise the logs wait for each other."""
-        hopeless = [wait for wait in waiting if wait.ender is None]
-        for wait in hopeless:
-            if wait.created:
-                return self._never_sent(wait.event)
-        return self._never_created(hopeless[0].event) if hopeless else self._in_a_cycle(cycle(waiting))
+        return self._reason(waiting)._replace(stands_still=True)
+
+    def _reason(self, waiting: Sequence[Wait]) -> Mismatch:
+        hopeless = sorted((wait for wait in waiting if wait.ender is None), key=lambda wait: (not wait.created, wait.event.at))
+        if not hopeless:
+            return self._in_a_cycle(cycle(waiting))
+        first = hopeless[0]
+        return self._never_sent(first.event) if first.created else self._never_created(first.event)
 
     def _never_sent(self, event: Event) -> Mismatch:
         who, shown = self.show(event.process), self.brief(event.message)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, Protocol
 
-from pmmc_check.protocol import PMMC, Protocol
+from pmmc_check.protocol import Protocol as ProtocolRoles
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.values import LEADER, ProcessId, host_of
 from pmmc_check.trace.events import DROP, RECEIVE, SEND, Event, Header, Names
@@ -23,27 +23,49 @@ class Happened(NamedTuple):
     sent: tuple[tuple[ProcessId, Message], ...]
 
 
-class ObservedReplay(Replay):
-    """Replays as `Replay` does, and tells `observe` of each event as soon as it has happened."""
+class ReplayObserver(Protocol):
+    """Is told what happens."""
 
-    def __init__(
-        self, header: Header, names: Names, protocol: Protocol = PMMC, observe: Callable[[Happened], None] = lambda _: None
-    ) -> None:
+    def acted(self, process: Process) -> None:
+        """What `process` received last has been acted on: its log goes on, so the process did not crash before."""
+
+    def happened(self, happened: Happened, touched: Iterable[Process]) -> None:
+        """An event took place. `touched` are the running processes whose states it can have changed."""
+
+
+class ObservedReplay(Replay):
+    """Replays as `Replay` does, and tells its observer of each event as soon as it has happened."""
+
+    def __init__(self, header: Header, names: Names, protocol: ProtocolRoles, observer: ReplayObserver) -> None:
         super().__init__(header, names, protocol)
-        self._observe = observe
+        self._observer = observer
         self._sent: list[tuple[ProcessId, Message]] = []
         self._taken: Message | None = None
         self._put, self._take = self._put_watched, self._take_watched
 
+    def _finish(self) -> None:
+        """Who has not crashed by the end has acted on what it received last."""
+        for process in self.processes.running.values():
+            self._act(process)
+        super()._finish()
+
+    def _act(self, process: Process) -> None:
+        if process.received is not None and not process.others:
+            process.act()
+            self._observer.acted(process)
+
     def _advance(self, log: Log, event: Event) -> bool:
         self._sent.clear()
         self._taken = None
+        own = self.processes.running.get(event.process)
+        if own is not None and event.action in (SEND, RECEIVE):
+            self._act(own)  # `Replay` would do it now, but tell nobody
         done = super()._advance(log, event)
         if done:
             if event.action == SEND and not self._sent and event.message is not None:
                 self._sent = [(to, event.message) for to in self.deliveries.everyone(event)]
-            taken = self._taken if event.action == RECEIVE else event.message if event.action == DROP else None
-            self._observe(Happened(event, taken or event.message if event.action == RECEIVE else taken, tuple(self._sent)))
+            taken = event.message if event.action in (RECEIVE, DROP) else None
+            self._observer.happened(Happened(event, self._taken or taken, tuple(self._sent)), self._touched(event))
         return done
 
     def _put_watched(self, event: Event, to: ProcessId, sent: Any, process: Process) -> None:
@@ -54,8 +76,8 @@ class ObservedReplay(Replay):
         self._taken = self.deliveries.take(event)
         return self._taken
 
-    def touched(self, event: Event) -> Iterator[Process]:
-        """The running processes whose state an event can have changed: its own, and of a leader's machine all that run there."""
+    def _touched(self, event: Event) -> Iterator[Process]:
+        """Its own process, and of a leader's machine all that run there."""
         if host_of(event.process).role == LEADER:
             yield from self.processes.hosted_by(host_of(event.process))
         elif event.process in self.processes.running:

@@ -21,7 +21,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, COMMANDER, REPLICA, SCOUT, ProcessId
 from pmmc_check.trace.events import CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Event, Header, Names
@@ -30,6 +29,7 @@ from pmmc_check.trace.system import system_of
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.promises import Promises
+from pmmc_check.validation.replay.any_calls import AnyCalls
 from pmmc_check.validation.replay.deadlock import waits
 from pmmc_check.validation.replay.deliveries import Deliveries
 from pmmc_check.validation.replay.diagnosis import Diagnosis, Rejected
@@ -47,10 +47,11 @@ class Replay:
     """Replays one trace.
 
     After `run` without `Rejected`: every log has been replayed to its end. `exact` says whether that proves the trace to be a legal
-    run, or whether some process's log was too thin for that.
+    run, or whether some process's log was too thin for that. `relaxed`: leaders whose logs leave out calls may do whatever there is reason
+    for (`any_calls.py`), so that nothing is guessed of them, and nothing proved.
     """
 
-    def __init__(self, header: Header, names: Names, protocol: Protocol = PMMC) -> None:
+    def __init__(self, header: Header, names: Names, protocol: Protocol = PMMC, *, relaxed: bool = False) -> None:
         self.header, self.names = header, names
         system = system_of(header, names)
         self.promises = Promises(header, names)
@@ -58,13 +59,14 @@ class Replay:
         self.interleaving = Interleaving(self._advance)
         self.diagnosis = Diagnosis(header, self.processes, DslWriter(Values(names)))
         self.deliveries = Deliveries(header, system, self.promises, self.interleaving, self.diagnosis)
-        self.calls = SilentCalls(header, self.promises, self.processes, self.interleaving)
+        calls = AnyCalls if relaxed else SilentCalls
+        self.calls = calls(header, self.promises, self.processes, self.interleaving)
         self.versions = Versions(self.processes, self.deliveries, self.diagnosis, self._check_post)
         self.recent: deque[Event] = deque(maxlen=EVENTS_KEPT)
         self._thin = len(self.promises.replayed) < len(self.promises.roles)
         clients = [process for process in names.name_of if process.role == CLIENT]
         self.exact = not self._thin and not any(map(self.promises.shows_part, clients))
-        self._guess = self._first_guess(protocol)
+        self._guess = "" if relaxed and protocol[REPLICA] is PMMC[REPLICA] else self._first_guess(protocol)
         self._endings: list[Event] = []
         # bound once: each is used for every event
         self._running, self._wait = self.processes.running, self.interleaving.wait
@@ -92,6 +94,11 @@ class Replay:
     def heard(self) -> Iterable[str]:
         """The logs that have events."""
         return self.interleaving.logs.keys()
+
+    @property
+    def blocked(self) -> list[str]:
+        """The logs that cannot go on."""
+        return [log.name for log in self.interleaving.logs.values() if log.queue]
 
     def run(self, streams: Iterable[Iterator[Event]]) -> None:
         """Replays all events.
@@ -143,7 +150,7 @@ class Replay:
             return self._wait(self.deliveries.awaited(event), log)
         process.last = event
         if process.creates:
-            self._step(process, delivered)
+            self.calls.step(process, delivered)
         else:
             process.received = delivered
             if event.post is not None:
@@ -154,22 +161,13 @@ class Replay:
             self._retire(process)
         return True
 
-    def _step(self, process: Process, delivered: Message) -> None:
-        """A step of a process that may create others."""
-        process.before = process.state
-        sends = process.step(delivered)
-        if sends:
-            process.pending = self.calls.settle(sends)
-            if self.promises.leaves_out_calls:
-                self.calls.keep(process)
-
     def _received_by_none(self, log: Log, event: Event) -> bool:
         """A receive of a process that does not run: a client, one that is not replayed, one not yet created, or exited."""
         me = event.process
         if not self.promises.is_replayed(me):
             return undetermined(event.message) or self._take(event) is not None or self._wait(self.deliveries.awaited(event), log)
         if not self.processes.has_exited(me):
-            return self._receive(log, event) if self.calls.create(me) else self._wait(me, log)
+            return self._receive(log, event) if self.calls.create(me, event) else self._wait(me, log)
         if self._take(event) is None:
             return self._wait(self.deliveries.awaited(event), log)
         self._check_no_post(event, "it has exited")
@@ -222,7 +220,7 @@ class Replay:
             self.deliveries.put_unreplayed(event)
             return True
         if not self.processes.has_exited(me):
-            return self._send(log, event) if self.calls.create(me) else self._wait(me, log)
+            return self._send(log, event) if self.calls.create(me, event) else self._wait(me, log)
         shown = self.diagnosis.show_message(event.message)
         expected = f"nothing from {self.diagnosis.show(me)}, which has exited"
         raise self.diagnosis.rejected(event, "an exited process sends nothing", expected, shown)
@@ -252,7 +250,7 @@ class Replay:
             self.versions.restart(event, process)
             return
         self.calls.crashed(process)
-        sends = process.restart()
+        sends = self.calls.restart(process)
         if sends is None:
             raise self.diagnosis.may_not_restart(event, process)
         process.pending = self.calls.settle(sends)
@@ -269,6 +267,8 @@ class Replay:
 
     def _check_post(self, event: Event, process: Process) -> None:
         self.calls.catch_up(event, process)
+        if not self.calls.knows_state(process):
+            return
         if process.exited:
             self._check_no_post(event, "it has stopped")
             return

@@ -39,7 +39,24 @@ class SilentCalls:
                     self._wake(to)
         return messages
 
-    def keep(self, process: Process) -> None:
+    def step(self, process: Process, delivered: Message) -> None:
+        """Makes a step of a process that may create others."""
+        process.before = process.state
+        sends = process.step(delivered)
+        if sends:
+            process.pending = self.settle(sends)
+            if self.promises.leaves_out_calls:
+                self._keep(process)
+
+    def restart(self, process: Process) -> tuple[Send, ...] | None:
+        """Restarts a process as its role says; None if it cannot."""
+        return process.restart()
+
+    def knows_state(self, process: Process) -> bool:
+        """Whether a recorded state can be compared."""
+        return True
+
+    def _keep(self, process: Process) -> None:
         """Of what a scout or commander must send now, keeps the calls that its leader's log leaves out."""
         leader = ProcessId(LEADER, process.me.number)
         if leader not in self.promises.leaves_out_calls or process.me.role not in (SCOUT, COMMANDER):
@@ -51,8 +68,8 @@ class SilentCalls:
             for key in [key for key in self._waiting if isinstance(key, ProcessId) and key.number == leader.number]:
                 self._wake(key)
 
-    def create(self, me: ProcessId) -> bool:
-        """Lets the leader of a scout or commander that shows itself take the unrecorded step that creates it, if it can.
+    def create(self, me: ProcessId, event: Event | None = None) -> bool:
+        """Lets the leader of a scout or commander that shows itself in `event` take the unrecorded step that creates it, if it can.
 
         When a leader takes adopted does not matter as long as it has taken it before its commanders act: with `propose` it commutes.
         """
@@ -76,6 +93,7 @@ class SilentCalls:
     def crashed(self, leader: Process) -> None:
         """The leader is about to restart. A preemption that it received last may be lost: nothing may show that it was kept."""
         before, after = leader.before, leader.state
+        leader.before = None
         self._unwritten.pop(leader.me.number, None)
         if before is not None and (leader.exited or before.ballot != after.ballot):
             if not leader.exited and not self._forget(scout_id(after.ballot)):

@@ -56,6 +56,8 @@ class Answer:
     states: int
     reason: str = ""
     failure: Failure | None = None
+    stuck: tuple[str, ...] = ()
+    """The logs that did not get to their ends in the run that got furthest."""
 
 
 class TraceSearch:
@@ -183,13 +185,27 @@ class TraceSearch:
         reasons = sorted(self.system.bounded)
         if reasons:
             return Answer(INCONCLUSIVE, len(self.visited), "no matching run was found, but " + "; ".join(reasons))
-        return Answer(REJECTED, len(self.visited), failure=self._failure())
+        return Answer(REJECTED, len(self.visited), failure=self._failure(), stuck=tuple(event.log for event in self._stuck()))
+
+    def _stuck(self) -> list[Event]:
+        """Where the logs stand in the run that got furthest: what none of the others will send comes first, then by place."""
+        node = self.furthest
+        assert node is not None, "the initial point is visited"
+        heads = [event for index in range(len(node.positions)) if (event := self.system.next_event(node, index)) is not None]
+        left = [event for index, log in enumerate(self.system.logs) for event in log[node.positions[index] :]]
+        coming = [(event.message, event.peers) for event in left if event.action == SEND]
+
+        def waits(event: Event) -> bool:
+            sends = (peers for message, peers in coming if message == event.message)
+            return event.action == RECEIVE and any(peers is None or event.process in peers for peers in sends)
+
+        return sorted(heads, key=lambda event: (waits(event), event.at))
 
     def _failure(self) -> Failure:
         """The first log event that no completion gets past, in the run that got furthest."""
         node = self.furthest
         assert node is not None, "the initial point is visited"
-        stuck = [event for index in range(len(node.positions)) if (event := self.system.next_event(node, index)) is not None]
+        stuck = self._stuck()
         if not stuck:
             last = self.system.logs[0][-1]
             return Failure(

@@ -1,0 +1,243 @@
+"""What `explore` found, as a value: verdicts, reports, counterexamples and witnesses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Self
+
+from pmmc_check.api.failure import CheckFailed
+from pmmc_check.api.specs import WitnessSearch, as_expected, expected_as_json, expected_as_text, result_of_all
+from pmmc_check.checker.any_slots.search import AnySlotsResult
+from pmmc_check.checker.result import Result
+from pmmc_check.model.model import Model
+from pmmc_check.report.any_slots_json import any_slots_as_json
+from pmmc_check.report.any_slots_text import any_slots_as_text
+from pmmc_check.report.explore_json import result_as_json
+from pmmc_check.report.explore_text import as_text
+from pmmc_check.report.layout import Layout
+from pmmc_check.report.short import short_text, short_text_of_every_slot
+from pmmc_check.report.vacuity import vacuous
+from pmmc_check.report.violation_trace import trace_text
+from pmmc_check.report.witnesses import Witnessed, witnesses_as_json, witnesses_summary, witnesses_text
+from pmmc_check.spec.document import Spec
+from pmmc_check.verdicts import HOLDS, VIOLATED
+
+
+@dataclass(frozen=True)
+class Witness:
+    """What the search for a witness found: `reached` is None where a limit stopped it; `result` is the search's own."""
+
+    name: str
+    reached: bool | None
+    result: Result
+    model: Model
+    variants: tuple[str, ...] = ()
+
+    @property
+    def length(self) -> int | None:
+        """How many steps the run to it takes; None where there is none."""
+        return len(self.result.violation.trace) if self.result.violation else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Its object in the JSON of `explore`, with the steps of the run."""
+        return witnesses_as_json([self._told()], self.model)[0]
+
+    def trace(self) -> str | None:
+        """The run as a trace for `validate`; None where there is none.
+
+        Raises:
+            NotWritable: a trace cannot record it.
+        """
+        return trace_text(self.result.violation, self.model, self.variants) if self.result.violation else None
+
+    def text(self, width: int = 80) -> str:
+        """The run, as `explore` prints it."""
+        return witnesses_text([self._told()], self.model, Layout(width))
+
+    def _told(self) -> Witnessed:
+        return self.name, WitnessSearch(self.name, self.result).verdict, self.result
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.text(120))}</pre>"
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """What `explore` found. `result` is the search's own, and `model` what it is about, None for every number of slots."""
+
+    result: Result | AnySlotsResult
+    model: Model | None = None
+    notes: tuple[str, ...] = ()
+    """Sentences about what was switched off or not checked, and why."""
+    witnesses: tuple[Witness, ...] = ()
+    """Those that the spec or `find` asked for."""
+    spec: Spec | None = None
+    variants: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """`holds`, `violated` or `inconclusive`; a witness that no run reaches is violated."""
+        return self.result.verdict
+
+    @property
+    def holds(self) -> bool:
+        """Whether every reachable state was checked and all is well."""
+        return self.verdict == HOLDS
+
+    @property
+    def expected(self) -> str | None:
+        """The verdict that the spec expects; None where it does not say."""
+        return self.spec.expected[0] if self.spec else None
+
+    @property
+    def as_expected(self) -> bool | None:
+        """Whether the verdict, and the number of states, are what the spec expects; None where it expects nothing."""
+        return as_expected(self.spec, self.verdict, self._counted())
+
+    @property
+    def invariants(self) -> tuple[str, ...]:
+        """The names of what was checked."""
+        return self.result.invariants
+
+    @property
+    def violated(self) -> str | None:
+        """The name of the invariant that a run breaks."""
+        run = self.run
+        return run[0].violation.invariant if run and run[0].violation else None
+
+    @property
+    def vacuous(self) -> tuple[str, ...]:
+        """Sentences about what never happened in the search, so that what holds says less than it seems to."""
+        return tuple(vacuous(self.result)) if isinstance(self.result, Result) else ()
+
+    @property
+    def limit(self) -> str | None:
+        """Which limit stopped the search, as a sentence."""
+        return self.result.limit
+
+    @property
+    def distinct_states(self) -> int:
+        """How many states were searched; for every number of slots, those of the one-slot system."""
+        return self.result.distinct_states if isinstance(self.result, Result) else self.result.one_slot.distinct_states
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, the searches for witnesses included."""
+        if isinstance(self.result, AnySlotsResult):
+            return sum(self.result.seconds.values())
+        others = [each.result.seconds for each in self.witnesses]
+        return sum(others) + (self.result.seconds if self.invariants or not others else 0)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `explore --format json` prints, as dictionaries and lists."""
+        told = expected_as_json(self.spec, self.verdict, self._counted())
+        if isinstance(self.result, AnySlotsResult):
+            return any_slots_as_json(self.result) | told
+        assert self.model is not None
+        answer = result_as_json(self.result, self.model)
+        answer["properties"] += [{"name": name, "verdict": verdict} for name, verdict, _ in self._told()]
+        return answer | ({"witnesses": [each.to_json() for each in self.witnesses]} if self.witnesses else {}) | told
+
+    def text(self, width: int = 80) -> str:
+        """The report that `explore` prints, with the counterexample and the runs to witnesses."""
+        return self.report(Layout(width))
+
+    def report(self, layout: Layout) -> str:
+        """The same in another layout."""
+        told = expected_as_text(self.spec, self.verdict, self._counted())
+        if isinstance(self.result, AnySlotsResult):
+            return "\n".join([any_slots_as_text(self.result, layout), *told])
+        assert self.model is not None
+        parts = [witnesses_text(self._told(), self.model, layout)] if self.witnesses else []
+        if self.result.invariants or not self.witnesses:
+            parts.append(as_text(self.result, self.model, self.notes, layout))
+        else:
+            parts += [f"note: {note}\n" for note in self.notes]
+        return "\n".join([*parts, *told])
+
+    def explanation(self, width: int = 80) -> str:
+        """The verdict and why, in a few lines."""
+        told = expected_as_text(self.spec, self.verdict, self._counted())
+        if isinstance(self.result, AnySlotsResult):
+            return "".join([short_text_of_every_slot(self.result, Layout(width)), *told])
+        assert self.model is not None
+        parts = [witnesses_summary(self._told(), Layout(width))] if self.witnesses else []
+        if self.result.invariants or not self.witnesses:
+            parts.append(short_text(self.result, self.model, Layout(width)))
+        return "".join([*parts, *told])
+
+    def trace(self) -> str | None:
+        """The counterexample as a trace for `validate`; None where there is none. Witnesses have traces of their own.
+
+        Raises:
+            NotWritable: a trace cannot record it.
+        """
+        run = self.run
+        return trace_text(run[0].violation, run[1], self.variants) if run and run[0].violation else None
+
+    def assert_holds(self, *, strict: bool = False) -> Self:
+        """For tests; returns itself. With `strict`, what holds must not hold vacuously.
+
+        Raises:
+            CheckFailed: an AssertionError: it is violated or inconclusive; the text is the explanation.
+        """
+        if not self.holds:
+            raise CheckFailed(self.explanation().rstrip())
+        if strict and self.vacuous:
+            raise CheckFailed(f"what holds, holds vacuously: {'; '.join(self.vacuous)}")
+        return self
+
+    def assert_as_expected(self) -> Self:
+        """For tests; returns itself. What is expected is what the spec says, and without that, that everything holds.
+
+        Raises:
+            CheckFailed: an AssertionError: something else came out; the text is the explanation.
+        """
+        if not (self.holds if self.as_expected is None else self.as_expected):
+            raise CheckFailed(self.explanation().rstrip())
+        return self
+
+    @property
+    def of_one_configuration(self) -> tuple[Result, Model]:
+        """The search's own result, and its model.
+
+        Raises:
+            TypeError: it is about every number of slots.
+        """
+        if self.model is None or not isinstance(self.result, Result):
+            raise TypeError("a result for every number of slots is about no single configuration")
+        return self.result, self.model
+
+    def _counted(self) -> int | None:
+        return self.result.distinct_states if isinstance(self.result, Result) else None
+
+    def _told(self) -> list[Witnessed]:
+        return [each._told() for each in self.witnesses]
+
+    @property
+    def run(self) -> tuple[Result, Model] | None:
+        """The result that has a counterexample, and the model of which it is a run: for every number of slots, those that confirm it."""
+        if isinstance(self.result, AnySlotsResult):
+            shown = self.result.confirmation.shown if self.result.confirmation else None
+            return shown[:2] if shown else None
+        return (self.result, self.model) if self.model is not None and self.result.violation else None
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.text(120))}</pre>"
+
+
+def exploration_of(
+    result: Result | None,
+    model: Model,
+    notes: Sequence[str],
+    searches: Sequence[tuple[WitnessSearch, Model]],
+    *,
+    spec: Spec | None,
+    variants: Sequence[str],
+) -> Exploration:
+    """All searches of one configuration together; `result` is that of the invariants, if any were checked."""
+    reached = {HOLDS: True, VIOLATED: False}
+    found = tuple(Witness(each.name, reached.get(each.verdict), each.result, about, tuple(variants)) for each, about in searches)
+    return Exploration(result_of_all(result, [each for each, _ in searches]), model, tuple(notes), found, spec, tuple(variants))

@@ -1,0 +1,288 @@
+"""What the page shows is what the run is; and what one can do with it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import ROOT
+
+from pages.conftest import Opened
+from pages.runs import NETWORKS, counterexample, eventful, reconfigured, searched, simulated
+from pmmc_check.report.page.sheets import lines_sheet, run_sheet, search_sheet, trace_sheet
+from pmmc_check.report.runs.of_trace import run_of_trace
+from pmmc_check.report.runs.run import EventKind, EventMark, Fate, Run
+from pmmc_check.trace.sources import Source
+from pmmc_check.validation.judge import judge
+
+Open = Callable[..., Opened]
+TALL = {"viewport": {"width": 1600, "height": 2600}}
+"""High enough that all events of a short run are in sight."""
+
+
+def _shows(opened: Opened, run: Run) -> None:
+    """Each event is a line and a mark, each delivery an arrow, each loss a cross, each message that never arrives an open end."""
+    events = opened.texts(".event .label")
+    assert events == [each.label for each in run.events]
+    received = [each for each in run.messages if each.received_at]
+    assert opened.count("g.arrow.received") == len(received)
+    assert opened.count("g.arrow.again") == sum(len(each.received_at) - 1 for each in received)
+    assert opened.count("g.arrow.lost .cross") == sum(each.fate is Fate.DROPPED for each in run.messages)
+    assert opened.count("g.arrow.pending .open") == sum(each.fate is Fate.PENDING for each in run.messages)
+    assert opened.count("g.arrow.unrecorded") == sum(each.fate is Fate.UNRECORDED for each in run.messages)
+    assert opened.count("path.crash") == sum(each.kind is EventKind.CRASH for each in run.events)
+    assert opened.count("path.restart") == sum(each.kind is EventKind.RESTART for each in run.events)
+    for mark in (EventMark.FAILING, EventMark.DECISION, EventMark.DEVIATION, EventMark.RECONFIGURATION):
+        assert opened.count(f".event .badge.{mark}") == sum(mark in each.marks for each in run.events)
+    assert opened.count(".event.past") == sum(EventMark.PAST in each.marks for each in run.events)
+    assert opened.count(".event.inferred") == sum(each.inferred for each in run.events)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_counterexample_is_shown_as_it_is(opened: Open, network: str) -> None:
+    run = counterexample(network)
+    page = opened([run_sheet("counterexample", run)], **TALL)
+    _shows(page, run)
+    assert page.step == len(run.events) - 1, "it opens where the run goes wrong"
+    assert page.texts(".why p") == ["".join(span.text for span in paragraph) for paragraph in run.explanation]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_crashes_restarts_and_drops_are_shown(opened: Open, network: str) -> None:
+    run = eventful(network)
+    kinds = {each.kind for each in run.events}
+    assert {EventKind.CRASH, EventKind.RESTART} <= kinds and (EventKind.DROP in kinds) == (network == "lossy")
+    _shows(opened([run_sheet("walk", run)], **TALL), run)
+
+
+def test_a_reconfiguration_is_shown(opened: Open) -> None:
+    run = reconfigured()
+    assert any(EventMark.RECONFIGURATION in each.marks for each in run.events)
+    _shows(opened([run_sheet("walk", run)], **TALL), run)
+
+
+@pytest.mark.parametrize("name", ["bad-pmax-ignored", "bad-decision-without-majority", "partial-acceptor-only", "good-duplicate"])
+def test_a_trace_is_shown_as_it_is(opened: Open, name: str) -> None:
+    source = Source(ROOT / "traces" / f"{name}.pmmc")
+    verdict = judge(source)
+    run = run_of_trace(source, verdict)
+    page = opened([trace_sheet(verdict, run)], **TALL)
+    _shows(page, run)
+    assert page.texts(".page-head .verdict") == [verdict.verdict.upper()]
+    failing = [each for each in run.events if EventMark.FAILING in each.marks]
+    if failing and failing[0].place:
+        assert f"{failing[0].place[0]}:{failing[0].place[1]}" in page.page.locator(".event-card").inner_text()
+
+
+def test_a_simulated_run_with_losses_and_crashes_is_shown_as_it_is(opened: Open, tmp_path: Path) -> None:
+    run = simulated(tmp_path, events=80, network=["lossy"], loss_rate=0.3, crash_rate=0.05)
+    assert any(each.fate is Fate.DROPPED for each in run.messages)
+    _shows(opened([run_sheet("simulated", run)], "#step=3", **TALL), run)
+
+
+def test_the_panel_shows_the_state_after_each_step_forwards_and_backwards(opened: Open) -> None:
+    run = counterexample()
+    page = opened([run_sheet("counterexample", run)], "#step=0")
+    last = len(run.events) - 1
+    for step in itertools.chain(range(1, last + 1), range(last - 1, -1, -1)):
+        page.page.keyboard.press("ArrowRight" if step > page.step else "ArrowLeft")
+        assert page.step == step
+        shown = {_name(box): box for box in page.page.locator(".process").all_inner_texts()}
+        for process, fields in run.state_after(step).items():
+            text = shown.get(run.names[process], "")
+            if process.role == "acceptor":
+                assert fields["ballot"] in text
+                assert all(member in text for member in fields["accepted"])
+            elif process.role == "replica":
+                assert f"slot_out\n{fields['slot_out']}" in text.replace("\n\n", "\n") or "→" in text
+
+
+def _name(box: str) -> str:
+    return box.split("\n", 1)[0].strip()
+
+
+def test_keys_slider_list_links_and_the_address_all_step(opened: Open) -> None:
+    run = counterexample()
+    page = opened([run_sheet("counterexample", run)], "#step=5")
+    keyboard = page.page.keyboard
+    assert page.step == 5
+    visited = {"ArrowDown": 6, "j": 7, "ArrowUp": 6, "k": 5, "PageDown": 14, "PageUp": 4, "Home": 0, "End": 14, "ArrowRight": 14}
+    for key, step in visited.items():
+        keyboard.press(key)
+        assert page.step == step, key
+    page.page.locator(".slider").fill("3")
+    assert page.step == 3 and page.page.url.endswith("#step=3")
+    page.page.locator('.event[data-event="7"]').click()
+    assert page.step == 7 and page.texts(".position") == ["7 / 14"]
+    page.page.get_by_role("button", name="Step forward").click()
+    assert page.step == 8
+    page.page.locator(".why .link").first.click()
+    assert page.step == next(span.event for span in run.explanation[0] if span.event is not None)
+    page.page.evaluate("location.hash = '#step=2'")
+    page.page.wait_for_selector('.event.current[data-event="2"]')
+    keyboard.press("f")
+    assert page.step == 14
+
+
+def test_filters_leave_events_and_arrows_out_and_give_them_back(opened: Open) -> None:
+    run = counterexample()
+    page = opened([run_sheet("counterexample", run)], **TALL)
+    everything = page.count(".event")
+    page.page.get_by_text("Messages", exact=True).click()
+    page.page.locator(".choice", has_text="p2a").get_by_role("button", name="only").click()
+    wanted = [each.index for each in run.events if _has_kind(run, each.index, "p2a") or not (each.sends or each.message is not None)]
+    assert page.page.locator(".event").evaluate_all("all => all.map(each => Number(each.dataset.event))") == sorted({0, *wanted})
+    assert page.count("g.arrow") == sum(each.kind == "p2a" for each in run.messages)
+    page.page.get_by_role("button", name="Show all").click()
+    assert page.count(".event") == everything
+    page.page.get_by_text("Processes", exact=True).click()
+    page.page.locator(".choice", has_text="A1").get_by_role("checkbox").uncheck()
+    assert not any("A1" in name for name in page.texts(".name"))
+    assert page.count(".event") == sum(each.process is None or run.names[each.process] != "A1" for each in run.events)
+    page.page.get_by_role("button", name="Show all").click()
+    page.page.get_by_text("Ballots", exact=True).click()
+    page.page.locator(".choice", has_text="0.L2").get_by_role("checkbox").uncheck()
+    assert page.count("g.arrow.b1") == 0 and page.count("g.arrow.b0") > 0
+    page.page.get_by_role("button", name="Show all").click()
+    page.page.get_by_label("only the causal past").check()
+    past = sum(bool(each.marks & {EventMark.PAST, EventMark.FAILING, EventMark.CITED}) or not each.index for each in run.events)
+    assert page.count(".event") == past
+
+
+def _has_kind(run: Run, index: int, kind: str) -> bool:
+    event = run.events[index]
+    numbers = [*event.sends, *([event.message] if event.message is not None else [])]
+    return any(run.messages[number].kind == kind for number in numbers)
+
+
+def test_search_marks_and_visits_the_events_that_match(opened: Open) -> None:
+    run = counterexample()
+    page = opened([run_sheet("counterexample", run)], "#step=0")
+    page.page.keyboard.press("/")
+    page.page.keyboard.type("p2b(A1")
+    hits = [each.index for each in run.events if "p2b(A1" in each.label or any("p2b(A1" in run.messages[n].text for n in each.sends)]
+    assert page.step == hits[0] and page.texts(".found") == [f"1 of {len(hits)}"]
+    page.page.keyboard.press("Enter")
+    assert page.step == hits[1]
+    page.page.keyboard.press("Escape")
+    assert page.count(".event.hit") == 0
+    page.page.keyboard.press("ArrowLeft")
+    assert page.step == hits[1] - 1, "after Escape keys step again"
+
+
+def test_scouts_and_commanders_are_folded_under_their_leader_until_asked_for(opened: Open) -> None:
+    page = opened([run_sheet("counterexample", counterexample())])
+    folded = page.texts(".name > span")
+    assert folded == ["C1", "C2", "R1", "R2", "L1", "L2", "A1"]
+    page.page.get_by_role("button", name="+2 unfold the scouts and commanders of L1").click()
+    assert page.texts(".name > span") == ["C1", "C2", "R1", "R2", "L1", "S 0.L1", "C 0.L1,1", "L2", "A1"]
+    page.page.get_by_role("button", name="− fold the scouts and commanders of L1").click()
+    assert page.texts(".name > span") == folded
+
+
+def test_light_and_dark_follow_the_system_and_the_button(opened: Open) -> None:
+    sheets = [run_sheet("counterexample", counterexample())]
+    grounds = []
+    for scheme in ("light", "dark"):
+        page = opened(sheets, color_scheme=scheme)
+        colour = "getComputedStyle(document.body).backgroundColor"
+        before = page.page.evaluate(colour)
+        page.page.get_by_role("button", name="Light or dark").click()
+        grounds.append((before, page.page.evaluate(colour)))
+    assert grounds[0] == grounds[1][::-1] and grounds[0][0] != grounds[0][1]
+
+
+def test_on_paper_all_events_are_there_and_the_controls_are_not(opened: Open) -> None:
+    run = counterexample()
+    page = opened([run_sheet("counterexample", run)], viewport={"width": 1200, "height": 300})
+    assert page.count(".event") < len(run.events) + 1
+    page.page.emulate_media(media="print")
+    page.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.count(".event") == len(run.events)
+    assert not page.page.locator(".toolbar").is_visible()
+
+
+def test_a_search_without_counterexample_shows_its_growth_its_steps_and_its_bounds(opened: Open) -> None:
+    result, _ = searched(None, "reliable")
+    page = opened([search_sheet(result)])
+    assert page.count(".levels rect.bar") == len(result.level_sizes) == result.depth
+    assert sum(result.level_sizes) == result.distinct_states
+    assert f"{result.level_sizes[0]:,}" in page.page.locator(".levels table").text_content()
+    assert page.texts(".invariants li") and all("holds" in each for each in page.texts(".invariants li"))
+    facts = page.page.locator(".facts").inner_text()
+    assert "WINDOW 1" in facts and "reductions" in facts and f"{result.distinct_states:,} distinct" in facts
+    taken = {(action.role, action.message): count for action, count in result.coverage.items()}
+    cells = "all => all.map(row => [...row.cells].slice(0, 3).map(cell => cell.textContent))"
+    rows = page.page.locator(".coverage tbody tr").evaluate_all(cells)
+    assert {(role, message): int(count.replace(",", "")) for role, message, count in rows if count != "0"} == taken
+
+
+def test_several_sheets_begin_with_a_table_and_each_has_an_address(opened: Open) -> None:
+    sheets = [run_sheet("first", counterexample()), lines_sheet("second", "bad input", ["line 1", "line 2"])]
+    page = opened(sheets, index=True)
+    assert page.texts("tbody a") == ["first", "second"]
+    page.page.get_by_role("link", name="second").click()
+    assert page.texts("pre") == ["line 1\nline 2"]
+    page.page.get_by_role("link", name="All").click()
+    page.page.get_by_role("link", name="first").click()
+    page.page.wait_for_selector(".event")
+    assert "#sheet=0&step=14" in page.page.url
+    again = opened(sheets, "#sheet=0&step=3", index=True)
+    assert again.step == 3
+
+
+def test_large_data_is_packed_and_unpacked_by_the_browser(opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = simulated(tmp_path, events=500, network=["reliable"])
+    monkeypatch.setattr("pmmc_check.report.page.page.PACKED_FROM_BYTES", 1)
+    page = opened([run_sheet("packed", run)], "#step=250")
+    page.page.wait_for_selector(".event.current")
+    assert page.page.locator("#data").get_attribute("data-packed") == "gzip"
+    assert page.page.locator(".event.current .label").inner_text() == run.events[250].label
+
+
+HOSTILE = [
+    "</script><script>document.title='owned'</script>",
+    "<img src=x onerror=\"document.title='owned'\">",
+    "<!--<script>",
+    "]]><svg onload=alert(1)>",
+    "\u2028document.title='owned'\u2029//",
+    "'\"><b>bold</b>",
+    "javascript:document.title='owned'",
+    "{{constructor.constructor('return 1')()}}",
+    "\u202eright to left\u202c \x00\x07\U0001f600",
+    "&lt;i&gt; &#60;u&#62; %3Cs%3E",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_text_stays_text(opened: Open, text: str) -> None:
+    run = counterexample()
+    sheet = _everywhere(run_sheet("counterexample", run), text)
+    page = opened([sheet, lines_sheet(text, text, [text], text)])
+    assert page.page.locator(".event .label").first.text_content() == text
+    assert page.count("script") == 2 and page.count("img, b, i, u, iframe, object, embed") == 0
+    assert "owned" not in page.page.title() or text in page.page.title()
+    page.page.goto(page.page.url.partition("#")[0] + "#sheet=1")
+    page.page.reload()
+    assert page.page.locator("pre").text_content() == text
+
+
+def _everywhere(data: Any, text: str) -> Any:
+    """The sheet with every text of the run replaced."""
+    run = data["run"]
+    events = [[*each[:2], text, *each[3:]] for each in run["events"]]
+    messages = [[each[0], text, *each[2:]] for each in run["messages"]]
+    changed = {
+        **run,
+        "events": events,
+        "messages": messages,
+        "title": text,
+        "explanation": [[[text, None], [text, 3]]],
+        "processes": [[text, *each[1:]] for each in run["processes"]],
+        "facts": [[text, text]],
+        "ballots": [text] * len(run["ballots"]),
+    }
+    return {**data, "name": text, "summary": text, "run": changed}
