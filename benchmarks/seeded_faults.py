@@ -1,6 +1,6 @@
 """Within how many simulated runs of the live cluster is each seeded fault found? Prints a table (docs/run.md).
 
-    PYTHONPATH=. python benchmarks/seeded_faults.py [--seeds 60] [VARIANT ...]
+PYTHONPATH=. python benchmarks/seeded_faults.py [--seeds 60] [VARIANT ...]
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def main() -> None:
     for name in names:
         started = time.perf_counter()
         seed, inconclusive, how = first_rejected(name, arguments.seeds)
-        print(f"| `{name}` | {seed or f'not in {arguments.seeds}'} | {inconclusive} | {how} | {time.perf_counter() - started:.0f} |", flush=True)
+        found = seed or f"not in {arguments.seeds}"
+        print(f"| `{name}` | {found} | {inconclusive} | {how} | {time.perf_counter() - started:.0f} |", flush=True)
 
 
 if __name__ == "__main__":
