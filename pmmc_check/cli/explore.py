@@ -38,6 +38,10 @@ _COUNT_SECONDS_MAX = 60.0
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the search and prints its result."""
+    if arguments.serve is not None:
+        from pmmc_check.cli.serve import serve
+
+        return serve(arguments)
     with ExitStack() as stack:
         stack.enter_context(interrupts_deferred())
         from pmmc_check.api.options import in_every_slot

@@ -178,6 +178,13 @@ def _output(parser: argparse.ArgumentParser) -> None:
     )
     out.add_argument("--quiet", action="store_true", help="no progress line")
     out.add_argument(
+        "--serve",
+        metavar="HOST:PORT",
+        nargs="?",
+        const="",
+        help="step through it in a browser, while the search runs beside it (docs/stepping.md; default: 127.0.0.1:8642); put it last",
+    )
+    out.add_argument(
         "--trace-out", metavar="FILE", help="also write the counterexample to FILE: a trace for validate, or JSON if it ends in .json"
     )
     configure_graph(out, _count)

@@ -16,6 +16,7 @@ from pmmc_check.errors import did_you_mean
 VERBS = {
     "explore": "check every interleaving of a configuration",
     "step": "step through a protocol or a recorded run, one delivery at a time, forwards and back",
+    "tour": "learn the protocol in eight short lessons, each a run to predict and step",
     "variants": "list the seeded faults, fixes and optimisations that explore --variant takes",
     "validate": "check recorded traces against the protocol",
     "gate": "run all specs and traces of a project, and compare with what is expected",

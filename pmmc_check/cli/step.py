@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from pmmc_check.cli.explore_options import configure_model
 from pmmc_check.cli.failures import EXIT_HOLDS
 from pmmc_check.cli.interrupts import interruptible, signals_forgotten
-from pmmc_check.cli.outputs import OutputFile, prints_to_stderr, results_stream, write_results
+from pmmc_check.cli.outputs import OutputFile, results_stream, write_results
 from pmmc_check.cli.terminal import layout
 from pmmc_check.errors import PmmcError, UsageError
 
@@ -45,14 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Reads commands until they end."""
-    from pmmc_check.cli.stepping import session_of
+    from pmmc_check.cli.stepping import session_of, users_code_kept_in
 
-    with ExitStack() as stack:
-        if arguments.protocol:
-            from pmmc_check.cli.load import exits_refused
-
-            stack.enter_context(prints_to_stderr())
-            stack.enter_context(exits_refused())
+    with users_code_kept_in(arguments):
         session, spec, told = session_of(arguments)
         talk(session, _dialogue(arguments.color, spec), told)
     return EXIT_HOLDS

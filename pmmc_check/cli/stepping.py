@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pmmc_check.cli import specs
+from pmmc_check.cli.outputs import prints_to_stderr
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
+    from pmmc_check.api.options import SearchOptions
     from pmmc_check.explorer.session import Session, Subject
     from pmmc_check.model.model import Model
     from pmmc_check.properties.invariants import Invariant
@@ -21,8 +25,6 @@ def subject_of(arguments: argparse.Namespace) -> tuple[Subject, Spec | None]:
     Raises:
         UsageError: an option is wrong, or asks for every number of slots.
     """
-    from pmmc_check.api.options import SearchOptions
-    from pmmc_check.api.roles import roles_from
     from pmmc_check.api.searching import configured, protocol_of
     from pmmc_check.explorer.session import Subject
     from pmmc_check.model.model import Model
@@ -30,16 +32,36 @@ def subject_of(arguments: argparse.Namespace) -> tuple[Subject, Spec | None]:
     spec = specs.spec_of(arguments)
     if arguments.slots == "any" or arguments.ballots is not None:
         raise UsageError("--slots any: a step is one of a bounded model; give a number of slots")
+    options = search_options(arguments)
+    model = Model(configured(options), protocol_of(options))
+    asked = specs.asked_properties(arguments, spec, model)
+    return Subject(model, invariants_to_show(asked, model, arguments.variant), asked.witnesses, tuple(arguments.variant)), spec
+
+
+@contextmanager
+def users_code_kept_in(arguments: argparse.Namespace) -> Iterator[None]:
+    """Within, what roles of the user print goes to stderr, and they cannot end the process."""
+    with ExitStack() as stack:
+        if arguments.protocol:
+            from pmmc_check.cli.load import exits_refused
+
+            stack.enter_context(prints_to_stderr())
+            stack.enter_context(exits_refused())
+        yield
+
+
+def search_options(arguments: argparse.Namespace) -> SearchOptions:
+    """The options as a search takes them."""
+    from pmmc_check.api.options import SearchOptions
+    from pmmc_check.api.roles import roles_from
+
     names = [name for name in SearchOptions.__dataclass_fields__ if name in vars(arguments)]
-    options = SearchOptions(
+    return SearchOptions(
         **{name: getattr(arguments, name) for name in names},
         variants=arguments.variant,
         invariants=arguments.invariant,
         roles=[each for reference in arguments.protocol for each in roles_from(reference)],
     )
-    model = Model(configured(options), protocol_of(options))
-    asked = specs.asked_properties(arguments, spec, model)
-    return Subject(model, invariants_to_show(asked, model, arguments.variant), asked.witnesses, tuple(arguments.variant)), spec
 
 
 def invariants_to_show(asked: specs.AskedProperties, model: Model, variants: list[str]) -> tuple[Invariant, ...]:

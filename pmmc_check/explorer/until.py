@@ -7,16 +7,19 @@ reached.)"""
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pmmc_check.checker.reductions import applicable, reductions_named
+from pmmc_check.checker.reductions import Reductions, applicable, reductions_named
 from pmmc_check.checker.result import Control, Limits, TraceStep
+from pmmc_check.config import Config
 from pmmc_check.errors import did_you_mean
 from pmmc_check.explorer.session import CannotStep, Session, Subject, Visit, along, at_random
 from pmmc_check.model.model import Model, State
 from pmmc_check.properties.checks import Checks
 from pmmc_check.properties.invariants import Invariant
+from pmmc_check.protocol.values import FAULTS
 from pmmc_check.spec.document import Spec, expression_as
 
 PLAIN_STATES_MAX = 3_000
@@ -114,7 +117,8 @@ def way(start: Visit, goal: Goal, checks: Checks, control: Control) -> tuple[Tra
         return tuple(result.violation.trace)
     if result.limit is not None:
         raise CannotStep(f"{goal.text}: not found before the search was stopped: {result.limit}")
-    raise CannotStep(f"{goal.text}: none of the {result.distinct_states:,} states that can be reached from here is one")
+    searched = f"{result.distinct_states:,} states were searched, with reductions"
+    raise CannotStep(f"{goal.text}: no state that can be reached from here is one ({searched})")
 
 
 def _found(steps: tuple[TraceStep, ...], goal: Goal, control: Control) -> tuple[TraceStep, ...]:
@@ -161,6 +165,17 @@ def begun_in(model: Model, state: State) -> Model:
 def _compiled_search(model: Model, state: State, goal: Goal, control: Control) -> Any:
     from pmmc_check.checker.compiled import CompiledSearch  # noqa: PLC0415  # numba is slow to load, and seldom needed
 
+    begun, reductions = reduced_from(model, state, goal.invariants)
+    return CompiledSearch(begun, goal.invariants, control, reductions, threads=1, trust_claims=True)
+
+
+def reduced_from(model: Model, state: State, invariants: Sequence[Invariant]) -> tuple[Model, Reductions]:
+    """The model begun in `state`, and the reductions that are sound for it.
+
+    The check of claims needs a run from the very start, and is off here; so roles that are not our own, whose claims `explore` may not have
+    checked, are searched without reductions. Symmetry takes commands for interchangeable, which recorded ones are not."""
     begun = begun_in(model, state)
-    reductions, _ = applicable(reductions_named("all"), begun, goal.invariants)
-    return CompiledSearch(begun, goal.invariants, control, reductions, threads=1)
+    own = all(each.__module__.startswith("pmmc_check.protocol.") for each in model.protocol.values() if each.role != FAULTS)
+    wanted = reductions_named("all" if own else "none")
+    found, _ = applicable(replace(wanted, symmetry=wanted.symmetry and type(model.config) is Config), begun, invariants)
+    return begun, found

@@ -30,18 +30,18 @@ def scripted(
 class Terminal:
     """The real command on a pseudo-terminal of 80 columns."""
 
-    def __init__(self, *arguments: str, **env: str | None) -> None:
-        asked = environment({"COLUMNS": None, "TERM": "xterm", "NO_COLOR": "1", "PROMPT_TOOLKIT_NO_CPR": "1", **env})
+    def __init__(self, *arguments: str, verb: str = "step", ready: str = "Type a number, or `help`.") -> None:
+        asked = environment({"COLUMNS": None, "TERM": "xterm", "NO_COLOR": "1", "PROMPT_TOOLKIT_NO_CPR": "1"})
         self.child = pexpect.spawn(
             sys.executable,
-            ["-m", "pmmc_check", "step", *arguments],
+            ["-m", "pmmc_check", verb, *arguments],
             env=asked,
             cwd=str(ROOT),
             encoding="utf-8",
             dimensions=(60, 80),
             timeout=30,
         )
-        self.expect("Type a number, or `help`.")
+        self.expect(ready)
 
     def expect(self, text: str) -> str:
         """Waits for a text; returns what came before it, without escape sequences."""

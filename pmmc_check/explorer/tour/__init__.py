@@ -1,0 +1,1 @@
+"""Short lessons: a run to step through, and questions that the engine answers."""
