@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from helpers import ROOT
 
@@ -57,6 +59,58 @@ def test_failures_show_the_explanation_and_the_report_and_no_traceback(pytester:
     assert "assert_holds()" not in text
     assert "CheckFailed" not in text.partition("short test summary")[0]
     assert "assert 1 == 2" in text
+
+
+TINY = "ACCEPTORS 1 LEADERS 1 REPLICAS 1 SLOTS 1\n"
+NEVER = "INVARIANT Never ==\n  \\A c \\in Commands : ~Decided(1, c)\n"
+
+
+def test_specs_are_tests_of_what_they_expect(pytester: pytest.Pytester) -> None:
+    specs = {
+        "plain": TINY,
+        "fault": f"{TINY}{NEVER}EXPECT violated\n",
+        "regression": f"{TINY}{NEVER}",
+        "counted": f"{TINY}REDUCE none\nEXPECT holds\nSTATES 7\n",
+        "unreached": f"{TINY}WITNESS Far == acceptor[A1].ballot.round = 5\n",
+        "typo": f"{TINY}INVARIANT Agrement\n",
+    }
+    for name, text in specs.items():
+        (pytester.path / f"{name}.spec").write_text(text)
+    _run(pytester).assert_outcomes()
+    result = _run(pytester, "-o", "pmmc_collect=true", "-v")
+    result.assert_outcomes(passed=2, failed=4)
+    result.stdout.fnmatch_lines(["fault.spec::violated PASSED*", "plain.spec::holds PASSED*"])
+    result.stdout.fnmatch_lines(["*counted.spec: NOT AS EXPECTED: it expects `holds` and 7 states*", "*Captured pmmc-check report*"])
+    result.stdout.fnmatch_lines(["VIOLATED: Never: ~Decided(1, c) is false for c = c1*", "*A shortest run that breaks it*"])
+    result.stdout.fnmatch_lines(["typo.spec:2:11: Agrement is neither built in nor defined above*"])
+    result.stdout.fnmatch_lines(["NONE: Far: none of the * states*"])
+    assert "Traceback" not in result.stdout.str()
+    assert "pytest_plugin.py" not in result.stdout.str()
+
+
+def test_a_trace_is_expected_to_be_what_its_header_says_and_a_file_that_is_named_needs_no_option(pytester: pytest.Pytester) -> None:
+    for name, source, verdict in (("known", BAD, "rejected"), ("fixed", GOOD, "rejected"), ("good", GOOD, "accepted")):
+        text = source.read_text().replace("pmmc-trace 1\n", f"pmmc-trace 1\nconfig meta.expect={verdict}\n")
+        (pytester.path / f"{name}.pmmc").write_text(text)
+    result = _run(pytester, "known.pmmc", "fixed.pmmc", "-v")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["known.pmmc::rejected PASSED*", "fixed.pmmc: accepted, expected rejected (meta.expect)*"])
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_a_trace_in_parts_is_one_test(pytester: pytest.Pytester) -> None:
+    shutil.copytree(ROOT / "traces" / "parts", pytester.path / "parts")
+    result = _run(pytester, "-o", "pmmc_collect=true", "-v")
+    result.assert_outcomes(passed=1)
+
+
+def test_a_gate_is_a_test_too(pytester: pytest.Pytester) -> None:
+    (pytester.path / "bad.pmmc").write_bytes(BAD.read_bytes())
+    pytester.makepyfile("def test_gate(pmmc):\n    pmmc.gate('bad.pmmc', remember=False).assert_passed()\n")
+    result = _run(pytester)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["1 checks: 1 NOT AS EXPECTED", "NOT AS EXPECTED: bad.pmmc: rejected, expected accepted: *"])
+    assert "CheckFailed" not in result.stdout.str().partition("short test summary")[0]
 
 
 def test_traces_are_tests_only_where_that_is_asked_for(pytester: pytest.Pytester) -> None:

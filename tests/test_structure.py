@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": _ENGINES | {"checker", "validation", "runtime", "gating"},
     "explorer": _ENGINES | {"spec", "checker", "validation", "report"},
     "api": _ENGINES | {"spec", "checker", "validation", "runtime", "gating", "report"},
-    "pytest_plugin": {"api", "errors", "trace"},
+    "pytest_plugin": {"api", "errors", "spec", "trace"},
     "cli": _ENGINES | {"spec", "checker", "validation", "runtime", "gating", "report", "explorer", "api"},
 }
 """What each part may import besides itself."""
