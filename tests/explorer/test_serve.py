@@ -328,6 +328,8 @@ def test_two_tabs_are_independent_and_an_address_names_a_state(browser: Any, see
 def test_the_search_leads_to_its_counterexample_where_the_invariant_is_broken(page: Any) -> None:
     page.locator("#counterexample").click()
     page.locator(".alert.is-broken", has_text="ChosenStays is broken").wait_for()
+    assert page.locator(".event.current.failing.deviation").count() == 1
+    assert page.locator(".event.past").count() >= 3
     page.get_by_role("tab", name=re.compile("Properties")).click()
     assert "broken here" in page.locator(".properties .is-broken").inner_text()
     page.click("#back")
@@ -398,3 +400,20 @@ def test_no_other_process_of_the_machine_is_let_in_by_a_name_that_leads_here(see
         path = "/" + seeded.url.split("/", 3)[3] + "state"
         raw.sendall(f"GET {path} HTTP/1.1\r\nHost: rebound.example:{seeded.port}\r\nConnection: close\r\n\r\n".encode())
         assert raw.recv(4096).split()[1] == b"403"
+
+
+def test_the_committed_script_and_style_are_what_the_source_builds_to(tmp_path: Path) -> None:
+    if shutil.which("node") is None or not (ROOT / "web" / "node_modules").exists():
+        pytest.skip("web/ is not installed: it takes node, and `npm ci` in web/")
+    subprocess.run(["node", "build-explorer.mjs", str(tmp_path)], cwd=ROOT / "web", check=True, capture_output=True)
+    for name in ("explorer.js", "explorer.css"):
+        built = (tmp_path / name).read_text(encoding="utf-8")
+        assert built == (ROOT / "pmmc_check/explorer/server/assets" / name).read_text(encoding="utf-8"), (
+            f"{name}: run `npm run build` in web/"
+        )
+
+
+def test_the_script_makes_elements_and_never_markup() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "web" / "src" / "explorer").glob("*.ts")))
+    for risky in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
+        assert risky not in source, risky

@@ -15,7 +15,8 @@ from pmmc_check.protocol.values import FAULTS
 from pmmc_check.report.explore_text import size_of
 from pmmc_check.report.layout import Layout, rendered
 from pmmc_check.report.page.run_data import run_as_data
-from pmmc_check.report.runs.of_search import run_of_witness
+from pmmc_check.report.runs.of_search import run_of_violation, run_of_witness
+from pmmc_check.report.runs.run import Run
 from pmmc_check.spec.document import Spec
 
 NOT_IN_A_BROWSER = ("save", "quit", "back", "goto", "tree", "history", "help", "list")
@@ -60,9 +61,16 @@ def state_answer(subject: Subject, path: str) -> dict[str, Any]:
         "broken": [[name, how] for name, how in here.broken.items()],
         "brokenAt": {name: _first(here, name) for name in subject.checks if _first(here, name) is not None},
         "reachedAt": {name: _reached(here, name) for name in subject.reaching if _reached(here, name) is not None},
-        "run": run_as_data(run_of_witness("", here.run(), subject.model)),
+        "run": run_as_data(_run(here)),
         "ended": not here.choices,
     }
+
+
+def _run(here: Visit) -> Run:
+    """The run to here; where it breaks something, with the steps that led there marked."""
+    if not here.broken:
+        return run_of_witness("", here.run(), here.subject.model)
+    return run_of_violation(here.run(*next(iter(here.broken.items()))), here.subject.model)
 
 
 def _choice(here: Visit, choice: Choice) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Makes docs/images/explorer.png: the explorer in a headless Chromium, where ignoring pmax breaks an invariant.
+"""Makes docs/pictures/explorer.png: the explorer in a headless Chromium, where ignoring pmax breaks an invariant.
 
-python docs/screenshot_explorer.py        (needs the extra `serve`, Playwright for Python and Chromium)
+python docs/pictures/make_explorer.py        (needs the extra `serve`, Playwright for Python and Chromium)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 FLAGS = "--headless --no-sandbox --disable-gpu --no-first-run --hide-scrollbars"
 
 
@@ -32,7 +32,7 @@ def main() -> None:
             page.fill("#why", "p2a(0.L2, 1, c2) to A1")
             page.press("#why", "Enter")
             page.locator(".said", has_text=re.compile("Nobody has sent")).wait_for()
-            page.screenshot(path=ROOT / "docs" / "images" / "explorer.png")
+            page.screenshot(path=ROOT / "docs" / "pictures" / "explorer.png")
             browser.close()
         server.terminate()
 
