@@ -126,14 +126,19 @@ def main() -> None:
         peer_node(arguments.peer[0], int(arguments.peer[1]))
         return
     found: dict[str, list[tuple[float, float]]] = {}
+
+    def note(name: str, measured: tuple[float, float]) -> None:
+        found.setdefault(name, []).append(measured)
+        print(f"{name}: {measured[0]:,.0f} a second, median {measured[1] * 1000:,.1f} ms", file=sys.stderr, flush=True)
+
     for _ in range(arguments.rounds):
         for name, (recorded, durable) in KINDS.items():
-            found.setdefault(f"pmmc-check, {name}", []).append(ours(arguments.requests, recorded, durable))
-        found.setdefault("pmmc-check, recorded, durable, one at a time", []).append(ours(500, True, True, 1))
+            note(f"pmmc-check, {name}", ours(arguments.requests, recorded, durable))
+        note("pmmc-check, recorded, durable, one at a time", ours(500, True, True, 1))
         for name, period in (("as it comes", 0.1), ("append period 5 ms", 0.005)):
-            found.setdefault(f"PySyncObj, {name}, journal", []).append(peer(arguments.requests, True, UNDER_WAY, period))
-            found.setdefault(f"PySyncObj, {name}, in memory", []).append(peer(arguments.requests, False, UNDER_WAY, period))
-            found.setdefault(f"PySyncObj, {name}, journal, one at a time", []).append(peer(50, True, 1, period))
+            note(f"PySyncObj, {name}, journal", peer(arguments.requests, True, UNDER_WAY, period))
+            note(f"PySyncObj, {name}, in memory", peer(arguments.requests, False, UNDER_WAY, period))
+            note(f"PySyncObj, {name}, journal, one at a time", peer(50, True, 1, period))
     print("| | requests a second | median latency, ms |\n|---|---|---|")
     for name, listed in found.items():
         rate, latency = max(listed)
