@@ -167,6 +167,35 @@ def test_where_nothing_written_can_be_checked_that_is_said(arguments: list[str],
     assert_one_clear_line(in_process(capsys, "explore", "--quiet", *arguments), said)
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--max-states", "20"],
+        ["--max-depth", "4"],
+        ["--strategy", "random", "--time-limit", "0.2"],
+        ["--engine", "reference", "--max-states", "9"],
+    ],
+)
+def test_that_there_is_no_witness_is_said_only_when_all_states_were_seen(more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    asked = [
+        "explore",
+        "--quiet",
+        "--acceptors",
+        "1",
+        "--replicas",
+        "1",
+        "--slots",
+        "1",
+        "--format",
+        "json",
+        "--find",
+        "leader[L1].ballot.round = 5",
+    ]
+    stopped, ended = in_process(capsys, *asked, *more), in_process(capsys, *asked)
+    assert (stopped.returncode, json.loads(stopped.stdout)["witnesses"][0]["reached"]) == (3, None)
+    assert (ended.returncode, json.loads(ended.stdout)["witnesses"][0]["reached"]) == (1, False)
+
+
 def test_a_reduction_that_an_expression_does_not_permit_is_off_with_a_note() -> None:
     config = small(**TWO)
     model = Model(config)

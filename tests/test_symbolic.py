@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from helpers import GOLDEN, ROOT, assert_one_clear_line, compiled, explore, in_process, label, options, small
 
+from pmmc_check.checker import chosen as chosen_module
 from pmmc_check.checker.matrix import config_of
 from pmmc_check.checker.reductions import applicable, reductions_named
 from pmmc_check.checker.result import Control, Limits, Result
@@ -234,3 +235,28 @@ def test_the_command_reports_the_diagram_and_no_depth_and_the_same_on_every_run(
 )
 def test_what_needs_runs_or_single_states_is_refused(given: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert_one_clear_line(in_process(capsys, "explore", "--engine", "symbolic", *given), expected)
+
+
+@pytest.mark.parametrize(
+    ("states_first", "reduce", "engine"), [(1_000_000, "none", "compiled"), (100, "none", "symbolic"), (1, "inert", "compiled")]
+)
+def test_auto_begins_with_single_states_and_goes_on_with_a_diagram_where_nothing_is_reduced(
+    states_first: int, reduce: str, engine: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(chosen_module, "STATES_FIRST", states_first)
+    counts = options(acceptors=1, leaders=2, replicas=1, slots=1, commands=2)
+    run = in_process(capsys, "explore", *counts, "--reduce", reduce, "--engine", "auto", "--format", "json")
+    answer = json.loads(run.stdout)
+    assert (answer["verdict"], answer["engine"]) == ("holds", engine)
+    if reduce == "none":
+        assert answer["distinct_states"] == 8_424
+
+
+@pytest.mark.parametrize("given", [["--max-depth", "5"], ["--max-states", "50"], ["--invariant", "Progress", "--network", "reliable"]])
+def test_auto_takes_single_states_where_these_are_asked_for(
+    given: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(chosen_module, "STATES_FIRST", 1)
+    counts = options(acceptors=1, leaders=1, replicas=1, slots=1, commands=1)
+    run = in_process(capsys, "explore", *counts, "--reduce", "none", "--engine", "auto", "--format", "json", *given)
+    assert json.loads(run.stdout)["engine"] == "compiled"

@@ -10,7 +10,7 @@ from pmmc_check.errors import UsageError
 from pmmc_check.protocol import Role
 
 Slots = int | Literal["any"]
-Engines = Literal["compiled", "symbolic", "reference"]
+Engines = Literal["compiled", "symbolic", "auto", "reference"]
 Strategies = Literal["exhaustive", "random", "iterative", "compositional"]
 Roles = type[Role] | Sequence[type[Role]] | Mapping[str, type[Role]]
 

@@ -20,6 +20,7 @@ from pmmc_check.model.model import Model
 from pmmc_check.model.network import network_named
 from pmmc_check.properties.checks import Checks
 from pmmc_check.properties.invariants import Invariant, invariants_named
+from pmmc_check.properties.progress import Progress
 from pmmc_check.properties.quorums import judgeable
 from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol import Protocol, variant
@@ -137,6 +138,10 @@ def engine_for(
         from pmmc_check.checker.symbolic.search import SymbolicSearch
 
         return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
+    if options.engine == "auto" and not _needs_single_states(options, invariants, constraints):
+        from pmmc_check.checker.chosen import ChosenSearch
+
+        return lambda model: ChosenSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
     from pmmc_check.checker.compiled import CompiledSearch
 
     how: dict[str, Any] = {"trust_claims": trust, "constraints": constraints}
@@ -158,6 +163,12 @@ def _check_engine(options: SearchOptions) -> None:
         raise UsageError("--trust-claims: the reference engine uses no claims; leave --trust-claims out")
 
 
+def _needs_single_states(options: SearchOptions, invariants: Sequence[Invariant], constraints: Sequence[WrittenInvariant]) -> bool:
+    """Whether the symbolic engine cannot do what is asked for, so that no choice is left."""
+    bounded = options.max_states is not None or options.max_depth is not None
+    return bounded or bool(constraints) or any(isinstance(each, WrittenInvariant | Progress) for each in invariants)
+
+
 def _check_symbolic(options: SearchOptions, invariants: Sequence[Invariant]) -> None:
     """What needs states one by one, or runs, is not for the symbolic engine."""
     if any(each.name == "Progress" for each in invariants):
@@ -174,7 +185,7 @@ def _check_strategy(options: SearchOptions) -> None:
     if options.strategy == "iterative" and options.keep_going:
         raise UsageError("--continue: --strategy iterative ends with the smallest configuration that breaks an invariant; leave one out")
     if options.strategy == "random":
-        if options.engine != "compiled":
+        if options.engine not in ("compiled", "auto"):
             raise UsageError(f"--strategy random: walks need the tables of the compiled engine; leave --engine {options.engine} out")
         if options.time_limit is None and options.max_states is None:
             raise UsageError("--strategy random: walks never end by themselves; give --time-limit SECONDS or --max-states N")

@@ -70,7 +70,7 @@ def settings_of(spec: Spec, engine: str) -> dict[str, Any]:
         name: _value(name, spec.settings[name].values) for name in SETTINGS if name in spec.settings and name not in _OF_THE_SPEC_ALONE
     }
     symmetry = spec.settings.get("symmetry")
-    if symmetry and symmetry.values[0] == "off" and engine == "compiled" and "reduce" not in found:
+    if symmetry and symmetry.values[0] == "off" and engine in ("compiled", "auto") and "reduce" not in found:
         found["reduce"] = "inert,deferral,halting"
     if engine == "reference":
         found.pop("reduce", None)

@@ -129,9 +129,10 @@ def _how(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how")
     how.add_argument(
         "--engine",
-        choices=("compiled", "symbolic", "reference"),
+        choices=("compiled", "symbolic", "auto", "reference"),
         default="compiled",
-        help="compiled (default); symbolic, which holds all states in one decision diagram; or the plain reference search",
+        help="compiled (default); symbolic, which holds all states in one decision diagram; auto, which takes that where nothing is "
+        "reduced and there are very many states; or the plain reference search",
     )
     how.add_argument(
         "--strategy",

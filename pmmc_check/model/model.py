@@ -93,15 +93,15 @@ class Model:
     def initial(self) -> State:
         """Every leader has its round-0 scout, every request is in flight (convention 2)."""
         views = [View(Lifecycle.NOT_STARTED, self.network.empty) for _ in self.processes]
-        sent: list[Item] = []
-        for process in self.processes:
-            if process.role not in (SCOUT, COMMANDER):
-                outcome = self.started(process, Start())
-                views[self.index[process]] = View(outcome.state, self.network.empty)
-                sent.extend(self.items(process, outcome.sends))
-        state = self.apply(tuple(views), sent)
+        for process in self._first():
+            views[self.index[process]] = View(self.started(process, Start()).state, self.network.empty)
+        state = self.apply(tuple(views), self.sent_at_first())
         assert state is not None, "no fault step is taken to reach the initial state"
         return state
+
+    def sent_at_first(self) -> list[Item]:
+        """What reaches processes before the first step."""
+        return [item for process in self._first() for item in self.items(process, self.started(process, Start()).sends)]
 
     def steps(self, state: State) -> Iterator[tuple[Step, State]]:
         """Every transition from `state`; a delivery that changes nothing is none."""
@@ -169,6 +169,10 @@ class Model:
             if isinstance(message, Start):
                 items.extend(self.items(to, self.started(to, message).sends))
         return tuple(items)
+
+    def _first(self) -> list[ProcessId]:
+        """The processes that are there from the beginning."""
+        return [process for process in self.processes if process.role not in (SCOUT, COMMANDER)]
 
     def started(self, process: ProcessId, start: Start) -> Outcome:
         """The creation of `process`; memoised and checked as `outcomes` is."""

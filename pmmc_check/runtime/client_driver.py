@@ -10,6 +10,7 @@ from pmmc_check.protocol.messages import Message, Request, Response
 from pmmc_check.protocol.values import Command, ProcessId
 from pmmc_check.runtime.machines import asked_again
 from pmmc_check.runtime.node import Driver, LiveNode
+from pmmc_check.runtime.retries import Retries
 from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.trace.events import RECEIVE, Event
 
@@ -24,7 +25,6 @@ class Question:
     number: int
     answered: Answered
     asked: float
-    sent: float = 0.0
     commands: tuple[Command, ...] = ()
 
 
@@ -38,6 +38,7 @@ class ClientDriver(Driver):
         self._questions: dict[int, Question] = {}
         self._waiting: deque[tuple[str, Answered]] = deque()
         self._cid = 0
+        self._retries = Retries(self.timing.retransmit, self.timing.retransmit_max)
 
     def ask(self, operation: str, answered: Answered) -> None:
         """Has `operation` performed; calls `answered` once, with the result."""
@@ -52,8 +53,9 @@ class ClientDriver(Driver):
 
     def _request(self, question: Question, command: Command) -> None:
         question.commands += (command,)
-        question.asked = question.sent = self.now
+        question.asked = self.now
         self._questions[command.cid] = question
+        self._retries.due(id(question), self.now)
         self.host.send(self.me, Request(command), list(self.system.replicas))
 
     def deliver(self, sender: ProcessId, to: ProcessId, message: Message) -> None:
@@ -63,6 +65,7 @@ class ClientDriver(Driver):
         question = self._questions[message.cid]
         for command in question.commands:
             del self._questions[command.cid]
+        self._retries.forget(id(question))
         self.counts["received response"] += 1
         self.host.batch.events.append(Event(self.host.log, to, RECEIVE, message, None))
         question.answered(str(message.result))
@@ -78,7 +81,6 @@ class ClientDriver(Driver):
                 self._cid += 1
                 again = asked_again(question.number, question.operation)
                 self._request(question, Command(self.me, self._cid, again))
-            elif abs(self.now - question.sent) > self.timing.retransmit:
-                question.sent = self.now
+            elif self._retries.due(id(question), self.now):
                 for command in question.commands:
                     self.again(self.me, self.system.replicas, Request(command))

@@ -8,13 +8,16 @@ from collections import Counter
 from pmmc_check.protocol.leader import Leader
 from pmmc_check.protocol.messages import Decision, Message, P1a, P1b, P2a, P2b, Preempted, Propose, Start
 from pmmc_check.protocol.role import Lifecycle
-from pmmc_check.protocol.values import BOTTOM, COMMANDER, Ballot, Command, ProcessId, commander_id, scout_id
+from pmmc_check.protocol.values import BOTTOM, COMMANDER, Ballot, Command, ProcessId, commander_id, leader_id, scout_id
 from pmmc_check.runtime.host import Running
 from pmmc_check.runtime.node import Driver, LiveNode
+from pmmc_check.runtime.retries import Retries
 from pmmc_check.runtime.signals import Alive, Heartbeat, Lacking, Probe, Signal
 from pmmc_check.runtime.surroundings import Envelope
 
 _DECISIONS_AT_ONCE = 200
+_FORGIVEN_AFTER = 30.0
+"""A leader that was suspected though it lived makes its rivals more patient; in so many seconds most of that is forgotten."""
 _PATIENT_REQUESTS = 5
 """So often a replica asks for a decision before a commander gets it decided again."""
 
@@ -39,7 +42,9 @@ class LeaderDriver(Driver):
         self._quorum = max(self.system.quorum1_of(len(self._acceptors)), self.system.quorum2_of(len(self._acceptors)))
         self._heard = dict.fromkeys(self._acceptors, self.now)
         self._promised: set[ProcessId] = set()
-        self._began = self._beaten = self._asked = self.now
+        self._began = self._beaten = self.now
+        self._retries = Retries(self.timing.retransmit, self.timing.retransmit_max)
+        self._suspected: ProcessId | None = None
         self._decided: dict[int, Command] = {}
         self._open: dict[int, float] = {}
         self._floor = 1
@@ -102,7 +107,6 @@ class LeaderDriver(Driver):
         elif isinstance(message, Decision):
             self._open.pop(message.slot, None)
             self._decided[message.slot] = message.command
-            self._patience = max(self._least, self._patience * 0.9)
         elif isinstance(message, P1a):
             self._promised, self._open, self._began = set(), {}, self.now
             self._idle.clear()
@@ -116,6 +120,9 @@ class LeaderDriver(Driver):
         """Hears of other leaders and of acceptors; hands decisions on."""
         if isinstance(signal, Heartbeat):
             self._notice(signal.ballot)
+            if sender == self._suspected:
+                self._suspected = None
+                self._patience = min(self.timing.patience_max, self._patience * 2)
             if self.waiting or signal.ballot >= self._rival:
                 self._rival_heard = self.now
         elif isinstance(signal, Alive) and sender in self._heard:
@@ -155,6 +162,7 @@ class LeaderDriver(Driver):
         if isinstance(self.state, Lifecycle):
             return
         self._rival_heard = min(self._rival_heard, self.now + 2 * self._patience)
+        self._patience -= (self._patience - self._least) * self.timing.tick / _FORGIVEN_AFTER
         gives_way = self.waiting or self.held > self._ballot
         if gives_way and self.now - self._rival_heard > self._patience * (1 + self.rng.random()):
             self._take_over()
@@ -167,7 +175,7 @@ class LeaderDriver(Driver):
     def _take_over(self) -> None:
         """The others seem to have failed."""
         self.counts["takeovers"] += 1
-        self._patience = min(self.timing.patience_max, self._patience * 1.5)
+        self._suspected = leader_id(self._rival) if self._rival > BOTTOM else None
         self._begin()
         if self.held > self._ballot:
             held, self.held = self.held, BOTTOM
@@ -177,7 +185,8 @@ class LeaderDriver(Driver):
 
     def _begin(self) -> None:
         """Lets its p1a go: `_ask_again` sends it."""
-        self.waiting, self._began, self._asked = False, self.now, -1.0
+        self.waiting, self._began = False, self.now
+        self.again(scout_id(self._ballot), self._acceptors, P1a(self._ballot))
 
     def _campaign(self) -> None:
         """Begins a ballot above all that it has seen."""
@@ -208,15 +217,14 @@ class LeaderDriver(Driver):
 
     def _ask_again(self) -> None:
         """Sends p1a and p2a again to acceptors that have not answered."""
-        if abs(self.now - self._asked) < self.timing.retransmit:
-            return
-        self._asked = self.now
-        mine = [each for each in self._acceptors if each not in self._promised]
-        if mine:
-            self.again(scout_id(self._ballot), mine, P1a(self._ballot))
+        now, ballot = self.now, self._ballot
+        silent = [each for each in self._acceptors if each not in self._promised and self._retries.due((ballot, each), now)]
+        if silent:
+            self.again(scout_id(ballot), silent, P1a(ballot))
         for me, process in self.host.processes.items():
-            if me.role == COMMANDER and self.now - process.born > self.timing.retransmit:
+            if me.role == COMMANDER and self._retries.due(me, now):
                 self.again(me, _unanswered(process), P2a(me.ballot, me.slot, process.state.command))
+        self._retries.keep_only(self.host.processes)
 
 
 def _unanswered(process: Running) -> list[ProcessId]:

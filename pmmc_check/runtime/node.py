@@ -44,9 +44,12 @@ class LiveNode:
         self._tick_later()
 
     def stop(self) -> None:
-        """Stops in good order: takes nothing in any more; what is in the log is complete."""
+        """Stops in good order: takes nothing in any more, and says so in the log where that is complete.
+
+        It is not while a batch is under way: that of a node that has just come back would tell of its crash.
+        """
         self.stopped = True
-        if not self._busy and self.driver.complete:
+        if not self._busy and not self.host.batch.events and self.driver.complete:
             self.around.recorder.write([self._writer.item(Event(self.host.log, self.me, END, None, None))])
 
     def pause(self, paused: bool) -> None:

@@ -9,6 +9,7 @@ from pmmc_check.protocol.messages import Decision, Message, Propose, Request, Re
 from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, Command, ProcessId
 from pmmc_check.runtime.node import Driver, LiveNode
+from pmmc_check.runtime.retries import Retries
 from pmmc_check.runtime.signals import Lacking, Signal
 from pmmc_check.runtime.surroundings import Envelope
 
@@ -22,7 +23,8 @@ class ReplicaDriver(Driver):
     def __init__(self, node: LiveNode) -> None:
         super().__init__(node)
         self._responses: OrderedDict[tuple[ProcessId, int], Message] = OrderedDict()
-        self._proposed: dict[int, tuple[float, Message]] = {}
+        self._proposed: dict[int, Message] = {}
+        self._retries = Retries(self.timing.retransmit, self.timing.retransmit_max)
         self._highest = 0
         self._moved = self._asked = self._gossiped = self.now
         self._slot_out = 1
@@ -43,6 +45,7 @@ class ReplicaDriver(Driver):
         self._waiting.pop(command, None)
         self._highest = max(self._highest, slot)
         self._proposed.pop(slot, None)
+        self._retries.forget(slot)
 
     # ---- what is delivered ----
 
@@ -65,7 +68,7 @@ class ReplicaDriver(Driver):
             return False
         since = self._waiting.setdefault(command, self.now)
         rank = self.system.replicas.index(self.me)
-        if abs(self.now - since) < 2 * rank * self.timing.retransmit:
+        if abs(self.now - since) < rank * self.timing.retransmit_max:
             return True
         del self._waiting[command]
         return False
@@ -91,7 +94,8 @@ class ReplicaDriver(Driver):
     def observe(self, message: Message) -> None:
         """Remembers what may have to be sent again."""
         if isinstance(message, Propose):
-            self._proposed[message.slot] = (self.now, message)
+            self._proposed[message.slot] = message
+            self._retries.due(message.slot, self.now)
 
     def transmits(self, envelope: Envelope) -> bool:
         """Remembers each response with whom it was for."""
@@ -110,10 +114,9 @@ class ReplicaDriver(Driver):
             return
         if state.slot_out != self._slot_out:
             self._slot_out, self._moved = state.slot_out, now
-        overdue = [(slot, message) for slot, (since, message) in self._proposed.items() if abs(now - since) > self.timing.retransmit]
-        for slot, message in overdue:
-            self._proposed[slot] = (now, message)
-            self.again(self.me, state.leaders, message)
+        overdue = [slot for slot in self._proposed if self._retries.due(slot, now)]
+        for slot in overdue:
+            self.again(self.me, state.leaders, self._proposed[slot])
         behind = bool(overdue) or self._highest >= state.slot_out
         if behind and abs(now - self._asked) > self.timing.retransmit and abs(now - self._moved) > self.timing.retransmit:
             self._ask((*self.system.replicas, *self.system.leaders))

@@ -208,7 +208,8 @@ class Supervisor:
         """Sends a signal to the process of a node, if it runs."""
         process = self.children[me].process
         if process is not None and process.pid is not None and process.is_alive():
-            os.kill(process.pid, number)
+            with suppress(ProcessLookupError):  # it may end at any moment
+                os.kill(process.pid, number)
 
     def kill(self, me: ProcessId) -> None:
         """`kill -9`."""
@@ -247,10 +248,9 @@ class Supervisor:
         for child in self.children.values():
             process = child.process
             if process is not None:
-                if process.is_alive() and process.pid is not None:
-                    os.kill(process.pid, signal.SIGCONT)
-                    process.join(0.2 if child.stopped else 0)
-                    process.kill()
+                self.signal(child.spec.me, signal.SIGCONT)
+                process.join(0.2 if child.stopped else 0)
+                self.signal(child.spec.me, signal.SIGKILL)
                 process.join(_STOP_SECONDS)
                 self._forget(child)
 

@@ -97,7 +97,8 @@ class NodeSurroundings:
 class Timing:
     """Durations in seconds. They change how fast a cluster goes on, never what it decides.
 
-    `tick`: how often a node looks at what is overdue. `retransmit`: an answer is late after so long. `heartbeat`: how often a leader
+    `tick`: how often a node looks at what is overdue. `retransmit`: an answer is late after so long; twice that when it
+    was asked for again, and so on up to `retransmit_max`. `heartbeat`: how often a leader
     says that it is alive.
     `patience`: how long a silent leader is trusted at first, and `patience_max` at last. `gossip`: how often replicas compare how far
     they are.
@@ -106,8 +107,9 @@ class Timing:
 
     tick: float = 0.02
     retransmit: float = 0.1
+    retransmit_max: float = 1.0
     heartbeat: float = 0.05
     patience: float = 0.3
-    patience_max: float = 5.0
+    patience_max: float = 8.0
     gossip: float = 0.25
     session: float = 4.0

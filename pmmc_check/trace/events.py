@@ -23,6 +23,8 @@ RECEIVE, SEND, DROP, CRASH, RESTART, END = "<", ">", "drop", "crash", "restart",
 """What an event is; the text is the DSL's."""
 
 COMPLETE, PARTIAL, NONE = "complete", "partial", "none"
+MIDDLE = "complete from=middle"
+"""A log that shows everything from some time on; what was before is not known."""
 
 LOSSY, DUPLICATING, FIFO, RELIABLE = "lossy", "duplicating", "fifo", "reliable"
 NETWORK_FLAGS: Final = (RELIABLE, LOSSY, DUPLICATING, FIFO)
@@ -69,6 +71,7 @@ class Contract:
 
 ALL = Contract(COMPLETE, frozenset(KINDS))
 NOTHING = Contract(NONE, frozenset())
+FROM_MIDDLE = Contract(MIDDLE, frozenset(KINDS))
 
 
 def partial(kinds: frozenset[str]) -> Contract:
@@ -92,6 +95,8 @@ class Header:
     majority. `configurations` are those that reconfigurations lead through, the first one first; none: all leaders and all acceptors
     are one. `resent` says that clients repeat requests; `application` is `log` when results are the
     number of commands performed so far, else `opaque`.
+    `proposals`, `decisions`, `answers` and `sends` are habits of the implementation, and so is `list` for `requests`
+    (`validation/habits.py`).
     `restarts` is `any` when processes without a log may have restarted, `ballots` when a leader may begin any higher ballot of its own
     at any time.
     """
@@ -106,6 +111,10 @@ class Header:
     application: str = "opaque"
     restarts: str = "logged"
     ballots: str = "next"
+    proposals: str = "eager"
+    decisions: str = "single"
+    answers: str = "heeded"
+    sends: str = "once"
     slots: int | None = None
     rounds: int | None = None
     quorum1: int | None = None

@@ -10,8 +10,11 @@ from pmmc_check.trace.events import (
     ALL,
     COMPLETE,
     DUPLICATING,
+    FIFO,
+    FROM_MIDDLE,
     KINDS,
     LOSSY,
+    MIDDLE,
     NETWORK_FLAGS,
     NONE,
     NOTHING,
@@ -27,10 +30,14 @@ from pmmc_check.trace.values import NAME
 from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
 
 WORD_SETTINGS = {
-    "requests": ("once", "resent"),
+    "requests": ("once", "resent", "list"),
     "application": ("opaque", "log"),
     "restarts": ("logged", "any"),
     "ballots": ("next", "any"),
+    "proposals": ("eager", "lazy"),
+    "decisions": ("single", "batched"),
+    "answers": ("heeded", "ignored"),
+    "sends": ("once", "repeated"),
 }
 RESERVED = ("config", "log", "pmmc-trace")
 NUMBER_SETTINGS = ("window", "slots", "rounds", "quorum1", "quorum2")
@@ -115,7 +122,7 @@ class HeaderBuilder:
                 raise Unfit(f"{name!r} is no process of the header; it has {', '.join(known.process_of)}", "log")
             if name in self.logs:
                 raise Unfit(f"{name} has two contracts; leave one", "log")
-            self.logs[name] = {COMPLETE: ALL, NONE: NOTHING}.get(form) or partial(frozenset(kinds))
+            self.logs[name] = {COMPLETE: ALL, NONE: NOTHING, MIDDLE: FROM_MIDDLE}.get(form) or partial(frozenset(kinds))
 
     def configuration(self, what: str) -> Header:
         """The header so far; `what` is about to need it."""
@@ -127,6 +134,7 @@ class HeaderBuilder:
             if self.settings.get(key, 1) > (acceptors := len(self.settings["acceptors"])):
                 raise Unfit(f"{key}={self.settings[key]} must be at most the number of acceptors, {acceptors}", key)
         self._check_configurations()
+        self._check_habits()
         settings = {"network": frozenset((LOSSY, DUPLICATING)), **self.settings}
         return Header(**settings, meta=tuple(self.meta.items()), logs=dict(self.logs))
 
@@ -151,6 +159,15 @@ class HeaderBuilder:
             missing = [name for name in self.settings[key] if not any(name in getattr(each, key) for each in configurations)]
             if missing:
                 raise Unfit(f"{missing[0]} belongs to none of the {CONFIGURATIONS}=; every one of {key}= does", CONFIGURATIONS)
+
+    def _check_habits(self) -> None:
+        """Habits that are legal runs on some networks only."""
+        network = self.settings.get("network", (LOSSY, DUPLICATING))
+        for key, habit in (("proposals", "lazy"), ("requests", "list"), ("answers", "ignored")):
+            if self.settings.get(key) == habit and FIFO in network:
+                raise Unfit(f"{key}={habit} means that messages are received later, which network=fifo does not allow; leave out fifo", key)
+        if self.settings.get("sends") == "repeated" and DUPLICATING not in network:
+            raise Unfit("sends=repeated means that one send arrives several times; add duplicating to network=", "sends")
 
     def finish(self) -> Header:
         """The header, once events begin."""

@@ -13,7 +13,14 @@ from pmmc_check.trace.fields import ACTION_OF_VERB, ATTRIBUTE, FIELDS, FROM_IS_N
 from pmmc_check.trace.header import CONFIGURATIONS, NUMBER_SETTINGS
 from pmmc_check.trace.values import Values, show_word
 
-_SELDOM = (("restarts", "logged"), ("ballots", "next"))
+_SELDOM = (
+    ("restarts", "logged"),
+    ("ballots", "next"),
+    ("proposals", "eager"),
+    ("decisions", "single"),
+    ("answers", "heeded"),
+    ("sends", "once"),
+)
 """Settings that are written only where they are not as usual."""
 
 _OPTIONAL = tuple(key for key in NUMBER_SETTINGS if key != "window")

@@ -49,7 +49,7 @@ class DecisionsOnly:
         self.slot_out = dict.fromkeys(replicas, 1)
         self.furthest = 1
         """The highest slot_out of all replicas."""
-        self.again = header.duplicates or header.requests == "resent"
+        self.again = header.duplicates or header.requests != "once"
         """Whether a replica may be asked for a command a second time."""
         self.interleaving = Interleaving(self._advance)
 

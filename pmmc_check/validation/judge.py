@@ -20,7 +20,7 @@ from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.values import LEADER, NOOP, ProcessId
 from pmmc_check.protocol.variants.optimised import FillHoles
 from pmmc_check.trace.errors import TraceError
-from pmmc_check.trace.events import COMPLETE, DROP, KINDS, NONE, RECEIVE, SEND, UNKNOWN, Event, Names
+from pmmc_check.trace.events import COMPLETE, DROP, KINDS, MIDDLE, NONE, RECEIVE, SEND, UNKNOWN, Event, Names
 from pmmc_check.trace.readers.reader import Trace, open_trace
 from pmmc_check.trace.sources import Source
 from pmmc_check.trace.system import system_of
@@ -28,6 +28,7 @@ from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import place_of, violation_of
 from pmmc_check.validation.decisions_only import DecisionsOnly, Unusual, rejection, shows_decisions_only
+from pmmc_check.validation.habits import as_legal_runs, may_propose_later
 from pmmc_check.validation.memory_limit import MemoryLimit, MemoryLimitReached
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.recorded_facts import Facts
@@ -44,6 +45,9 @@ from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 _NOOP = "noop occurs, which the paper's leaders never propose; if yours fill holes with it, judge with --variant fill-holes"
 _QUORUMS_APART = "its quorums need not have an acceptor in common, so legal runs may break invariants"
 _NEAR, _LOGS_ALONE = 6, 8
+_FROM_THE_START = "a complete log begins with its process, and this one does not"
+_OF_THE_BEGINNING = ("R2", "R3", "R5")
+_LATER = "a replica lost a slot, and with proposals=lazy or requests=list it may propose the command again at any time, which is not tried"
 _FACTS_HOLD = "; what is recorded breaks no invariant"
 
 
@@ -142,6 +146,10 @@ class _Judge:
         self.reading.begin(what)
         return open_trace(self.source.path, self.source.parts, names=names, on_read=self.reading.read)
 
+    def _events(self, trace: Trace) -> Iterator[Iterator[Event]]:
+        """The events as PMMC's own processes would have had them."""
+        return as_legal_runs(trace.events(), trace.header)
+
     def verdict(self) -> TraceVerdict:
         """The verdict, with notes on logs that promise events and have none."""
         trace = self._open("replaying")
@@ -149,8 +157,13 @@ class _Judge:
         verdict = (self._by_decisions(trace) if simple else None) or self._by_replay(self._open("replaying") if simple else trace)
         changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
         noop = (_NOOP,) if self._has_stray_noop(trace) and verdict.verdict != ACCEPTED else ()
+        unclear = verdict.verdict == REJECTED and not verdict.legal_run and not verdict.violations
+        if unclear and may_propose_later(self._open("looking at lost slots", trace.names).events(), trace.header):
+            verdict = replace(verdict, verdict=INCONCLUSIVE, failure=None, reason=_LATER)
         apart = () if trace.header.quorums_meet else (_QUORUMS_APART,)
-        return replace(verdict, notes=(*changed, *apart, *noop, *_silent(trace, self.heard)))
+        late = self._late(trace)
+        middle = (f"{','.join(late)} began before the log: what was before is taken as given, and the log at its word",) if late else ()
+        return replace(verdict, notes=(*middle, *changed, *apart, *noop, *_silent(trace, self.heard)))
 
     def _by_decisions(self, trace: Trace) -> TraceVerdict | None:
         """The verdict on logs that show decisions only; None where they are unusual."""
@@ -176,7 +189,7 @@ class _Judge:
         replay = Replay(trace.header, trace.names, self.protocol)
         ambiguity = None
         try:
-            replay.run(trace.events())
+            replay.run(self._events(trace))
             self.heard.update(replay.heard)
         except Rejected as rejected:
             ambiguity = self._guess(replay)
@@ -194,7 +207,22 @@ class _Judge:
             return self._with_stray_noop(replay.names)
         if ambiguity is not None and (alone := self._alone(replay.names, map(replay.diagnosis.show, replay.promises.replayed))) is not None:
             return self._rejected(*alone)
+        if self._late(trace):
+            return self._from_the_middle(trace, ambiguity)
         return self._by_search(ambiguity)
+
+    def _late(self, trace: Trace) -> list[str]:
+        """The logs that begin in the middle."""
+        return [name for name, contract in trace.header.logs.items() if contract.form == MIDDLE]
+
+    def _from_the_middle(self, trace: Trace, ambiguity: str | None) -> TraceVerdict:
+        """The verdict where something began before it was recorded: no run from the start can be searched for, but facts are facts."""
+        count, violations = self._facts(names=trace.names)
+        if violations:
+            return TraceVerdict(self.file, REJECTED, count, violations, method="facts")
+        if ambiguity is not None:
+            return TraceVerdict(self.file, INCONCLUSIVE, count, reason=ambiguity + _FACTS_HOLD, method="facts")
+        return TraceVerdict(self.file, ACCEPTED, count, method="facts")
 
     def _by_relaxed_replay(self, guessing: Replay) -> TraceVerdict | None:
         """The rejection of logs that even leaders who may do more than the paper's cannot have, if it comes to that."""
@@ -203,7 +231,7 @@ class _Judge:
         trace = self._open("replaying with any leaders", guessing.names)
         replay = Replay(trace.header, trace.names, self.protocol, relaxed=True)
         try:
-            replay.run(trace.events())
+            replay.run(self._events(trace))
         except Rejected as rejected:
             return None if self._guess(replay) else self._rejected(replay, rejected)
         except Ambiguous:
@@ -256,7 +284,7 @@ class _Judge:
             leader_is_known = self.protocol[LEADER] is PMMC[LEADER]
             replay = Replay(header, names, self.protocol, relaxed=leader_is_known)
             try:
-                replay.run((event for event in stream if names.log_of(event.process) == host) for stream in trace.events())
+                replay.run((event for event in stream if names.log_of(event.process) == host) for stream in self._events(trace))
             except Rejected as rejected:
                 if not replay.guessed and not rejected.mismatch.stands_still:
                     return replay, rejected
@@ -271,6 +299,12 @@ class _Judge:
         evidence = Evidence(rejected.mismatch, replay.names, replay.recent)
         count, violations = self._facts(evidence.add, replay.names)
         failure = failure_of(replay, rejected.mismatch, evidence.events())
+        if rejected.mismatch.begins_late:
+            who = replay.names.log_of(rejected.mismatch.event.process)
+            failure = replace(
+                failure, rule=_FROM_THE_START, expected=f"the log of {who} from its start, or `log {who} {MIDDLE}` in the header"
+            )
+            violations = tuple(each for each in violations if each.invariant not in _OF_THE_BEGINNING)
         return TraceVerdict(self.file, REJECTED, count, violations, failure)
 
     def _facts(self, witness: Callable[[Event], None] | None = None, names: Names | None = None) -> tuple[int, tuple[CitedViolation, ...]]:
@@ -313,7 +347,7 @@ class _Judge:
     def _by_search(self, ambiguity: str | None) -> TraceVerdict:
         trace = self._open("preparing the search")
         limit = self.options.search_events_max
-        events = list(islice((event for stream in trace.events() for event in stream), limit + 1))
+        events = list(islice((event for stream in self._events(trace) for event in stream), limit + 1))
         if not events:
             raise self._nothing_to_judge()
         grounds = Grounds(trace.names, system_of(trace.header, trace.names), Promises(trace.header, trace.names), self.protocol)

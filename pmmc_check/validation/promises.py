@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, ProcessId, host_of
-from pmmc_check.trace.events import NOTHING, PARTIAL, Contract, Header, Names
+from pmmc_check.trace.events import MIDDLE, NOTHING, PARTIAL, Contract, Header, Names
 from pmmc_check.trace.fields import CALLS, RECIPIENT, SENDERS
 
 
@@ -26,9 +26,11 @@ class Promises:
         """The leaders among `replayed` whose logs do so."""
 
     def contract(self, process: ProcessId) -> Contract:
-        """What the log that shows `process` promises. A process that the header does not name has none."""
+        """What the log that shows `process` promises of a whole run. A process that the header does not name promises nothing, and
+        neither does one whose log begins in the middle: what it shows is taken at its word, and what it received before is not known."""
         name = self.names.name_of.get(host_of(process))
-        return NOTHING if name is None else self.header.contract(name)
+        contract = NOTHING if name is None else self.header.contract(name)
+        return NOTHING if contract.form == MIDDLE else contract
 
     def records(self, process: ProcessId, kind: str) -> bool:
         """Whether every send and receive of this kind by `process` is in a log."""

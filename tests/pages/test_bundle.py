@@ -38,7 +38,7 @@ def test_the_source_has_no_type_errors() -> None:
 
 
 @needs_npm
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_no_violations(opened: Callable[..., Opened], scheme: str) -> None:
     result, _ = searched(None, "reliable")
     sheets = [run_sheet("counterexample", counterexample()), search_sheet(result), lines_sheet("lines", "bad input", ["a line"])]

@@ -80,30 +80,6 @@ def test_twenty_seeds_of_each_fault_of_processes(seed: int, more: tuple[str, ...
     assert_right(ran(*BAD, *more, "--seed", str(seed)))
 
 
-@pytest.mark.slow
-def test_answering_before_the_write_is_found_by_kill_9() -> None:
-    for seed in range(1, 31):
-        options = [
-            *COMMAND,
-            "--format",
-            "json",
-            "--answer-first",
-            "--kill",
-            "acceptor",
-            "--every",
-            "0.5",
-            "--requests",
-            "300",
-            "--seed",
-            str(seed),
-        ]
-        done = subprocess.run(options, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False)
-        if done.returncode == 1:
-            assert json.loads(done.stdout)["trace"]["verdict"] == "rejected"
-            return
-    pytest.fail("not found in 30 runs")
-
-
 def _nodes(supervisor: psutil.Process) -> list[psutil.Process]:
     return supervisor.children(recursive=True)
 

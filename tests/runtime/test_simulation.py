@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import ROOT
+from helpers import A1, ROOT
 
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.variants.catalogue import protocol_with
@@ -108,6 +108,18 @@ def test_a_seeded_fault_is_found(tmp_path: Path, variant: str) -> None:
 def test_answering_before_the_write_is_found(tmp_path: Path) -> None:
     verdicts = (simulated(tmp_path, seed, "kill,slow-disk", 20.0, answers_first=True)[1].verdict for seed in range(11, 40))
     assert REJECTED in verdicts
+
+
+def test_a_node_that_is_stopped_as_soon_as_it_comes_back_does_not_say_that_its_log_is_complete(tmp_path: Path) -> None:
+    cluster = SimulatedCluster(SimulationPlan(ROSTER, KeyValueStore(), 1))
+    cluster.run()
+    world, log = cluster.world, cluster.world.logs[A1]
+    assert log.lines[-1] == "A1 end"
+    log.lines.pop()
+    world.crash(A1)
+    world.start(A1)
+    world.nodes[A1].stop()
+    assert not log.lines[-1].endswith("end")
 
 
 def test_a_fault_that_does_not_exist_is_refused() -> None:

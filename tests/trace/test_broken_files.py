@@ -214,7 +214,7 @@ def test_what_is_no_trace_is_said_to_be_none(verb: str, name: str, tmp_path: Pat
 def test_a_file_that_cannot_be_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path, dsl(b"L1 > p1a b=0.L1"))
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)

@@ -29,8 +29,11 @@ export class Columns {
   constructor(run: Run, hidden: Set<number>, unfolded: Set<number>, available: number, window: [number, number]) {
     const shown = ordered(run, hidden, unfolded, window);
     const groups = new Set(shown.map((each) => group(run, each))).size;
-    const fits = (available - GAP * (groups + 1)) / Math.max(shown.length, 1);
-    this.step = Math.max(54, Math.min(132, fits));
+    const owners = new Set(run.processes.map((each) => each.owner));
+    const leaders = shown.filter((each) => owners.has(each.id)).length;
+    const room = available - GAP * (groups + 1);
+    const fits = room / Math.max(shown.length, 1) >= LEADER_MIN ? room / shown.length : (room - leaders * LEADER_MIN) / Math.max(shown.length - leaders, 1);
+    this.step = Math.max(46, Math.min(132, fits));
     this.of = new Array<Column | undefined>(run.processes.length);
     let x = GAP;
     let last = "";

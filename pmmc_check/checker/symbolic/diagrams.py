@@ -208,7 +208,7 @@ class Diagrams:
         self.peak_nodes = max(self.peak_nodes, self.nodes)
         self._collect()
         if self.nodes > _LIVE_MAX * len(self.node):
-            self._afford(4 * self.node.nbytes)
+            self._afford(4 * self.node.nbytes + sum(3 * 4 * places for places in _places(2 * len(self.node))))
             wider: NDArray[np.int32] = np.full((2 * len(self.node), 4), -1, np.int32)
             wider[: len(self.node)] = self.node
             self.node = wider
@@ -234,8 +234,14 @@ class Diagrams:
     def _renew_tables(self, number: NDArray[np.int32]) -> None:
         self.unique = np.zeros(2 * len(self.node), np.int32)
         collect.fill_unique(self.node, self.edge, self.unique, self.nodes)
-        self.unions = _renewed(self.unions, min(_CACHE_MAX, UNIONS_PER_NODE * len(self.node)), number, b_is_node=True)
-        self.images = _renewed(self.images, min(2 * _CACHE_MAX, IMAGES_PER_NODE * len(self.node)), number, b_is_node=False)
+        unions, images = _places(len(self.node))
+        self.unions = _renewed(self.unions, unions, number, b_is_node=True)
+        self.images = _renewed(self.images, images, number, b_is_node=False)
+
+
+def _places(nodes_max: int) -> tuple[int, int]:
+    """How many results of unions and of images are kept beside so many nodes."""
+    return min(_CACHE_MAX, UNIONS_PER_NODE * nodes_max), min(2 * _CACHE_MAX, IMAGES_PER_NODE * nodes_max)
 
 
 def _renewed(cache: NDArray[np.int32], places: int, number: NDArray[np.int32], b_is_node: bool) -> NDArray[np.int32]:

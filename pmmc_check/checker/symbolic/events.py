@@ -27,7 +27,8 @@ class Events:
 
     A function is a number: even for a closed one, odd for an open one (see `symbolic.machine`). Values are numbers, too;
     one value belongs to one level. The lowest level, 0, is that of the one node without edges. `ascending` lists the levels
-    by height; levels that fire events are full ones, and made before all others.
+    by height; levels that fire events are full ones, and made before all others. `restricting` are the functions that map each value
+    to itself or to nothing, and such that no event leads from a value of the first kind to one of the second.
     """
 
     def __init__(self) -> None:
@@ -42,9 +43,10 @@ class Events:
         self.own = Growing(np.int32, 2)
         self.shared: NDArray[np.int32] = np.zeros((64, 16), np.int32)
         self.place: NDArray[np.int32] = np.zeros(1024, np.int32)
+        self.restricting: set[int] = set()
         self._entries = 0
         self._functions = _FIRST_FUNCTION
-        self._parts: dict[tuple[int, int, int, bool], int] = {}
+        self._parts: dict[tuple[int, int, int, int], int] = {}
 
     @property
     def levels(self) -> int:
@@ -90,9 +92,11 @@ class Events:
 
     def event(self, functions: Mapping[int, int], relabels: bool = False) -> int:
         """The event with the given function for each level that it concerns. One that `relabels` is no step: its images are not closed."""
-        rest = -1
+        rest, restricts = -1, True
         for level in sorted(functions, key=self.height):
-            rest = self._part(level, functions[level], rest, relabels)
+            restricts = restricts and functions[level] in self.restricting
+            effect = nodes.RELABELS if relabels else nodes.RESTRICTS if restricts else nodes.MOVES
+            rest = self._part(level, functions[level], rest, effect)
         return rest
 
     def functions(self, event: int) -> dict[int, int]:
@@ -148,8 +152,8 @@ class Events:
             self.place = np.concatenate([self.place, np.zeros_like(self.place)])
             self.own_first = np.concatenate([self.own_first, np.full_like(self.own_first, nodes.UNEXPLORED)])
 
-    def _part(self, level: int, function: int, rest: int, relabels: bool) -> int:
-        key = (level, function, rest, relabels)
+    def _part(self, level: int, function: int, rest: int, effect: int) -> int:
+        key = (level, function, rest, effect)
         if key not in self._parts:
             self._parts[key] = self.part.size
             self.part.append(key)

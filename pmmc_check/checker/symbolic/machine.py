@@ -44,6 +44,7 @@ from pmmc_check.checker.symbolic.nodes import (
     DONE_CHILD,
     DONE_LEVEL,
     DONE_OWN,
+    EFFECT,
     FINISHED,
     FIRST,
     FIX,
@@ -66,6 +67,7 @@ from pmmc_check.checker.symbolic.nodes import (
     READY,
     RELABELS,
     REST,
+    RESTRICTS,
     RESULT,
     SHARED,
     SHARED_FIRST,
@@ -146,14 +148,15 @@ def image_step(
 def end_image(
     regs: Any, frames: Any, frame: Any, arena: Any, node: Any, edge: Any, unique: Any, images: Any, parts: Any, levels: Any, place: Any,
 ) -> None:  # fmt: skip
-    """All edges of an IMAGE are there: now they are closed, unless the event is a mere relabelling. Nothing fires from a sparse level."""
+    """All edges of an IMAGE are there: now they are closed, where they are not yet. Nothing fires from a sparse level."""
     level = frame[AT_LEVEL]
     sort_edges(arena, frame[BASE], frame[SIZE])
     made = make(regs, node, edge, unique, arena, levels, level, frame[BASE], frame[SIZE])
     if made == _MISSING:
         return
-    if made != NO_VECTOR and parts[frame[B], RELABELS] == 0:
-        if levels[level, ABSENT] >= 0:
+    effect = parts[frame[B], EFFECT]
+    if made != NO_VECTOR and effect != RELABELS:
+        if effect == RESTRICTS or levels[level, ABSENT] >= 0:
             node[made, CLOSED] = made
         elif node[made, CLOSED] == _MISSING:
             begin_fix(frame, arena, place, level, made)

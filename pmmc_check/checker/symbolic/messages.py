@@ -116,16 +116,17 @@ class MessageSystem:
     def initial(self) -> dict[int, int]:
         """The value of each level in the initial state; levels that are left out are absent."""
         found: dict[int, int] = {}
+        inboxes: dict[int, Inbox] = {}
         for process, view in enumerate(self.model.initial()):
             self.locals.history({message for message, _ in self.network.contents(view.inbox)})  # numbers them by content
             state = LocalValue(process, self.locals.state_id(process, view.state), self.locals.history(view.history))
             found[self.level[process]] = self._number(state)
-            for key, inbox in self.network.parts(self.network.mapped(view.inbox, self.locals.message_id)).items():
-                for message, sender in self._deliverable(inbox, every=True):
-                    level = self._part(process, key, message, sender)
-                    self._probe(process, level, message, sender)
-                found[level] = self._number(PartValue(level, inbox))
-        return found
+        for to, sender, message in self.model.sent_at_first():
+            if not isinstance(message, Instant):
+                number = self.locals.message_id(message)
+                level = self._sent(self.model.index[to], sender, number)
+                inboxes[level] = self.network.put(inboxes.get(level, self.network.empty), sender, number)
+        return found | {level: self._number(PartValue(level, inbox)) for level, inbox in inboxes.items()}
 
     def explore(self, value: int) -> None:
         """Makes the events of what may befall a process in a state without a message.
@@ -212,26 +213,20 @@ class MessageSystem:
         self.broken.append(violated)
         raise Stopped
 
-    def _part(self, process: int, key: Hashable, message: MessageId, sender: ProcessId | None) -> int:
-        """The level of a part of a process's inbox, made with the first message that goes there."""
-        if (process, key) not in self._parts:
+    def _sent(self, process: int, sender: ProcessId, message: MessageId) -> int:
+        """The level of the part of a process's inbox where a message goes, made with the first that goes there."""
+        key = (process, self._placing.part(process, sender, message))
+        if key not in self._parts:
             level = self.events.levels + 1
             absent = self._number(PartValue(level, self.network.empty))
             made = self.events.add_level(self._placing.place(process, sender, self.locals.messages[message], level), absent)
             assert made == level
-            self._parts[process, key] = level
+            self._parts[key] = level
             self._process_of[level] = process
-        return self._parts[process, key]
-
-    def _deliverable(self, inbox: Inbox, every: bool = False) -> list[tuple[MessageId, ProcessId | None]]:
-        """What can be delivered from a part now; with `every`, at some time."""
-        found: list[tuple[MessageId, ProcessId | None]] = []
-        while offered := list(self.network.deliverable(inbox)):
-            found += [(each.message, each.sender) for each in offered]
-            inbox = offered[0].rest
-            if not every or self.network.keeps_delivered:
-                break
-        return list(dict.fromkeys(found))
+        level = self._parts[key]
+        told = next(self.network.deliverable(self.network.put(self.network.empty, sender, message))).sender
+        self._probe(process, level, message, told)
+        return level
 
     def _probe(self, process: int, level: int, message: MessageId, sender: ProcessId | None) -> None:
         """From now on it is looked out for states in which `message` can be delivered to `process`."""
@@ -239,16 +234,20 @@ class MessageSystem:
             return
         self._probed.add((process, level, message))
         function = self.events.function(is_open=True)
-        test = Operation(TEST, message, sender)
+        test = Operation(TAKE if self.network.keeps_delivered else TEST, message, sender)
         self._probes[function] = (process, level, test)
         own = self.level[process]
-        self.events.share(own, self.events.event({own: function, level: self._function(level, [test])}, relabels=True))
+        self.events.share(
+            own, self.events.event({own: function, level: self._function(level, [test])}, relabels=not self.network.keeps_delivered)
+        )
 
     def _function(self, level: int, operations: Sequence[Operation]) -> int:
         key = (level, tuple(operations))
         if key not in self._functions:
             self._functions[key] = self.events.function(is_open=True)
             self._operations[self._functions[key]] = key[1]
+            if self.network.keeps_delivered and all(each.what == TAKE for each in operations):
+                self.events.restricting.add(self._functions[key])
         return self._functions[key]
 
     def _after(self, value: int, operations: Sequence[Operation]) -> list[int]:
@@ -315,10 +314,7 @@ class MessageSystem:
                 if isinstance(self.locals.messages[message], Instant):
                     others.setdefault(self.level[to], []).append(Operation(HAPPEN, message, identity))
                     continue
-                level = self._part(to, self.network.part(identity, message), message, identity)
-                others.setdefault(level, []).append(Operation(PUT, message, identity))
-                told = [each for _, each in self._deliverable(self.network.put(self.network.empty, identity, message))]
-                self._probe(to, level, message, told[0])
+                others.setdefault(self._sent(to, identity, message), []).append(Operation(PUT, message, identity))
         return others
 
     def _event(self, process: int, others: dict[int, list[Operation]]) -> ProcessEvent:

@@ -26,8 +26,11 @@ FIRST, COUNT, LEVEL, CLOSED = range(4)
 """The columns of `node`."""
 HEIGHT, ABSENT = range(2)
 """The columns of `levels`."""
-PART_LEVEL, FUNCTION, REST, RELABELS = range(4)
+PART_LEVEL, FUNCTION, REST, EFFECT = range(4)
 """The columns of `parts`. An event is its highest part: what it does on that level, and the part that follows (-1: none)."""
+MOVES, RELABELS, RESTRICTS = range(3)
+"""The effects of a part and those that follow. What MOVES is a step: what it leads to must be closed. What RELABELS is no step, and
+nothing is closed. What RESTRICTS takes those vectors that have values which no step takes away: of a closed set they are a closed one."""
 UNION, IMAGE, FIX = range(3)
 """The kinds of frames."""
 OP, A, B, NEXT, BASE, SIZE, PHASE, FOUND, PLACE, KEY, AT_LEVEL, CHANGED, STAGE, POINTER, UNTIL, SHARED_FIRST, SHARED_LAST = range(17)

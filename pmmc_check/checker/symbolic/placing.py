@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -26,7 +26,16 @@ class Placing:
         self.model = model
         self.events = events
         self.level = level
+        self._part_of: dict[tuple[int, int], Hashable] = {}
         self._blocks: dict[int, list[tuple[Any, int]]] = defaultdict(list)
+
+    def part(self, process: int, sender: ProcessId, message: int) -> Hashable:
+        """Which messages to `process` share a level: those that are part of the same where the network keeps order, else those that first
+        came from above. A message has one place, whoever sends it."""
+        if not self.model.network.may_withhold:
+            return self.model.network.part(sender, message)
+        above = self.events.height(self.level[self.model.index[sender]]) > self.events.height(self.level[process])
+        return self._part_of.setdefault((process, message), None if above else message)
 
     def place(self, process: int, sender: ProcessId | None, message: Message, level: int) -> int:
         """The place in `Events.ascending` for a new level, of a message to `process`."""

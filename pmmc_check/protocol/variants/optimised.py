@@ -44,6 +44,7 @@ class IgnoreLowerP2b(Commander):
 class RaiseOnAccept(Acceptor):
     """The other fix: a p2a of a ballot that is not lower is accepted, and raises the ballot as a p1a would."""
 
+    passes_on = ("accept",)
     symmetric = True
     only_halts = Acceptor.only_halts
 
@@ -64,6 +65,7 @@ class ForgettingState(AcceptorState):
 class StateReduction(Acceptor):
     """Keeps only the pvalue with the highest ballot of each slot: pmax needs no other."""
 
+    passes_on = ("accept",)
     symmetric = True
     only_halts = Acceptor.only_halts
 

@@ -51,7 +51,8 @@ def combined(variants: Iterable[Variant], base: Protocol = PMMC) -> Protocol:
     """`base` with all of `variants`.
 
     Where two change the same role, a class is made that has the methods of both; it states no claim but symmetry, because a claim that
-    is true of each need not be true of both together.
+    is true of each need not be true of both together. A method that both change must be one that each `passes_on`: it changes what it
+    is given, or what comes out, and leaves the step itself to the next.
 
     Raises:
         UsageError: two variants change the same method of a role.
@@ -69,7 +70,7 @@ def _merged(classes: list[tuple[str, type[Role]]], base: Protocol) -> type[Role]
     changed: dict[str, str] = {}
     for name, role_class in classes:
         for method in _changed(role_class, base[role_class.role]):
-            if method in changed:
+            if method in changed and not all(method in vars(each).get("passes_on", ()) for _, each in classes):
                 raise UsageError(
                     f"--variant {name}: {changed[method]} changes {method} of the {role_class.role}, too; give only one of them"
                 )

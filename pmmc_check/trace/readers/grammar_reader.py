@@ -15,7 +15,7 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
 
 from pmmc_check.trace.errors import TraceError, Unfit
-from pmmc_check.trace.events import COMPLETE, KINDS, NONE, PARTIAL, Event
+from pmmc_check.trace.events import COMPLETE, KINDS, MIDDLE, NONE, PARTIAL, Event
 from pmmc_check.trace.fields import ACTION_OF_VERB, ATTRIBUTE
 from pmmc_check.trace.header import CONFIGURATIONS, NUMBER_SETTINGS, WORD_SETTINGS, HeaderBuilder
 from pmmc_check.trace.readers.event_builder import EventBuilder
@@ -38,7 +38,11 @@ _SHOWN = {
     "META": "meta.NAME=",
     "KIND": "a message kind",
     "YES_NO": "yes or no",
-    "REQUESTS": "once or resent",
+    "REQUESTS": "once, resent or list",
+    "PROPOSALS": "eager or lazy",
+    "DECISIONS": "single or batched",
+    "ANSWERS": "heeded or ignored",
+    "SENDS": "once or repeated",
     "APPLICATION": "opaque or log",
     "RESTARTS": "logged or any",
     "BALLOTS": "next or any",
@@ -142,7 +146,7 @@ class Line:
         """Gives the contract of a `log` line to `builder`."""
         names, contract = self._children()
         self._mark("log", names)
-        form = {"complete": COMPLETE, "none": NONE}.get(str(contract.data), PARTIAL)
+        form = {"complete": COMPLETE, "none": NONE, "middle": MIDDLE}.get(str(contract.data), PARTIAL)
         builder.log(tuple(_words(names)), form, tuple(_words(contract)))
 
     def event(self, event_builder: EventBuilder) -> Event:

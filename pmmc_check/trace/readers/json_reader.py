@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import orjson
 
 from pmmc_check.trace.errors import TraceError, Unfit
-from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, NONE, PARTIAL, RECEIVE, ROLE_FIELDS, SEND, Comment, Event
+from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, MIDDLE, NONE, PARTIAL, RECEIVE, ROLE_FIELDS, SEND, Comment, Event
 from pmmc_check.trace.fields import ACTION_OF_VERB, FIELDS, NUMBER_FIELDS, SET_FIELDS
 from pmmc_check.trace.header import CONFIGURATIONS, NUMBER_SETTINGS, WORD_SETTINGS, HeaderBuilder
 from pmmc_check.trace.readers.event_builder import EventBuilder
@@ -189,6 +189,8 @@ def _text(key: str, value: Any) -> Any:
         if not value or not all(isinstance(each, str) for each in value):
             raise Unfit('"to" must be a name, a list of names, or "*"', key)
         return ",".join(value)
+    if key == "result" and type(value) in (int, float):
+        return show_word(orjson.dumps(value).decode())
     if not isinstance(value, str) or not value or value == "?":
         raise Unfit(f"{key!r} must be a text (null if it was not recorded)", key)
     return show_word(value) if key == "result" else value
@@ -247,10 +249,10 @@ def take_settings(builder: HeaderBuilder, fields: dict[str, Any]) -> None:
     for name, contract in logs.items():
         if isinstance(contract, list):
             builder.log((name,), PARTIAL, tuple(_strings("logs", contract)))
-        elif contract in (COMPLETE, NONE):
+        elif contract in (COMPLETE, MIDDLE, NONE):
             builder.log((name,), contract)
         else:
-            _wrong("logs", 'for each process "complete", "none" or a list of message kinds')
+            _wrong("logs", 'for each process "complete", "complete from=middle", "none" or a list of message kinds')
 
 
 def _setting(key: str, value: Any) -> Any:

@@ -125,7 +125,7 @@ class Deliveries:
     def _from_open_client(self, event: Event, message: Request) -> Request:
         """A client whose log nobody keeps has sent every request that is received, but sends it to a replica only once."""
         self._check_number(event, message)
-        if self.header.duplicates or self.header.requests == "resent":
+        if self.header.duplicates or self.header.requests != "once":
             return message
         command = message.command
         if not self._requested.add((event.process, command._replace(cid=0)), command.cid):
@@ -203,7 +203,7 @@ class Deliveries:
             raise Ambiguous(f"{event.place} belongs to a partial log and does not record the whole message")
         if type(message) is Request:
             self._check_number(event, message)
-            if self.header.requests != "resent":
+            if self.header.requests == "once":
                 self._check_sent_once(event, message, peers)
         for to in peers:
             if type(message) is P1b:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from pmmc_check.protocol.messages import Adopted, P1b, Propose
 from pmmc_check.protocol.role import replace
-from pmmc_check.protocol.values import LEADER, ProcessId
-from pmmc_check.trace.events import END, Delta, Event, Header, is_chosen
+from pmmc_check.protocol.values import LEADER, REPLICA, ProcessId
+from pmmc_check.trace.events import END, SEND, UNKNOWN, Delta, Event, Header, is_chosen
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import by_message, cut, in_short, sets_apart
 from pmmc_check.validation.replay.deadlock import Wait, cycle
@@ -30,8 +30,20 @@ class Mismatch(NamedTuple):
     """Whether the event waits for a message that was never sent."""
     cycle: tuple[str, ...] = ()
     """The logs that wait for each other, one line for each."""
+
     stands_still: bool = False
     """Whether it is that a log cannot go on: then the fault may be in another log."""
+
+    @property
+    def begins_late(self) -> bool:
+        """Whether the event is one of a replica that must have begun long before its log does: it has performed nothing, and is far on."""
+        process, message = self.process, self.event.message
+        if process is None or process.exited or process.me.role != REPLICA or message is None or self.event.action != SEND:
+            return False
+        state: Any = process.state
+        slots = [getattr(message, "slot", 0)] if message.kind == "propose" else [slot for slot, _ in state.decisions]
+        known = [slot for slot in slots if slot is not UNKNOWN]
+        return state.slot_out == 1 and bool(known) and min(known) > process.role.system.window
 
 
 class Rejected(Exception):

@@ -137,13 +137,34 @@ class Completion:
             made = list(self.steps.delivered(rest, event.process, message, guide))
             found += [after for after, state in made if self._post_holds(event, state)]
             if event.post is None and self._crashes_next(event.process, index, node.positions[index]):
-                found += self._unmade(rest, event.process, [state for _, state in made])
+                unmade = self._unmade(rest, event.process, [state for _, state in made])
+                forgot = unmade and self._forgot(index, node.positions[index], cell, made)
+                found = unmade + found if forgot else found + unmade
         return found
 
     def _unmade(self, node: Point, me: ProcessId, made: Sequence[Any]) -> list[Point]:
         """The point at which a crash kills a process before it makes the step to one of the states `made`, if that shows later."""
         kept = self.steps.kept(me, dict(node.cells)[me].state)
         return [node._replace(cut=node.cut | {me})] if any(self.steps.kept(me, each) != kept for each in made) else []
+
+    def _forgot(self, index: int, position: int, cell: Cell | None, made: Sequence[tuple[Point, Any]]) -> bool:
+        """Whether the first step after the crash looks like one of a process that lost the message: then that is tried first."""
+        log = self.logs[index]
+        receives = [at for at in range(position, len(log)) if log[at].action == RECEIVE]
+        if not receives or cell is None or receives[0] + 1 >= len(log):
+            return False
+        event, answer = log[receives[0]], log[receives[0] + 1]
+        if event.process != answer.process or answer.action != SEND or UNKNOWN in _values(event.message):
+            return False
+
+        def fits(state: Any) -> bool:
+            back = self.steps.kept(event.process, state)
+            if back is None or isinstance(back, Lifecycle) or event.message is None:
+                return False
+            outcomes = islice(self.steps.role(event.process).step(back, event.message), 5)
+            return any(matches(answer.message, send.message) for outcome in outcomes for send in outcome.sends)
+
+        return fits(cell.state) and not any(fits(state) for _, state in made)
 
     def _crashes_next(self, me: ProcessId, index: int, position: int) -> bool:
         """Whether the next that a log shows of `me`, from `position` on, is a crash from which it comes back.
@@ -299,6 +320,11 @@ class Completion:
 
     def _to_be_shown(self, me: ProcessId, cell: Cell) -> bool:
         return any(self.promises.records(me, send.message.kind) for send in cell.owed)
+
+
+def _values(message: Any) -> list[Any]:
+    """The values of a message's fields."""
+    return [getattr(message, name) for name in message.__dataclass_fields__] if message is not None else []
 
 
 def _received_as(event: Event) -> Callable[[Packet], bool]:

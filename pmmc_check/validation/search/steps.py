@@ -195,7 +195,7 @@ class Steps:
             for packet, rest in self.network.deliverable(inboxes[to], fits):
                 yield packet, node._replace(inboxes=frozenset({**inboxes, to: rest}.items()))
         if to.role == REPLICA:
-            endless = self.header.duplicates or self.header.requests == "resent"
+            endless = self.header.duplicates or self.header.requests != "once"
             for packet in self._requests_like(pattern):
                 command = packet[1].command
                 if fits(packet) and (endless or (to, command) not in node.requested):

@@ -1,0 +1,66 @@
+"""Within how many simulated runs of the live cluster is each seeded fault found? Prints a table (docs/run.md).
+
+PYTHONPATH=. python benchmarks/seeded_faults.py [--seeds 60] [VARIANT ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
+from pmmc_check.report.run_text import verdict_of
+from pmmc_check.runtime.machines import KeyValueStore
+from pmmc_check.runtime.roster import Roster
+from pmmc_check.runtime.simulated_faults import FAULTS_BY_NAME
+from pmmc_check.runtime.simulated_run import SIMULATED_TIMING, SimulatedCluster, SimulationPlan
+from pmmc_check.trace.sources import sources
+from pmmc_check.validation.judge import JudgeOptions, judge
+from pmmc_check.validation.search.search import SearchBudget
+from pmmc_check.verdicts import INCONCLUSIVE, REJECTED
+
+REQUESTS, SECONDS = 20, 40.0
+OPTIONS = JudgeOptions(SearchBudget(seconds_max=2.0))
+
+
+def first_rejected(name: str, seeds: int) -> tuple[int | None, int, str]:
+    """The first seed whose run is rejected, how many were inconclusive before, and what gave it away."""
+    inconclusive = 0
+    for seed in range(1, seeds + 1):
+        cluster = SimulatedCluster(
+            SimulationPlan(
+                Roster(timing=SIMULATED_TIMING), KeyValueStore(), seed, REQUESTS, SECONDS, tuple(FAULTS_BY_NAME), protocol_with([name])
+            )
+        )
+        result = cluster.run()
+        with tempfile.TemporaryDirectory() as folder:
+            (source,) = sources([str(cluster.write_trace(Path(folder)))])
+            trace = judge(source, OPTIONS)
+        verdict = verdict_of(result, trace)
+        if verdict == REJECTED:
+            how = ["the trace"] if trace.verdict == REJECTED else []
+            how += ["the history"] if result.linearizability.holds is False else []
+            how += ["replicas that differ"] if not result.replicas_agree else []
+            return seed, inconclusive, " and ".join(how)
+        inconclusive += verdict == INCONCLUSIVE
+    return None, inconclusive, ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=60)
+    parser.add_argument("variants", nargs="*")
+    arguments = parser.parse_args()
+    names = arguments.variants or [name for name, each in VARIANTS.items() if not each.safe and not each.own_messages]
+    print("| fault | found with seed | inconclusive before | by | seconds |\n|---|---|---|---|---|")
+    for name in names:
+        started = time.perf_counter()
+        seed, inconclusive, how = first_rejected(name, arguments.seeds)
+        found = seed or f"not in {arguments.seeds}"
+        print(f"| `{name}` | {found} | {inconclusive} | {how} | {time.perf_counter() - started:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
