@@ -70,7 +70,7 @@ class Served:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=10)
+        return self.process.wait(timeout=60)
 
 
 def started(*arguments: str, at: str = ":0", **env: str) -> Served:
@@ -258,7 +258,7 @@ def page(browser: Any, seeded: Served) -> Iterator[Any]:
 
 def opened(context: Any, served: Served, fragment: str = "") -> Any:
     tab = context.new_page()
-    tab.set_default_timeout(20_000)
+    tab.set_default_timeout(60_000)
     tab.complaints = []
     tab.on("console", lambda message: tab.complaints.append(message.text) if message.type in ("error", "warning") else None)
     tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
