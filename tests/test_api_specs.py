@@ -23,7 +23,11 @@ def without_times(told: Any) -> Any:
     return [without_times(each) for each in told] if isinstance(told, list) else told
 
 
-@pytest.mark.parametrize("text", [NEVER, WITNESSES, "SLOTS any  ACCEPTORS 1  BALLOTS 1\nEXPECT holds\n"], ids=["never", "witnesses", "any"])
+@pytest.mark.parametrize(
+    "text",
+    [NEVER, WITNESSES, pytest.param("SLOTS any  ACCEPTORS 1  BALLOTS 1\nEXPECT holds\n", marks=pytest.mark.slow)],
+    ids=["never", "witnesses", "any"],
+)
 def test_a_file_gives_the_object_that_the_command_prints(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.spec"
     path.write_text(text)

@@ -55,6 +55,7 @@ def test_the_other_engines_go_on_as_well(engine: str) -> None:
     assert lengths(result) == alone(**small) == {"R2": 9, "R3": 13}
 
 
+@pytest.mark.slow
 def test_walks_go_on_until_a_limit_and_prove_nothing() -> None:
     result = searched(variants=["ballot-without-leader"], keep_going=True, strategy="random", reduce="none", max_states=5_000)
     assert {"C1", "A4", "Agreement"} <= set(lengths(result))

@@ -242,7 +242,10 @@ def check_apart(named: Iterable[tuple[str, str | None]]) -> None:
     for option, name in named:
         if name is None or (os.path.exists(name) and not os.path.isfile(name)):
             continue  # a device or a pipe takes one after the other
-        place = os.path.realpath(name)
+        try:
+            place = os.path.realpath(name)
+        except OSError:
+            continue  # the current folder is gone: opening it will say so
         if place in known:
             raise UsageError(f"{known[place]} and {option} both name {name}; give each a file of its own")
         known[place] = option

@@ -81,8 +81,8 @@ def test_corruptions_are_judged_as_the_oracle_judges_them(first: int) -> None:
 
 
 def test_corruptions_of_runs_with_many_crashes() -> None:
-    counts = [compare(seed, share=0.06, events=26, crash_rate=0.15) for seed in range(30, 44)]
-    assert sum(compared for compared, _ in counts) > 10
+    counts = [compare(seed, share=0.06, events=26, crash_rate=0.15) for seed in range(30, 35)]
+    assert sum(compared for compared, _ in counts) > 3
     assert sum(legal for _, legal in counts) > 0
 
 

@@ -63,9 +63,10 @@ def test_a_slot_that_nobody_could_propose_is_cited(tmp_path: Path) -> None:
     assert "learned the decisions of slots 1 to 2 before" in failure.expected
 
 
-def test_the_oracle_agrees() -> None:
+@pytest.mark.parametrize("seeds", [range(4), pytest.param(range(4, 40), marks=pytest.mark.slow)], ids=str)
+def test_the_oracle_agrees(seeds: range) -> None:
     table: Counter[tuple[str, str]] = Counter()
-    for seed in range(40):
+    for seed in seeds:
         rng = random.Random(seed)
         contracts = {"R1": DECISIONS, "R2": DECISIONS if seed % 3 else NOTHING}
         thinned = run(plan(seed, 60), lambda name: contracts.get(name, NOTHING))  # noqa: B023  (used at once)
@@ -79,8 +80,8 @@ def test_the_oracle_agrees() -> None:
                 ours = each.judged().verdict
                 table[ours, oracle := PartialOracle(each.header, names, events, 400).verdict()] += 1
                 assert {ours, oracle} != {ACCEPTED, REJECTED}, each.text()
-    assert table.total() > 60
-    assert sum(count for (_, oracle), count in table.items() if oracle != INCONCLUSIVE) > 10, table
+    assert table.total() > 1.5 * len(seeds)
+    assert sum(count for (_, oracle), count in table.items() if oracle != INCONCLUSIVE) > 0.25 * len(seeds), table
 
 
 @pytest.mark.parametrize("replicas", [1, 2, 5])
@@ -103,6 +104,7 @@ def test_many_slots_take_little_time_and_memory(tmp_path: Path, replicas: int) -
 OPEN = "pmmc-trace 1\nconfig replicas=R1,R2 leaders=L1,L2 acceptors=A1,A2,A3 window=9\nlog R1,R2 partial decision,response\n"
 
 
+@pytest.mark.slow
 def test_one_trace_that_needs_too_much_leaves_the_others_their_verdicts(tmp_path: Path) -> None:
     (tmp_path / "a.pmmc").write_text(OPEN + "".join(f"R1 < decision s={slot} c=C1:{slot}\n" for slot in range(1, 60)))
     (tmp_path / "b.pmmc").write_text(

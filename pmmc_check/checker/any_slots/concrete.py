@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from pmmc_check.checker.any_slots.environment import Crowded, Environment, in_environment
-from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.reductions import applicable, reductions_named
 from pmmc_check.checker.result import Control, Limits
 from pmmc_check.config import QUORUMS, Config
@@ -84,6 +83,8 @@ def concrete(config: Config, protocol: Protocol, environment: type[Role] = Envir
     """Searches one system, without an invariant, and gathers what its roles were asked, the environment excepted."""
     model = in_environment(config, protocol, environment)
     reductions, _ = applicable(reductions_named("all"), model)
+    from pmmc_check.checker.compiled import CompiledSearch  # noqa: PLC0415  # the kernels are slow to load, and other engines need none
+
     result = CompiledSearch(model, (), Control(Limits(states_max=states_max)), reductions).run()
     model.check_still_pure()
     own = [process for process in model.processes if process.role not in (CLIENT, REPLICA, FAULTS)]
