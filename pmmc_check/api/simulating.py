@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
-from pmmc_check.api.options import Roles
+from pmmc_check.api.options import Roles, number, strings, whole_number
 from pmmc_check.api.roles import role_classes
 from pmmc_check.errors import UsageError
 from pmmc_check.model.calls import checked
@@ -72,6 +72,7 @@ def simulate(
         UsageError: an option is wrong.
         ProtocolError: a role breaks its contract.
     """
+    network, contract, variants = strings("network", network), strings("contract", contract), strings("variants", variants)
     sizes = {"replicas": replicas, "leaders": leaders, "acceptors": acceptors, "clients": clients}
     rates: dict[str, Any] = {
         "loss_rate": loss_rate,
@@ -79,6 +80,11 @@ def simulate(
         "crash_rate": crash_rate,
         "reconfiguration_rate": reconfiguration_rate,
     }
+    whole = {"seed": seed, "events": events, "commands": commands, "window": window, **sizes}
+    for name, value in (whole | {name: each for name, each in (("quorum1", quorum1), ("quorum2", quorum2)) if each is not None}).items():
+        whole_number(name, value)
+    for name, rate in rates.items():
+        number(name, rate)
     check_plan(rates, {"events": events, "commands": commands})
     if format not in WRITERS:
         raise UsageError(f"--format {format}: expected one of {', '.join(WRITERS)}")
