@@ -63,8 +63,13 @@ class SearchOptions:
     max_memory: int | None = None
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            object.__setattr__(self, each.name, _fitting(each.name, str(each.type), getattr(self, each.name)))
+        for field in fields(self):
+            object.__setattr__(self, field.name, _fitting(field.name, str(field.type), getattr(self, field.name)))
+        for each in self.invariants:
+            names = [name.strip() for name in each.split(",")]
+            if len(names) > 1 and all(map(str.isidentifier, names)):
+                repeated = " ".join(f"--invariant {name}" for name in names)
+                raise UsageError(f"--invariant {each}: takes one invariant; repeat it: {repeated} (in Python, give a list)")
 
 
 def in_every_slot(options: SearchOptions) -> SearchOptions | None:
