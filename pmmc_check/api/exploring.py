@@ -76,12 +76,13 @@ def explore(  # the command's options, in its order
         ProtocolError: a role breaks its contract.
     """
     options = SearchOptions(**{name: value for name, value in locals().items() if name not in ("progress", "spec")})
-    if spec is None:
-        return _explored(options, None, progress)
-    asked = spec_in(spec)
-    settings = settings_used(options, asked)
+    return _explored(options, None, progress) if spec is None else _explored_spec(options, spec_in(spec), progress)
+
+
+def _explored_spec(options: SearchOptions, spec: Spec, progress: Callable[[Snapshot], None] | None) -> Exploration:
+    settings = settings_used(options, spec)
     try:
-        return _explored(overlaid(options, asked), asked, progress)
+        return _explored(overlaid(options, spec), spec, progress)
     except UsageError as error:
         raise at_its_place(error, settings) from error
 

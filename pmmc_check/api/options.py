@@ -107,7 +107,14 @@ def whole_number(name: str, value: Any) -> Any:
     return value
 
 
-def number(name: str, value: Any) -> Any:
+def whole_numbers(given: Mapping[str, Any]) -> None:
+    """Checks several at once; None stands for a default."""
+    for name, value in given.items():
+        if value is not None:
+            whole_number(name, value)
+
+
+def any_number(name: str, value: Any) -> Any:
     """The same of any number."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise _unfit(name, value, "a number")
@@ -141,7 +148,7 @@ def _fitting(name: str, annotation: str, value: Any) -> Any:
 
 _CHOICES = {"Engines": Engines, "Strategies": Strategies}
 _PLAIN = {"str": (str, "a string"), "bool": (bool, "True or False")}
-_CHECKED = {"int": whole_number, "Slots": whole_number, "float": number, "Sequence[str]": strings}
+_CHECKED = {"int": whole_number, "Slots": whole_number, "float": any_number, "Sequence[str]": strings}
 
 
 def _unfit(name: str, value: Any, expected: str) -> UsageError:
