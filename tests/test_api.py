@@ -149,3 +149,37 @@ def test_several_traces_have_their_verdicts_in_the_order_of_the_paths() -> None:
     with pytest.raises(pmmc_check.CheckFailed, match="Agreement is broken") as failed:
         found.assert_accepted()
     assert "good-one-command" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"acceptors": "x"}, "acceptors='x': expected a whole number, found str"),
+        ({"acceptors": True}, "acceptors=True: expected a whole number, found bool"),
+        ({"slots": 1.5}, "slots=1.5: expected a whole number, or any, found float"),
+        ({"time_limit": "1"}, "time_limit='1': expected a number, found str"),
+        ({"find": [3]}, "find=[3]: expected a string or a list of strings, found list"),
+        ({"network": 3}, "network=3: expected a string, found int"),
+        ({"keep_going": 1}, "keep_going=1: expected True or False, found int"),
+        ({"engine": "compild"}, "engine='compild': expected one of compiled, symbolic, auto, reference (did you mean compiled?)"),
+    ],
+)
+def test_a_value_of_a_wrong_type_is_a_usage_error_that_says_what_is_expected(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(pmmc_check.UsageError) as refused:
+        pmmc_check.explore(**given)
+    assert str(refused.value) == told
+
+
+@pytest.mark.parametrize("name", ["find", "invariants", "variants", "constraints", "faulty"])
+def test_one_string_stands_for_a_list_of_it(name: str) -> None:
+    one: dict[str, Any] = {name: "decided"}
+    assert list(getattr(SearchOptions(**one), name)) == ["decided"]
+
+
+def test_the_other_functions_check_types_alike() -> None:
+    wrong: Any = "x"
+    with pytest.raises(pmmc_check.UsageError, match="events='x': expected a whole number"):
+        pmmc_check.simulate(events=wrong)
+    with pytest.raises(pmmc_check.UsageError, match="jobs='x': expected a whole number"):
+        pmmc_check.validate(BAD, jobs=wrong)
+    assert pmmc_check.simulate(events=20, variants="ignore-pmax").events

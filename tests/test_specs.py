@@ -12,6 +12,7 @@ from helpers import ROOT, assert_one_clear_line, in_process, small
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import pmmc_check
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.reductions import applicable, reductions_named
 from pmmc_check.checker.reference import ReferenceSearch
@@ -494,3 +495,53 @@ def test_nonsense_is_refused_and_never_crashes(words: list[str]) -> None:
             written_in(spec_from(SourceText("a.spec", text)), small().system(), PMMC)
         except PmmcError as error:
             assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("NETWORK relyable", "a.spec:2:1: NETWORK relyable: no such network (did you mean reliable?)"),
+        ("VARIANT ignore-pma", "a.spec:2:1: VARIANT ignore-pma: no such variant (did you mean ignore-pmax?)"),
+        ("REDUCE foo", "a.spec:2:1: REDUCE foo: no reduction is called 'foo'"),
+        ("PROTOCOL nowhere:Role", "a.spec:2:1: PROTOCOL nowhere:Role: there is no module nowhere"),
+        ("REPLICAS 3 SLOTS any", "a.spec:2:1: REPLICAS 3: --slots any covers every number of replicas; leave REPLICAS out"),
+    ],
+)
+def test_a_value_that_the_spec_has_set_is_refused_at_its_place(
+    setting: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.spec").write_text(f"ROUNDS 1\n{setting}\n")
+    assert told in in_process(capsys, "explore", "a.spec").stderr
+    with pytest.raises(PmmcError) as refused:
+        pmmc_check.explore("a.spec")
+    assert told in str(refused.value)
+    assert "--network fos: no such network" in in_process(capsys, "explore", "a.spec", "--network", "fos", "--slots", "1").stderr
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (r"replica[R1].application[1] = c1", r"a.spec:1:18: Bad: replica[R1].application[1]: there is no item 1 in a sequence of 0; "
+         r"guard it: 1 \in 1..Len(replica[R1].application) => ..."),
+        (r"(CHOOSE d \in decided : TRUE).slot = 1", r"a.spec:1:19: Bad: CHOOSE d \in decided : TRUE: there is nothing to choose; "
+         r"guard it: IF \E d \in decided : TRUE THEN ... ELSE ..."),
+        (r"3 \in 1..100000000", r"a.spec:1:24: Bad: 1..100000000: 1..100000000 has more than 1,000,000 members; "
+         r"take closer bounds, or ask for them: n >= 1 /\ n <= 100000000"),
+    ],
+)  # fmt: skip
+def test_an_expression_without_a_value_is_told_with_its_place_and_a_guard(body: str, problem: str) -> None:
+    model = Model(small(**TWO))
+    spec = spec_from(SourceText("a.spec", f"INVARIANT Bad == {body}\n"))
+    asked = written_in(spec, model.system, PMMC).invariants
+    with pytest.raises(SpecError) as failed:
+        ReferenceSearch(model, asked, Control()).run()
+    assert str(failed.value).splitlines()[0] == problem
+
+
+def test_a_built_in_invariant_is_no_expression_and_an_option_takes_one(capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ("Agreement", "~Agreement"):
+        assert "is a built-in invariant" in (said := in_process(capsys, "explore", "--find", text).stderr)
+        assert "write --invariant Agreement" in said
+    said = in_process(capsys, "explore", "--invariant", "Agreement,C2").stderr
+    assert "repeat it: --invariant Agreement --invariant C2" in said

@@ -11,10 +11,12 @@ from pmmc_check.api.every_slot import searched_every_slot
 from pmmc_check.api.exploration import Exploration, exploration_of
 from pmmc_check.api.options import Engines, Roles, SearchOptions, Slots, Strategies, in_every_slot
 from pmmc_check.api.searching import configured, limits_of, protocol_of, result_of
-from pmmc_check.api.specs import AskedProperties, WitnessSearch, named_for_every_slot, overlaid, properties_asked, spec_in
+from pmmc_check.api.specs import AskedProperties, WitnessSearch, named_for_every_slot, overlaid, properties_asked, settings_used, spec_in
 from pmmc_check.checker.result import Control, Snapshot
+from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.spec.document import Spec
+from pmmc_check.spec.refused import at_its_place
 
 Controlled = Callable[[], AbstractContextManager[Control]]
 """Makes what a search runs in: under this control, whose limits begin anew with each search."""
@@ -74,11 +76,18 @@ def explore(  # the command's options, in its order
         ProtocolError: a role breaks its contract.
     """
     options = SearchOptions(**{name: value for name, value in locals().items() if name not in ("progress", "spec")})
-    return _explored(options, None if spec is None else spec_in(spec), progress)
+    return _explored(options, None, progress) if spec is None else _explored_spec(options, spec_in(spec), progress)
+
+
+def _explored_spec(options: SearchOptions, spec: Spec, progress: Callable[[Snapshot], None] | None) -> Exploration:
+    settings = settings_used(options, spec)
+    try:
+        return _explored(overlaid(options, spec), spec, progress)
+    except UsageError as error:
+        raise at_its_place(error, settings) from error
 
 
 def _explored(options: SearchOptions, asked: Spec | None, progress: Callable[[Snapshot], None] | None) -> Exploration:
-    options = overlaid(options, asked) if asked else options
 
     def controlled() -> AbstractContextManager[Control]:
         return nullcontext(Control(limits_of(options), progress) if progress else Control(limits_of(options)))

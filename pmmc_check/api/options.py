@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from numbers import Integral, Real
+from typing import Any, Literal, get_args
 
-from pmmc_check.errors import UsageError
+from pmmc_check.errors import UsageError, did_you_mean
 from pmmc_check.protocol import Role
 
 Slots = int | Literal["any"]
@@ -20,6 +21,10 @@ class SearchOptions:
     """The options of `explore`, named as on the command line, in the plural where it repeats an option.
 
     None is the default that docs/explore.md tells. `time_limit` is in seconds, `max_memory` in MiB, and of the whole process.
+    Where strings are taken, a single one stands for a list of it.
+
+    Raises:
+        UsageError: a value is of a wrong type.
     """
 
     acceptors: int | None = None
@@ -57,6 +62,15 @@ class SearchOptions:
     time_limit: float | None = None
     max_memory: int | None = None
 
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, _fitting(field.name, str(field.type), getattr(self, field.name)))
+        for each in self.invariants:
+            names = [name.strip() for name in each.split(",")]
+            if len(names) > 1 and all(map(str.isidentifier, names)):
+                repeated = " ".join(f"--invariant {name}" for name in names)
+                raise UsageError(f"--invariant {each}: takes one invariant; repeat it: {repeated} (in Python, give a list)")
+
 
 def in_every_slot(options: SearchOptions) -> SearchOptions | None:
     """The options with `slots="any"`, where they ask for every number of slots, as the compositional strategy does; else None.
@@ -80,3 +94,62 @@ def in_every_slot(options: SearchOptions) -> SearchOptions | None:
         if value is not None:
             raise UsageError(f"--replica-{option} {value}: bounds the replica's part of --slots any; add that, or give --{option}")
     return None
+
+
+def whole_number(name: str, value: Any) -> Any:
+    """`value`, which the parameter `name` takes.
+
+    Raises:
+        UsageError: it is no whole number.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise _unfit(name, value, "a whole number")
+    return value
+
+
+def whole_numbers(given: Mapping[str, Any]) -> None:
+    """Checks several at once; None stands for a default."""
+    for name, value in given.items():
+        if value is not None:
+            whole_number(name, value)
+
+
+def any_number(name: str, value: Any) -> Any:
+    """The same of any number."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise _unfit(name, value, "a number")
+    return value
+
+
+def strings(name: str, value: Any) -> Any:
+    """What the parameter `name` takes for a list of strings: these, or a single one.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, Collection) or isinstance(value, Mapping) or not all(isinstance(each, str) for each in value):
+        raise _unfit(name, value, "a string or a list of strings")
+    return value
+
+
+def _fitting(name: str, annotation: str, value: Any) -> Any:
+    """`value` as the annotation of the option has it."""
+    kind = annotation.removesuffix(" | None")
+    if (kind != annotation and value is None) or (kind == "Slots" and isinstance(value, str) and value == "any"):
+        return value
+    if kind in _CHOICES and value not in (choices := get_args(_CHOICES[kind])):
+        raise UsageError(f"{name}={value!r}: expected one of {', '.join(choices)}{did_you_mean(str(value), choices)}")
+    if kind in _PLAIN and not isinstance(value, _PLAIN[kind][0]):
+        raise _unfit(name, value, _PLAIN[kind][1])
+    return _CHECKED[kind](name, value) if kind in _CHECKED else value
+
+
+_CHOICES = {"Engines": Engines, "Strategies": Strategies}
+_PLAIN = {"str": (str, "a string"), "bool": (bool, "True or False")}
+_CHECKED = {"int": whole_number, "Slots": whole_number, "float": any_number, "Sequence[str]": strings}
+
+
+def _unfit(name: str, value: Any, expected: str) -> UsageError:
+    return UsageError(f"{name}={value!r}: expected {expected}{', or any' if name == 'slots' else ''}, found {type(value).__name__}")

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
-from pmmc_check.api.options import Roles
+from pmmc_check.api.options import Roles, any_number, strings, whole_numbers
 from pmmc_check.api.roles import role_classes
 from pmmc_check.errors import UsageError
 from pmmc_check.model.calls import checked
@@ -72,17 +72,19 @@ def simulate(
         UsageError: an option is wrong.
         ProtocolError: a role breaks its contract.
     """
+    network, contract, variants = strings("network", network), strings("contract", contract), strings("variants", variants)
     sizes = {"replicas": replicas, "leaders": leaders, "acceptors": acceptors, "clients": clients}
+    quorums = {"quorum1": quorum1, "quorum2": quorum2}
     rates: dict[str, Any] = {
         "loss_rate": loss_rate,
         "duplication_rate": duplication_rate,
         "crash_rate": crash_rate,
         "reconfiguration_rate": reconfiguration_rate,
     }
+    whole_numbers({"seed": seed, "events": events, "commands": commands, "window": window, **sizes, **quorums})
     check_plan(rates, {"events": events, "commands": commands})
     if format not in WRITERS:
         raise UsageError(f"--format {format}: expected one of {', '.join(WRITERS)}")
-    quorums = {"quorum1": quorum1, "quorum2": quorum2}
     header = simulated_header(
         sizes, quorums, window, network, contract, silent_crashes=crash_rate > 0, reconfigures=reconfiguration_rate > 0
     )
@@ -98,9 +100,8 @@ def simulate(
         **rates,
     )
     walk = Simulation(plan)
-    recorded = thinned(walk.events(), header.contract, walk.names)
     writer = WRITERS[format](walk.values)
-    lines = [*writer.header(header), *map(writer.item, recorded)]
+    lines = [*writer.header(header), *map(writer.item, thinned(walk.events(), header.contract, walk.names))]
     return SimulatedRun("".join(f"{line}\n" for line in lines), walk.made, seed)
 
 
@@ -116,7 +117,7 @@ def check_plan(rates: Mapping[str, float], counts: Mapping[str, int]) -> None:
         UsageError: a rate is no probability, or a count is below 1.
     """
     for name, rate in rates.items():
-        if not 0 <= rate <= 1:
+        if not 0 <= any_number(name, rate) <= 1:
             raise UsageError(f"--{name.replace('_', '-')}: must be between 0 and 1")
     for name, count in counts.items():
         if count < 1:

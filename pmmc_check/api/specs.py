@@ -15,7 +15,19 @@ from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import Invariant, invariants_named
 from pmmc_check.properties.written import WrittenInvariant
-from pmmc_check.spec.document import COUNTED, LISTED, SETTINGS, SPEC_SUFFIX, Spec, Written, expression_as, read_spec, spec_from, written_in
+from pmmc_check.spec.document import (
+    COUNTED,
+    LISTED,
+    SETTINGS,
+    SPEC_SUFFIX,
+    Spec,
+    SpecSetting,
+    Written,
+    expression_as,
+    read_spec,
+    spec_from,
+    written_in,
+)
 from pmmc_check.spec.functions import function_invariant
 from pmmc_check.spec.parse import SourceText
 from pmmc_check.users_code import users_code
@@ -93,12 +105,19 @@ def overlaid(options: SearchOptions, spec: Spec) -> SearchOptions:
         UsageError: a role cannot be loaded.
         ProtocolError: loading it fails in its own code.
     """
-    known = {each.name for each in fields(SearchOptions)}
-    settings = {_PLURAL.get(name, name): value for name, value in settings_of(spec, options.engine).items()}
-    given = {name: value for name, value in settings.items() if name in known and getattr(options, name) in (None, (), [])}
+    values = settings_of(spec, options.engine)
+    given = {_PLURAL.get(name, name): values[name] for name in settings_used(options, spec)}
     if "roles" in given:
         given["roles"] = [each for reference in given["roles"] for each in roles_from(reference)]
     return replace(options, **given)
+
+
+def settings_used(options: SearchOptions, spec: Spec) -> dict[str, SpecSetting]:
+    """The settings that no option overrides, by the name of the option that each stands for."""
+    known = {each.name for each in fields(SearchOptions)}
+    options_of = {name: _PLURAL.get(name, name) for name in settings_of(spec, options.engine)}
+    free = [name for name, option in options_of.items() if option in known and getattr(options, option) in (None, (), [])]
+    return {name: spec.settings["symmetry" if name not in spec.settings else name] for name in free}
 
 
 def properties_asked(options: SearchOptions, spec: Spec | None, model: Model) -> AskedProperties:

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from pmmc_check.api.failure import CheckFailed
 from pmmc_check.api.judging import judged
-from pmmc_check.api.options import Roles
+from pmmc_check.api.options import Roles, any_number, strings, whole_numbers
 from pmmc_check.api.roles import role_classes
 from pmmc_check.checker.memory import affordable_bytes, resident_bytes
 from pmmc_check.errors import UsageError
@@ -94,9 +94,11 @@ def validate(
     """
     if not paths:
         raise UsageError("no path: expected a trace, or a folder of traces")
+    whole_numbers({"search_states": search_states, "search_events": search_events, "jobs": jobs, "max_memory": max_memory})
+    any_number("search_seconds", search_seconds)
     if jobs < 1:
         raise UsageError("--jobs: must be at least 1")
-    options = judge_options(variants, search_states, search_seconds, search_events)
+    options = judge_options(strings("variants", variants), search_states, search_seconds, search_events)
     options = with_roles(with_memory(options, max_memory, jobs), role_classes("roles", roles))
     jobs = 1 if roles else jobs
     found = sources([fspath(each) for each in paths])

@@ -16,6 +16,7 @@ from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_USAGE, exit_for, say, show_
 from pmmc_check.cli.interrupts import exit_at_once, signals_handled
 from pmmc_check.cli.outputs import PLAIN_TEXT, print_results
 from pmmc_check.cli.parser import module_of, parsed
+from pmmc_check.errors import UsageError
 from pmmc_check.users_code import anything_handed_in, nothing_handed_in
 
 
@@ -60,7 +61,14 @@ def _run(asked: argparse.Namespace | int) -> int:
 
         print_results(f"pmmc-check {__version__}")
         return EXIT_HOLDS
-    code: int = module_of(asked.verb).run(asked)
+    try:
+        code: int = module_of(asked.verb).run(asked)
+    except UsageError as error:
+        if not (settings := getattr(asked, "from_spec", None)):
+            raise
+        from pmmc_check.spec.refused import at_its_place
+
+        raise at_its_place(error, settings) from error
     return code
 
 

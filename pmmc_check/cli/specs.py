@@ -21,9 +21,11 @@ def spec_of(arguments: argparse.Namespace) -> Spec | None:
         from pmmc_check.spec.document import read_spec
 
         spec = read_spec(arguments.spec)
+        arguments.from_spec = {}
         for name, value in settings_of(spec, arguments.engine).items():
             if getattr(arguments, name) in (None, []):
                 setattr(arguments, name, value)
+                arguments.from_spec[name] = spec.settings["symmetry" if name not in spec.settings else name]
     if arguments.network is None:
         arguments.network = "duplicating"
     return spec

@@ -77,7 +77,10 @@ def talk(session: Session, dialogue: Dialogue, told: tuple[Any, ...]) -> None:
             reply = _carried_out(line, session, dialogue)
         except PmmcError as error:
             if not interactive:
-                raise UsageError(f"standard input: {line.strip()[:60]}: {error}") from None
+                typed = line.strip()[:60]
+                raise UsageError(
+                    f"standard input: {error}" if str(error).startswith(typed) else f"standard input: {typed}: {error}"
+                ) from None
             _show((str(error),), dialogue)
         except KeyboardInterrupt:
             signals_forgotten()

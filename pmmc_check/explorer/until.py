@@ -58,7 +58,9 @@ def goal_of(subject: Subject, text: str, spec: Spec | None = None) -> Goal:
     for each in (*subject.witnesses, *subject.invariants):
         if text == each.name:
             return Goal(text, (each,))
-    if text.isidentifier() and text not in NAMED_PREDICATES and not _defined(spec, text):
+    if text == "FALSE":
+        raise CannotStep("until FALSE: FALSE is never true, so there is no such state; say what should become true, such as decided # {}")
+    if text.isidentifier() and text not in {*NAMED_PREDICATES, "TRUE"} and not _defined(spec, text):
         hint = did_you_mean(text, known_goals(subject))
         raise CannotStep(f"until {text}: no such predicate{hint}; there are {', '.join(known_goals(subject))}, and expressions")
     expression = NAMED_PREDICATES[text][0] if text in NAMED_PREDICATES else text

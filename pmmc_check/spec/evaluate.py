@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pmmc_check.errors import PmmcError
 from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED
 from pmmc_check.protocol.role import System
 from pmmc_check.protocol.values import LEADER, ProcessId, PValue, SlotCommand
+from pmmc_check.spec.place import SpecError, TextPlace
 from pmmc_check.spec.terms import RecordValue, Term
 
 SET_MAX = 1_000_000
@@ -31,13 +31,13 @@ Frame = list[Any]
 Evaluated = Callable[[World, Frame], Any]
 
 
-class EvaluationError(PmmcError):
+class EvaluationError(SpecError):
     """An expression has no value: it chooses from nothing, or reads an item that a sequence does not have."""
 
 
-def compiled_term(term: Term, system: System) -> Evaluated:
-    """The closure that evaluates `term`; its frame needs `frame_size(term)` places."""
-    return _Compiler(system).closure(term)
+def compiled_term(term: Term, system: System, name: str = "") -> Evaluated:
+    """The closure that evaluates `term`; its frame needs `frame_size(term)` places. `name` is the property's, for messages."""
+    return _Compiler(system, f"{name}: " if name.isidentifier() else "").closure(term)
 
 
 def frame_size(term: Term) -> int:
@@ -77,8 +77,12 @@ _NOTHING: frozenset[Any] = frozenset()
 
 
 class _Compiler:
-    def __init__(self, system: System) -> None:
-        self.system = system
+    def __init__(self, system: System, prefix: str) -> None:
+        self.system, self.prefix = system, prefix
+
+    def _no_value(self, term: Term, problem: str) -> EvaluationError:
+        """`term` has no value in some state; it was placed when it was resolved."""
+        return EvaluationError(term.place or TextPlace("<expression>", 1, 1, ""), f"{self.prefix}{term.text}: {problem}")
 
     def closure(self, term: Term) -> Evaluated:
         parts = tuple(map(self.closure, term.parts))
@@ -106,9 +110,21 @@ class _Compiler:
         if term.value == "=>":
             return lambda world, frame: not left(world, frame) or right(world, frame)
         if term.value == "..":
-            return lambda world, frame: _numbers(left(world, frame), right(world, frame))
+            return self._numbers(term, left, right)
         calculate = _OPERATIONS[term.value]
         return lambda world, frame: calculate(left(world, frame), right(world, frame))
+
+    def _numbers(self, term: Term, left: Evaluated, right: Evaluated) -> Evaluated:
+        def evaluate(world: World, frame: Frame) -> frozenset[int]:
+            first, last = left(world, frame), right(world, frame)
+            if last - first >= SET_MAX:
+                bounds = f"n >= {term.parts[0].text} /\\ n <= {term.parts[1].text}"
+                raise self._no_value(
+                    term, f"{first}..{last} has more than {SET_MAX:,} members; take closer bounds, or ask for them: {bounds}"
+                )
+            return frozenset(range(first, last + 1))
+
+        return evaluate
 
     def _if(self, term: Term, condition: Evaluated, yes: Evaluated, no: Evaluated) -> Evaluated:
         return lambda world, frame: (yes if condition(world, frame) else no)(world, frame)
@@ -163,13 +179,14 @@ class _Compiler:
         return evaluate
 
     def _choose(self, term: Term, members: Evaluated, body: Evaluated) -> Evaluated:
-        number, text = term.value, term.text
+        number = term.value
 
         def evaluate(world: World, frame: Frame) -> Any:
             for frame[number] in in_order(members(world, frame)):  # noqa: B020
                 if body(world, frame):
                     return frame[number]
-            raise EvaluationError(f"{text}: there is nothing to choose; guard it by an IF that asks whether there is")
+            there_is = f"\\E {term.names[0]} \\in {term.parts[0].text} : {term.parts[1].text}"
+            raise self._no_value(term, f"there is nothing to choose; guard it: IF {there_is} THEN ... ELSE ...")
 
         return evaluate
 
@@ -189,12 +206,11 @@ class _Compiler:
         return lambda world, frame: len(part(world, frame)) >= size
 
     def _item(self, term: Term, sequence: Evaluated, index: Evaluated) -> Evaluated:
-        text = term.text
-
         def evaluate(world: World, frame: Frame) -> Any:
             items, at = sequence(world, frame), index(world, frame)
             if not 1 <= at <= len(items):
-                raise EvaluationError(f"{text}: there is no item {at} in a sequence of {len(items)}")
+                there_is = f"{term.parts[1].text} \\in 1..Len({term.parts[0].text})"
+                raise self._no_value(term, f"there is no item {at} in a sequence of {len(items)}; guard it: {there_is} => ...")
             return items[at - 1]
 
         return evaluate
@@ -237,9 +253,3 @@ class _Compiler:
                 (ballot(world, frame), slot(world, frame), command(world, frame)) in world.accepted.get(who(world, frame), _NOTHING)  # type: ignore[union-attr]
             )
         return lambda world, frame: (ballot(world, frame), slot(world, frame), command(world, frame)) in world.p2a
-
-
-def _numbers(first: int, last: int) -> frozenset[int]:
-    if last - first >= SET_MAX:
-        raise EvaluationError(f"{first}..{last} has more than {SET_MAX:,} members")
-    return frozenset(range(first, last + 1))

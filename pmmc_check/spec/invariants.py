@@ -26,16 +26,16 @@ def invariant_of(name: str, term: Term, system: System, protocol: Protocol) -> I
     """The invariant that `term` is true."""
     reads = reads_of(term, protocol)
     if role := about_one_process(term, system, protocol):
-        return StateInvariant(name, term.text, frozenset({role}), _of_one_process(term, system, role, reads), reads.tells_apart)
+        return StateInvariant(name, term.text, frozenset({role}), _of_one_process(name, term, system, role, reads), reads.tells_apart)
     by_slot = about_one_slot(term, system)
-    check = _of_one_slot(term, system) if by_slot else _of_everything(term, system, reads)
+    check = _of_one_slot(name, term, system) if by_slot else _of_everything(name, term, system, reads)
     return WrittenInvariant(name, term.text, reads.facts, reads.variables, by_slot, check, reads.tells_apart, reads.sees_stops)
 
 
 def never(name: str, term: Term, system: System, protocol: Protocol) -> Invariant:
     """The invariant that `term` is never true: a run that breaks it is a witness of `term`."""
     reads = reads_of(term, protocol)
-    holds, size = compiled_term(term, system), frame_size(term)
+    holds, size = compiled_term(term, system, name), frame_size(term)
     states = every_variable(reads, system)
 
     def check(slot: int, observed: Observed) -> str | None:
@@ -48,7 +48,7 @@ def never(name: str, term: Term, system: System, protocol: Protocol) -> Invarian
 def constraint_of(name: str, term: Term, system: System, protocol: Protocol) -> WrittenInvariant:
     """The state constraint that `term` is true."""
     reads = reads_of(term, protocol)
-    holds, size = compiled_term(term, system), frame_size(term)
+    holds, size = compiled_term(term, system, name), frame_size(term)
     states = every_variable(reads, system)
 
     def check(slot: int, observed: Observed) -> str | None:
@@ -57,8 +57,8 @@ def constraint_of(name: str, term: Term, system: System, protocol: Protocol) -> 
     return WrittenInvariant(name, term.text, reads.facts, reads.variables, False, check, reads.tells_apart, reads.sees_stops)
 
 
-def _of_one_slot(term: Term, system: System) -> Callable[[int, Observed], str | None]:
-    body, size, number = compiled_term(term.parts[1], system), frame_size(term), term.value
+def _of_one_slot(name: str, term: Term, system: System) -> Callable[[int, Observed], str | None]:
+    body, size, number = compiled_term(term.parts[1], system, name), frame_size(term), term.value
 
     def check(slot: int, observed: Observed) -> str | None:
         frame: list[Any] = [None] * size
@@ -69,8 +69,8 @@ def _of_one_slot(term: Term, system: System) -> Callable[[int, Observed], str | 
     return check
 
 
-def _of_everything(term: Term, system: System, reads: Reads) -> Callable[[int, Observed], str | None]:
-    holds, size = compiled_term(term, system), frame_size(term)
+def _of_everything(name: str, term: Term, system: System, reads: Reads) -> Callable[[int, Observed], str | None]:
+    holds, size = compiled_term(term, system, name), frame_size(term)
     states = every_variable(reads, system)
 
     def check(slot: int, observed: Observed) -> str | None:
@@ -80,16 +80,16 @@ def _of_everything(term: Term, system: System, reads: Reads) -> Callable[[int, O
     return check
 
 
-def _of_one_process(term: Term, system: System, role: str, reads: Reads) -> Callable[[System, ProcessId, Any], str | None]:
-    body, size, number = compiled_term(term.parts[1], system), frame_size(term), term.value
-    names = [name for _, name in reads.variables]
+def _of_one_process(name: str, term: Term, system: System, role: str, reads: Reads) -> Callable[[System, ProcessId, Any], str | None]:
+    body, size, number = compiled_term(term.parts[1], system, name), frame_size(term), term.value
+    variables = [each for _, each in reads.variables]
 
     def check(_: System, process: ProcessId, state: Any) -> str | None:
         if isinstance(state, Crashed):
             state = state.state
         frame: list[Any] = [None] * size
         frame[number] = process
-        world = World(variables={(process, name): _as_set(name, getattr(state, name)) for name in names})
+        world = World(variables={(process, each): _as_set(each, getattr(state, each)) for each in variables})
         if body(world, frame):
             return None
         return why_false(term.parts[1], system, world, frame, {number: (term.names[0], str(process))})

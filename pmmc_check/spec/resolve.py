@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from lark import Token, Tree
 
 from pmmc_check.errors import did_you_mean
+from pmmc_check.properties.invariants import PROPERTIES
 from pmmc_check.protocol.role import System
 from pmmc_check.spec.names import FACT_OPERATORS, FACT_SETS, OPERATORS, QUORUM_OPERATORS, ROLE_TYPES, STATE, constants
 from pmmc_check.spec.parse import DEPTH_MAX, SourceText, Syntax
@@ -103,7 +104,9 @@ class Resolver:
             found: Term = getattr(self, f"_{syntax.data}")(syntax, scope)
         finally:
             self._nested -= 1
-        return Term(found.kind, found.type, found.parts, found.value, self.source.excerpt(syntax), found.names)
+        partial = found.kind in ("item", "choose") or (found.kind, found.value) == ("operation", "..")
+        place = found.place or (self.source.place_of(syntax) if partial else None)
+        return Term(found.kind, found.type, found.parts, found.value, self.source.excerpt(syntax), found.names, place)
 
     def _wrong(self, part: Syntax | Token, problem: str) -> NoReturn:
         raise SpecError(self.source.place_of(part), problem)
@@ -132,6 +135,9 @@ class Resolver:
             self._wrong(name, f"{name} is a function: write {name}[x] for one {name}'s state")
         if str(name) in OPERATORS:
             self._wrong(name, f"{name} takes {_count(OPERATORS[str(name)])}: {name}(...)")
+        if str(name) in PROPERTIES:
+            how = f"{'--invariant' if self.source.name.startswith('--') else 'INVARIANT'} {name}"
+            self._wrong(name, f"{name} is a built-in invariant, which is checked, and no part of an expression; write {how}")
         raise SpecError(
             self.source.place_of(name), f"unknown name {name}{did_you_mean(str(name), [*scope.names, *OPERATORS, *FACT_SETS, *STATE])}"
         )

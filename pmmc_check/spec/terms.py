@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pmmc_check.spec.place import TextPlace
 from pmmc_check.spec.types import Type
 
 
@@ -13,7 +14,8 @@ from pmmc_check.spec.types import Type
 class Term:
     """`kind` says what is done with `parts`; `value` is what is not a term: a constant, a variable's number, an operator.
 
-    `text` is how it is written in the spec, `names` what the variables are called that it binds."""
+    `text` is how it is written in the spec, `names` what the variables are called that it binds; `place` is where it stands, of a term that
+    may have no value."""
 
     kind: str
     type: Type
@@ -21,6 +23,7 @@ class Term:
     value: Any = None
     text: str = ""
     names: tuple[str, ...] = ()
+    place: TextPlace | None = None
 
     def all_parts(self) -> Iterator[Term]:
         """The term and all that it is made of."""

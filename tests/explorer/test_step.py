@@ -197,3 +197,17 @@ def test_a_reconfiguration_can_be_stepped_and_its_run_is_saved_as_a_trace(
     done = scripted(capsys, monkeypatch, f"until NewLeaders\nsave {tmp_path / 'x.pmmc'}\n", spec)
     assert "REACHED: NewLeaders" in done.stdout
     assert judge(Source(tmp_path / "x.pmmc")).verdict == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("until FALSE", "until FALSE: FALSE is never true"),
+        ("until nonsense", "until nonsense: no such predicate"),
+        ("save /nonexist/x", "save /nonexist/x: cannot be written"),
+    ],
+)
+def test_what_was_typed_is_told_once(typed: str, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    done = scripted(capsys, monkeypatch, f"1\n{typed}\n", *SMALL)
+    assert done.stderr.startswith(f"pmmc-check step: standard input: {told}")
+    assert done.stderr.count(typed) == 1
