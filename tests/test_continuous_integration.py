@@ -123,7 +123,7 @@ def test_the_steps_of_the_action_do_what_they_say(project: Path, tmp_path: Path)
     _, failed = run_steps(project, temporary, changed)
     assert failed.returncode == 1
     assert "::error file=runs/bad-window.pmmc,line=" in failed.stdout
-    assert "1 checks: 1 NOT AS EXPECTED" in failed.stdout
+    assert "1 check: 1 NOT AS EXPECTED" in failed.stdout
 
 
 @pytest.mark.slow  # it installs the package into an environment of its own
@@ -158,4 +158,4 @@ def test_what_the_dockerfile_runs_makes_a_command_that_works(tmp_path: Path) -> 
         done = run("sh", "-c", each.replace("/opt/pmmc-check", shlex.quote(home)), cwd=tmp_path, env=env)
         assert done.returncode == 0, done.stderr
     entry = run(f"{home}/bin/pmmc-check", "gate", ROOT / "traces" / GOOD, cwd=tmp_path, env=env)
-    assert (entry.returncode, "1 checks: 1 ok" in entry.stdout) == (0, True)
+    assert (entry.returncode, "1 check: 1 ok" in entry.stdout) == (0, True)

@@ -44,7 +44,7 @@ def test_copying_again_changes_nothing_and_nothing_else_is_overwritten(tmp_path:
 @pytest.mark.parametrize("folder", ["file", "file/below"])
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], folder: str) -> None:
     (tmp_path / "file").write_text("")
-    assert_one_clear_line(in_process(capsys, "examples", str(tmp_path / folder)), "cannot be made")
+    assert_one_clear_line(in_process(capsys, "examples", str(tmp_path / folder)), f"{tmp_path / 'file'}: is a file; give a folder")
 
 
 def test_the_package_carries_every_example_and_its_licence() -> None:

@@ -109,7 +109,7 @@ def test_a_gate_is_a_test_too(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_gate(pmmc):\n    pmmc.gate('bad.pmmc', remember=False).assert_passed()\n")
     result = _run(pytester)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["1 checks: 1 NOT AS EXPECTED", "NOT AS EXPECTED: bad.pmmc: rejected, expected accepted: *"])
+    result.stdout.fnmatch_lines(["1 check: 1 NOT AS EXPECTED", "NOT AS EXPECTED: bad.pmmc: rejected, expected accepted: *"])
     assert "CheckFailed" not in result.stdout.str().partition("short test summary")[0]
 
 

@@ -14,13 +14,13 @@ from typing import Any, Self
 from pmmc_check.api.failure import CheckFailed
 from pmmc_check.api.machine import cores
 from pmmc_check.errors import UsageError
-from pmmc_check.gating.checks import Check, CheckLimits, CheckResult, gate_exit_code
+from pmmc_check.gating.checks import DEFAULT_LIMITS, Check, CheckLimits, CheckResult, gate_exit_code
 from pmmc_check.gating.configuration import CONFIGURATION, GateConfiguration, read_configuration
 from pmmc_check.gating.discovery import checks_of
 from pmmc_check.gating.inputs import input_digest
 from pmmc_check.gating.remembered import RememberedOutcomes
 from pmmc_check.gating.schedule import outcomes
-from pmmc_check.gating.selection import affected, share
+from pmmc_check.gating.selection import affected, share, share_named
 from pmmc_check.report.gate_github import step_summary
 from pmmc_check.report.gate_json import gate_as_json, gate_verdict
 from pmmc_check.report.gate_junit import gate_as_junit
@@ -144,21 +144,27 @@ def chosen_checks(options: GateOptions) -> list[Check]:
     """
     if options.jobs is not None and options.jobs < 1:
         raise UsageError("--jobs: must be at least 1")
+    part, parts = (1, 1) if options.shard is None else share_named(options.shard)
+    _limits(options, DEFAULT_LIMITS)  # a wrong option is named before a wrong file
     configuration = _configuration(options)
-    limits = configuration.limits
-    given = CheckLimits(
-        limits.seconds if options.time_limit is None else options.time_limit,
-        limits.mebibytes if options.memory_limit is None else options.memory_limit,
-    )
-    if not 0 < given.seconds < float("inf") or given.mebibytes < 1:
-        raise UsageError("--time-limit and --memory-limit: must be positive")
+    given = _limits(options, configuration.limits)
     checks = checks_of(options.paths, configuration, given)
     if not checks:
         named = configuration.file or f"a file {CONFIGURATION}"
         raise UsageError(f"nothing to check: give specs, traces or directories, or list checks in {named}")
     if options.changed_since is not None:
         checks = affected(checks, options.changed_since, configuration.file)
-    return checks if options.shard is None else share(checks, options.shard)
+    return share(checks, part, parts)
+
+
+def _limits(options: GateOptions, default: CheckLimits) -> CheckLimits:
+    given = CheckLimits(
+        default.seconds if options.time_limit is None else options.time_limit,
+        default.mebibytes if options.memory_limit is None else options.memory_limit,
+    )
+    if not 0 < given.seconds < float("inf") or given.mebibytes < 1:
+        raise UsageError("--time-limit and --memory-limit: must be positive")
+    return given
 
 
 def _configuration(options: GateOptions) -> GateConfiguration:

@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument("source", metavar="FILE|DIR", help="a trace in either format, plain or gzip")
     parser.add_argument(
-        "target", metavar="FILE", help="what to write; its name says the format (.jsonl, else DSL; .gz compresses); - is stdout"
+        "target", metavar="TARGET", help="what to write; its name says the format (.jsonl, else DSL; .gz compresses); - is stdout"
     )
     parser.add_argument("--to", choices=tuple(WRITERS), help="the format, whatever the name says")
 

@@ -33,6 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
         print_results("", "pmmc-check examples DIR copies them to DIR")
         return 0
     directory = Path(arguments.directory).absolute()
+    for each in (directory, *directory.parents):
+        if each.is_file():
+            raise UsageError(f"{each}: is a file; give a folder")
     texts = {directory / name: (_FOLDER / name).read_text(encoding="utf-8") for name in names}
     for target, text in texts.items():
         if target.exists() and not (target.is_file() and target.read_text(encoding="utf-8", errors="replace") == text):

@@ -69,9 +69,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Runs the checks; the exit code says whether all are as expected."""
     options = _options(arguments)
+    named = _files(arguments)
     checks = chosen_checks(options)
     with ExitStack() as stack:
-        files = [(stack.enter_context(OutputFile(f"--{option}", name)), content) for option, name, content in _files(arguments)]
+        files = [(stack.enter_context(OutputFile(f"--{option}", name)), content) for option, name, content in named]
         report = _passed(checks, options, arguments)
         try:
             _print(report, arguments)

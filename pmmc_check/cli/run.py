@@ -121,10 +121,10 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError("--delay: must not be negative")
     if arguments.kill and arguments.not_durable:
         raise UsageError("--kill: a node that keeps nothing on a disk must not come back; leave out --not-durable")
-    if not arguments.simulated and (arguments.faults != "none" or arguments.seeds > 1):
-        raise UsageError(
-            "--faults and --seeds: need --simulated; real processes have --loss, --duplication, --delay, --kill, --pause and --partition"
-        )
+    if not arguments.simulated and arguments.faults != "none":
+        raise UsageError("--faults: needs --simulated; real processes have --loss, --duplication, --delay, --kill, --pause and --partition")
+    if not arguments.simulated and arguments.seeds > 1:
+        raise UsageError("--seeds: needs --simulated; of real processes one run is made at a time")
     machine_named(arguments.machine)
     protocol_with(arguments.variant)
 

@@ -56,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("text", "json"), default="text", help="json prints one object on stdout (default text)")
     parser.add_argument("--junit", metavar="FILE", help="also write JUnit XML")
     parser.add_argument("--explain", metavar="FILE", help="also write whole explanations")
-    parser.add_argument("--jobs", type=int, default=0, metavar="N", help="traces judged at the same time (default: one for each core)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="traces judged at the same time (default: one for each core)")
     parser.add_argument(
         "--search-states",
         type=int,
@@ -92,7 +92,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Judges all traces; the worst verdict is the exit code."""
-    if arguments.jobs < 0:
+    if arguments.jobs is not None and arguments.jobs < 1:
         raise UsageError("--jobs: must be at least 1")
     found = sources(arguments.paths)
     check_apart(

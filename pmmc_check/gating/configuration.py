@@ -100,7 +100,7 @@ def read_configuration(path: Path) -> GateConfiguration:
 def _entry(where: str, line: int, given: Any, limits: CheckLimits) -> ListedCheck:
     table = _typed(where, given, dict, "a table [[check]]")
     _only(where, table, _CHECK_KEYS)
-    name = _typed(f"{where}: name", table.get("name"), str, 'a text, such as name = "default configuration"')
+    name = _typed(f"{where}: [[check]] name", table.get("name"), str, 'a text, such as name = "default configuration"')
     where = f"{where}: check {name!r}"
     if "explore" not in table and "files" not in table:
         raise UsageError(f"{where}: expected explore = {{...}}, the options of a search, or files = [...], specs or traces")

@@ -31,7 +31,7 @@ def checks_of(paths: Sequence[str], configuration: GateConfiguration, limits: Ch
         found = [source for path in paths for source in _sources(path)]
     else:
         checks += configuration.searches
-        inside = [source for path in configuration.paths for source in _sources(_shown(configuration.folder / path))]
+        inside = list(_listed(configuration))
         found = [*(Source(path, parts) for path, (_, parts) in entries.items()), *inside]
     seen: set[str] = set()
     for source in found:
@@ -40,6 +40,15 @@ def checks_of(paths: Sequence[str], configuration: GateConfiguration, limits: Ch
             seen.add(where)
             checks.append(_check(source, _entry_for(source, entries), limits))
     return checks
+
+
+def _listed(configuration: GateConfiguration) -> Iterator[Source]:
+    """What the paths of the configuration hold; an error says where the path was given."""
+    for path in configuration.paths:
+        try:
+            yield from _sources(_shown(configuration.folder / path))
+        except UsageError as error:
+            raise UsageError(f"{configuration.file}: [gate] paths: {error}") from None
 
 
 def _entries_of_files(configuration: GateConfiguration) -> Iterator[tuple[Path, tuple[ListedCheck, tuple[Path, ...]]]]:

@@ -34,8 +34,13 @@ def affected(checks: Sequence[Check], revision: str, configuration: str) -> list
     return [check for check in checks if _is_affected(check, changed, gone)]
 
 
-def share(checks: Sequence[Check], text: str) -> list[Check]:
-    """Part I of N equal ones; every check is in exactly one of them.
+def share(checks: Sequence[Check], part: int, parts: int) -> list[Check]:
+    """One of so many equal parts, counted from 1; every check is in exactly one of them."""
+    return list(checks[part - 1 :: parts])
+
+
+def share_named(text: str) -> tuple[int, int]:
+    """I and N of `I/N`.
 
     Raises:
         UsageError: `text` is not I/N with I from 1 to N.
@@ -43,7 +48,7 @@ def share(checks: Sequence[Check], text: str) -> list[Check]:
     part, _, parts = text.partition("/")
     if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
         raise UsageError(f"--shard {text}: expected I/N, such as 1/4, with I from 1 to N")
-    return list(checks[int(part) - 1 :: int(parts)])
+    return int(part), int(parts)
 
 
 def _is_affected(check: Check, changed: set[str], gone: set[str]) -> bool:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from pmmc_check.gating.checks import ALLOWED, AS_EXPECTED, STATUSES, UNDECIDED, CheckResult
 from pmmc_check.report.layout import Layout, rendered
+from pmmc_check.report.words import counted
 
 _STYLES = {AS_EXPECTED: "green", ALLOWED: "yellow", UNDECIDED: "yellow"}
 _BAD = "bold red"
@@ -33,7 +34,7 @@ def gate_counts(results: Sequence[CheckResult]) -> str:
     counts = Counter(each.status for each in results)
     told = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status]) or "none to run"
     remembered = sum(each.remembered for each in results)
-    return f"{len(results)} checks: {told}" + (f"; {remembered} remembered, unchanged" if remembered else "")
+    return f"{counted(len(results), 'check')}: {told}" + (f"; {remembered} remembered, unchanged" if remembered else "")
 
 
 def _parts(results: Sequence[CheckResult]) -> Iterator[RenderableType]:

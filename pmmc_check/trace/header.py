@@ -63,7 +63,7 @@ class HeaderBuilder:
             self._check_names(key, value)
         elif key in NUMBER_SETTINGS:
             if not 1 <= value <= 10**9:
-                raise Unfit(f"{key}={value} must be between 1 and 1000000000", key)
+                raise Unfit(f"{key}={value}: must be between 1 and 1000000000", key)
         elif key == "network":
             value = self._network(value)
         elif key == CONFIGURATIONS:
@@ -132,7 +132,7 @@ class HeaderBuilder:
                 raise Unfit(f"the configuration lacks {key}=; add {example} to a config line before {what}")
         for key in ("quorum1", "quorum2"):
             if self.settings.get(key, 1) > (acceptors := len(self.settings["acceptors"])):
-                raise Unfit(f"{key}={self.settings[key]} must be at most the number of acceptors, {acceptors}", key)
+                raise Unfit(f"{key}={self.settings[key]}: must be at most the number of acceptors, {acceptors}", key)
         self._check_configurations()
         self._check_habits()
         settings = {"network": frozenset((LOSSY, DUPLICATING)), **self.settings}
@@ -154,7 +154,7 @@ class HeaderBuilder:
                     raise Unfit(f"{leader} has two sets of acceptors in {CONFIGURATIONS}=; each leader uses one", CONFIGURATIONS)
             for quorum in ("quorum1", "quorum2"):
                 if self.settings.get(quorum, 1) > len(each.acceptors):
-                    raise Unfit(f"{quorum}={self.settings[quorum]} must be at most the number of acceptors of a configuration", quorum)
+                    raise Unfit(f"{quorum}={self.settings[quorum]}: must be at most the number of acceptors of a configuration", quorum)
         for key in ("leaders", "acceptors") if configurations else ():
             missing = [name for name in self.settings[key] if not any(name in getattr(each, key) for each in configurations)]
             if missing:

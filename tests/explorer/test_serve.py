@@ -25,7 +25,7 @@ pytest.importorskip("starlette", reason="the extra `serve` is not installed")
 pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
 
 from pmmc_check.explorer.server.gatekeeper import HEADERS, Gatekeeper, token_from
-from pmmc_check.explorer.server.serving import HOST, PORT, ServedAt, served_at
+from pmmc_check.explorer.server.serving import HOST, PORT, ServedAt, listening, served_at
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
@@ -70,7 +70,7 @@ class Served:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=10)
+        return self.process.wait(timeout=60)
 
 
 def started(*arguments: str, at: str = ":0", **env: str) -> Served:
@@ -204,8 +204,11 @@ def test_addresses_and_tokens_are_checked() -> None:
     assert served_at("[::1]:82") == ServedAt("::1", 82)
     assert served_at("0.0.0.0") == ServedAt("0.0.0.0", PORT)
     for wrong in (":x", "localhost:99999", "localhost:-1"):
-        with pytest.raises(UsageError, match="expected HOST:PORT"):
+        with pytest.raises(UsageError, match="must be a number from 0 to 65535, such as "):
             served_at(wrong)
+    for unknown in ("no-such-host.invalid", "a..b"):
+        with pytest.raises(UsageError, match=f"--serve {unknown}: no such host; expected .* such as 127.0.0.1:8642"):
+            listening(served_at(unknown))
     assert token_from(None) != token_from(None)
     for short in ("short", "x" * 20 + "/", "x" * 20 + "é"):
         with pytest.raises(UsageError, match="at least 16"):
@@ -255,7 +258,7 @@ def page(browser: Any, seeded: Served) -> Iterator[Any]:
 
 def opened(context: Any, served: Served, fragment: str = "") -> Any:
     tab = context.new_page()
-    tab.set_default_timeout(20_000)
+    tab.set_default_timeout(60_000)
     tab.complaints = []
     tab.on("console", lambda message: tab.complaints.append(message.text) if message.type in ("error", "warning") else None)
     tab.on("pageerror", lambda error: tab.complaints.append(str(error)))

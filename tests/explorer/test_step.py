@@ -39,7 +39,7 @@ class Terminal:
             cwd=str(ROOT),
             encoding="utf-8",
             dimensions=(60, 80),
-            timeout=30,
+            timeout=90,
         )
         self.expect(ready)
 

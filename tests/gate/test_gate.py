@@ -131,7 +131,8 @@ def test_the_configuration_says_what_is_expected(folder: Path, capsys: pytest.Ca
     [
         ("[[chek]]\n", "there is no key chek (did you mean check?)"),
         ('[[check]]\nname = "a"\n', "expected explore = {...}"),
-        ("[[check]]\nexplore = {}\n", "name: is missing"),
+        ("[[check]]\nexplore = {}\n", 'pmmc-check.toml:1: [[check]] name: is missing; expected a text, such as name = "'),
+        ('[gate]\npaths = ["x"]\n', "pmmc-check.toml: [gate] paths: x: no such file or directory"),
         ('[[check]]\nname = "a"\nexplore = {}\nexpect = "hold"\n', "(did you mean holds?)"),
         ('[[check]]\nname = "a"\nexplore = {format = "json"}\n', "format cannot be set here"),
         ('[[check]]\nname = "a"\nexplore = {slots = {}}\n', "expected a text, a number, true"),
@@ -163,6 +164,23 @@ def test_a_wrong_configuration_has_one_clear_line(folder: Path, capsys: pytest.C
 )
 def test_wrong_options_have_one_clear_line(folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str) -> None:
     assert_one_clear_line(in_process(capsys, "gate", *arguments), expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--shard", "5/4"], "--shard 5/4: expected I/N"),
+        (["--jobs", "0"], "--jobs: must be at least 1"),
+        (["--time-limit", "0"], "must be positive"),
+        (["--junit", "out", "--json", "out"], "same file"),
+        ([], "is no TOML"),
+    ],
+)
+def test_a_wrong_option_is_named_before_a_wrong_file(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
+) -> None:
+    Path("pmmc-check.toml").write_text("[gate\n")
+    assert_one_clear_line(in_process(capsys, "gate", "traces", *arguments), expected)
 
 
 def test_a_trace_expects_only_verdicts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,7 +81,7 @@ def test_a_signal_ends_the_gate_with_what_is_known_and_leaves_no_process(tmp_pat
     gate.send_signal(number)
     rest = gate.stdout.read()
     assert gate.wait(20) == 3
-    assert "interrupted" in rest and "1 checks: 1 ok" in rest
+    assert "interrupted" in rest and "1 check: 1 ok" in rest
     assert 'tests="1"' in (tmp_path / "out.xml").read_text()
     assert left_behind(tmp_path) == []
 

@@ -138,3 +138,47 @@ def test_a_diagnostic_says_what_was_expected() -> None:
     assert text.startswith("run.pmmc:7:17: ")
     assert "expected s=" in text
     assert text.splitlines()[-1].index("^") == 4 + 16
+
+
+CONFIG = "config replicas=R1 leaders=L1 acceptors=A1,A2,A3 window=5"
+OBJECT = {"pmmc-trace": 1, "replicas": ["R1"], "leaders": ["L1"], "acceptors": ["A1"], "window": 5}
+
+
+@pytest.mark.parametrize(
+    ("setting", "column"),
+    [
+        ("quorum1=4", 59),
+        ("quorum1=0", 59),
+        ("window=0", 59),
+        ("configurations={L1;A1,A9}", 59),
+        ("meta.seed=1 meta.expect=rejectd", 71),
+        ("proposals=lazy network=fifo", 59),
+    ],
+)
+@pytest.mark.parametrize("rest", ["log A1 complete\n", "A1 crash\n"])
+def test_a_wrong_setting_is_shown_where_it_stands(setting: str, column: int, rest: str, tmp_path: Path) -> None:
+    (tmp_path / "a.pmmc").write_text(f"pmmc-trace 1\n{CONFIG} {setting}\n{rest}")
+    with pytest.raises(TraceError) as caught:
+        open_trace(tmp_path / "a.pmmc")
+    assert (caught.value.line, caught.value.column) == (2, column)
+    assert str(caught.value).endswith("^")
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [({"quorum1": 4}, "quorum1"), ({"window": 0}, "window"), ({"meta": {"seed": "1", "expect": "rejectd"}}, "expect")],
+)
+@pytest.mark.parametrize("logs", [{}, {"A1": "complete"}])
+def test_a_wrong_setting_of_a_header_object_is_shown_too(
+    settings: dict[str, object], key: str, logs: dict[str, str], tmp_path: Path
+) -> None:
+    text = json.dumps(OBJECT | settings | {"logs": logs})
+    (tmp_path / "a.jsonl").write_text(f"{text}\n")
+    with pytest.raises(TraceError) as caught:
+        open_trace(tmp_path / "a.jsonl")
+    assert (caught.value.line, caught.value.column) == (1, text.index(f'"{key}"') + 1)
+
+
+def test_conversion_without_a_target_asks_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["convert", "run.pmmc"]) == 2
+    assert "required: TARGET" in capsys.readouterr().err

@@ -210,7 +210,7 @@ def test_simulated_quorums_are_accepted_and_read_back(capsys: pytest.CaptureFixt
     done = in_process(capsys, "simulate", "--quorum1", "1", "--quorum2", "3", "--events", "300", "--network", "reliable", "--out", str(out))
     assert done.returncode == 0 and open_trace(out).header.quorum1 == 1
     assert judge(Source(out)).verdict == ACCEPTED
-    assert_one_clear_line(in_process(capsys, "simulate", "--quorum1", "4"), "quorum1=4 must be at most the number of acceptors, 3")
+    assert_one_clear_line(in_process(capsys, "simulate", "--quorum1", "4"), "quorum1=4: must be at most the number of acceptors, 3")
 
 
 def test_the_format_page_names_noop_and_quorums() -> None:

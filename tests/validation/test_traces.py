@@ -62,6 +62,12 @@ def test_the_worst_verdict_is_that_of_the_directory(capsys: pytest.CaptureFixtur
     assert int(suite.get("failures", "0")) == sum(path.name.startswith("bad") for path in TRACES)
 
 
+@pytest.mark.parametrize("jobs", ["0", "-1"])
+def test_no_job_is_refused(capsys: pytest.CaptureFixture[str], jobs: str) -> None:
+    assert main(["validate", str(FOLDER), "--jobs", jobs]) == 2
+    assert "--jobs: must be at least 1" in capsys.readouterr().err
+
+
 def test_an_explanation_shows_the_nearest_send(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", str(FOLDER / "bad-decision-changed.pmmc")]) == 1
     text = capsys.readouterr().out

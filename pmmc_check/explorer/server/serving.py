@@ -35,7 +35,7 @@ def served_at(text: str) -> ServedAt:
     """
     host, colon, port = text.rpartition(":") if ":" in text.rpartition("]")[2] else (text, "", "")
     if colon and not (port.isascii() and port.isdecimal() and int(port[:6]) < 65_536):
-        raise UsageError(f"--serve {text}: expected HOST:PORT, such as {HOST}:{PORT}")
+        raise UsageError(f"--serve {text}: the port must be a number from 0 to 65535, such as {host or HOST}:{PORT}")
     return ServedAt(host.strip("[]") or HOST, int(port) if colon else PORT)
 
 
@@ -51,6 +51,10 @@ def listening(where: ServedAt) -> socket.socket:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((where.host, where.port))
         found.listen(64)
+    except (socket.gaierror, UnicodeError):
+        raise UsageError(
+            f"--serve {where.host}: no such host; expected the HOST, PORT or both of HOST:PORT, such as {HOST}:{PORT} or :0"
+        ) from None
     except OSError as error:
         hint = "; another program listens there: give another port, such as :0 for any free one" if error.errno in _TAKEN else ""
         raise UsageError(f"--serve {where.host}:{where.port}: {error.strerror or error}{hint}") from None

@@ -127,10 +127,9 @@ class Line:
         for setting in self._children():
             words = [str(each) if isinstance(each, Token) else _words(each) for each in setting.children]
             key = str(setting.data)
-            self._mark(key, setting)
+            self._mark(str(words[0])[:-1] if key == "meta" else key, setting)
             if key == "meta":
-                name = str(words[0])[5:-1]
-                builder.set_meta(name, plain_word(str(words[1])))
+                builder.set_meta(str(words[0])[5:-1], plain_word(str(words[1])))
             elif key in NUMBER_SETTINGS:
                 builder.set(key, int(str(words[0])))
             elif key in WORD_SETTINGS:

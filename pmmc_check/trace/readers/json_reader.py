@@ -255,6 +255,14 @@ def take_settings(builder: HeaderBuilder, fields: dict[str, Any]) -> None:
             _wrong("logs", 'for each process "complete", "complete from=middle", "none" or a list of message kinds')
 
 
+def header_error(file: str, number: int, text: str, unfit: Unfit) -> TraceError:
+    """The error, placed at the setting of a header object that it names; a note is a key of the object `meta`."""
+    setting, _, note = unfit.key.partition(".")
+    start = text.find(f'"{setting}"') if setting else 0
+    column = text.find(f'"{note}"', start) if note else start
+    return TraceError(file, number, max(column, 0) + 1, unfit.problem, text)
+
+
 def _setting(key: str, value: Any) -> Any:
     """The value of a setting, as the header builder takes it."""
     if key in ROLE_FIELDS or key == "network":

@@ -6,8 +6,9 @@ as a stream, on demand.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice, starmap
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from pmmc_check.trace.readers.grammar_reader import CONFIG, EMPTY, EVENT, LOG, M
 from pmmc_check.trace.readers.json_reader import JsonReader
 from pmmc_check.trace.readers.lines import OnRead, lines
 from pmmc_check.trace.values import Values
+
+SettingPlaces = dict[str, Callable[[Unfit], TraceError]]
+"""For each setting of a header that was read: how to say what is wrong with it, at its place."""
 
 DSL, JSONL = "dsl", "jsonl"
 _BATCH = 1000
@@ -92,17 +96,19 @@ class _File:
                 text[:200],
             )
 
-    def configure(self, builder: HeaderBuilder) -> None:
-        """Takes the header lines; the first event line is held back."""
+    def configure(self, builder: HeaderBuilder, places: SettingPlaces) -> None:
+        """Takes the header lines, and adds the place of each setting; the first event line is held back."""
         if self.format == JSONL:
             assert self.held is not None, "the header object was read"
             number, text = self.held
             self.held = None
+            fields = json_reader.loads(self.name, number, text)
+            placed = partial(json_reader.header_error, self.name, number, text)
+            places |= dict.fromkeys(fields, placed)
             try:
-                json_reader.take_settings(builder, json_reader.loads(self.name, number, text))
+                json_reader.take_settings(builder, fields)
             except Unfit as unfit:
-                column = text.find(f'"{unfit.key}"') + 1 if unfit.key else 0
-                raise TraceError(self.name, number, max(column, 1), unfit.problem, text) from None
+                raise placed(unfit) from None
             return
         for number, text in self.lines:
             if text.lstrip(" \t").startswith("#"):
@@ -121,7 +127,9 @@ class _File:
                 elif line.form == LOG:
                     line.contract(builder)
             except Unfit as unfit:
-                raise line.error(unfit) from None
+                known = unfit.key in line.columns
+                raise (line.error if known else places.get(unfit.key, line.error))(unfit) from None
+            places |= dict.fromkeys(line.columns, line.error)
             if line.note is not None:
                 self.comments.append(Comment(line.note))
 
@@ -183,12 +191,14 @@ def open_trace(
             f"{len(heads)} files have a header; a trace in parts has exactly one, and the others begin with 'pmmc-trace {VERSION} part'",
         )
     builder = HeaderBuilder()
+    places: SettingPlaces = {}
     for file in [heads[0], *(each for each in opened if each.part)]:
-        file.configure(builder)
+        file.configure(builder, places)
     try:
         header = builder.finish()
     except Unfit as unfit:
-        raise TraceError(heads[0].name, 0, 0, unfit.problem) from None
+        nowhere = TraceError(heads[0].name, 0, 0, unfit.problem)
+        raise (places[unfit.key](unfit) if unfit.key in places else nowhere) from None
     names = names or Names(header)
     event_builder = EventBuilder(Values(names))
     comments = [comment for file in opened for comment in file.comments]
