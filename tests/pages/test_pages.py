@@ -294,3 +294,24 @@ def _everywhere(data: dict[str, Any], texts: Iterator[str]) -> dict[str, Any]:
         "files": [next(texts) for _ in run["files"]],
     }
     return {**data, "name": next(texts), "summary": next(texts), "run": changed}
+
+
+@pytest.mark.parametrize("width", [1400, 1200, 400])
+def test_titles_the_headline_and_the_selected_event_are_in_sight_at_any_width(opened: Open, width: int) -> None:
+    sheet = {**run_sheet("counterexample", counterexample()), "summary": "Agreement is violated: " + "one slot has two decisions " * 4}
+    page = opened([sheet], viewport={"width": width, "height": 800}).page
+    title = page.locator(".page-head h1")
+    assert title.get_attribute("title") == sheet["summary"] and title.evaluate(
+        "e => e.clientWidth >= e.scrollWidth && e.clientHeight >= 18"
+    )
+    columns = "e => e.getBoundingClientRect().right <= e.parentElement.getBoundingClientRect().right && e.scrollWidth <= e.clientWidth"
+    assert all(each.evaluate(columns) for each in page.locator(".group").all())
+    halo, timeline, events = (page.locator(each).bounding_box() for each in (".halo", ".timeline", ".events"))
+    assert events["x"] + events["width"] <= halo["x"] + 1 and halo["x"] + halo["width"] <= timeline["x"] + timeline["width"] + 1
+    if width >= 1200:
+        assert all(
+            each.bounding_box()["x"] + each.bounding_box()["width"] <= timeline["x"] + timeline["width"]
+            for each in page.locator(".group").all()
+        )
+    assert page.locator(".toolbar").bounding_box()["height"] <= 130, "three rows at most"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -14,9 +14,11 @@ export interface Column {
 
 const ORDER = ["client", "replica", "leader", "acceptor"];
 const OWNED_MAX = 16;
-const GAP = 24;
+const GAP = 15;
 /** A leader's name has a button beside it. */
 const LEADER_MIN = 76;
+/** The title of a role stands over its only process. */
+const ALONE_MIN = 92;
 
 export class Columns {
   readonly list: Column[] = [];
@@ -28,11 +30,14 @@ export class Columns {
 
   constructor(run: Run, hidden: Set<number>, unfolded: Set<number>, available: number, window: [number, number]) {
     const shown = ordered(run, hidden, unfolded, window);
-    const groups = new Set(shown.map((each) => group(run, each))).size;
+    const sizes = new Map<string, number>();
+    for (const each of shown) sizes.set(group(run, each), (sizes.get(group(run, each)) ?? 0) + 1);
     const owners = new Set(run.processes.map((each) => each.owner));
-    const leaders = shown.filter((each) => owners.has(each.id)).length;
-    const room = available - GAP * (groups + 1);
-    const fits = room / Math.max(shown.length, 1) >= LEADER_MIN ? room / shown.length : (room - leaders * LEADER_MIN) / Math.max(shown.length - leaders, 1);
+    const least = (each: Process): number => (sizes.get(group(run, each)) === 1 ? ALONE_MIN : owners.has(each.id) ? LEADER_MIN : 0);
+    const room = available - GAP * (sizes.size + 1);
+    const even = room / Math.max(shown.length, 1);
+    const wide = shown.map(least).filter((width) => width > even);
+    const fits = (room - wide.reduce((sum, width) => sum + width, 0)) / Math.max(shown.length - wide.length, 1);
     this.step = Math.max(46, Math.min(132, fits));
     this.of = new Array<Column | undefined>(run.processes.length);
     let x = GAP;
@@ -42,7 +47,7 @@ export class Columns {
       if (last && of !== last) x += GAP;
       last = of;
       const owned = run.processes.filter((each) => each.owner === process.id && !hidden.has(each.id)).length;
-      const step = owned ? Math.max(this.step, LEADER_MIN) : this.step;
+      const step = Math.max(this.step, least(process));
       const column = { process: process.id, x: x + step / 2, step, group: of, owned, unfolded: unfolded.has(process.id) };
       this.list.push(column);
       this.of[process.id] = column;

@@ -7,6 +7,7 @@ import type { Run, RunEvent } from "./run";
 
 const SPARE_ROWS = 12;
 const PRINTED_ROWS_MAX = 400;
+const COLUMN_SPARE = 24;
 
 export interface TimelineActions {
   select(event: number): void;
@@ -22,6 +23,7 @@ export class Timeline {
   private readonly pictureBox = h("div", { class: "picture-box" });
   private readonly corner = h("div", { class: "corner" });
   private rows!: Rows;
+  private columns: Columns | undefined;
   private current = 0;
   private hits: Set<number> = new Set();
   private unfolded: Set<number> = new Set();
@@ -52,6 +54,14 @@ export class Timeline {
     this.current = event;
     this.reveal(this.rows.rowAtOrBefore(event));
     this.draw(true);
+    this.revealColumn(this.columns?.x(this.run.event(event).process));
+  }
+
+  /** Scrolls sideways where the lifeline of the event is out of sight. */
+  private revealColumn(x: number | undefined): void {
+    if (x === undefined) return;
+    const room = this.element.clientWidth - this.list.offsetWidth;
+    if (x - COLUMN_SPARE < this.element.scrollLeft || x + COLUMN_SPARE > this.element.scrollLeft + room) this.element.scrollLeft = Math.max(0, x - room / 2);
   }
 
   private reveal(row: number): void {
@@ -86,6 +96,7 @@ export class Timeline {
     const available = this.element.clientWidth - listWidth - 4;
     const events: [number, number] = [this.rows.events[first] ?? 0, this.rows.events[last] ?? 0];
     const columns = new Columns(this.run, this.rows.filter.processes, this.unfolded, available, events);
+    this.columns = columns;
     this.drawHeader(columns);
     this.window.style.transform = `translateY(${first * ROW}px)`;
     this.canvas.style.width = `${listWidth + columns.width}px`;
