@@ -222,7 +222,7 @@ def test_addresses_and_tokens_are_checked() -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--serve", "no.such.host.invalid:1"), "--serve no.such.host.invalid:1"),
+        (("--serve", "no.such.host.invalid:1"), "--serve no.such.host.invalid: no such host"),
         (("--format", "json", "--serve"), "leave --format json out"),
         (("--trace-out", "x.pmmc", "--serve"), "leave --trace-out out"),
         (("--slots", "any", "--serve"), "give a number of slots"),
