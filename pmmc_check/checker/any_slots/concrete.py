@@ -81,10 +81,10 @@ def concrete_systems(config: Config, protocol: Protocol) -> Iterator[Concrete]:
 
 def concrete(config: Config, protocol: Protocol, environment: type[Role] = Environment, states_max: int = STATES_MAX) -> Concrete:
     """Searches one system, without an invariant, and gathers what its roles were asked, the environment excepted."""
-    model = in_environment(config, protocol, environment)
-    reductions, _ = applicable(reductions_named("all"), model)
     from pmmc_check.checker.compiled import CompiledSearch  # noqa: PLC0415  # the kernels are slow to load, and other engines need none
 
+    model = in_environment(config, protocol, environment)
+    reductions, _ = applicable(reductions_named("all"), model)
     result = CompiledSearch(model, (), Control(Limits(states_max=states_max)), reductions).run()
     model.check_still_pure()
     own = [process for process in model.processes if process.role not in (CLIENT, REPLICA, FAULTS)]

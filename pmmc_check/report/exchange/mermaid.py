@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pmmc_check.protocol.values import ProcessId
 from pmmc_check.report.exchange import NotExpressible
-from pmmc_check.report.exchange.sequence import Arrow, Moment, Remark, lifelines, moments
+from pmmc_check.report.exchange.sequence import UNRECORDED, Aliases, Arrow, Moment, lifelines, moments
 from pmmc_check.report.exchange.text import one_line
 from pmmc_check.report.runs.run import EventMark, Run
 
@@ -20,7 +19,6 @@ _COLOURS = {
     EventMark.DECISION: "rgb(200, 230, 201)",
 }
 _SPECIAL = re.compile(r"[#;<>%&$@\"\\`]|(?i:\bend\b)|(?<=^wrap):|(?<=^nowrap):")
-_UNKNOWN = "unknown"
 
 
 def run_as_mermaid(run: Run) -> str:
@@ -39,41 +37,32 @@ def run_as_mermaid(run: Run) -> str:
 
 def _lines(run: Run) -> Iterator[str]:
     yield "sequenceDiagram"
-    aliases = {each.id: f"p{number}" for number, each in enumerate(run.processes, 1)}
+    aliases = Aliases.of(run)
     for name, members in lifelines(run):
         if name:
             yield f"  box whitesmoke {_text(name)} with its scouts and commanders"
         for each in members:
-            yield f"  participant {aliases[each.id]} as {_text(each.name)}"
+            yield f"  participant {aliases.names[each.id]} as {_text(each.name)}"
         if name:
             yield "  end"
     drawn = list(moments(run))
-    if any(isinstance(part, Arrow) and part.sender not in aliases for moment in drawn for part in moment.parts):
-        yield f"  participant {_UNKNOWN} as not recorded"
+    if aliases.any_unrecorded(drawn):
+        yield f"  participant {UNRECORDED} as not recorded"
     for moment in drawn:
         yield from _moment(moment, aliases)
 
 
-def _moment(moment: Moment, aliases: dict[ProcessId, str]) -> Iterator[str]:
+def _moment(moment: Moment, aliases: Aliases) -> Iterator[str]:
     if moment.mark is not None:
         yield f"  rect {_COLOURS[moment.mark]}"
     for part in moment.parts:
         if isinstance(part, Arrow):
-            sender = aliases.get(part.sender, _UNKNOWN) if part.sender is not None else _UNKNOWN
             arrow = "-x" if part.lost else "-->>" if part.again else "->>"
-            yield f"  {sender}{arrow}{aliases[part.to]}: {_text(part.text)}{' is lost' * part.lost}"
+            yield f"  {aliases.sender(part)}{arrow}{aliases.names[part.to]}: {_text(part.text)}{' is lost' * part.lost}"
         else:
-            yield f"  Note over {_place(part, aliases)}: {'<br/>'.join(map(_text, part.lines))}"
+            yield f"  Note over {','.join(aliases.beside(part))}: {'<br/>'.join(map(_text, part.lines))}"
     if moment.mark is not None:
         yield "  end"
-
-
-def _place(remark: Remark, aliases: dict[ProcessId, str]) -> str:
-    """One lifeline, or from the first to the last."""
-    if remark.about in aliases:
-        return aliases[remark.about]
-    ends = [*aliases.values()]
-    return ends[0] if len(ends) == 1 else f"{ends[0]},{ends[-1]}"
 
 
 def _text(text: str) -> str:

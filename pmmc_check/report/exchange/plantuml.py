@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pmmc_check.protocol.values import ProcessId
-from pmmc_check.report.exchange.sequence import Arrow, Moment, Remark, lifelines, moments
+from pmmc_check.report.exchange.sequence import UNRECORDED, Aliases, Arrow, Moment, lifelines, moments
 from pmmc_check.report.exchange.text import one_line
 from pmmc_check.report.runs.run import EventMark, Run
 
 _COLOURS = {EventMark.FAILING: "#FFCDD2", EventMark.DEVIATION: "#FFECB3", EventMark.DECISION: "#C8E6C9"}
 _SPECIAL = re.compile(r"[~\\<>%$&@\"|`]|^[^\w(]|([*/_\-\[{^='])(?=\1)")
 """What means something anywhere, at the beginning of a line, or doubled."""
-
-_UNKNOWN = "unknown"
 
 
 def run_as_plantuml(run: Run) -> str:
@@ -25,40 +22,31 @@ def run_as_plantuml(run: Run) -> str:
 def _lines(run: Run) -> Iterator[str]:
     yield "@startuml"
     yield "hide footbox"
-    aliases = {each.id: f"p{number}" for number, each in enumerate(run.processes, 1)}
+    aliases = Aliases.of(run)
     for name, members in lifelines(run):
         if name:
             yield f'box "{_text(name)} with its scouts and commanders" #F5F5F5'
         for each in members:
-            yield f'participant "{_text(each.name)}" as {aliases[each.id]}'
+            yield f'participant "{_text(each.name)}" as {aliases.names[each.id]}'
         if name:
             yield "end box"
     drawn = list(moments(run))
-    if any(isinstance(part, Arrow) and part.sender not in aliases for moment in drawn for part in moment.parts):
-        yield f'participant "not recorded" as {_UNKNOWN}'
+    if aliases.any_unrecorded(drawn):
+        yield f'participant "not recorded" as {UNRECORDED}'
     for moment in drawn:
         yield from _moment(moment, aliases)
     yield "@enduml"
 
 
-def _moment(moment: Moment, aliases: dict[ProcessId, str]) -> Iterator[str]:
+def _moment(moment: Moment, aliases: Aliases) -> Iterator[str]:
     colour = "" if moment.mark is None else f" {_COLOURS[moment.mark]}"
     for part in moment.parts:
         if isinstance(part, Arrow):
-            sender = aliases.get(part.sender, _UNKNOWN) if part.sender is not None else _UNKNOWN
             line, head = ("--" if part.again else "-"), (">x" if part.lost else ">")
-            yield f"{sender} {line}{head} {aliases[part.to]} : {_text(part.text)}{' is lost' * part.lost}"
+            yield f"{aliases.sender(part)} {line}{head} {aliases.names[part.to]} : {_text(part.text)}{' is lost' * part.lost}"
         else:
             lines = "\\n".join(map(_text, part.lines))
-            yield f"note over {_place(part, aliases)}{colour} : {lines}"
-
-
-def _place(remark: Remark, aliases: dict[ProcessId, str]) -> str:
-    """One lifeline, or from the first to the last."""
-    if remark.about in aliases:
-        return aliases[remark.about]
-    ends = [*aliases.values()]
-    return ends[0] if len(ends) == 1 else f"{ends[0]}, {ends[-1]}"
+            yield f"note over {', '.join(aliases.beside(part))}{colour} : {lines}"
 
 
 def _text(text: str) -> str:

@@ -5,7 +5,7 @@ arrives is told at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pmmc_check.protocol.values import ProcessId
@@ -42,6 +42,37 @@ class Moment:
 
     parts: tuple[Arrow | Remark, ...]
     mark: EventMark | None = None
+
+
+UNRECORDED = "unknown"
+"""The alias of the lifeline from which messages come whose sender nobody records."""
+
+
+@dataclass(frozen=True)
+class Aliases:
+    """Short names of the lifelines, for notations that cannot use processes' own."""
+
+    names: dict[ProcessId, str]
+
+    @classmethod
+    def of(cls, run: Run) -> Aliases:
+        """The processes numbered in their order."""
+        return cls({each.id: f"p{number}" for number, each in enumerate(run.processes, 1)})
+
+    def sender(self, arrow: Arrow) -> str:
+        """Where the arrow begins."""
+        return UNRECORDED if arrow.sender is None else self.names.get(arrow.sender, UNRECORDED)
+
+    def beside(self, remark: Remark) -> tuple[str, ...]:
+        """The lifeline that the remark is about, or the first and the last."""
+        if remark.about in self.names:
+            return (self.names[remark.about],)
+        ends = [*self.names.values()]
+        return (ends[0],) if len(ends) == 1 else (ends[0], ends[-1])
+
+    def any_unrecorded(self, drawn: Iterable[Moment]) -> bool:
+        """Whether the diagram needs a lifeline for senders that nobody records."""
+        return any(isinstance(part, Arrow) and part.sender not in self.names for moment in drawn for part in moment.parts)
 
 
 def lifelines(run: Run) -> list[tuple[str, list[RunProcess]]]:
