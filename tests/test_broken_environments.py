@@ -218,7 +218,7 @@ LONG = {
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)], ids=["SIGTERM", "SIGINT"])
-@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "variants" else ()) for name in LONG])
 def test_sigterm_does_what_ctrl_c_does(tmp_path: Path, name: str, number: signal.Signals) -> None:
     arguments = [each.format(out=tmp_path / "out") for each in LONG[name]]
     process = subprocess.Popen(

@@ -203,6 +203,7 @@ def test_a_role_that_never_returns_is_stopped_by_a_signal_with_a_report(tmp_path
     assert json.loads(out)["limit"] == "interrupted while Mine.step of A1 was running"
 
 
+@pytest.mark.slow  # it times signals, which a busy machine delays
 def test_a_role_that_catches_every_interrupt_is_stopped_by_the_third(tmp_path: Path) -> None:
     catching = "open('running', 'w').close()\n        while True:\n            try:\n                time.sleep(0.01)\n"
     process = _started(tmp_path, _step(f"{catching}            except BaseException: pass"))

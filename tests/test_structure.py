@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": {"errors", "users_code", "protocol", "config"},
     "properties": {"errors", "users_code", "protocol", "config", "model"},
     "trace": {"errors", "verdicts", "protocol"},
+    "spec": {"errors", "protocol", "config", "model", "properties", "verdicts"},
     "checker": _ENGINES,
     "validation": _ENGINES,
     "runtime": _ENGINES,
@@ -29,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": _ENGINES | {"checker", "validation", "runtime", "gate"},
     "api": _ENGINES | {"checker", "validation", "runtime", "gate", "report"},
     "pytest_plugin": {"api", "errors", "trace"},
-    "cli": _ENGINES | {"checker", "validation", "runtime", "gate", "report", "api"},
+    "cli": _ENGINES | {"spec", "checker", "validation", "runtime", "gate", "report", "api"},
 }
 """What each part may import besides itself."""
 TOP = {"__init__", "__main__"}

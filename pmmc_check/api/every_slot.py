@@ -18,6 +18,8 @@ from pmmc_check.properties.invariants import Invariant, invariants_named
 from pmmc_check.protocol.variants.catalogue import check_needs, variants_named
 
 BALLOTS_DEFAULT = 4
+BALLOTS_MAX = 20
+"""Each ballot more makes twenty times as many states."""
 _COVERED = {
     "replicas": "every number of replicas",
     "commands": "every number of commands",
@@ -38,6 +40,8 @@ def scope_of(options: SearchOptions) -> Scope:
     check_needs(variants_named(options.variants), {**vars(config), "reconfigurations": 1})
     ballotwise = options.leaders is None and options.rounds is None
     asked = Scope(config, options.ballots or BALLOTS_DEFAULT) if ballotwise else Scope(config)
+    if asked.ballots is not None and asked.ballots > BALLOTS_MAX:
+        raise UsageError(f"--ballots {asked.ballots}: no search could end with more than {BALLOTS_MAX}; lower --ballots")
     asked.one_slot_config()  # what is too large is refused before anything is searched
     return asked
 

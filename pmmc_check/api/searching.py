@@ -53,8 +53,12 @@ def protocol_of(options: SearchOptions) -> Protocol:
     return variant(*role_classes("roles", options.roles), base=protocol_with(options.variants))
 
 
-def result_of(options: SearchOptions, model: Model, control: Control) -> tuple[Result, Model, list[str]]:
+def result_of(
+    options: SearchOptions, model: Model, control: Control, asked: Sequence[Invariant] | None = None
+) -> tuple[Result, Model, list[str]]:
     """Runs the search that was asked for; also returns the model that its result is about, and notes about what is off.
+
+    `asked` are the invariants where they are more than names.
 
     Raises:
         UsageError: options contradict each other.
@@ -63,8 +67,8 @@ def result_of(options: SearchOptions, model: Model, control: Control) -> tuple[R
     _check_engine(options)
     _check_strategy(options)
     waivers = [each for each in variants_named(options.variants) if each.waives and not options.invariants]
-    invariants = invariants_named(options.invariants, [name for each in waivers for name in each.waives])
-    waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers]
+    invariants = invariants_named(options.invariants, [name for each in waivers for name in each.waives]) if asked is None else asked
+    waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers if asked is None]
     if options.engine == "symbolic":
         _check_symbolic(options, invariants)
     reductions, notes = applicable(reductions_named(options.reduce or "all"), model, invariants)

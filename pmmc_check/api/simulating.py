@@ -52,6 +52,8 @@ def simulate(
     clients: int = 2,
     commands: int = 8,
     window: int = 5,
+    quorum1: int | None = None,
+    quorum2: int | None = None,
     events: int = 1000,
     network: Sequence[str] = ("lossy",),
     contract: Sequence[str] = (),
@@ -80,7 +82,8 @@ def simulate(
     check_plan(rates, {"events": events, "commands": commands})
     if format not in WRITERS:
         raise UsageError(f"--format {format}: expected one of {', '.join(WRITERS)}")
-    header = simulated_header(sizes, window, network, contract, silent_crashes=crash_rate > 0)
+    quorums = {"quorum1": quorum1, "quorum2": quorum2}
+    header = simulated_header(sizes, quorums, window, network, contract, silent_crashes=crash_rate > 0)
     header = replace(header, meta=(("seed", str(seed)),))
     protocol = protocol_to_simulate(protocol_with(variants), variant(*role_classes("roles", roles), base=protocol_with(variants)))
     plan = Plan(
@@ -119,9 +122,16 @@ def check_plan(rates: Mapping[str, float], counts: Mapping[str, int]) -> None:
 
 
 def simulated_header(
-    sizes: Mapping[str, int], window: int, network: Sequence[str], contract: Sequence[str], silent_crashes: bool
+    sizes: Mapping[str, int],
+    quorums: Mapping[str, int | None],
+    window: int,
+    network: Sequence[str],
+    contract: Sequence[str],
+    *,
+    silent_crashes: bool,
 ) -> Header:
-    """The header of a simulated trace. `silent_crashes`: processes may crash, also those without a log.
+    """The header of a simulated trace. `quorums`: `quorum1` and `quorum2`, None for majorities. `silent_crashes`: processes may crash, also
+    those without a log.
 
     Raises:
         UsageError: an option is wrong.
@@ -134,6 +144,9 @@ def simulated_header(
                 raise UsageError(f"--{setting} {count}: must be between 1 and 1000")
             builder.set(setting, tuple(f"{letter}{number}" for number in range(1, count + 1)))
         builder.set("window", window)
+        for name, quorum in quorums.items():
+            if quorum is not None:
+                builder.set(name, quorum)
         builder.set("network", tuple(network))
         builder.set("application", "log")
         header = replace(builder.configuration("the run"), logs={})

@@ -84,6 +84,8 @@ class CompiledSearch:
     def run(self) -> Result:
         """Searches until there is an answer or a limit is reached."""
         self._allocate()
+        if at_once := self.checks.of_state(self.model.initial()):
+            return self._result(Violation(*at_once, self.model.initial(), ()), None)
         initial = np.array([self.tables.state_of(self.model.initial())], np.int32)
         fingerprint = np.zeros(1, np.uint64)
         kernel.state_fingerprints(initial, self.tables.fingerprints.data, fingerprint)
@@ -284,7 +286,7 @@ class CompiledSearch:
         return self.control.limit_reached(self.distinct_states, memory_bytes)
 
     def _allocate(self) -> None:
-        self.batch = Batch.allocated(self._candidates_max, self.model.config.slots)
+        self.batch = Batch.allocated(self._candidates_max, self.tables.observed.data.shape[1])
         taken = [worker.taken for worker in self._free]
         self._free = [Worker(self._candidates_max) for _ in range(self.threads)]
         for worker, counted in zip(self._free, taken, strict=False):

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.result import Action, Exercised
-from pmmc_check.checker.tables import Tables, ViewId
 from pmmc_check.model.model import Model
 from pmmc_check.protocol.messages import Decision, Start
 from pmmc_check.protocol.role import Lifecycle, states_claim
 from pmmc_check.protocol.values import REPLICA
+
+if TYPE_CHECKING:  # the reference search, which needs no compiled kernels, counts here, too
+    from pmmc_check.checker.tables import Tables, ViewId
 
 
 def taken_from(tables: Tables, taken: NDArray[np.int64]) -> Counter[Action]:

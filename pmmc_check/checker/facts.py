@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pmmc_check.checker.kernel import FACTS_SHIFT
 from pmmc_check.checker.tables import Tables
 from pmmc_check.properties.checks import Checks, Violated
-from pmmc_check.properties.observe import Fact, Observed
+from pmmc_check.properties.observe import Observed
 
 
 class KnownFacts:
@@ -31,18 +31,20 @@ class KnownFacts:
         self._verdicts: dict[int, Violated | None] = {}
 
     def evaluate(self, vector: Sequence[int], slot: int) -> Violated | None:
-        """What the facts about slot number `slot` (from 0) break in the state `vector`."""
+        """What the facts about slot number `slot` (from 0), or those in the column for all at once, break in the state `vector`."""
         digest = sum(self.tables.observed.data[vector, slot].tolist()) & 0xFFFFFFFFFFFFFFFF
         if digest not in self._verdicts:
-            self.observed[digest] = self._observed(vector, slot + 1)
-            self._verdicts[digest] = self.checks.of_facts(self.observed[digest])
+            about = 0 if slot == self.tables.at_once else slot + 1
+            self.observed[digest] = self._observed(vector, about)
+            self._verdicts[digest] = self.checks.of_facts(self.observed[digest], about)
             self._remember(digest)
         return self._verdicts[digest]
 
     def _observed(self, vector: Sequence[int], slot: int) -> Observed:
         observed: Observed = {}
         for process, view in zip(self.tables.model.processes, vector, strict=True):
-            facts: frozenset[Fact] = frozenset(fact for fact in self.tables.facts(view) if fact.slot == slot)
+            facts = self.tables.facts(view)
+            facts = frozenset(fact for fact in facts if fact.slot == slot) if slot else self.checks.seen_at_once(facts)
             if facts:
                 observed[process] = facts
         return observed

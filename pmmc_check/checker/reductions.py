@@ -84,12 +84,19 @@ def applicable(wanted: Reductions, model: Model, invariants: Iterable[Invariant]
 
     A role handed in by the user that states no claims costs no more than the reductions that need them.
     """
-    notes = []
+    invariants, notes = list(invariants), []
     symmetry, halting, deferral = wanted.symmetry, wanted.halting, wanted.deferral
     unclaimed = [each.__name__ for each in model.protocol.values() if not states_claim(each, "symmetric")]
     if symmetry and unclaimed:
         symmetry = False
         notes.append(f"symmetry is off: {', '.join(unclaimed)} does not state `symmetric = True`")
+    telling = [f"{each.name} {each.tells_apart}" for each in invariants if not isinstance(each, Progress) and each.tells_apart]
+    if symmetry and telling:
+        symmetry = False
+        notes.append(f"symmetry is off: {telling[0]}")
+    if halting and (seeing := next((each for each in invariants if getattr(each, "sees_stops", False)), None)):
+        halting = False
+        notes.append(f"halting is off: {seeing.name} reads what a process loses when it stops")
     if halting and not model.network.may_withhold:
         halting = False
         notes.append(f"halting is off: on the {model.network.name} network an undelivered message holds up others")

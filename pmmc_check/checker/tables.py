@@ -11,7 +11,8 @@ computes the entry once. Tables only grow.
     step_weight[s]      how many deliveries the step stands for (deferral makes it more than one)
     step_halts[s]       the step's own effect is only that the process exits
     fingerprints[v, g]  the digest of view v's image under renaming g
-    observed[v, slot]   a digest of what invariants observe of v about the slot; 0 when nothing
+    observed[v, slot]   a digest of what invariants observe of v about the slot; 0 when nothing. One more column, where an
+                        invariant is asked of all slots at once, for all that it observes
     broken[v]           1 + the deliveries after which v, by internal steps, breaks an invariant of its own; 0 when it never does
 
 With deferral, filling a view walks all local states that its internal steps lead to (breadth first, so weights are
@@ -134,7 +135,9 @@ class Tables:
         self.put_off: dict[ViewId, Counter[Action]] = {}
         order = len(locals_.digest.renamings)
         self.fingerprints = Growing(np.uint64, order)
-        self.observed = Growing(np.uint64, slots)
+        self.at_once = slots if locals_.checks.at_once else None
+        """The column of `observed` for what is asked of all slots at once."""
+        self.observed = Growing(np.uint64, slots + locals_.checks.at_once)
         self.step_range = Growing(np.int32, 2)
         self.owner = Growing(np.int32)
         self.broken = Growing(np.uint8)
@@ -369,7 +372,7 @@ class Tables:
 
     def _observed(self, view: LocalView) -> NDArray[np.uint64]:
         """One digest for each slot. With symmetry the process counts by its role only: invariants do not tell acceptors apart."""
-        digests = np.zeros(self.slots, np.uint64)
+        digests = np.zeros(self.slots + (self.at_once is not None), np.uint64)
         facts = self.locals.facts(view.state, self._messages(view.inbox), view.history)
         process = self.model.processes[self.locals.states[view.state][0]]
         who = process.role if self.reductions.symmetry else process
@@ -377,6 +380,8 @@ class Tables:
             if 1 <= slot <= self.slots:
                 about = frozenset(fact for fact in facts if fact.slot == slot)
                 digests[slot - 1] = self._identity.of((who, about))[0]
+        if self.at_once is not None and (everything := self.locals.checks.seen_at_once(facts)):
+            digests[self.at_once] = self._identity.of(("at once", process, everything))[0]
         return digests
 
     def _insert_receive(self, view: ViewId, bundle: BundleId, after: ViewId) -> None:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
+from pmmc_check.cli import specs
 from pmmc_check.cli.explore_options import configure
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED, say
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pmmc_check.api.options import SearchOptions
     from pmmc_check.checker.result import Control, Result
     from pmmc_check.model.model import Model
+    from pmmc_check.spec.document import Spec
 
 
 __all__ = ["configure", "run"]
@@ -33,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         from pmmc_check.api.options import in_every_slot
 
         trace_out = stack.enter_context(OutputFile("--trace-out", arguments.trace_out)) if arguments.trace_out is not None else None
+        spec = specs.spec_of(arguments)
         if arguments.protocol:
             from pmmc_check.cli.load import exits_refused
 
@@ -40,26 +43,38 @@ def run(arguments: argparse.Namespace) -> int:
             stack.enter_context(exits_refused())
         options = _options(arguments)
         every_slot = in_every_slot(options)
-        verdict = _run_every_slot(every_slot, arguments, trace_out) if every_slot else _run(options, arguments, trace_out)
+        if every_slot:
+            every_slot = replace(every_slot, invariants=specs.for_every_slot(arguments, spec))
+            return _exit_code(_run_every_slot(every_slot, arguments, trace_out, spec))
+        verdict = _run(options, arguments, trace_out, spec)
         return _exit_code(verdict)
 
 
-def _run(options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None) -> str:
-    """The ordinary search; returns the verdict."""
+def _run(options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, spec: Spec | None) -> str:
+    """The ordinary search, and one for each witness; returns the verdict."""
     from pmmc_check.api.searching import configured, protocol_of, result_of
     from pmmc_check.model.model import Model
 
     config = configured(options)
     model = Model(config, protocol_of(_with_roles(options, arguments)))
     _check_trace_out(arguments, config)
-    with _controlled(options, arguments) as control:
-        result, model, notes = result_of(options, model, control)
+    asked = specs.asked_properties(arguments, spec, model)
+    notes, result, shown, witnesses = list[str](), None, model, []
+    if asked.invariants or asked.built_in:
+        with _controlled(options, arguments) as control:
+            result, shown, notes = result_of(options, model, control, None if asked.built_in else asked.invariants)
+    for each in asked.witnesses:
+        with _controlled(options, arguments) as control:
+            found, _, about = result_of(options, model, control, (each,))
+        notes += [note for note in about if note not in notes]
+        witnesses.append(specs.WitnessSearch(each.name, found))
+    answer = specs.outcome(result, witnesses)
     try:
-        print_results(_report(result, model, notes, arguments))
+        print_results(_report(answer, shown, notes, arguments, spec, witnesses))
     finally:
         if trace_out is not None:
-            _write_trace(trace_out, result, model)
-    return _strictly(result) if arguments.strict else result.verdict
+            _write_trace(trace_out, answer if answer.violation or not witnesses else witnesses[0].result, shown)
+    return _strictly(answer) if arguments.strict else answer.verdict
 
 
 def _strictly(result: Result) -> str:
@@ -73,7 +88,7 @@ def _strictly(result: Result) -> str:
     return INCONCLUSIVE
 
 
-def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None) -> str:
+def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, trace_out: OutputFile | None, spec: Spec | None) -> str:
     """The same for every number of slots. A counterexample is that of the ordinary search that confirms it."""
     from pmmc_check.api.every_slot import scope_of, searched_every_slot
 
@@ -84,7 +99,7 @@ def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, trace
     with _controlled(options, arguments) as control:
         result = searched_every_slot(options, control)
     try:
-        print_results(_every_slot_report(result, arguments))
+        print_results(_every_slot_report(result, arguments, spec))
     finally:
         shown = result.confirmation.shown if result.confirmation else None
         if trace_out is not None and shown is not None:
@@ -130,24 +145,41 @@ def _with_roles(options: SearchOptions, arguments: argparse.Namespace) -> Search
     return replace(options, roles=[each for reference in arguments.protocol for each in roles_from(reference)])
 
 
-def _every_slot_report(result: Any, arguments: argparse.Namespace) -> str:
+def _every_slot_report(result: Any, arguments: argparse.Namespace, spec: Spec | None) -> str:
     from pmmc_check.cli.terminal import layout
     from pmmc_check.report.any_slots_json import any_slots_as_json
     from pmmc_check.report.any_slots_text import any_slots_as_text
 
     if arguments.format == "json":
-        return json.dumps(any_slots_as_json(result), indent=1)
-    return any_slots_as_text(result, layout(results_stream(), arguments.color, arguments.view)).removesuffix("\n")
+        return json.dumps(any_slots_as_json(result) | specs.as_json(spec, result.verdict, None), indent=1)
+    text = any_slots_as_text(result, layout(results_stream(), arguments.color, arguments.view))
+    return "\n".join([text, *specs.as_expected_text(spec, result.verdict, None)]).removesuffix("\n")
 
 
-def _report(result: Result, model: Model, notes: list[str], arguments: argparse.Namespace) -> str:
+def _report(  # noqa: PLR0917
+    result: Result, model: Model, notes: list[str], arguments: argparse.Namespace, spec: Spec | None, witnesses: list[specs.WitnessSearch]
+) -> str:
     from pmmc_check.cli.terminal import layout
     from pmmc_check.report.explore_json import result_as_json
     from pmmc_check.report.explore_text import as_text
+    from pmmc_check.report.witnesses import witnesses_as_json, witnesses_text
 
+    found = [(each.name, each.verdict, each.result) for each in witnesses]
     if arguments.format == "json":
-        return json.dumps(result_as_json(result, model), indent=1)
-    return as_text(result, model, notes, layout(results_stream(), arguments.color, arguments.view)).removesuffix("\n")
+        answer = result_as_json(result, model)
+        answer["properties"] += [{"name": name, "verdict": verdict} for name, verdict, _ in found]
+        answer |= {
+            **({"witnesses": witnesses_as_json(found, model)} if found else {}),
+            **specs.as_json(spec, result.verdict, result.distinct_states),
+        }
+        return json.dumps(answer, indent=1)
+    where = layout(results_stream(), arguments.color, arguments.view)
+    parts = [witnesses_text(found, model, where)] if found else []
+    if result.invariants or not found:
+        parts.append(as_text(result, model, notes, where))
+    else:
+        parts += [f"note: {note}\n" for note in notes]
+    return "\n".join([*parts, *specs.as_expected_text(spec, result.verdict, result.distinct_states)]).removesuffix("\n")
 
 
 def _check_trace_out(arguments: argparse.Namespace, config: Any) -> None:

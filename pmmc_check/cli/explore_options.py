@@ -29,6 +29,7 @@ exit codes: 0 every reachable state was checked and all invariants hold; 1 viola
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.epilog = _EPILOG
+    parser.add_argument("spec", metavar="SPEC", nargs="?", help="a spec file (docs/specs.md); options override what it says")
     for group in (_size, _faults, _what, _how, _limits, _output):
         group(parser)
 
@@ -48,7 +49,7 @@ def _size(parser: argparse.ArgumentParser) -> None:
     ):
         kind = _slots if name == "slots" else _count
         size.add_argument(f"--{name}", type=kind, metavar="N", help=f"{text} (default: {default})")
-    size.add_argument("--network", metavar="NAME", default="duplicating", help="duplicating (default), reliable, lossy or fifo")
+    size.add_argument("--network", metavar="NAME", help="duplicating (default), reliable, lossy or fifo")
     size.add_argument(
         "--reconfigurations", type=_count, metavar="N", help="N more commands, each to change to a further set of leaders and acceptors"
     )
@@ -71,7 +72,14 @@ def _faults(parser: argparse.ArgumentParser) -> None:
 def _what(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what is checked")
     what.add_argument(
-        "--invariant", metavar="NAME", action="append", default=[], help="check only this one; may be repeated (default: all, but Progress)"
+        "--invariant",
+        metavar="NAME|EXPR",
+        action="append",
+        default=[],
+        help="check only this one, built in or an expression (docs/specs.md); may be repeated (default: all, but Progress)",
+    )
+    what.add_argument(
+        "--find", metavar="EXPR", action="append", default=[], help="find a shortest run to a state in which EXPR is true; may be repeated"
     )
     what.add_argument(
         "--variant",
@@ -152,7 +160,12 @@ def _count(text: str) -> int:
 
 def _slots(text: str) -> int | str:
     """A whole number from 1, or `any`."""
-    return text if text == "any" else _count(text)
+    if text == "any":
+        return text
+    try:
+        return _count(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; or `any`, for every number of slots") from None
 
 
 def _threads(text: str) -> int:

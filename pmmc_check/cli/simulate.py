@@ -160,4 +160,5 @@ def _lines(header: Iterator[str], events: Iterator[Event], show: Callable[[Event
 def _header(arguments: argparse.Namespace) -> Header:
     sizes = {each: getattr(arguments, each) for each in LETTERS}
     network = arguments.network.split(",")
-    return simulated_header(sizes, arguments.window, network, arguments.contract, silent_crashes=arguments.crash_rate > 0)
+    quorums = {name: getattr(arguments, name) for name in ("quorum1", "quorum2")}
+    return simulated_header(sizes, quorums, arguments.window, network, arguments.contract, silent_crashes=arguments.crash_rate > 0)

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from pmmc_check.errors import ProtocolError
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.invariants import Invariant, RelationInvariant, StateInvariant, StepInvariant
-from pmmc_check.properties.observe import HELD, Fact, Observed, by_slot, held, observe
+from pmmc_check.properties.observe import HELD, VARIABLES, Fact, Observed, by_slot, held, observe, state_fact
 from pmmc_check.properties.progress import Left, LocalStates, Progress, check_possible, endless, left_to_decide, stuck
 from pmmc_check.properties.quorums import Quorums
+from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome
 from pmmc_check.protocol.values import ProcessId
@@ -35,8 +36,17 @@ class Checks:
         self._step = [each for each in invariants if isinstance(each, StepInvariant)]
         self._relation = [each for each in invariants if isinstance(each, RelationInvariant)]
         self.progress = next((each for each in invariants if isinstance(each, Progress)), None)
-        observing = [each.observes for each in self._relation] + [each.observes for each in (self.progress,) if each]
+        self._written = [each for each in invariants if isinstance(each, WrittenInvariant)]
+        self._asked_of_slots = [each for each in self._written if each.by_slot]
+        self._asked_at_once = [each for each in self._written if not each.by_slot]
+        observing = (
+            [each.observes for each in self._relation]
+            + [each.observes for each in self._written]
+            + [each.observes for each in (self.progress,) if each]
+        )
         self.observed_kinds: frozenset[str] = frozenset().union(*observing)
+        self._at_once_kinds: frozenset[str] = frozenset({VARIABLES}).union(*(each.observes for each in self._asked_at_once))
+        self._variables = _by_role(self._written)
         if self.progress:
             network = model.network
             check_possible(network.name, network.keeps_delivered, network.may_lose, model.config.crashes)
@@ -61,20 +71,34 @@ class Checks:
                 return Violated(each.name, how)
         return None
 
-    def of_facts(self, observed: Observed) -> Violated | None:
-        """Checks the facts about one slot."""
-        for each in self._relation:
-            try:  # no `with`: the reference search comes here for each state
-                how = each.check(self._quorums, observed)
-            except PASSING:
-                raise
-            except BaseException as error:  # the facts hold what the fields of states hold
-                raise ProtocolError(
-                    f"invariant {each.name} cannot read what the states show of a slot: the attempt {fate(error)}"
-                ) from error
-            if how:
+    @property
+    def at_once(self) -> bool:
+        """Whether some invariant is asked of the facts about all slots at once."""
+        return bool(self._asked_at_once)
+
+    def of_facts(self, observed: Observed, slot: int) -> Violated | None:
+        """Checks the facts about one slot; with 0 for the slot, those about all at once that `seen_at_once` selects."""
+        for each in self._relation if slot else ():
+            if how := self._of_facts(each.name, each.check, self._quorums, observed):
                 return Violated(each.name, how)
+        for written in self._asked_of_slots if slot else self._asked_at_once:
+            if how := self._of_facts(written.name, written.check, slot, observed):
+                return Violated(written.name, how)
         return None
+
+    @staticmethod
+    def _of_facts(name: str, check: Any, *arguments: Any) -> str | None:
+        try:
+            how: str | None = check(*arguments)
+        except PASSING:
+            raise
+        except BaseException as error:  # the facts hold what the fields of states hold
+            raise ProtocolError(f"invariant {name} cannot read what the states show: the attempt {fate(error)}") from error
+        return how
+
+    def seen_at_once(self, facts: Iterable[Fact]) -> frozenset[Fact]:
+        """Those of the facts that invariants observe which are asked of all at once."""
+        return frozenset(fact for fact in facts if fact.kind in self._at_once_kinds)
 
     def facts(self, process: ProcessId, state: Any, inbox: Iterable[Message], history: Iterable[Message]) -> frozenset[Fact]:
         """What the selected invariants observe of a view."""
@@ -83,11 +107,12 @@ class Checks:
             seen = observe(process, state, messages, history)
             if HELD in self.observed_kinds:
                 seen |= held(process, state, messages)
+            variables = {state_fact(state, self._variables[process.role])} if process.role in self._variables else set()
         except PASSING:
             raise
         except BaseException as error:  # likewise
             raise self._unreadable("observing it", process, error) from error
-        return frozenset(fact for fact in seen if fact.kind in self.observed_kinds)
+        return frozenset(fact for fact in seen if fact.kind in self.observed_kinds) | variables
 
     def of_state(self, state: State) -> Violated | None:
         """Checks a global state in full; steps into it excepted."""
@@ -97,10 +122,12 @@ class Checks:
                 return violated
             inbox = (message for message, _ in self.model.network.contents(view.inbox))
             facts[process] = self.facts(process, view.state, inbox, view.history)
-        for _, observed in sorted(by_slot(facts).items()):
-            if violated := self.of_facts(observed):
+        slots = by_slot(facts)
+        everywhere = range(1, self.model.config.slots + 1) if self._asked_of_slots else ()
+        for slot in sorted({*slots, *everywhere} - {0}):
+            if violated := self.of_facts(slots.get(slot, {}), slot):
                 return violated
-        return None
+        return self.of_facts({process: self.seen_at_once(each) for process, each in facts.items()}, 0)
 
     def left(self, states: LocalStates, facts: Iterable[Fact]) -> Left | None:
         """What Progress still asks to be decided."""
@@ -163,3 +190,12 @@ class Checks:
             f"{what} cannot read the state of {process} ({role}): the attempt {fate(error)}; "
             f"keep the paper's field names and types, or leave the invariant out with --invariant"
         )
+
+
+def _by_role(written: Iterable[WrittenInvariant]) -> dict[str, tuple[str, ...]]:
+    """The variables that are read, by role, in the order of their names."""
+    found: dict[str, set[str]] = {}
+    for each in written:
+        for role, variable in each.variables:
+            found.setdefault(role, set()).add(variable)
+    return {role: tuple(sorted(variables)) for role, variables in found.items()}

@@ -19,6 +19,7 @@ from pmmc_check.errors import UsageError, did_you_mean
 from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED, Fact, Observed
 from pmmc_check.properties.progress import Progress
 from pmmc_check.properties.quorums import Quorums
+from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol.messages import Message, Propose
 from pmmc_check.protocol.role import Lifecycle, Outcome, System
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, NOOP, REPLICA, Command, ProcessId, Reconfigure, SlotCommand
@@ -35,6 +36,8 @@ class StateInvariant:
     statement: str
     roles: frozenset[str]
     check: Callable[[System, ProcessId, Any], Broken]
+    tells_apart: str | None = None
+    """How it tells interchangeable processes or commands apart, as a predicate; None: it does not, as symmetry asks."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class StepInvariant:
     statement: str
     roles: frozenset[str]
     check: Callable[[System, ProcessId, Any, Message, Outcome], Broken]
+    tells_apart: str | None = None
+    """As in `StateInvariant`."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +60,11 @@ class RelationInvariant:
     statement: str
     observes: frozenset[str]
     check: Callable[[Quorums, Observed], Broken]
+    tells_apart: str | None = None
+    """As in `StateInvariant`."""
 
 
-Invariant = StateInvariant | StepInvariant | RelationInvariant | Progress
+Invariant = StateInvariant | StepInvariant | RelationInvariant | WrittenInvariant | Progress
 
 
 def agreement(quorums: Quorums, observed: Observed) -> Broken:

@@ -13,6 +13,7 @@ from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, REPLICA, Ballot, Command, ProcessId
 
 PVALUE_ACCEPTED, P2A_SENT, DECIDED, HELD = "accepted", "p2a sent", "decided", "held"
+VARIABLES = "variables"
 
 
 class Fact(NamedTuple):
@@ -25,7 +26,17 @@ class Fact(NamedTuple):
 
 
 Observed = dict[ProcessId, frozenset[Fact]]
-"""The facts about one slot, of each process that has any."""
+"""The facts about one slot, or about all where an invariant asks for all at once, of each process that has any."""
+
+
+def state_fact(state: Any, variables: Iterable[str]) -> Fact:
+    """The values of `variables`, as a fact about no slot, with pairs of name and value in the place of its command.
+
+    Of a process that is down they are those it went down with; one that has exited has none."""
+    if isinstance(state, Crashed):
+        state = state.state
+    values: Any = () if isinstance(state, Lifecycle) else tuple((name, getattr(state, name)) for name in variables)
+    return Fact(VARIABLES, 0, BOTTOM, values)
 
 
 def observe(process: ProcessId, state: Any, inbox: Iterable[Message], history: Iterable[Message]) -> frozenset[Fact]:
@@ -58,7 +69,7 @@ def held(process: ProcessId, state: Any, inbox: Iterable[Message]) -> frozenset[
     return frozenset(Fact(HELD, 0, BOTTOM, command) for command in commands)
 
 
-def by_slot(facts: dict[ProcessId, frozenset[Fact]]) -> dict[int, Observed]:
+def by_slot(facts: Observed) -> dict[int, Observed]:
     """The same facts, sorted by slot."""
     slots: dict[int, Observed] = {}
     for process, all_facts in facts.items():

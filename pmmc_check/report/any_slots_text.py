@@ -38,13 +38,22 @@ def _parts(result: AnySlotsResult, layout: Layout) -> Iterator[RenderableType]:
 
 
 def headline_of_every_slot(result: AnySlotsResult) -> Text:
-    """The verdict in a sentence, where no ordinary search has confirmed a violation."""
-    if result.verdict == HOLDS and of_slot(result):
-        held = f": for {covered(result)}, with {still_bounded(result)}; of a replica by itself, within bounds"
-        return Text.assemble(("HOLDS", "bold green"), held if _of_replica(result) else held.partition(";")[0])
+    """The verdict in a sentence, where no ordinary search has confirmed a violation. It names the premises: all else rests on them."""
+    whole = f"for {covered(result)}, with {still_bounded(result)}, by premises that were checked on small systems"
+    bounded = f"{', '.join(_of_replica(result))} of a single replica, within the bounds below"
     if result.verdict == HOLDS:
-        return Text.assemble(("HOLDS", "bold green"), ": of a replica by itself, within the bounds below")
-    return Text.assemble(("INCONCLUSIVE", "bold yellow"), f": {result.limit}")
+        parts = [whole] if of_slot(result) else []
+        parts += [bounded] if _of_replica(result) else []
+        return Text.assemble(("HOLDS", "bold green"), f": {'; '.join(parts)}")
+    said = f": {result.limit}"
+    if _covers(result):
+        said += f"; {', '.join(of_slot(result))} hold {whole}"
+    return Text.assemble(("INCONCLUSIVE", "bold yellow"), said)
+
+
+def _covers(result: AnySlotsResult) -> bool:
+    """Whether the invariants of one slot are settled, whatever came after."""
+    return result.one_slot.verdict == HOLDS and bool(of_slot(result)) and result.confirmation is None
 
 
 def _replica_run(violation: ReplicaViolation) -> Iterator[RenderableType]:
@@ -58,11 +67,9 @@ def _replica_run(violation: ReplicaViolation) -> Iterator[RenderableType]:
 
 def _facts(result: AnySlotsResult) -> Iterator[tuple[str, str]]:
     if names := of_slot(result):
-        verb = "covers" if result.verdict == HOLDS else "looks at"
-        yield verb, f"{', '.join(names)}: {covered(result)}"
+        yield "covers" if _covers(result) else "would cover", f"{', '.join(names)}: {covered(result)}"
         yield "bounded", still_bounded(result)
-    if names := _of_replica(result):
-        yield "replica", f"{', '.join(names)}: {_replica(result)}"
+    yield "replica", f"{', '.join(_of_replica(result)) or 'only as a premise'}: {_replica(result)}"
     yield "not covered", not_covered()
     yield "faults", faults(result.scope.config, result.scope.ballotwise)
     yield from _premises(result)
@@ -84,13 +91,16 @@ def _premises(result: AnySlotsResult) -> Iterator[tuple[str, str]]:
     for index, each in enumerate(premises.results):
         weaker = f", {each.weaker:,} of them in the weaker form" if each.weaker else ""
         yield "" if index else "premises", f"{each.name}: {each.statement} ({each.steps:,} steps compared{weaker})"
+    if result.replica and not result.replica.violation:
+        where = "in its surroundings, within the bounds of the replica's part"
+        yield "", f"replicas only propose: they send no more than the environment does ({result.replica.steps:,} steps {where})"
     whole = "" if premises.complete else "; not all were searched to the end"
     yield "", f"checked on all {premises.local_steps:,} local steps of {premises.systems} small systems, not proved for larger ones{whole}"
 
 
 def _replica(result: AnySlotsResult) -> str:
     if result.replica is None:
-        return "not come to"
+        return "not reached"
     part = result.replica
     counts = f"{part.states:,} states, {part.steps:,} steps"
     return f"of a replica in any surroundings, within {replica_bounds(part.bounds)}: {counts}, {part.verdict}"

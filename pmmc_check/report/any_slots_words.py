@@ -45,8 +45,8 @@ def faults(config: Config, ballotwise: bool) -> str:
         restarted.remove("leader")
         words.append("a leader that restarts is a further leader")
     if restarted:
-        words.append(f"at most {_count(config.restarts, 'restart')} of any {' or '.join(restarted)}")
-    return "; ".join(words) if len(words) > 1 else f"{words[0]}; no acceptor or leader restarts"
+        words.append(f"at most {_count(config.restarts, 'restart')} in a run, of any {' or '.join(restarted)}")
+    return "; ".join(words) if len(words) > 1 else f"{words[0]}; restarts are looked at with --crashes, --restarts and --faulty"
 
 
 def of_slot(result: AnySlotsResult) -> list[str]:

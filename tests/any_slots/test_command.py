@@ -20,12 +20,13 @@ def test_the_verdict_says_what_is_covered_and_what_is_bounded(capsys: pytest.Cap
     text = " ".join(done.stdout.split())
     assert (
         "HOLDS: for every number of slots, commands, clients, replicas, leaders and rounds, every WINDOW, on every network, "
-        "with 1 acceptor and at most 2 ballots in use; of a replica by itself, within bounds"
+        "with 1 acceptor and at most 2 ballots in use, by premises that were checked on small systems; "
+        "R2, R3, R4, R5 of a single replica, within the bounds below"
     ) in text
     assert "covers Agreement, Validity, A1, A2, A3, A4, A5, C1, C2: every number of slots" in text
     assert "replica R2, R3, R4, R5: of a replica in any surroundings, within 2 slots" in text
     assert "not covered a change of acceptors by reconfiguration; Progress" in text
-    for premise in ("slotwise", "opaque commands", "replicas alike", "ballotwise", "all at once"):
+    for premise in ("slotwise", "opaque commands", "replicas alike", "ballotwise", "all at once", "replicas only propose"):
         assert f"{premise}: " in text
     assert "not proved for larger ones" in text
 
@@ -42,7 +43,7 @@ def test_with_leaders_and_rounds_these_are_bounded_and_ballots_need_not_be_alike
 def test_one_invariant_of_a_replica_is_said_to_be_of_a_replica(capsys: pytest.CaptureFixture[str]) -> None:
     done = in_process(capsys, "explore", "--slots", "any", *SMALL, "--invariant", "R3")
     assert done.returncode == 0
-    assert done.stdout.startswith("HOLDS: of a replica by itself, within the bounds below")
+    assert done.stdout.startswith("HOLDS: R3 of a single replica, within the bounds below")
     assert "every number" not in done.stdout
 
 
@@ -108,7 +109,7 @@ def test_what_only_the_environment_can_do_is_inconclusive(capsys: pytest.Capture
         (("--slots", "any", "--strategy", "random", "--time-limit", "1"), ("--strategy random", "leave --strategy out")),
         (("--slots", "any", "--invariant", "Progress"), ("--invariant Progress", "in an ordinary search, with a number of slots")),
         (("--slots", "any", "--variant", "drop-loser"), ("--variant drop-loser", "needs --network reliable or fifo")),
-        (("--slots", "any", "--ballots", "200"), ("processes", "at most 120")),
+        (("--slots", "any", "--ballots", "200"), ("--ballots 200", "lower --ballots")),
         (("--slots", "3", "--strategy", "compositional"), ("--slots 3", "give --slots any")),
         (("--ballots", "3"), ("--ballots 3", "add --slots any")),
         (("--replica-slots", "3"), ("--replica-slots 3", "add that")),
@@ -129,7 +130,15 @@ def test_a_limit_is_inconclusive(capsys: pytest.CaptureFixture[str]) -> None:
     done = in_process(capsys, "explore", "--slots", "any", "--max-states", "100", "--quiet")
     assert done.returncode == 3
     assert done.stdout.startswith("INCONCLUSIVE: 100 states (--max-states) were reached")
-    assert "covers " not in done.stdout
+    assert "\ncovers " not in done.stdout
+
+
+def test_what_was_settled_before_a_limit_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    done = in_process(capsys, "explore", "--slots", "any", "--acceptors", "1", "--ballots", "2", "--max-states", "60", "--quiet")
+    text = " ".join(done.stdout.split())
+    assert done.returncode == 3
+    assert text.startswith("INCONCLUSIVE: 60 states (--max-states) were reached; Agreement, Validity, A1")
+    assert "C2 hold for every number of slots" in text
 
 
 def test_an_ordinary_search_that_is_too_large_points_here(capsys: pytest.CaptureFixture[str]) -> None:

@@ -275,7 +275,8 @@ class InformedLeader(Leader):
 class FillHoles(Leader):
     """Proposes the no-op for every hole below the highest slot that it learns of when it is adopted.
 
-    Else such a slot waits until some replica proposes a request for it, and the slots behind it with it.
+    Else such a slot waits until some replica proposes a request for it, and the slots behind it with it. After a reconfiguration the slots
+    before the lowest that it learns of may be those of the configuration before: they are for other leaders, and other acceptors, to fill.
     """
 
     symmetric = True
@@ -285,9 +286,11 @@ class FillHoles(Leader):
 
     def adopted(self, state: LeaderState, message: Adopted) -> Outcomes:
         """`adopted(b, pvals)`: as in the paper, with no-ops for the slots below the last of pvals that have no proposal."""
-        highest = max((pvalue.slot for pvalue in message.pvalues), default=0)
+        learnt = [pvalue.slot for pvalue in message.pvalues]
+        highest = max(learnt, default=0)
+        first = 1 if self.me in self.system.initial_leaders else min(learnt, default=1)
         for after, sends in super().adopted(state, message):
-            holes = {SlotCommand(slot, NOOP) for slot in range(1, highest) if not after.proposes_for(slot)}
+            holes = {SlotCommand(slot, NOOP) for slot in range(first, highest) if not after.proposes_for(slot)}
             if after == state or not holes:
                 yield Outcome(after, sends)
             else:

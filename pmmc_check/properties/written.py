@@ -1,0 +1,25 @@
+"""Invariants that a user wrote as an expression, in the form in which searches take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pmmc_check.properties.observe import Observed
+
+
+@dataclass(frozen=True)
+class WrittenInvariant:
+    """Holds of what it observes: facts of the kinds `observes`, and the `variables` of processes, given as (role, variable).
+
+    With `by_slot` it is asked of the facts about one slot at a time, and reads no variables; else of everything at once, with 0 for
+    the slot. `check` is also asked where nothing is observed yet. `sees_stops`: whether it can tell that a process has stopped."""
+
+    name: str
+    statement: str
+    observes: frozenset[str]
+    variables: frozenset[tuple[str, str]]
+    by_slot: bool
+    check: Callable[[int, Observed], str | None]
+    tells_apart: str | None = None
+    sees_stops: bool = False

@@ -1,0 +1,245 @@
+"""Terms to closures: each is called with the world, what is observed of it, and a frame, the values of the bound variables."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pmmc_check.errors import PmmcError
+from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED
+from pmmc_check.protocol.role import System
+from pmmc_check.protocol.values import LEADER, ProcessId, PValue, SlotCommand
+from pmmc_check.spec.terms import RecordValue, Term
+
+SET_MAX = 1_000_000
+"""No set may have more members."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What an expression sees: facts by their kind (of acceptances: by the acceptor), and variables of processes."""
+
+    decided: frozenset[SlotCommand] = frozenset()
+    p2a: frozenset[PValue] = frozenset()
+    accepted: Mapping[ProcessId, frozenset[PValue]] | None = None
+    variables: Mapping[tuple[ProcessId, str], Any] | None = None
+
+
+Frame = list[Any]
+Evaluated = Callable[[World, Frame], Any]
+
+
+class EvaluationError(PmmcError):
+    """An expression has no value: it chooses from nothing, or reads an item that a sequence does not have."""
+
+
+def compiled_term(term: Term, system: System) -> Evaluated:
+    """The closure that evaluates `term`; its frame needs `frame_size(term)` places."""
+    return _Compiler(system).closure(term)
+
+
+def frame_size(term: Term) -> int:
+    """How many places a frame needs."""
+    numbers = [each.value for each in term.all_parts() if each.kind in _BINDING or each.kind == "variable"]
+    return max(numbers, default=-1) + 1
+
+
+def in_order(members: Iterable[Any]) -> list[Any]:
+    """A set's members in an order that is the same on every run."""
+    try:
+        return sorted(members)
+    except TypeError:
+        return sorted(members, key=str)
+
+
+_BINDING = {"forall", "exists", "filter", "collect", "choose", "let"}
+_OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "#": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "\\in": lambda one, many: one in many,
+    "\\notin": lambda one, many: one not in many,
+    "\\subseteq": operator.le,
+    "\\cup": operator.or_,
+    "\\cap": operator.and_,
+    "\\": operator.sub,
+    "<=>": lambda one, other: bool(one) == bool(other),
+}
+_NOTHING: frozenset[Any] = frozenset()
+
+
+class _Compiler:
+    def __init__(self, system: System) -> None:
+        self.system = system
+
+    def closure(self, term: Term) -> Evaluated:
+        parts = tuple(map(self.closure, term.parts))
+        made: Evaluated = getattr(self, "_" + term.kind.replace(" ", "_"))(term, *parts)
+        return made
+
+    def _constant(self, term: Term) -> Evaluated:
+        value = term.value
+        return lambda world, frame: value
+
+    def _variable(self, term: Term) -> Evaluated:
+        number = term.value
+        return lambda world, frame: frame[number]
+
+    def _and(self, term: Term, *parts: Evaluated) -> Evaluated:
+        return lambda world, frame: all(part(world, frame) for part in parts)
+
+    def _or(self, term: Term, *parts: Evaluated) -> Evaluated:
+        return lambda world, frame: any(part(world, frame) for part in parts)
+
+    def _not(self, term: Term, part: Evaluated) -> Evaluated:
+        return lambda world, frame: not part(world, frame)
+
+    def _operation(self, term: Term, left: Evaluated, right: Evaluated) -> Evaluated:
+        if term.value == "=>":
+            return lambda world, frame: not left(world, frame) or right(world, frame)
+        if term.value == "..":
+            return lambda world, frame: _numbers(left(world, frame), right(world, frame))
+        calculate = _OPERATIONS[term.value]
+        return lambda world, frame: calculate(left(world, frame), right(world, frame))
+
+    def _if(self, term: Term, condition: Evaluated, yes: Evaluated, no: Evaluated) -> Evaluated:
+        return lambda world, frame: (yes if condition(world, frame) else no)(world, frame)
+
+    def _let(self, term: Term, value: Evaluated, body: Evaluated) -> Evaluated:
+        number = term.value
+
+        def evaluate(world: World, frame: Frame) -> Any:
+            frame[number] = value(world, frame)
+            return body(world, frame)
+
+        return evaluate
+
+    def _forall(self, term: Term, members: Evaluated, body: Evaluated) -> Evaluated:
+        number = term.value
+
+        def evaluate(world: World, frame: Frame) -> bool:
+            return all(body(world, frame) for frame[number] in members(world, frame))
+
+        return evaluate
+
+    def _exists(self, term: Term, members: Evaluated, body: Evaluated) -> Evaluated:
+        number = term.value
+
+        def evaluate(world: World, frame: Frame) -> bool:
+            return any(body(world, frame) for frame[number] in members(world, frame))
+
+        return evaluate
+
+    def _filter(self, term: Term, members: Evaluated, body: Evaluated) -> Evaluated:
+        number = term.value
+
+        def evaluate(world: World, frame: Frame) -> frozenset[Any]:
+            found = []
+            for each in members(world, frame):
+                frame[number] = each
+                if body(world, frame):
+                    found.append(each)
+            return frozenset(found)
+
+        return evaluate
+
+    def _collect(self, term: Term, members: Evaluated, body: Evaluated) -> Evaluated:
+        number = term.value
+
+        def evaluate(world: World, frame: Frame) -> frozenset[Any]:
+            found: set[Any] = set()
+            for frame[number] in members(world, frame):  # noqa: B020
+                found |= body(world, frame)
+            return frozenset(found)
+
+        return evaluate
+
+    def _choose(self, term: Term, members: Evaluated, body: Evaluated) -> Evaluated:
+        number, text = term.value, term.text
+
+        def evaluate(world: World, frame: Frame) -> Any:
+            for frame[number] in in_order(members(world, frame)):  # noqa: B020
+                if body(world, frame):
+                    return frame[number]
+            raise EvaluationError(f"{text}: there is nothing to choose; guard it by an IF that asks whether there is")
+
+        return evaluate
+
+    def _set(self, term: Term, *parts: Evaluated) -> Evaluated:
+        return lambda world, frame: frozenset([part(world, frame) for part in parts])
+
+    def _union(self, term: Term, sets: Evaluated) -> Evaluated:
+        return lambda world, frame: _NOTHING.union(*sets(world, frame))
+
+    def _size(self, term: Term, part: Evaluated) -> Evaluated:
+        return lambda world, frame: len(part(world, frame))
+
+    def _quorum(self, term: Term, part: Evaluated) -> Evaluated:
+        enough = self.system.quorum1_of if term.value == "IsQuorum1" else self.system.quorum2_of
+        acceptors = len(self.system.acceptors_of(1))
+        size = enough(acceptors)
+        return lambda world, frame: len(part(world, frame)) >= size
+
+    def _item(self, term: Term, sequence: Evaluated, index: Evaluated) -> Evaluated:
+        text = term.text
+
+        def evaluate(world: World, frame: Frame) -> Any:
+            items, at = sequence(world, frame), index(world, frame)
+            if not 1 <= at <= len(items):
+                raise EvaluationError(f"{text}: there is no item {at} in a sequence of {len(items)}")
+            return items[at - 1]
+
+        return evaluate
+
+    def _field(self, term: Term, part: Evaluated) -> Evaluated:
+        name = term.value
+        return lambda world, frame: getattr(part(world, frame), name)
+
+    def _ballot_part(self, term: Term, part: Evaluated) -> Evaluated:
+        if term.value == "round":
+            return lambda world, frame: part(world, frame).round
+        return lambda world, frame: ProcessId(LEADER, part(world, frame).leader)
+
+    def _record(self, term: Term, *parts: Evaluated) -> Evaluated:
+        names = term.value
+        if names == ("slot", "command"):
+            return lambda world, frame: SlotCommand(*[part(world, frame) for part in parts])
+        if names == ("ballot", "slot", "command"):
+            return lambda world, frame: PValue(*[part(world, frame) for part in parts])
+        return lambda world, frame: RecordValue(tuple((name, part(world, frame)) for name, part in zip(names, parts, strict=True)))
+
+    def _state(self, term: Term, process: Evaluated) -> Evaluated:
+        name = term.value[1]
+        return lambda world, frame: world.variables[process(world, frame), name]  # type: ignore[index]
+
+    def _facts(self, term: Term) -> Evaluated:
+        if term.value == DECIDED:
+            return lambda world, frame: world.decided
+        assert term.value == P2A_SENT
+        return lambda world, frame: world.p2a
+
+    def _fact(self, term: Term, *parts: Evaluated) -> Evaluated:
+        if term.value == DECIDED:
+            slot, command = parts
+            return lambda world, frame: (slot(world, frame), command(world, frame)) in world.decided
+        *acceptor, ballot, slot, command = parts
+        if term.value == PVALUE_ACCEPTED:
+            who = acceptor[0]
+            return lambda world, frame: (
+                (ballot(world, frame), slot(world, frame), command(world, frame)) in world.accepted.get(who(world, frame), _NOTHING)  # type: ignore[union-attr]
+            )
+        return lambda world, frame: (ballot(world, frame), slot(world, frame), command(world, frame)) in world.p2a
+
+
+def _numbers(first: int, last: int) -> frozenset[int]:
+    if last - first >= SET_MAX:
+        raise EvaluationError(f"{first}..{last} has more than {SET_MAX:,} members")
+    return frozenset(range(first, last + 1))

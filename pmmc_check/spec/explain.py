@@ -1,0 +1,55 @@
+"""Why an expression is false: which part of it, for which values of the bound variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pmmc_check.protocol.messages import show
+from pmmc_check.protocol.role import System
+from pmmc_check.spec.evaluate import Frame, World, compiled_term, in_order
+from pmmc_check.spec.terms import Term
+
+_TEXT_MAX = 160
+
+
+def why_false(term: Term, system: System, world: World, frame: Frame, bound: Mapping[str, str] | None = None) -> str:
+    """A sentence: the smallest part that fails, and for which values.
+
+    `term` is false in `world`; `bound` are variables that have a value already."""
+    bound = dict(bound or {})
+    part = term
+    while (inner := _false_part(part, system, world, frame, bound)) is not None:
+        part = inner
+    text = part.text if len(part.text) <= _TEXT_MAX else part.text[: _TEXT_MAX - 3] + "..."
+    used = {each.text for each in part.all_parts() if each.kind == "variable"}
+    shown = [f"{name} = {value}" for name, value in bound.items() if name in used] or [f"{n} = {v}" for n, v in bound.items()]
+    return f"{text} is false" + (f" for {', '.join(shown)}" if shown else "")
+
+
+def _false_part(term: Term, system: System, world: World, frame: Frame, bound: dict[str, str]) -> Term | None:
+    """A part whose falsehood makes `term` false; enters it."""
+    if term.kind == "and":
+        return next(part for part in term.parts if not _value(part, system, world, frame))
+    if term.kind == "operation" and term.value == "=>":
+        return term.parts[1] if term.parts[1].kind in ("and", "forall", "let") else None  # else the whole implication says more
+    if term.kind == "forall":
+        for frame[term.value] in _members(term, system, world, frame):  # noqa: B020
+            if not _value(term.parts[1], system, world, frame):
+                bound[term.names[0]] = show(frame[term.value])
+                return term.parts[1]
+    if term.kind == "let":
+        frame[term.value] = _value(term.parts[0], system, world, frame)
+        bound[term.names[0]] = show(frame[term.value])
+        return term.parts[1]
+    if term.kind == "if":
+        return term.parts[1] if _value(term.parts[0], system, world, frame) else term.parts[2]
+    return None
+
+
+def _members(term: Term, system: System, world: World, frame: Frame) -> Iterator[object]:
+    yield from in_order(_value(term.parts[0], system, world, frame))
+
+
+def _value(term: Term, system: System, world: World, frame: Frame) -> Any:
+    return compiled_term(term, system)(world, frame)
