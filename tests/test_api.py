@@ -113,14 +113,14 @@ def test_what_cannot_be_used_is_a_usage_error(call: Callable[[], object], messag
 
 def test_progress_is_told_and_what_it_raises_ends_the_search() -> None:
     snapshots: list[pmmc_check.Snapshot] = []
-    pmmc_check.explore(acceptors=1, slots=2, progress=snapshots.append)
+    pmmc_check.explore(slots=2, progress=snapshots.append)
     assert snapshots
 
     def enough(snapshot: pmmc_check.Snapshot) -> None:
         raise LookupError("enough")
 
     with pytest.raises(LookupError, match="enough"):
-        pmmc_check.explore(acceptors=1, slots=2, progress=enough)
+        pmmc_check.explore(slots=2, progress=enough)
 
 
 def test_threads_do_not_disturb_each_other_and_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:

@@ -190,9 +190,10 @@ class Role:
         like the returned ones, or both.
 
         With `state` None the claim is about every state that this process may have once `sender` exists (it is checked in
-        all that the search meets; where this process alone creates the sender, in those from then on); else `sender` may be None. "Like": to the same process, of the same kind, with ballots that are no lower. Whether
-        the returned messages matter is asked of their recipients in turn. None makes no claim. Sound for safety only:
-        a process that never stops is a run too."""
+        all that a search meets; where this process alone creates the sender, in those from then on); else `sender` may be
+        None. "Like": to the same process, of the same kind, with ballots that are no lower. Whether the returned messages
+        matter is asked of their recipients in turn. None makes no claim. Sound for safety only: a process that never stops
+        is a run too."""
         return None
 
 
