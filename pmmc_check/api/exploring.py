@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from os import PathLike
 
-from pmmc_check.api.every_slot import searched_every_slot
 from pmmc_check.api.exploration import Exploration, exploration_of
 from pmmc_check.api.options import Engines, Roles, SearchOptions, Slots, Strategies, in_every_slot
 from pmmc_check.api.searching import configured, limits_of, protocol_of, result_of
@@ -116,6 +115,8 @@ def explored(options: SearchOptions, asked: AskedProperties, model: Model, spec:
 
 def explored_every_slot(options: SearchOptions, spec: Spec | None, controlled: Controlled) -> Exploration:
     """The same for every number of slots. A counterexample is that of the ordinary search that confirms it."""
+    from pmmc_check.api.every_slot import searched_every_slot  # noqa: PLC0415  # most searches have no use for it
+
     with controlled() as control:
         result = searched_every_slot(options, control)
     return Exploration(result, None, result.notes, (), spec, tuple(options.variants))

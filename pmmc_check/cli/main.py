@@ -6,6 +6,7 @@ exit code."""
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def entry() -> NoReturn:
     """The command as a process: no handler or thread that code of the user leaves behind can change the exit code any more."""
+    gc.set_threshold(200_000, 10, 10)  # what a command makes it mostly keeps, so that looking for cycles often is a tenth of a short search
     code = main()
     if anything_handed_in():
         for stream in (sys.stdout, sys.stderr):
