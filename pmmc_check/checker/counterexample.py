@@ -172,12 +172,12 @@ def _delivered(model: Model, state: State, process: ProcessId, message: Message,
     carried = message.message if isinstance(message, Drop) else message
     if chosen.sender is not None:
         for inert in model.network.ahead_of(state[index].inbox, carried, chosen.sender):
-            step, state = _taken(model, state, process, inert, chosen._replace(choice=0))
+            step, state = delivered(model, state, process, inert, chosen._replace(choice=0))
             yield step, state
-    yield _taken(model, state, process, message, chosen)
+    yield delivered(model, state, process, message, chosen)
 
 
-def _taken(model: Model, state: State, process: ProcessId, message: Message, chosen: PathDelivery) -> tuple[Step, State]:
+def delivered(model: Model, state: State, process: ProcessId, message: Message, chosen: PathDelivery) -> tuple[Step, State]:
     index = model.index[process]
     outcome = model.outcomes(process, state[index].state, message)[chosen.choice]
     for delivery in model.deliveries(process, state[index]):

@@ -151,6 +151,18 @@ class Diagrams:
             a = self.made(level, [(values[level], a)])
         return a
 
+    def level(self, a: int) -> int:
+        """The level of a node."""
+        return int(self.node[a, nodes.LEVEL])
+
+    def values(self) -> dict[int, list[int]]:
+        """The values that edges have, by level, ascending."""
+        levels = np.repeat(self.node[: self.nodes, nodes.LEVEL], self.node[: self.nodes, nodes.COUNT]).astype(np.int64)
+        found: dict[int, list[int]] = {}
+        for key in np.unique(levels << 32 | self.edge[: self.edges_in_use, 0]).tolist():
+            found.setdefault(key >> 32, []).append(key & 0xFFFFFFFF)
+        return found
+
     def edges(self, a: int) -> list[tuple[int, int]]:
         """The edges of a node: value and child."""
         first, count = self.node[a, : nodes.COUNT + 1].tolist()

@@ -73,6 +73,13 @@ class Taken(NamedTuple):
     sender: ProcessId | None
 
 
+class Breaking(NamedTuple):
+    """Something breaks an invariant where a level has one of these values: the state itself, or the step `last` from it."""
+
+    where: dict[int, list[int]]
+    last: Taken | None
+
+
 class ProcessEvent(NamedTuple):
     """The steps of one process that do the same to all others: `own` is what they do to its own state, `others` the rest by level."""
 
@@ -85,16 +92,20 @@ class ProcessEvent(NamedTuple):
 class MessageSystem:
     """Single deliveries as events. `order` lists the processes, that of the highest level first.
 
-    `possible` lists, for each event, which values can take it, and `taken` which steps these are."""
+    `possible` lists, for each event, which values can take it, and `steps` which steps these are; `probes` are the events that look
+    out for more. What breaks an invariant stops the exploration, unless it `goes_on`: then it is noted in `breaking`."""
 
-    def __init__(self, locals_: LocalSteps, order: Sequence[int], events: Events) -> None:
+    def __init__(self, locals_: LocalSteps, order: Sequence[int], events: Events, *, goes_on: bool = False) -> None:
         self.locals = locals_
         self.model = locals_.model
         self.network = self.model.network
         self.events = events
         self.level = {process: events.add_level(place) for place, process in enumerate(reversed(order), 1)}
         self.values: list[LocalValue | PartValue] = []
+        self.goes_on = goes_on
         self.broken: list[Violated] = []
+        self.breaking: list[Breaking] = []
+        self.probes: list[int] = []
         self.possible: dict[int, list[Possible]] = defaultdict(list)
         self.known: dict[int, ProcessEvent] = {}
         self.steps: dict[tuple[int, int, int], Taken] = {}
@@ -136,7 +147,7 @@ class MessageSystem:
         """
         process, state, _ = self._local(value)
         if violated := self.locals.violated(state):
-            self._stop(violated)
+            self._broken(violated, value, {}, None)
         identity = self.model.processes[process]
         for fault in self.model.fault_steps(identity, self.locals.states[state][1]):
             self._step(value, [self.locals.message_id(fault)], None, {})
@@ -191,6 +202,13 @@ class MessageSystem:
                 counts[each.action] += can.of(each.value) - (stays.of(each.value) if stays is not None and each.stays else 0)
         return +counts, Counter()
 
+    def values_of(self, level: int) -> list[int]:
+        """All values of a level that are known."""
+        contents = enumerate(self.values)
+        if level in self.level.values():
+            return [value for value, each in contents if isinstance(each, LocalValue) and self.level[each.process] == level]
+        return [value for value, each in contents if isinstance(each, PartValue) and each.level == level]
+
     def _limits(self, level: int, function: int) -> bool:
         """Whether a function can have no value: where something is taken, or the budget of faults is asked."""
         return any(
@@ -209,9 +227,12 @@ class MessageSystem:
             self.values.append(content)
         return self._numbers[content]
 
-    def _stop(self, violated: Violated) -> None:
-        self.broken.append(violated)
-        raise Stopped
+    def _broken(self, violated: Violated, value: int, take: dict[int, list[Operation]], last: Taken | None) -> None:
+        if not self.goes_on:
+            self.broken.append(violated)
+            raise Stopped
+        where = {level: [each for each in self.values_of(level) if self._after(each, given)] for level, given in take.items()}
+        self.breaking.append(Breaking({self.level[self._local(value).process]: [value], **where}, last))
 
     def _sent(self, process: int, sender: ProcessId, message: MessageId) -> int:
         """The level of the part of a process's inbox where a message goes, made with the first that goes there."""
@@ -237,9 +258,9 @@ class MessageSystem:
         test = Operation(TAKE if self.network.keeps_delivered else TEST, message, sender)
         self._probes[function] = (process, level, test)
         own = self.level[process]
-        self.events.share(
-            own, self.events.event({own: function, level: self._function(level, [test])}, relabels=not self.network.keeps_delivered)
-        )
+        together = {own: function, level: self._function(level, [test])}
+        self.probes.append(self.events.event(together, relabels=not self.network.keeps_delivered))
+        self.events.share(own, self.probes[-1])
 
     def _function(self, level: int, operations: Sequence[Operation]) -> int:
         key = (level, tuple(operations))
@@ -289,7 +310,7 @@ class MessageSystem:
         for message in happens:
             for outcome in self.locals.outcomes(state, message):
                 if outcome.violated:
-                    self._stop(outcome.violated)
+                    self._broken(outcome.violated, value, take, Taken(process, message, outcome.choice, sender))
                 moved = self._number(LocalValue(process, outcome.state, history | outcome.recorded))
                 unchanged = moved == value and (self.network.keeps_delivered or not take)
                 if unchanged and not outcome.bundles:

@@ -98,7 +98,7 @@ class SymbolicSearch:
         if self.limit is None:
             try:
                 if broken := self.relations.broken(self.diagrams, root, self.system, self.model.config.slots):
-                    return self._with_run(broken)
+                    return self._with_run(broken.violated)
             except Interrupted as stopped:
                 self.limit = str(stopped)
             except Stopped:
