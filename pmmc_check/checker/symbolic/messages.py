@@ -15,12 +15,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import NamedTuple
 
+from pmmc_check.checker.counterexample import Move
 from pmmc_check.checker.local_steps import History, LocalOutcome, LocalSteps, MessageId, StateId
 from pmmc_check.checker.result import Action
 from pmmc_check.checker.symbolic.collect import POSSIBLE, STAYS
 from pmmc_check.checker.symbolic.events import FULL, SAME, Events, Stopped
 from pmmc_check.checker.symbolic.measure import Measure, ValueCounts
+from pmmc_check.checker.symbolic.notes import Breaking, Notes, Way
 from pmmc_check.checker.symbolic.placing import Placing
+from pmmc_check.checker.tables import Path, PathDelivery
 from pmmc_check.model.faults import Drop
 from pmmc_check.model.network import Inbox
 from pmmc_check.properties.checks import Violated
@@ -64,22 +67,6 @@ class Possible(NamedTuple):
     stays: bool
 
 
-class Taken(NamedTuple):
-    """A step as it can be told: what happens to `process`, which of the outcomes, and from whom."""
-
-    process: int
-    message: MessageId
-    choice: int
-    sender: ProcessId | None
-
-
-class Breaking(NamedTuple):
-    """Something breaks an invariant where a level has one of these values: the state itself, or the step `last` from it."""
-
-    where: dict[int, list[int]]
-    last: Taken | None
-
-
 class ProcessEvent(NamedTuple):
     """The steps of one process that do the same to all others: `own` is what they do to its own state, `others` the rest by level."""
 
@@ -92,23 +79,21 @@ class ProcessEvent(NamedTuple):
 class MessageSystem:
     """Single deliveries as events. `order` lists the processes, that of the highest level first.
 
-    `possible` lists, for each event, which values can take it, and `steps` which steps these are; `probes` are the events that look
-    out for more. What breaks an invariant stops the exploration, unless it `goes_on`: then it is noted in `breaking`."""
+    `possible` lists, for each event, which values can take it; `probes` are the events that look out for more. What breaks an
+    invariant stops the exploration, unless there are `notes` for it."""
 
-    def __init__(self, locals_: LocalSteps, order: Sequence[int], events: Events, *, goes_on: bool = False) -> None:
+    def __init__(self, locals_: LocalSteps, order: Sequence[int], events: Events, notes: Notes | None = None) -> None:
         self.locals = locals_
         self.model = locals_.model
         self.network = self.model.network
         self.events = events
         self.level = {process: events.add_level(place) for place, process in enumerate(reversed(order), 1)}
         self.values: list[LocalValue | PartValue] = []
-        self.goes_on = goes_on
+        self.notes = notes
         self.broken: list[Violated] = []
-        self.breaking: list[Breaking] = []
         self.probes: list[int] = []
         self.possible: dict[int, list[Possible]] = defaultdict(list)
         self.known: dict[int, ProcessEvent] = {}
-        self.steps: dict[tuple[int, int, int], Taken] = {}
         self._placing = Placing(self.model, events, self.level)
         self._numbers: dict[LocalValue | PartValue, int] = {}
         self._parts: dict[tuple[int, Hashable], int] = {}
@@ -178,6 +163,10 @@ class MessageSystem:
         facts = self.locals.checks.facts(identity, Lifecycle.EXITED, messages, ())
         return identity, frozenset(fact for fact in facts if fact.kind != VARIABLES)
 
+    def fired(self) -> list[int]:
+        """The events that are steps."""
+        return list(self.known)
+
     def work(self) -> int:
         """How many counts `taken` makes."""
         return len(self.possible)
@@ -202,13 +191,6 @@ class MessageSystem:
                 counts[each.action] += can.of(each.value) - (stays.of(each.value) if stays is not None and each.stays else 0)
         return +counts, Counter()
 
-    def values_of(self, level: int) -> list[int]:
-        """All values of a level that are known."""
-        contents = enumerate(self.values)
-        if level in self.level.values():
-            return [value for value, each in contents if isinstance(each, LocalValue) and self.level[each.process] == level]
-        return [value for value, each in contents if isinstance(each, PartValue) and each.level == level]
-
     def _limits(self, level: int, function: int) -> bool:
         """Whether a function can have no value: where something is taken, or the budget of faults is asked."""
         return any(
@@ -227,12 +209,14 @@ class MessageSystem:
             self.values.append(content)
         return self._numbers[content]
 
-    def _broken(self, violated: Violated, value: int, take: dict[int, list[Operation]], last: Taken | None) -> None:
-        if not self.goes_on:
+    def _broken(self, violated: Violated, value: int, take: dict[int, list[Operation]], last: Path | None) -> None:
+        if self.notes is None:
             self.broken.append(violated)
             raise Stopped
-        where = {level: [each for each in self.values_of(level) if self._after(each, given)] for level, given in take.items()}
-        self.breaking.append(Breaking({self.level[self._local(value).process]: [value], **where}, last))
+        process = self._local(value).process
+        parts = [(number, each.level) for number, each in enumerate(self.values) if isinstance(each, PartValue)]
+        where = {level: [part for part, at in parts if at == level and self._after(part, given)] for level, given in take.items()}
+        self.notes.breaking.append(Breaking({self.level[process]: [value], **where}, Move(process, last) if last else None))
 
     def _sent(self, process: int, sender: ProcessId, message: MessageId) -> int:
         """The level of the part of a process's inbox where a message goes, made with the first that goes there."""
@@ -309,8 +293,9 @@ class MessageSystem:
         after: dict[int, dict[int, None]] = defaultdict(dict)
         for message in happens:
             for outcome in self.locals.outcomes(state, message):
+                path = Path((PathDelivery(message, outcome.choice, sender),))
                 if outcome.violated:
-                    self._broken(outcome.violated, value, take, Taken(process, message, outcome.choice, sender))
+                    self._broken(outcome.violated, value, take, path)
                 moved = self._number(LocalValue(process, outcome.state, history | outcome.recorded))
                 unchanged = moved == value and (self.network.keeps_delivered or not take)
                 if unchanged and not outcome.bundles:
@@ -319,7 +304,8 @@ class MessageSystem:
                 after[number][moved] = None
                 action = Action(self.model.processes[process].role, self.locals.messages[message].kind)
                 self.possible[number].append(Possible(value, action, unchanged))
-                self.steps[number, value, moved] = Taken(process, message, outcome.choice, sender)
+                if self.notes:
+                    self.notes.ways[process, moved].append(Way(number, value, path))
         for number, values in after.items():
             event = self.known[number]
             self.events.enter(event.own, value, values)
