@@ -7,9 +7,9 @@ import time
 
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.values import REPLICA, ProcessId
+from pmmc_check.runtime.client_session import ClientSession
 from pmmc_check.runtime.cluster_file import ClusterFile
 from pmmc_check.runtime.control import Answers, order_all
-from pmmc_check.runtime.client_session import ClientSession
 
 _LOOK_SECONDS = 0.2
 

@@ -20,10 +20,10 @@ from helpers import ROOT
 from helpers import in_process as helpers_in_process
 
 from pmmc_check.errors import UsageError
+from pmmc_check.runtime.client_session import ClientSession, Unanswered
 from pmmc_check.runtime.cluster_file import ClusterFile, read_cluster_file
 from pmmc_check.runtime.control import order_all
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
-from pmmc_check.runtime.client_session import ClientSession, Unanswered
 from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.runtime.tcp import Inward
 from pmmc_check.runtime.wire import Framing, encode
