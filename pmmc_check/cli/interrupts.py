@@ -91,6 +91,11 @@ def signals_forgotten() -> None:
     _signals.received = 0
 
 
+def interrupted() -> bool:
+    """Whether a signal has come, for who looks now and then, within `interrupts_deferred`."""
+    return _signals.received > 0
+
+
 @contextmanager
 def interrupts_deferred() -> Iterator[None]:
     """Within, a first signal waits for the search that is being prepared, which then ends at once, with a report."""
