@@ -20,6 +20,7 @@ import pytest
 from helpers import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 
 from pmmc_check.client import AsyncClient, Client, Refused, Unanswered
 from pmmc_check.errors import UsageError
@@ -27,7 +28,7 @@ from pmmc_check.runtime.client_session import ClientSession
 from pmmc_check.runtime.cluster_file import read_cluster_file
 from pmmc_check.runtime.control import order_all
 from pmmc_check.runtime.http_front import HttpFront, Statuses
-from pmmc_check.runtime.machines import text_of, word_of
+from pmmc_check.runtime.machines import loaded_machine, text_of, word_of
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
 
 from .test_clusters import cluster_file
@@ -170,27 +171,25 @@ def test_the_store_over_http(nodes: Nodes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "headers", "status"),
+    ("request_", "headers", "status"),
     [
-        ("GET", "/kv/", None, {}, 404),
-        ("POST", "/kv/x", "1", {}, 405),
-        ("PUT", "/kv/x", b"\xff", {}, 400),
-        ("PUT", "/kv/x", "x" * (2**20 + 1), {}, 413),
-        ("PUT", "/kv/x", "1", {"if_match": "*"}, 400),
-        ("POST", "/operation", "add 5", {}, 400),
-        ("PUT", "/kv/x", "1", {"origin": "http://elsewhere"}, 403),
-        ("GET", "/kv/x", None, {"host": "elsewhere.com"}, 403),
+        (("GET", "/kv/", None), {}, 404),
+        (("POST", "/kv/x", "1"), {}, 405),
+        (("PUT", "/kv/x", b"\xff"), {}, 400),
+        (("PUT", "/kv/x", "x" * (2**20 + 1)), {}, 413),
+        (("PUT", "/kv/x", "1"), {"if_match": "*"}, 400),
+        (("POST", "/operation", "add 5"), {}, 400),
+        (("PUT", "/kv/x", "1"), {"origin": "http://elsewhere"}, 403),
+        (("GET", "/kv/x", None), {"host": "elsewhere.com"}, 403),
     ],
 )
 def test_what_makes_no_sense_over_http_is_refused(
-    nodes: Nodes, method: str, path: str, body: str | bytes | None, headers: dict[str, str], status: int
+    nodes: Nodes, request_: tuple[str, str, str | bytes | None], headers: dict[str, str], status: int
 ) -> None:
-    assert nodes.asked(method, path, body, **headers)[0] == status
+    assert nodes.asked(*request_, **headers)[0] == status
 
 
 def test_metrics_and_status_tell_how_each_node_is_doing(nodes: Nodes) -> None:
-    from prometheus_client.parser import text_string_to_metric_families
-
     nodes.asked("PUT", "/kv/x", "1")
     text = nodes.asked("GET", "/metrics")[1]
     found = {each.name: each for each in text_string_to_metric_families(text)}
@@ -263,7 +262,5 @@ def test_a_run_with_an_http_front_goes_on_until_ctrl_c_and_is_judged_with_a_mach
     ],
 )
 def test_a_machine_that_cannot_be_loaded_is_refused(machine: str, says: str) -> None:
-    from pmmc_check.runtime.machines import loaded_machine
-
     with pytest.raises(UsageError, match=says):
         loaded_machine(machine)
