@@ -1,8 +1,8 @@
 """Clients of a running cluster (`pmmc-check node`), for programs.
 
-    from pmmc_check.client import Client
+    from pmmc_check.client import ClusterClient
 
-    with Client("cluster.toml") as store:
+    with ClusterClient("cluster.toml") as store:
         store.put("colour", "green")
         store.compare_and_set("colour", "green", "blue")
 
@@ -23,15 +23,15 @@ from pmmc_check.runtime.client_session import ClientSession, Unanswered
 from pmmc_check.runtime.cluster_file import read_cluster_file
 from pmmc_check.runtime.machines import NO_VALUE, text_of, word_of
 
-__all__ = ["AsyncClient", "Client", "Refused", "Unanswered"]
-T = TypeVar("T")
+__all__ = ["AsyncClusterClient", "ClusterClient", "Refused", "Unanswered"]
+_T = TypeVar("_T")
 
 
 class Refused(PmmcError):
     """The cluster's state machine does not know the operation: it runs another machine, perhaps."""
 
 
-class AsyncClient:
+class AsyncClusterClient:
     """A session with the cluster that the file `cluster` describes, for asyncio. `timeout` is in seconds.
 
     Raises:
@@ -42,7 +42,7 @@ class AsyncClient:
         self._cluster, self._timeout = read_cluster_file(Path(cluster)), timeout
         self._session: ClientSession | None = None
 
-    async def __aenter__(self) -> AsyncClient:
+    async def __aenter__(self) -> AsyncClusterClient:
         self._session = ClientSession(self._cluster, self._timeout)
         await self._session.open()
         return self
@@ -60,7 +60,7 @@ class AsyncClient:
             Refused: the state machine does not know the operation.
         """
         if self._session is None:
-            raise UsageError("the client is not open: use it within 'with Client(...)' or 'async with AsyncClient(...)'")
+            raise UsageError("the client is not open: use it within 'with ClusterClient(...)' or 'async with AsyncClusterClient(...)'")
         result = await self._session.ask(operation)
         if result.startswith("error: "):
             raise Refused(f"{operation!r}: {result.removeprefix('error: ')}")
@@ -88,15 +88,15 @@ def _value(word: str) -> str | None:
     return None if word == NO_VALUE else text_of(word)
 
 
-class Client:
+class ClusterClient:
     """The same without asyncio: each call returns when it is answered. It may be shared by threads."""
 
     def __init__(self, cluster: str | Path, *, timeout: float = 10.0) -> None:
-        self._client = AsyncClient(cluster, timeout=timeout)
+        self._client = AsyncClusterClient(cluster, timeout=timeout)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> ClusterClient:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="pmmc-check client", daemon=True)
         self._thread.start()
@@ -112,28 +112,28 @@ class Client:
             loop.close()
         self._loop = self._thread = None
 
-    def _do(self, call: Coroutine[Any, Any, T]) -> T:
+    def _do(self, call: Coroutine[Any, Any, _T]) -> _T:
         if self._loop is None:
             call.close()
-            raise UsageError("the client is not open: use it within 'with Client(...)'")
+            raise UsageError("the client is not open: use it within 'with ClusterClient(...)'")
         return asyncio.run_coroutine_threadsafe(call, self._loop).result()
 
     def ask(self, operation: str) -> str:
-        """As `AsyncClient.ask`."""
+        """As `AsyncClusterClient.ask`."""
         return self._do(self._client.ask(operation))
 
     def get(self, key: str) -> str | None:
-        """As `AsyncClient.get`."""
+        """As `AsyncClusterClient.get`."""
         return self._do(self._client.get(key))
 
     def put(self, key: str, value: str) -> str | None:
-        """As `AsyncClient.put`."""
+        """As `AsyncClusterClient.put`."""
         return self._do(self._client.put(key, value))
 
     def delete(self, key: str) -> str | None:
-        """As `AsyncClient.delete`."""
+        """As `AsyncClusterClient.delete`."""
         return self._do(self._client.delete(key))
 
     def compare_and_set(self, key: str, expected: str | None, value: str) -> bool:
-        """As `AsyncClient.compare_and_set`."""
+        """As `AsyncClusterClient.compare_and_set`."""
         return self._do(self._client.compare_and_set(key, expected, value))

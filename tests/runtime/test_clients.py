@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from pmmc_check.client import AsyncClient, Client, Refused, Unanswered
+from pmmc_check.client import AsyncClusterClient, ClusterClient, Refused, Unanswered
 from pmmc_check.errors import UsageError
 from pmmc_check.runtime.client_session import ClientSession
 from pmmc_check.runtime.cluster_file import read_cluster_file
@@ -33,7 +33,7 @@ from pmmc_check.runtime.running_node import NodeSpec, RunningNode
 
 from .test_clusters import cluster_file
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class Nodes:
@@ -47,7 +47,7 @@ class Nodes:
         self.thread.start()
         self.nodes = self.do(self._open(folder))
 
-    def do(self, call: Coroutine[Any, Any, T]) -> T:
+    def do(self, call: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(call, self.loop).result(20)
 
     async def _open(self, folder: Path) -> list[RunningNode]:
@@ -96,7 +96,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
 
 
 def test_a_client_gets_puts_deletes_and_compares_and_sets(nodes: Nodes) -> None:
-    with Client(nodes.path) as store:
+    with ClusterClient(nodes.path) as store:
         assert store.get("colour") is None
         assert store.put("colour", "green") is None
         assert store.put("colour", "light blue") == "green"
@@ -113,7 +113,7 @@ def test_a_client_gets_puts_deletes_and_compares_and_sets(nodes: Nodes) -> None:
 
 def test_many_operations_of_one_client_go_on_at_the_same_time(nodes: Nodes) -> None:
     async def scene() -> list[str | None]:
-        async with AsyncClient(nodes.path) as store:
+        async with AsyncClusterClient(nodes.path) as store:
             await asyncio.gather(*(store.put(f"many {n}", str(n)) for n in range(250)))
             return list(await asyncio.gather(*(store.get(f"many {n}") for n in range(250))))
 
@@ -121,7 +121,7 @@ def test_many_operations_of_one_client_go_on_at_the_same_time(nodes: Nodes) -> N
 
 
 def test_a_client_may_be_shared_by_threads_and_increments_are_never_lost(nodes: Nodes) -> None:
-    with Client(nodes.path) as store, ThreadPoolExecutor(4) as threads:
+    with ClusterClient(nodes.path) as store, ThreadPoolExecutor(4) as threads:
         store.put("count", "0")
 
         def increment() -> None:
@@ -134,7 +134,7 @@ def test_a_client_may_be_shared_by_threads_and_increments_are_never_lost(nodes: 
 
 
 def test_no_answer_and_a_client_that_is_not_open_are_said(nodes: Nodes) -> None:
-    client = Client(nodes.path, timeout=0.2)
+    client = ClusterClient(nodes.path, timeout=0.2)
     with pytest.raises(UsageError, match="is not open"):
         client.get("x")
     nodes.do(order_all(nodes.cluster, "pause", tuple(nodes.cluster.addresses)))
