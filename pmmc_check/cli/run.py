@@ -84,6 +84,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--answer-first", action="store_true", help="a fault of the driver: answers leave before what they promise is on the disk"
     )
+    parser.add_argument(
+        "--reconfigure", type=float, metavar="S", help="change to as many new leaders and acceptors after so long (virtual, if simulated)"
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="json prints one object on stdout (default text)")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     real = parser.add_argument_group("faults of real processes")
@@ -115,6 +118,8 @@ def run(arguments: argparse.Namespace) -> int:
     roster = Roster(
         arguments.clients, arguments.replicas, arguments.leaders, arguments.acceptors, arguments.window, (("seed", str(arguments.seed)),)
     )
+    if arguments.reconfigure is not None:
+        roster = roster.again(2)
     return _simulated(arguments, roster) if arguments.simulated else _real(arguments, roster)
 
 
@@ -135,6 +140,8 @@ def _check(arguments: argparse.Namespace) -> None:
     for name in ("time_limit", "virtual_seconds", "every"):
         if not getattr(arguments, name) > 0:
             raise UsageError(f"--{name.replace('_', '-')}: must be more than 0")
+    if arguments.reconfigure is not None and not arguments.reconfigure >= 0:
+        raise UsageError("--reconfigure: must not be negative")
     if arguments.delay < 0:
         raise UsageError("--delay: must not be negative")
     if arguments.kill and arguments.not_durable:
@@ -189,6 +196,7 @@ def _real(arguments: argparse.Namespace, roster: Roster) -> int:
             arguments.answer_first,
             faults,
             http,
+            arguments.reconfigure,
         )
         result = run_cluster(plan, report, partial(say, "run"))
         report("judging the trace")
@@ -245,6 +253,7 @@ def _simulated(arguments: argparse.Namespace, roster: Roster) -> int:
                 faults,
                 protocol,
                 arguments.answer_first,
+                arguments.reconfigure,
             )
             cluster = SimulatedCluster(plan)
             result = cluster.run()
