@@ -71,7 +71,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="json prints one object on stdout (default text)")
     parser.add_argument("--quiet", action="store_true", help="no progress")
-    real = parser.add_argument_group("faults of real processes")
+    _of_processes(parser.add_argument_group("faults of real processes"))
+    _of_simulations(parser.add_argument_group("simulation"))
+
+
+def _of_processes(real: argparse._ArgumentGroup) -> None:
     for name, meaning in (("loss", "of a message"), ("duplication", "of a message")):
         real.add_argument(f"--{name}", type=float, default=0.0, metavar="P", help=f"probability {meaning} (default 0)")
     real.add_argument(
@@ -83,7 +87,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         )
     real.add_argument("--partition", action="store_true", help="nobody is heard by one node at a time")
     real.add_argument("--every", type=float, default=1.0, metavar="S", help="so often (default %(default)g s)")
-    simulated = parser.add_argument_group("simulation")
+
+
+def _of_simulations(simulated: argparse._ArgumentGroup) -> None:
     simulated.add_argument("--simulated", action="store_true", help="one process, virtual time; everything is decided by the seed")
     simulated.add_argument("--seeds", type=int, metavar="N", help="so many runs, with seeds from --seed on (default 1)")
     simulated.add_argument(
