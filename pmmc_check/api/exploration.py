@@ -19,7 +19,6 @@ from pmmc_check.report.explore_text import as_text
 from pmmc_check.report.layout import Layout
 from pmmc_check.report.short import short_text, short_text_of_every_slot
 from pmmc_check.report.vacuity import vacuous
-from pmmc_check.report.violation_trace import trace_text
 from pmmc_check.report.witnesses import Witnessed, witnesses_as_json, witnesses_summary, witnesses_text
 from pmmc_check.spec.document import Spec
 from pmmc_check.verdicts import HOLDS, VIOLATED
@@ -50,7 +49,7 @@ class Witness:
         Raises:
             NotWritable: a trace cannot record it.
         """
-        return trace_text(self.result.violation, self.model, self.variants) if self.result.violation else None
+        return _as_trace(self.result, self.model, self.variants)
 
     def text(self, width: int = 80) -> str:
         """The run, as `explore` prints it."""
@@ -175,7 +174,7 @@ class Exploration:
             NotWritable: a trace cannot record it.
         """
         run = self.run
-        return trace_text(run[0].violation, run[1], self.variants) if run and run[0].violation else None
+        return _as_trace(*run, self.variants) if run else None
 
     def assert_holds(self, *, strict: bool = False) -> Self:
         """For tests; returns itself. With `strict`, what holds must not hold vacuously.
@@ -241,3 +240,9 @@ def exploration_of(
     reached = {HOLDS: True, VIOLATED: False}
     found = tuple(Witness(each.name, reached.get(each.verdict), each.result, about, tuple(variants)) for each, about in searches)
     return Exploration(result_of_all(result, [each for each, _ in searches]), model, tuple(notes), found, spec, tuple(variants))
+
+
+def _as_trace(result: Result, model: Model, variants: Sequence[str]) -> str | None:
+    from pmmc_check.report.violation_trace import trace_text  # noqa: PLC0415  # loads what validates
+
+    return trace_text(result.violation, model, variants) if result.violation else None

@@ -32,7 +32,8 @@ What this establishes
 If no check fails, every step of the unreduced model corresponds to a step of the reduced one, by induction on the length of a run: the
 process's local state is one of the graph (up to a renaming, and but for processes that have stopped), so the message is either in the
 reduced view, and its step was asked for; or it had left the view under a claim that has been checked in this state. Hence a search to
-the end that HOLDS needs no claim to be true but those that were checked, and none is believed.
+the end that HOLDS needs no claim to be true but those that were checked, and none is believed. (Tests have roles claim at random, and
+compare with the unreduced search.)
 
 What it does not establish: that a claim is true in a larger configuration, or of steps that nothing reachable asks for; and, when a limit
 stopped the search or walks were taken at random, of anything that was not met. That a step is a function of its arguments is

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pmmc_check.checker.false_claim import asymmetric, not_ignored, not_only_halted
 from pmmc_check.model.content import Images, Renaming
-from pmmc_check.model.faults import Drop
+from pmmc_check.model.faults import Drop, FaultStep
 from pmmc_check.model.model import Model
 from pmmc_check.protocol.messages import Instant, Message, Start
 from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Send
@@ -26,16 +26,12 @@ MessageNumber = int
 ClaimNumber = int
 
 
-class GraphStep(NamedTuple):
-    """A message is delivered in a local state, which is that of one process."""
-
-    state: StateNumber
-    message: MessageNumber
-
+GraphStep = tuple[StateNumber, MessageNumber]
+"""A message is delivered in a local state, which is that of one process."""
 
 SentItems = tuple[tuple[ProcessNumber, MessageNumber], ...]
-"""What is sent, sorted by recipient; the order of messages to one recipient is kept where it matters."""
-LocalAnswer = frozenset[tuple[StateNumber, SentItems]]
+LocalAnswer = tuple[tuple[StateNumber, SentItems], ...]
+"""The outcomes of a step, in the role's order, each with what is sent, in the role's order."""
 
 
 class HeldClaim(NamedTuple):
@@ -75,6 +71,7 @@ class LocalGraph:
         self._states_of: list[list[StateNumber]] = [[] for _ in model.processes]
         self._messages: list[Message] = []
         self._message_numbers: dict[Message, MessageNumber] = {}
+        self._creations: set[MessageNumber] = set()
         self._process_images = [[model.index[_renamed(r, process)] for process in model.processes] for r in renamings]
         self._state_images: list[list[StateNumber]] = [[] for _ in renamings]
         self._message_images: list[list[MessageNumber]] = [[] for _ in renamings]
@@ -99,20 +96,34 @@ class LocalGraph:
         """
         if process.role == FAULTS or isinstance(message, Drop):
             return
-        step = GraphStep(self._state(self.model.index[process], state), self._message(message))
-        if step in self._answers:
-            return
-        self._add(step, outcomes)
+        number = self.model.index[process]
+        step = (self._state(number, state), self._message(message))
+        if step not in self._answers:
+            self._add(step, self._numbered(number, outcomes))
+            self._close(step)
+
+    def _close(self, step: GraphStep) -> None:
+        """Adds all images of a step; each must be answered by the image of the answer."""
+        answers = self._answers
         pending = [step]
         while pending:
             step = pending.pop()
+            state, message = step
             for g in range(len(self._renamings)):
-                image = GraphStep(self._state_image(g, step.state), self._message_image(g, step.message))
-                if image not in self._answers:
-                    self._add(image, self._asked(image))
+                image = (self._state_image(g, state), self._message_image(g, message))
+                known = answers.get(image)
+                if known is None:
+                    expected = self._answer_image(g, answers[step])
+                    known = expected if self._answers_so(image, expected) else self._asked(image)
+                    self._add(image, known)
                     pending.append(image)
-                if image >= step:  # a generator is its own inverse, so one of the two comparisons is enough
-                    self._compare(g, step, image)
+                elif image < step:
+                    continue  # a generator is its own inverse, so one of the two comparisons is enough
+                else:
+                    expected = self._answer_image(g, answers[step])
+                if known != expected and self._unordered(known) != self._unordered(expected):
+                    shown = (self._outcomes(answers[step]), self._outcomes(expected), self._outcomes(known))
+                    raise asymmetric(self.model, self._renamings[g], self._shown(step), self._shown(image), shown)
 
     def ignored(self, process: ProcessId, state: Any, message: Message) -> None:
         """Notes that a reduction relies on `message` being ignored from `state` on; checks it.
@@ -138,35 +149,36 @@ class LocalGraph:
 
     # The steps
 
-    def _add(self, step: GraphStep, outcomes: Iterable[Outcome]) -> None:
+    def _add(self, step: GraphStep, answer: LocalAnswer) -> None:
         self.steps_checked += bool(self._renamings)
-        process = self._states[step.state][0]
-        answer = self._answers[step] = frozenset((self._state(process, after), self._items(sends)) for after, sends in outcomes)
+        self._answers[step] = answer
+        before = step[0]
         for after, items in answer:
-            if after != step.state and after not in self._following[step.state]:
-                self._following[step.state][after] = None
-                self._hold(after, self._held[step.state])
+            if after != before and after not in self._following[before]:
+                self._following[before][after] = None
+                self._hold(after, self._held[before])
             for to, message in items:
-                if isinstance(self._messages[message], Start):
-                    self._created(process, to)
+                if message in self._creations:
+                    self._created(self._states[before][0], to)
                     self._hold(after, {self._claim(Exists(to)): None})
 
-    def _asked(self, step: GraphStep) -> tuple[Outcome, ...]:
+    def _answers_so(self, step: GraphStep, expected: LocalAnswer) -> bool:
+        """Whether the role answers just so; False may also mean: in another order, or that it cannot be asked so quickly."""
+        number, state = self._states[step[0]]
+        message = self._messages[step[1]]
+        if isinstance(message, Instant | FaultStep) or isinstance(state, Lifecycle):
+            return False
+        return self.model.answers(self.model.processes[number], state, message, [self._outcomes(expected)])
+
+    def _asked(self, step: GraphStep) -> LocalAnswer:
         """What the role answers."""
-        number, state = self._states[step.state]
-        process, message = self.model.processes[number], self._messages[step.message]
+        number, state = self._states[step[0]]
+        process, message = self.model.processes[number], self._messages[step[1]]
         if not isinstance(message, Instant):
-            return self.model.asked(process, state, message)
+            return self._numbered(number, self.model.asked(process, state, message))
         outcome = self.model.happened(process, state, message)
         assert outcome is not None, "only the fault budget, which is never asked here, refuses"
-        return (outcome,)
-
-    def _compare(self, g: int, step: GraphStep, image: GraphStep) -> None:
-        given = self._answers[step]
-        expected = frozenset([(self._state_image(g, after), self._items_image(g, items)) for after, items in given])
-        if expected != self._answers[image]:
-            answers = (self._outcomes(given), self._outcomes(expected), self._outcomes(self._answers[image]))
-            raise asymmetric(self.model, self._renamings[g], self._shown(step), self._shown(image), answers)
+        return self._numbered(number, (outcome,))
 
     # What is claimed
 
@@ -176,9 +188,9 @@ class LocalGraph:
         while pending:
             at, given = pending.pop()
             held = self._held[at]
-            new = {claim: given[claim] for claim in given if claim not in held}
-            if not new:
+            if given.keys() <= held.keys():
                 continue
+            new = {claim: given[claim] for claim in given if claim not in held}
             held.update(new)
             for claim, origin in new.items():
                 self._examine(at, claim, origin)
@@ -230,13 +242,21 @@ class LocalGraph:
         elif not isinstance(state, Lifecycle | Crashed):
             self.steps_checked += 1
             process, message = self.model.processes[number], self._messages[claim.message]
+            if self.model.answers(process, state, message, self._claimed_answers(state, claim)):
+                return  # what is sent then was found harmless when the claim was made
             outcomes = self.model.asked(process, state, message)
             made_in = None if origin is None else self._states[origin][1]
             if claim.sends is None:
-                if outcomes != (Outcome(state),):
-                    raise not_ignored(self.model, process, made_in, state, message, outcomes)
-            elif wrong := self._more_than_halts(process, state, claim.sends, outcomes):
+                raise not_ignored(self.model, process, made_in, state, message, outcomes)
+            if wrong := self._more_than_halts(process, state, claim.sends, outcomes):
                 raise not_only_halted(self.model, process, made_in, state, message, outcomes, wrong)
+
+    def _claimed_answers(self, state: Any, claim: HeldClaim) -> list[tuple[Outcome, ...]]:
+        """The answers that a claim describes word for word."""
+        if claim.sends is None:
+            return [(Outcome(state),)]
+        sends = self._sends(claim.sends)
+        return [(Outcome(state, sends),), (Outcome(Lifecycle.EXITED, sends),)]
 
     def _more_than_halts(self, process: ProcessId, state: Any, claimed: SentItems, outcomes: Sequence[Outcome]) -> str | None:
         """What an answer does beyond stopping the process and sending the like of what is claimed."""
@@ -271,6 +291,8 @@ class LocalGraph:
         if number is None:
             number = self._message_numbers[message] = len(self._messages)
             self._messages.append(message)
+            if isinstance(message, Start):
+                self._creations.add(number)
             for images in self._message_images:
                 images.append(_UNKNOWN)
         return number
@@ -285,13 +307,19 @@ class LocalGraph:
         return number
 
     def _items(self, sends: Iterable[Send]) -> SentItems:
-        return self._sorted([(self.model.index[to], self._message(message)) for to, message in sends])
+        return tuple([(self.model.index[to], self._message(message)) for to, message in sends])
 
-    def _sorted(self, items: list[tuple[ProcessNumber, MessageNumber]]) -> SentItems:
-        """By recipient; where the network mixes up what one process sends to another anyway, then by message."""
-        if len(items) > 1:
-            items.sort(key=lambda item: (item[0], -1 if self._keeps_order or isinstance(self._messages[item[1]], Instant) else item[1]))
-        return tuple(items)
+    def _numbered(self, process: ProcessNumber, outcomes: Iterable[Outcome]) -> LocalAnswer:
+        return tuple([(self._state(process, after), self._items(sends)) for after, sends in outcomes])
+
+    def _unordered(self, answer: LocalAnswer) -> frozenset[tuple[StateNumber, SentItems]]:
+        """An answer without the orders that do not matter: of outcomes; of what goes to different recipients; and of messages to one
+        recipient, where the network mixes them up anyway."""
+
+        def key(item: tuple[ProcessNumber, MessageNumber]) -> tuple[int, int]:
+            return item[0], -1 if self._keeps_order or isinstance(self._messages[item[1]], Instant) else item[1]
+
+        return frozenset((after, tuple(sorted(items, key=key))) for after, items in answer)
 
     def _state_image(self, g: int, state: StateNumber) -> StateNumber:
         image = self._state_images[g][state]
@@ -310,8 +338,10 @@ class LocalGraph:
 
     def _items_image(self, g: int, items: SentItems) -> SentItems:
         processes = self._process_images[g]
-        images = [(processes[to], self._message_image(g, message)) for to, message in items]
-        return items if tuple(images) == items else self._sorted(images)
+        return tuple([(processes[to], self._message_image(g, message)) for to, message in items])
+
+    def _answer_image(self, g: int, answer: LocalAnswer) -> LocalAnswer:
+        return tuple([(self._state_image(g, after), self._items_image(g, items)) for after, items in answer])
 
     def _claim_image(self, g: int, claim: ClaimNumber) -> ClaimNumber:
         image = self._claim_images[g][claim]
@@ -331,14 +361,15 @@ class LocalGraph:
     # Back to what people read
 
     def _shown(self, step: GraphStep) -> tuple[ProcessId, Any, Message]:
-        process, state = self._states[step.state]
-        return self.model.processes[process], state, self._messages[step.message]
+        process, state = self._states[step[0]]
+        return self.model.processes[process], state, self._messages[step[1]]
 
-    def _outcomes(self, answer: LocalAnswer) -> list[Outcome]:
-        return [
-            Outcome(self._states[after][1], tuple(Send(self.model.processes[to], self._messages[message]) for to, message in items))
-            for after, items in sorted(answer)
-        ]
+    def _outcomes(self, answer: LocalAnswer) -> tuple[Outcome, ...]:
+        return tuple([Outcome(self._states[after][1], self._sends(items)) for after, items in answer])
+
+    def _sends(self, items: SentItems) -> tuple[Send, ...]:
+        processes, messages = self.model.processes, self._messages
+        return tuple([Send(processes[to], messages[message]) for to, message in items])
 
 
 def _alike(sent: Message, claimed: Message) -> bool:

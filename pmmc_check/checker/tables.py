@@ -170,7 +170,10 @@ class Tables:
 
     def view_id(self, state: StateId, inbox: Inbox, history: History) -> ViewId:
         """The number of a view, after what can no longer matter has left it."""
-        view = LocalView(state, self._useful(state, inbox), history)
+        return self._numbered(LocalView(state, self._useful(state, inbox), history))
+
+    def _numbered(self, view: LocalView) -> ViewId:
+        """The number of a view in which everything can still matter."""
         number = self._view_ids.get(view)
         if number is None:
             number = self._view_ids[view] = len(self.views)
@@ -179,7 +182,7 @@ class Tables:
             self.observed.append(self._observed(view))
             self.bounded.append(self._bounded(view))
             self.step_range.append((NOT_FILLED, NOT_FILLED))
-            self.owner.append(self.locals.states[state][0])
+            self.owner.append(self.locals.states[view.state][0])
             self.broken.append(0)
         return number
 
@@ -305,7 +308,7 @@ class Tables:
                             reached[after] = onward
                             following.append(after)
                     else:
-                        after_id = self.view_id(*after)
+                        after_id = self._numbered(after)
                         delivered = Path(()) if deferral else onward
                         steps.setdefault(StepKey(after_id, outcome.bundles, exits and self.reductions.halting, delivered), onward)
             pending = following
@@ -338,7 +341,9 @@ class Tables:
                         continue
                     for origin, sent in self.locals.bundles[bundle]:
                         inbox = self.model.network.put(inbox, self.model.processes[origin], sent)
-                after = LocalView(outcome.state, self._useful(outcome.state, inbox), view.history | outcome.recorded)
+                if outcome.state != view.state or inbox is not rest:  # else all that is left mattered before
+                    inbox = self._useful(outcome.state, inbox)
+                after = LocalView(outcome.state, inbox, view.history | outcome.recorded)
                 deliveries.append((message, sender, outcome._replace(bundles=tuple(others)), after))
         return deliveries
 

@@ -227,12 +227,13 @@ def _write_found(trace_out: OutputFile, found: Exploration) -> None:
 
 def _check_trace_out(arguments: argparse.Namespace) -> None:
     """Refuses a trace that can never be written, before the search that it would be of."""
+    name = arguments.trace_out
+    if name is None or name.endswith(".json"):
+        return
     from pmmc_check.protocol.variants.catalogue import variants_named
     from pmmc_check.report.violation_trace import never_writable
 
-    name = arguments.trace_out
-    reason = None if name is None or name.endswith(".json") else never_writable(variants_named(arguments.variant))
-    if reason is not None:
+    if (reason := never_writable(variants_named(arguments.variant))) is not None:
         raise UsageError(f"--trace-out {name}: {reason}; give a name that ends in .json, for the counterexample as JSON")
 
 

@@ -189,10 +189,11 @@ class Role:
         """Claim: now and later, all that delivering `message` can do is to stop this process, or to send messages
         like the returned ones, or both.
 
-        With `state` None the claim is about every state that this process may have once `sender` exists; else
-        `sender` may be None. "Like": to the same process, of the same kind, with ballots that are no lower. Whether
-        the returned messages matter is asked of their recipients in turn. None makes no claim. Sound for safety only:
-        a process that never stops is a run too."""
+        With `state` None the claim is about every state that this process may have once `sender` exists (it is checked in
+        all that a search meets; where this process alone creates the sender, in those from then on); else `sender` may be
+        None. "Like": to the same process, of the same kind, with ballots that are no lower. Whether the returned messages
+        matter is asked of their recipients in turn. None makes no claim. Sound for safety only: a process that never stops
+        is a run too."""
         return None
 
 
