@@ -17,7 +17,7 @@ from pmmc_check.checker.result import Violation
 from pmmc_check.checker.symbolic.diagrams import Diagrams
 from pmmc_check.checker.symbolic.events import FULL, Events
 from pmmc_check.checker.symbolic.measure import Measure
-from pmmc_check.checker.symbolic.members import Vector, Wanted, contains, member
+from pmmc_check.checker.symbolic.members import Member, Wanted, contains, member
 from pmmc_check.checker.symbolic.messages import MessageSystem
 from pmmc_check.checker.symbolic.notes import Notes
 from pmmc_check.checker.symbolic.observed import Relations
@@ -25,7 +25,7 @@ from pmmc_check.checker.symbolic.views import ViewSystem
 from pmmc_check.properties.checks import Checks
 
 
-class Broken(NamedTuple):
+class Target(NamedTuple):
     """Which states of a layer break something; `last` is the step that does, where the states alone do not."""
 
     states: Wanted
@@ -69,7 +69,7 @@ class Layers:
         self._layers = self.diagrams.collect(self._layers)
         return Measure(self.diagrams, self._layers[-1]), Measure(self.diagrams, self._layers[max(0, self.depth - 2)])
 
-    def broken(self) -> Broken | None:
+    def broken(self) -> Target | None:
         """What is broken in the last layer, or by a step from it; all its steps are known then.
 
         Raises:
@@ -91,7 +91,7 @@ class Layers:
         assert diagrams.kept[-1] != last, "no run leads to what the search has found broken"
         self._layers = diagrams.collect(diagrams.kept.tolist())
 
-    def _broken_state(self) -> Broken | None:
+    def _broken_state(self) -> Target | None:
         """States of the last layer that break something."""
         for level, values in self.diagrams.values().items():
             for value in values if self.events.absent(level) == FULL else ():
@@ -100,17 +100,17 @@ class Layers:
                     self.system.explore(value)
         for each in self.notes.breaking:
             if each.last is None:
-                return Broken(Wanted(each.where))
+                return Target(Wanted(each.where))
         facts = self.relations.broken(self.diagrams, self._layers[-1], self.system, self.locals.model.config.slots)
-        return Broken(Wanted({}, facts.seen, facts.sees)) if facts else None
+        return Target(Wanted({}, facts.seen, facts.sees)) if facts else None
 
-    def _breaking_step(self) -> Broken | None:
+    def _breaking_step(self) -> Target | None:
         """States of the last layer from which a step breaks something."""
         for event in self.system.probes:  # there will be more, of messages that are only sent from here
             self.diagrams.image(self._layers[-1], event)
-        return next((Broken(Wanted(each.where), each.last) for each in self.notes.breaking), None)
+        return next((Target(Wanted(each.where), each.last) for each in self.notes.breaking), None)
 
-    def _run_to(self, broken: Broken) -> list[Move]:
+    def _run_to(self, broken: Target) -> list[Move]:
         """Steps that lead from the initial state to a broken one, one for each layer, and what breaks it."""
         vector = member(self.diagrams, self._layers[-1], broken.states)
         assert vector is not None, "the layer has what was found in it"
@@ -121,7 +121,7 @@ class Layers:
             steps.append(move)
         return steps[::-1]
 
-    def _before(self, after: Vector, layer: int, values: dict[int, list[int]]) -> Iterator[tuple[Move, Vector]]:
+    def _before(self, after: Member, layer: int, values: dict[int, list[int]]) -> Iterator[tuple[Move, Member]]:
         """The steps to a state from states of a layer; `values` are those that levels have in any layer."""
         for process, own in self.system.level.items():
             for way in self.notes.ways.get((process, after[own]), ()):
@@ -132,7 +132,7 @@ class Layers:
                     if contains(self.diagrams, layer, before):
                         yield Move(process, way.path), before
 
-    def _sources(self, level: int, function: int, after: Vector, values: dict[int, list[int]]) -> list[int]:
+    def _sources(self, level: int, function: int, after: Member, values: dict[int, list[int]]) -> list[int]:
         """The values of a level that a function maps to the one that it has afterwards."""
         absent = self.events.absent(level)
         possible = {*values.get(level, ()), *(() if absent == FULL else (absent,))}

@@ -11,7 +11,7 @@ from pmmc_check.checker.symbolic.nodes import NO_VECTOR, UNIT
 from pmmc_check.properties.observe import Fact
 from pmmc_check.protocol.values import ProcessId
 
-Vector = dict[int, int]
+Member = dict[int, int]
 """A value for each level; sparse levels may be left out where they are absent."""
 SeenFacts = frozenset[tuple[ProcessId, Fact]]
 """Facts, each with the process of which it is observed."""
@@ -26,7 +26,7 @@ class Wanted(NamedTuple):
     sees: Mapping[int, SeenFacts] = MappingProxyType({})
 
 
-def contains(diagrams: Diagrams, root: int, vector: Vector) -> bool:
+def contains(diagrams: Diagrams, root: int, vector: Member) -> bool:
     """Whether a vector is in the set of `root`."""
     a, met = root, 0
     while a not in (NO_VECTOR, UNIT):
@@ -37,7 +37,7 @@ def contains(diagrams: Diagrams, root: int, vector: Vector) -> bool:
     return a == UNIT and met == sum(value != diagrams.events.absent(level) for level, value in vector.items())
 
 
-def member(diagrams: Diagrams, root: int, wanted: Wanted) -> Vector | None:
+def member(diagrams: Diagrams, root: int, wanted: Wanted) -> Member | None:
     """One vector of the set of `root` that is as wanted, the same on every run; None when there is none."""
     failed: set[tuple[int, SeenFacts]] = set()
     chosen: list[tuple[int, int]] = []
