@@ -100,11 +100,13 @@ class Deliveries:
         """Takes the first message in flight that a receive with unrecorded fields (?) may be."""
         if type(getattr(event.message, "accepted", None)) is Delta:
             raise Ambiguous(f"{event.place} receives a delta of a p1b with another unrecorded field (?)")
-        for message, _ in self.network.to(event.process):
+        filed = self.network.filed_like(event.process, event.message) if isinstance(self.network, EverSent) and self.network.filed else []
+        known: list[Message] = [message for message, _ in self.network.to(event.process)]
+        for message in (*known, *(filed or ())):
             if matches(event.message, message) and self.network.take(sender, event.process, message):
                 self.guessed = self.guessed or f"{event.place} receives a message with an unrecorded field (?)"
                 return message
-        if isinstance(self.network, EverSent) and self.network.filed:
+        if filed is None:
             raise Ambiguous(f"{event.place} receives a message with an unrecorded field (?), and that was sent long before")
         return None
 
