@@ -5,7 +5,7 @@ from __future__ import annotations
 from pmmc_check.protocol.messages import P2a
 from pmmc_check.protocol.role import replace
 from pmmc_check.protocol.values import ProcessId
-from pmmc_check.runtime.collecting import Progress
+from pmmc_check.runtime.collecting import ReplicasProgress
 from pmmc_check.runtime.growing import AcceptedPValues, LiveAcceptorState
 from pmmc_check.runtime.node import Driver, LiveNode
 from pmmc_check.runtime.signals import Alive, Lacking, Probe, Signal
@@ -17,7 +17,7 @@ class AcceptorDriver(Driver):
 
     def __init__(self, node: LiveNode) -> None:
         super().__init__(node)
-        self._progress = Progress(self.system.replicas, node.setting.keep)
+        self._progress = ReplicasProgress(self.system.replicas, node.setting.keep)
 
     def admits(self, envelope: Envelope) -> bool:
         """A p2a that has overtaken its p1a waits until it is sent again: answered now, it would end its commander for nothing (the stuck

@@ -67,7 +67,7 @@ class ForgottenCommands:
         return [(client, numbers.ranges()) for client, numbers in self._of_client.items()]
 
 
-class Progress:
+class ReplicasProgress:
     """How far each replica has performed, as it says; a replica says so when it is on its disk. `keep`: so many slots more are kept."""
 
     def __init__(self, replicas: tuple[ProcessId, ...], keep: int) -> None:
@@ -89,7 +89,7 @@ class Progress:
         return self.collectable >= collected + max(10, self._keep // 4)
 
 
-class Snapshot(msgspec.Struct, array_like=True, frozen=True):
+class ReplicaSnapshot(msgspec.Struct, array_like=True, frozen=True):
     """A replica's state: all slots below `slot_out` are performed, those up to `forgotten` are known no more, and `leaders` are those of
     `slot_in`, where the replica goes on to propose."""
 
@@ -102,16 +102,16 @@ class Snapshot(msgspec.Struct, array_like=True, frozen=True):
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Snapshot)
+_DECODER = msgspec.msgpack.Decoder(ReplicaSnapshot)
 _APPLICATION = msgspec.msgpack.Decoder(tuple[Any, dict[int, dict[int, str]]])
 
 
-def encode_snapshot(snapshot: Snapshot) -> bytes:
+def encode_snapshot(snapshot: ReplicaSnapshot) -> bytes:
     """As it is stored and sent."""
     return _ENCODER.encode(snapshot)
 
 
-def decode_snapshot(data: bytes) -> Snapshot:
+def decode_snapshot(data: bytes) -> ReplicaSnapshot:
     """The inverse. Raises `ValueError` where it is none."""
     try:
         return _DECODER.decode(data)

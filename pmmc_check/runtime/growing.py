@@ -19,7 +19,7 @@ from pmmc_check.protocol.role import Outcome, Role, Send, replace
 from pmmc_check.protocol.scout import Scout
 from pmmc_check.protocol.values import Ballot, Command, ProcessId, Proposals, PValue, Reconfigure, SlotCommand, scout_id
 from pmmc_check.protocol.variants.optimised import CollectedLeader, CollectedLeaderState, CollectedScout, P1bCollected
-from pmmc_check.runtime.collecting import ForgottenCommands, Snapshot, decode_application, encode_application
+from pmmc_check.runtime.collecting import ForgottenCommands, ReplicaSnapshot, decode_application, encode_application
 
 
 class AcceptedPValues:
@@ -240,17 +240,17 @@ def without_old_slots(state: LiveReplicaState, slot: int, window: int) -> LiveRe
     return replace(state, leaders=leaders, slot_in=slot_in)
 
 
-def snapshot_of(state: LiveReplicaState, leaders_of: Callable[[int], tuple[ProcessId, ...]]) -> Snapshot | None:
+def snapshot_of(state: LiveReplicaState, leaders_of: Callable[[int], tuple[ProcessId, ...]]) -> ReplicaSnapshot | None:
     """The state as it can be stored and sent; None where its state machine holds what cannot. `leaders_of` says whose a slot is."""
     decisions: Any = state.decisions
     application = encode_application(state.application)
     if application is None:
         return None
     slot_in, performed = min(state.slot_in, state.slot_out), decisions.forgotten_commands.listed()
-    return Snapshot(state.slot_out, slot_in, decisions.forgotten, leaders_of(slot_in), performed, application)
+    return ReplicaSnapshot(state.slot_out, slot_in, decisions.forgotten, leaders_of(slot_in), performed, application)
 
 
-def from_snapshot(fresh: LiveReplicaState, snapshot: Snapshot, kept: Iterable[SlotCommand]) -> LiveReplicaState:
+def from_snapshot(fresh: LiveReplicaState, snapshot: ReplicaSnapshot, kept: Iterable[SlotCommand]) -> LiveReplicaState:
     """What a replica that begins anew has, with the decisions that it keeps besides.
 
     Raises:

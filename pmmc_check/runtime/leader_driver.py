@@ -10,7 +10,7 @@ from pmmc_check.protocol.leader import Leader
 from pmmc_check.protocol.messages import Decision, Message, P1a, P1b, P2a, P2b, Preempted, Propose, Start
 from pmmc_check.protocol.role import Lifecycle, replace
 from pmmc_check.protocol.values import BOTTOM, COMMANDER, Ballot, Command, ProcessId, commander_id, leader_id, scout_id
-from pmmc_check.runtime.collecting import Progress
+from pmmc_check.runtime.collecting import ReplicasProgress
 from pmmc_check.runtime.growing import LiveLeaderState
 from pmmc_check.runtime.host import Running
 from pmmc_check.runtime.node import Driver, LiveNode
@@ -57,7 +57,7 @@ class LeaderDriver(Driver):
         self._idle: dict[int, tuple[ProcessId, Start]] = {}
         self._missed: Counter[tuple[ProcessId, int]] = Counter()
         self._complete = True
-        self._progress = Progress(self.system.replicas, node.setting.keep)
+        self._progress = ReplicasProgress(self.system.replicas, node.setting.keep)
 
     def begun(self) -> None:
         """The first leader need not wait for others, unless it comes back from a crash."""

@@ -100,9 +100,13 @@ class Deliveries:
         """Takes the first message in flight that a receive with unrecorded fields (?) may be."""
         if type(getattr(event.message, "accepted", None)) is Delta:
             raise Ambiguous(f"{event.place} receives a delta of a p1b with another unrecorded field (?)")
-        filed = self.network.filed_like(event.process, event.message) if isinstance(self.network, EverSent) and self.network.filed else []
-        known: list[Message] = [message for message, _ in self.network.to(event.process)]
-        for message in (*known, *(filed or ())):
+        network = self.network
+        filed: list[Message] | None = []
+        if isinstance(network, EverSent) and network.filed:
+            filed = network.filed_like(event.process, event.message)
+        candidates: list[Message] = [each for each, _ in self.network.to(event.process)]
+        candidates += filed or ()
+        for message in candidates:
             if matches(event.message, message) and self.network.take(sender, event.process, message):
                 self.guessed = self.guessed or f"{event.place} receives a message with an unrecorded field (?)"
                 return message
