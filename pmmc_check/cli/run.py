@@ -8,9 +8,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from math import inf
 from pathlib import Path
 
 from pmmc_check.cli.failures import say
+from pmmc_check.cli.http_option import http_address
 from pmmc_check.cli.outputs import print_results, results_stream, write_results
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.cli.terminal import layout
@@ -20,7 +24,7 @@ from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.report.run_json import run_object
 from pmmc_check.report.run_text import run_lines, run_text, seed_line, verdict_of
-from pmmc_check.runtime.machines import MACHINES, machine_named
+from pmmc_check.runtime.machines import MACHINES, loaded_machine
 from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.simulated_faults import FAULTS_BY_NAME, faults_named
 from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
@@ -31,6 +35,8 @@ examples:
   pmmc-check run --machine kv --requests 100 --trace-dir logs
   pmmc-check run --loss 0.2 --duplication 0.2 --delay 0.02 --kill acceptor,leader
                                                       a bad network, and kill -9 of an acceptor and of a leader every second
+  pmmc-check run --machine kv --http 8080 --requests 0
+                                                      a store for curl: curl -X PUT -d green localhost:8080/kv/colour
   pmmc-check run --simulated --seed 7 --faults all    the same nodes in virtual time; the same seed gives the same run
   pmmc-check run --simulated --seeds 100 --faults all --variant ignore-pmax
                                                       finds a seeded fault
@@ -55,9 +61,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("seed", 1, "of the requests and of all faults "),
     ):
         parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help=f"{meaning}(default %(default)s)")
-    parser.add_argument("--machine", default="integer", metavar="NAME", help=f"{', '.join(MACHINES)} (default %(default)s)")
     parser.add_argument(
-        "--time-limit", type=float, default=60.0, metavar="S", help="requests are given up after so long (default %(default)g)"
+        "--machine", default="integer", metavar="NAME", help=f"{', '.join(MACHINES)} or module:object (default %(default)s)"
+    )
+    parser.add_argument("--time-limit", type=float, metavar="S", help="requests are given up after so long (default 60; with --http none)")
+    parser.add_argument(
+        "--http",
+        metavar="[HOST:]PORT",
+        help="also answer HTTP there, until Ctrl-C: the key-value store for curl, /status, /metrics (0: any port)",
     )
     parser.add_argument("--trace-dir", metavar="DIR", help="keep the trace here (default: kept only where something is wrong)")
     parser.add_argument("--data-dir", metavar="DIR", help="keep the nodes' data here (default: removed at the end)")
@@ -89,7 +100,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     real.add_argument("--every", type=float, default=1.0, metavar="S", help="so often (default %(default)g s)")
     simulated = parser.add_argument_group("simulation")
     simulated.add_argument("--simulated", action="store_true", help="one process, virtual time; everything is decided by the seed")
-    simulated.add_argument("--seeds", type=int, default=1, metavar="N", help="so many runs, with seeds from --seed on (default 1)")
+    simulated.add_argument("--seeds", type=int, metavar="N", help="so many runs, with seeds from --seed on (default 1)")
     simulated.add_argument(
         "--faults", default="none", metavar="LIST", help=f"all, none, or some of {','.join(FAULTS_BY_NAME)} (default none)"
     )
@@ -108,8 +119,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    for name in ("requests", "at_once", "seeds"):
-        if getattr(arguments, name) < 1:
+    if not arguments.simulated and arguments.seeds is not None:
+        raise UsageError("--seeds: needs --simulated; of real processes one run is made at a time, with --seed")
+    if arguments.http is not None and arguments.simulated:
+        raise UsageError("--http: virtual time does not wait for anybody; leave out --simulated")
+    if arguments.time_limit is None:
+        arguments.time_limit = inf if arguments.http is not None else 60.0
+    arguments.seeds = 1 if arguments.seeds is None else arguments.seeds
+    for name in ("clients", "requests", "at_once", "seeds"):
+        if getattr(arguments, name) < (0 if name == "requests" and arguments.http is not None else 1):
             raise UsageError(f"--{name.replace('_', '-')}: must be at least 1")
     for name in ("loss", "duplication"):
         if not 0 <= getattr(arguments, name) < 1:
@@ -123,9 +141,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError("--kill: a node that keeps nothing on a disk must not come back; leave out --not-durable")
     if not arguments.simulated and arguments.faults != "none":
         raise UsageError("--faults: needs --simulated; real processes have --loss, --duplication, --delay, --kill, --pause and --partition")
-    if not arguments.simulated and arguments.seeds > 1:
-        raise UsageError("--seeds: needs --simulated; of real processes one run is made at a time")
-    machine_named(arguments.machine)
+    loaded_machine(arguments.machine)
     protocol_with(arguments.variant)
 
 
@@ -155,6 +171,10 @@ def _real(arguments: argparse.Namespace, roster: Roster) -> int:
         arguments.every,
         seed=arguments.seed,
     )
+    http = None
+    if arguments.http is not None:
+        http = http_address(arguments.http)
+        roster = replace(roster, clients=roster.clients + 1)
     with _folders(arguments) as (logs, data), progress_line(arguments.quiet) as report:
         plan = RunPlan(
             roster,
@@ -168,8 +188,9 @@ def _real(arguments: argparse.Namespace, roster: Roster) -> int:
             tuple(arguments.variant),
             arguments.answer_first,
             faults,
+            http,
         )
-        result = run_cluster(plan, report)
+        result = run_cluster(plan, report, partial(say, "run"))
         report("judging the trace")
         verdict = judge(sources([str(logs)])[0]) if not arguments.no_record else None
         if verdict is not None and verdict_of(result, verdict) != ACCEPTED and arguments.trace_dir is None:
@@ -204,8 +225,6 @@ def _folders(arguments: argparse.Namespace) -> Iterator[tuple[Path, Path]]:
 
 
 def _simulated(arguments: argparse.Namespace, roster: Roster) -> int:
-    from dataclasses import replace
-
     from pmmc_check.runtime.simulated_run import SIMULATED_TIMING, SimulatedCluster, SimulationPlan
     from pmmc_check.trace.sources import sources
     from pmmc_check.validation.judge import judge
@@ -219,7 +238,7 @@ def _simulated(arguments: argparse.Namespace, roster: Roster) -> int:
             report(f"seed {seed}, {len(verdicts)} runs done")
             plan = SimulationPlan(
                 replace(roster, meta=(("seed", str(seed)),), timing=SIMULATED_TIMING),
-                machine_named(arguments.machine),
+                loaded_machine(arguments.machine),
                 seed,
                 arguments.requests,
                 arguments.virtual_seconds,
