@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.values import REPLICA, Command, ProcessId
 from pmmc_check.trace.events import CRASH, DROP, RECEIVE, RESTART, SEND, UNKNOWN, Event, Header
 from pmmc_check.validation.compact_sets import Bits, Ledger, Once
@@ -35,6 +36,11 @@ def as_legal_runs(streams: Iterator[Iterator[Event]], header: Header, late: bool
         for make in habits:
             events = make(events, header)
         yield events
+
+
+def proposes_late(header: Header, protocol: Protocol) -> bool:
+    """Whether replicas are replayed that propose when their logs say so: those of the paper that are lazy."""
+    return header.proposals == LAZY and protocol[REPLICA] is PMMC[REPLICA]
 
 
 def _stated(header: Header) -> set[tuple[str, str]]:

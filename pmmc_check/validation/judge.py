@@ -17,10 +17,10 @@ from itertools import chain, islice
 from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.values import LEADER, NOOP, REPLICA, ProcessId
+from pmmc_check.protocol.values import LEADER, NOOP, ProcessId
 from pmmc_check.protocol.variants.optimised import FillHoles
 from pmmc_check.trace.errors import TraceError
-from pmmc_check.trace.events import COMPLETE, DROP, KINDS, MIDDLE, NONE, RECEIVE, SEND, UNKNOWN, Event, Names
+from pmmc_check.trace.events import COMPLETE, DROP, KINDS, MIDDLE, NONE, RECEIVE, SEND, UNKNOWN, Event, Header, Names
 from pmmc_check.trace.readers.reader import Trace, open_trace
 from pmmc_check.trace.sources import Source
 from pmmc_check.trace.system import system_of
@@ -28,10 +28,11 @@ from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import place_of, violation_of
 from pmmc_check.validation.decisions_only import DecisionsOnly, Unusual, rejection, shows_decisions_only
-from pmmc_check.validation.habits import LAZY, as_legal_runs, may_propose_later
+from pmmc_check.validation.habits import as_legal_runs, may_propose_later, proposes_late
 from pmmc_check.validation.memory_limit import MemoryLimit, MemoryLimitReached
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.recorded_facts import Facts
+from pmmc_check.validation.replay.covered import CoveredReplay
 from pmmc_check.validation.replay.diagnosis import Rejected
 from pmmc_check.validation.replay.evidence import Evidence
 from pmmc_check.validation.replay.explain import failure_of
@@ -39,7 +40,7 @@ from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.replay import Replay
 from pmmc_check.validation.search.search import SearchBudget, TraceSearch
 from pmmc_check.validation.unfounded import Finding, Grounds
-from pmmc_check.validation.verdict import CitedViolation, Failure, TraceVerdict
+from pmmc_check.validation.verdict import BranchCounts, CitedViolation, Failure, TraceVerdict
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
 _NOOP = "noop occurs, which the paper's leaders never propose; if yours fill holes with it, judge with --variant fill-holes"
@@ -56,7 +57,8 @@ class JudgeOptions:
     """How to judge. `search_events_max`: longer traces are not searched; they would have to be held in memory. `memory_bytes_max`: what
     judging one trace may take beyond what the process has already; None is no limit.
 
-    `protocol` may be a variant's; `variants` are their names, and `waived` the invariants that they change on purpose.
+    `protocol` may be a variant's; `variants` are their names, and `waived` the invariants that they change on purpose. `coverage`:
+    the branches of the protocol that accepted runs take are counted, too.
     """
 
     budget: SearchBudget = field(default_factory=SearchBudget)
@@ -65,6 +67,7 @@ class JudgeOptions:
     protocol: Protocol | None = None
     variants: tuple[str, ...] = ()
     waived: frozenset[str] = frozenset()
+    coverage: bool = False
 
 
 def judge(source: Source, options: JudgeOptions | None = None, report: Callable[[str], None] | None = None) -> TraceVerdict:
@@ -142,6 +145,7 @@ class _Judge:
         """Whether replicas are replayed that propose when their logs say so."""
         self.heard: set[str] = set()
         """The logs that have events; known once the trace was read to its end."""
+        self.counted: BranchCounts | None = None
 
     def _open(self, what: str, names: Names | None = None) -> Trace:
         """Opens the trace for `what` is to be done."""
@@ -155,8 +159,8 @@ class _Judge:
     def verdict(self) -> TraceVerdict:
         """The verdict, with notes on logs that promise events and have none."""
         trace = self._open("replaying")
-        self.late = trace.header.proposals == LAZY and self.protocol[REPLICA] is PMMC[REPLICA]
-        simple = shows_decisions_only(trace.header) and self.protocol is PMMC and trace.header.quorums_meet
+        self.late = proposes_late(trace.header, self.protocol)
+        simple = shows_decisions_only(trace.header) and self.protocol is PMMC and trace.header.quorums_meet and not self.options.coverage
         verdict = (self._by_decisions(trace) if simple else None) or self._by_replay(self._open("replaying") if simple else trace)
         changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
         noop = (_NOOP,) if self._has_stray_noop(trace) and verdict.verdict != ACCEPTED else ()
@@ -165,7 +169,9 @@ class _Judge:
         apart = () if trace.header.quorums_meet else (_QUORUMS_APART,)
         late = self._late(trace)
         middle = (f"{','.join(late)} began before the log: what was before is taken as given, and the log at its word",) if late else ()
-        return replace(verdict, notes=(*middle, *changed, *apart, *noop, *_silent(trace, self.heard)))
+        if verdict.verdict == ACCEPTED:
+            verdict = replace(verdict, coverage=self.counted)
+        return replace(verdict, notes=(*middle, *changed, *apart, *noop, *silent_logs(trace.header, trace.names, self.heard)))
 
     def _is_unclear(self, verdict: TraceVerdict) -> bool:
         """Whether a replica that proposes late may have had this run: replays of such replicas are final, the search has none."""
@@ -200,11 +206,12 @@ class _Judge:
 
     def _by_replay(self, trace: Trace) -> TraceVerdict:
         """Replay first; then search, if replay could not tell."""
-        replay = Replay(trace.header, trace.names, self.protocol, late=self.late)
+        replay = (CoveredReplay if self.options.coverage else Replay)(trace.header, trace.names, self.protocol, late=self.late)
         ambiguity = None
         try:
             replay.run(self._events(trace))
             self.heard.update(replay.heard)
+            self.counted = replay.counts if isinstance(replay, CoveredReplay) else None
         except Rejected as rejected:
             ambiguity = self._guess(replay)
             if ambiguity is None:
@@ -240,7 +247,8 @@ class _Judge:
 
     def _by_relaxed_replay(self, guessing: Replay) -> TraceVerdict | None:
         """The rejection of logs that even leaders who may do more than the paper's cannot have, if it comes to that."""
-        if not guessing.promises.leaves_out_calls or self.protocol[LEADER] is not PMMC[LEADER]:
+        guesses = guessing.promises.leaves_out_calls or guessing.header.ballots == "any"
+        if not guesses or self.protocol[LEADER] is not PMMC[LEADER]:
             return None
         trace = self._open("replaying with any leaders", guessing.names)
         replay = Replay(trace.header, trace.names, self.protocol, relaxed=True, late=self.late)
@@ -395,14 +403,15 @@ def _names_noop(event: Event) -> bool:
     return getattr(message, "command", None) == NOOP or any(pvalue.command == NOOP for pvalue in pvalues)
 
 
-def _silent(trace: Trace, heard: set[str]) -> Iterator[str]:
+def silent_logs(header: Header, names: Names, heard: set[str]) -> Iterator[str]:
     """Notes on logs that promise events and have none. That is legal, since a process may crash at once, but often a file is missing."""
-    hosts = {trace.names.log_of(trace.values.process(log)) for log in heard}
+    values = Values(names)
+    hosts = {names.log_of(values.process(log)) for log in heard}
     silent: dict[str, list[str]] = {}
-    for name, contract in trace.header.logs.items():
+    for name, contract in header.logs.items():
         if contract.form != NONE and name not in hosts:
             kinds = str(contract).removeprefix(contract.form).strip()
             silent.setdefault("a complete log" if contract.form == COMPLETE else f"every {kinds}", []).append(name)
-    for promise, names in silent.items():
-        verb, has = ("promises", "has") if len(names) == 1 else ("promise", "have")
-        yield f"{','.join(names)} {verb} {promise} but {has} no events: legal after a crash at the start; otherwise something is missing"
+    for promise, listed in silent.items():
+        verb, has = ("promises", "has") if len(listed) == 1 else ("promise", "have")
+        yield f"{','.join(listed)} {verb} {promise} but {has} no events: legal after a crash at the start; otherwise something is missing"

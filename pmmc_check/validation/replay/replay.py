@@ -29,17 +29,17 @@ from pmmc_check.trace.matching import undetermined
 from pmmc_check.trace.system import system_of
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
-from pmmc_check.validation.habits import LAZY, LIST
+from pmmc_check.validation.habits import LIST, proposes_late
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.replay.any_calls import AnyCalls
-from pmmc_check.validation.replay.deadlock import waits
+from pmmc_check.validation.replay.deadlock import Wait, waits
 from pmmc_check.validation.replay.deliveries import Deliveries
 from pmmc_check.validation.replay.diagnosis import Diagnosis, Rejected
 from pmmc_check.validation.replay.in_place import IN_PLACE, InPlace
 from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.interleaving import Interleaving, Log
 from pmmc_check.validation.replay.late_proposals import InPlaceLateReplica, InPlaceListReplica
-from pmmc_check.validation.replay.process import Process, Processes
+from pmmc_check.validation.replay.process import MakeProcess, Process, Processes
 from pmmc_check.validation.replay.unrecorded import SilentCalls
 from pmmc_check.validation.replay.versions import Versions
 
@@ -52,16 +52,26 @@ class Replay:
 
     After `run` without `Rejected`: every log has been replayed to its end. `exact` says whether that proves the trace to be a legal
     run, or whether some process's log was too thin for that. `relaxed`: leaders whose logs leave out calls may do whatever there is reason
-    for (`any_calls.py`), so that nothing is guessed of them, and nothing proved. `late`: replicas propose when their logs say so.
+    for (`any_calls.py`), so that nothing is guessed of them, and nothing proved. `make` makes the processes. `late`: replicas propose when
+    their logs say so (None: where the header says that they are lazy).
     """
 
-    def __init__(self, header: Header, names: Names, protocol: Protocol = PMMC, *, relaxed: bool = False, late: bool | None = None) -> None:
+    def __init__(
+        self,
+        header: Header,
+        names: Names,
+        protocol: Protocol = PMMC,
+        *,
+        relaxed: bool = False,
+        make: MakeProcess = Process,
+        late: bool | None = None,
+    ) -> None:
         self.header, self.names = header, names
         system = system_of(header, names)
         self.promises = Promises(header, names)
         late_roles: dict[type[Role], type[InPlace]] = {Replica: InPlaceListReplica if header.requests == LIST else InPlaceLateReplica}
-        self._late = header.proposals == LAZY if late is None else late
-        self.processes = Processes(system, protocol, {**IN_PLACE, **(late_roles if self._late else {})})
+        self._late = proposes_late(header, protocol) if late is None else late
+        self.processes = Processes(system, protocol, make, {**IN_PLACE, **(late_roles if self._late else {})})
         self.interleaving = Interleaving(self._advance)
         self.diagnosis = Diagnosis(header, self.processes, DslWriter(Values(names)))
         self.deliveries = Deliveries(header, system, self.promises, self.interleaving, self.diagnosis)
@@ -114,7 +124,7 @@ class Replay:
             Ambiguous: replay without search cannot tell.
         """
         self.interleaving.take_all(streams)
-        self._finish()
+        self.finish()
 
     def _advance(self, log: Log, event: Event) -> bool:
         """Carries the event out, or registers what it waits for."""
@@ -289,16 +299,24 @@ class Replay:
 
     # ---- the end ----
 
-    def _finish(self) -> None:
-        """Everything has been read: logs that still wait will wait for ever, and logs that ended in good order must be complete."""
+    def finish(self) -> None:
+        """Everything has been read: logs that still wait will wait for ever, and logs that ended in good order must be complete.
+
+        Raises:
+            Rejected: they do, or are not.
+        """
         for ending in self._endings:
             for process in self.processes.hosted_by(ending.process) if self.promises.is_replayed(ending.process) else ():
                 process.act()
                 if process.pending and self._logged_in(process.me) == ending.log and process.cut_in != ending.log:
                     raise self.diagnosis.unfinished(ending, process)
-        blocked = [log for log in self.interleaving.logs.values() if log.queue]
-        if blocked:
-            raise Rejected(self.diagnosis.stuck(waits(blocked, self._created, self.names.log_of)))
+        waiting = self.waiting()
+        if waiting:
+            raise Rejected(self.diagnosis.stuck(waiting))
+
+    def waiting(self) -> list[Wait]:
+        """What each log that cannot go on waits for."""
+        return waits([log for log in self.interleaving.logs.values() if log.queue], self._created, self.names.log_of)
 
     def _logged_in(self, process: ProcessId) -> str:
         """The log that shows a process: a scout's or commander's own if there is one, else its leader's."""
