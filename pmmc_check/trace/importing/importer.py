@@ -14,7 +14,7 @@ from pmmc_check.trace.errors import TraceError, Unfit
 from pmmc_check.trace.events import RECEIVE, RESTART, SEND, Event, Names
 from pmmc_check.trace.importing.mapping import JSON, LogMapping
 from pmmc_check.trace.importing.rules import EventPattern, ImportRule, RawField, each_member
-from pmmc_check.trace.importing.templates import NOT_THERE, Fields, as_text, getter
+from pmmc_check.trace.importing.templates import NOT_THERE, Fields, getter, shown_plainly
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.readers.fast_reader import FastReader
 from pmmc_check.trace.readers.lines import lines
@@ -235,7 +235,7 @@ def _dispatch(counts: Sequence[RuleCount]) -> Callable[[Fields], Sequence[RuleCo
 
     def candidates(fields: Fields) -> Sequence[RuleCount]:
         value = get(fields)
-        return rest if value is NOT_THERE else by_text.get(value if type(value) is str else as_text(value), rest)
+        return rest if value is NOT_THERE else by_text.get(value if type(value) is str else shown_plainly(value), rest)
 
     return candidates
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.importing.rewriting import Rewriting
-from pmmc_check.trace.importing.templates import NOT_THERE, Fields, Filled, Getter, as_text
+from pmmc_check.trace.importing.templates import NOT_THERE, Fields, Filled, Getter, shown_plainly
 
 RawField = str | tuple[bool, list[str]] | None
 """A field as an event builder takes it: its text, or (is it a delta, members) of a set; None: it is left out."""
@@ -34,7 +34,7 @@ class LineCondition:
             return (value is not NOT_THERE) == self.present
         if value is NOT_THERE:
             return False
-        text = value if type(value) is str else as_text(value)
+        text = value if type(value) is str else shown_plainly(value)
         return text in self.texts if self.pattern is None else self.pattern.search(text) is not None
 
 
@@ -100,7 +100,7 @@ def each_member(value: Any, expression: re.Pattern[str] | None = None) -> Iterat
         for each in value:
             yield _member(each, expression)
     else:
-        raise Unfit(f"{as_text(value)[:40]} is no list, object or text")
+        raise Unfit(f"{shown_plainly(value)[:40]} is no list, object or text")
 
 
 def _member(value: Any, expression: re.Pattern[str] | None) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def getter(path: str) -> Getter:
     return look_up
 
 
-def as_text(value: Any) -> str:
+def shown_plainly(value: Any) -> str:
     """A value as text: JSON's words for truth values, and JSON for lists and objects."""
     if type(value) is str:
         return value
@@ -95,4 +95,4 @@ def _text(fields: Fields, get: Getter, path: str, optional: bool) -> str | None:
             return None
         known = [key for key in fields if not key.startswith("@")]
         raise Unfit(f"the line has no {path!r}{did_you_mean(path, known)}; it has {', '.join(known) or 'no fields'}")
-    return as_text(value)
+    return shown_plainly(value)
