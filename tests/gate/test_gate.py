@@ -146,7 +146,7 @@ def test_the_configuration_says_what_is_expected(folder: Path, capsys: pytest.Ca
             '[[check]]\nfiles = ["x"]\nvalidate.variants = "a"\n',
             "pmmc-check.toml:3: validate: there is no option variants (did you mean variant?)",
         ),
-        ("[[check]]\nexplore = { serve = true }\n", "pmmc-check.toml:2: explore: explore: serve cannot be set here"),
+        ("[[check]]\nexplore = { serve = true }\n", "pmmc-check.toml:2: explore: serve cannot be set here"),
         ('[[check]]\nname = "a"\n', "expected explore = {...}"),
         ("[[check]]\nexplore = {}\n", 'pmmc-check.toml:1: [[check]] name: is missing; expected a text, such as name = "'),
         ('[gate]\npaths = ["x"]\n', "pmmc-check.toml: [gate] paths: x: no such file or directory"),
