@@ -169,7 +169,7 @@ def engine_for(
     if options.engine == "symbolic":
         from pmmc_check.checker.symbolic.search import SymbolicSearch
 
-        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
+        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, trust_claims=trust)
     if options.engine == "auto" and not _needs_single_states(options, invariants, constraints):
         from pmmc_check.checker.chosen import ChosenSearch
 

@@ -101,6 +101,9 @@ class _NodeProcess:
                 if run and isinstance(running.node.driver, ClientDriver) and self.left == self.spec.requests:
                     for _ in range(min(self.spec.at_once, self.left)):
                         self._ask(running.node.driver)
+            case ("reconfigure", leaders):
+                assert isinstance(running.node.driver, ClientDriver)
+                running.node.driver.reconfigure(leaders)
             case ("report",):
                 _tell(self.pipe, "report", self._report())
             case _:

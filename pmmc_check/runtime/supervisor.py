@@ -58,6 +58,8 @@ class RunPlan:
     faults: ProcessFaults = field(default_factory=ProcessFaults)
     http: Address | None = None
     """With an HTTP front, which is the last client, a run goes on until it is interrupted."""
+    reconfigure: float | None = None
+    """After so many seconds a client asks for the leaders of the roster's second configuration."""
 
     @property
     def asked(self) -> int:
@@ -91,6 +93,7 @@ class Supervisor:
         self.lost: Counter[str] = Counter()
         """What nodes that were killed had counted when they last reported."""
         self.running = self.interrupted = False
+        self.reconfigured = plan.reconfigure is None
         self._changed = asyncio.Event()
         self._context = get_context("forkserver")
         self._context.set_forkserver_preload(["pmmc_check.runtime.node_process"])
@@ -134,6 +137,8 @@ class Supervisor:
             began = time.monotonic()
             self.order_all("run", True)
             breaking = [asyncio.create_task(each) for each in self.plan.faults.tasks(self)]
+            if self.plan.reconfigure is not None:
+                asyncio.get_running_loop().call_later(self.plan.reconfigure, self._reconfigure)
             await self._answered(began)
             for task in breaking:
                 task.cancel()
@@ -146,6 +151,11 @@ class Supervisor:
                 task.cancel()
             self._kill_all()
 
+    def _reconfigure(self) -> None:
+        client = next(each for me, each in self.children.items() if me.role == CLIENT)
+        self._order(client, "reconfigure", self.plan.roster.configurations[1].leaders)
+        self.reconfigured = True
+
     async def _answered(self, began: float) -> None:
         """Until every request has its answer, or the time is over."""
         asked, front = self.plan.asked, self.plan.http is not None
@@ -153,7 +163,7 @@ class Supervisor:
             while time.monotonic() - began < self.plan.seconds_max and not self.errors and not self.interrupted:
                 self.order_all("report")
                 await asyncio.sleep(0.1)
-                if self._report_progress(asked) >= asked and not front:
+                if self._report_progress(asked) >= asked and not front and self.reconfigured:
                     return
 
     @contextmanager

@@ -28,10 +28,11 @@ from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import place_of, violation_of
 from pmmc_check.validation.decisions_only import DecisionsOnly, Unusual, rejection, shows_decisions_only
-from pmmc_check.validation.habits import as_legal_runs, may_propose_later
+from pmmc_check.validation.habits import as_legal_runs, may_propose_later, proposes_late
 from pmmc_check.validation.memory_limit import MemoryLimit, MemoryLimitReached
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.recorded_facts import Facts
+from pmmc_check.validation.replay.covered import CoveredReplay
 from pmmc_check.validation.replay.diagnosis import Rejected
 from pmmc_check.validation.replay.evidence import Evidence
 from pmmc_check.validation.replay.explain import failure_of
@@ -39,7 +40,7 @@ from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.replay import Replay
 from pmmc_check.validation.search.search import SearchBudget, TraceSearch
 from pmmc_check.validation.unfounded import Finding, Grounds
-from pmmc_check.validation.verdict import CitedViolation, Failure, TraceVerdict
+from pmmc_check.validation.verdict import BranchCounts, CitedViolation, Failure, TraceVerdict
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
 _NOOP = "noop occurs, which the paper's leaders never propose; if yours fill holes with it, judge with --variant fill-holes"
@@ -56,7 +57,8 @@ class JudgeOptions:
     """How to judge. `search_events_max`: longer traces are not searched; they would have to be held in memory. `memory_bytes_max`: what
     judging one trace may take beyond what the process has already; None is no limit.
 
-    `protocol` may be a variant's; `variants` are their names, and `waived` the invariants that they change on purpose.
+    `protocol` may be a variant's; `variants` are their names, and `waived` the invariants that they change on purpose. `coverage`:
+    the branches of the protocol that accepted runs take are counted, too.
     """
 
     budget: SearchBudget = field(default_factory=SearchBudget)
@@ -65,6 +67,7 @@ class JudgeOptions:
     protocol: Protocol | None = None
     variants: tuple[str, ...] = ()
     waived: frozenset[str] = frozenset()
+    coverage: bool = False
 
 
 def judge(source: Source, options: JudgeOptions | None = None, report: Callable[[str], None] | None = None) -> TraceVerdict:
@@ -138,32 +141,49 @@ class _Judge:
         self.reading = _Reading(source, report or (lambda text: None), MemoryLimit(options.memory_bytes_max))
         self.file = str(source.path)
         self.protocol = options.protocol or PMMC
+        self.late = False
+        """Whether replicas are replayed that propose when their logs say so."""
         self.heard: set[str] = set()
         """The logs that have events; known once the trace was read to its end."""
+        self.counted: BranchCounts | None = None
 
     def _open(self, what: str, names: Names | None = None) -> Trace:
         """Opens the trace for `what` is to be done."""
         self.reading.begin(what)
         return open_trace(self.source.path, self.source.parts, names=names, on_read=self.reading.read)
 
-    def _events(self, trace: Trace) -> Iterator[Iterator[Event]]:
-        """The events as PMMC's own processes would have had them."""
-        return as_legal_runs(trace.events(), trace.header)
+    def _events(self, trace: Trace, searched: bool = False) -> Iterator[Iterator[Event]]:
+        """The events as PMMC's own processes would have had them, or ones that propose when their logs say so (`late`)."""
+        return as_legal_runs(trace.events(), trace.header, self.late and not searched)
 
     def verdict(self) -> TraceVerdict:
         """The verdict, with notes on logs that promise events and have none."""
         trace = self._open("replaying")
-        simple = shows_decisions_only(trace.header) and self.protocol is PMMC and trace.header.quorums_meet
+        self.late = proposes_late(trace.header, self.protocol)
+        simple = shows_decisions_only(trace.header) and self.protocol is PMMC and trace.header.quorums_meet and not self.options.coverage
         verdict = (self._by_decisions(trace) if simple else None) or self._by_replay(self._open("replaying") if simple else trace)
         changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
         noop = (_NOOP,) if self._has_stray_noop(trace) and verdict.verdict != ACCEPTED else ()
-        unclear = verdict.verdict == REJECTED and not verdict.legal_run and not verdict.violations
-        if unclear and may_propose_later(self._open("looking at lost slots", trace.names).events(), trace.header):
-            verdict = replace(verdict, verdict=INCONCLUSIVE, failure=None, reason=_LATER)
+        if self._is_unclear(verdict) and may_propose_later(self._open("looking at lost slots", trace.names).events(), trace.header):
+            verdict = self._with_late_proposals(verdict, trace.names)
         apart = () if trace.header.quorums_meet else (_QUORUMS_APART,)
         late = self._late(trace)
         middle = (f"{','.join(late)} began before the log: what was before is taken as given, and the log at its word",) if late else ()
+        if verdict.verdict == ACCEPTED:
+            verdict = replace(verdict, coverage=self.counted)
         return replace(verdict, notes=(*middle, *changed, *apart, *noop, *silent_logs(trace.header, trace.names, self.heard)))
+
+    def _is_unclear(self, verdict: TraceVerdict) -> bool:
+        """Whether a replica that proposes late may have had this run: replays of such replicas are final, the search has none."""
+        final = self.late and verdict.method != "search"
+        return verdict.verdict == REJECTED and not (verdict.legal_run or verdict.violations or final)
+
+    def _with_late_proposals(self, verdict: TraceVerdict, names: Names) -> TraceVerdict:
+        """The verdict where a command that has lost its slot may be proposed again at any time."""
+        if not self.late:
+            self.late = True
+            verdict = self._by_replay(self._open("replaying with late proposals", names))
+        return replace(verdict, verdict=INCONCLUSIVE, failure=None, reason=_LATER) if self._is_unclear(verdict) else verdict
 
     def _by_decisions(self, trace: Trace) -> TraceVerdict | None:
         """The verdict on logs that show decisions only; None where they are unusual."""
@@ -186,11 +206,12 @@ class _Judge:
 
     def _by_replay(self, trace: Trace) -> TraceVerdict:
         """Replay first; then search, if replay could not tell."""
-        replay = Replay(trace.header, trace.names, self.protocol)
+        replay = (CoveredReplay if self.options.coverage else Replay)(trace.header, trace.names, self.protocol, late=self.late)
         ambiguity = None
         try:
             replay.run(self._events(trace))
             self.heard.update(replay.heard)
+            self.counted = replay.counts if isinstance(replay, CoveredReplay) else None
         except Rejected as rejected:
             ambiguity = self._guess(replay)
             if ambiguity is None:
@@ -230,7 +251,7 @@ class _Judge:
         if not guesses or self.protocol[LEADER] is not PMMC[LEADER]:
             return None
         trace = self._open("replaying with any leaders", guessing.names)
-        replay = Replay(trace.header, trace.names, self.protocol, relaxed=True)
+        replay = Replay(trace.header, trace.names, self.protocol, relaxed=True, late=self.late)
         try:
             replay.run(self._events(trace))
         except Rejected as rejected:
@@ -283,7 +304,7 @@ class _Judge:
             host = names.log_of(trace.values.process(log))
             header = replace(trace.header, logs={host: trace.header.contract(host)})
             leader_is_known = self.protocol[LEADER] is PMMC[LEADER]
-            replay = Replay(header, names, self.protocol, relaxed=leader_is_known)
+            replay = Replay(header, names, self.protocol, relaxed=leader_is_known, late=self.late)
             try:
                 replay.run((event for event in stream if names.log_of(event.process) == host) for stream in self._events(trace))
             except Rejected as rejected:
@@ -348,7 +369,7 @@ class _Judge:
     def _by_search(self, ambiguity: str | None) -> TraceVerdict:
         trace = self._open("preparing the search")
         limit = self.options.search_events_max
-        events = list(islice((event for stream in self._events(trace) for event in stream), limit + 1))
+        events = list(islice((event for stream in self._events(trace, searched=True) for event in stream), limit + 1))
         if not events:
             raise self._nothing_to_judge()
         grounds = Grounds(trace.names, system_of(trace.header, trace.names), Promises(trace.header, trace.names), self.protocol)
