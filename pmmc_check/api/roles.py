@@ -31,7 +31,7 @@ def role_classes(where: str, given: Any) -> list[type[Role]]:
     return _each_role_once(where, classes)
 
 
-def roles_named(references: Sequence[str]) -> list[type[Role]]:
+def all_roles_from(references: Sequence[str]) -> list[type[Role]]:
     """What all of `references` name, as `roles_from` finds each.
 
     Raises:

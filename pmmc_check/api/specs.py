@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from pmmc_check.api.options import SearchOptions
-from pmmc_check.api.roles import object_named, roles_named
+from pmmc_check.api.roles import all_roles_from, object_named
 from pmmc_check.checker.result import Result
 from pmmc_check.checker.symmetry import generators
 from pmmc_check.errors import UsageError
@@ -111,7 +111,7 @@ def overlaid(options: SearchOptions, spec: Spec) -> SearchOptions:
     values = settings_of(spec, options.engine)
     given = {_PLURAL.get(name, name): values[name] for name in settings_used(options, spec)}
     if "roles" in given:
-        given["roles"] = roles_named(given["roles"])
+        given["roles"] = all_roles_from(given["roles"])
     return replace(options, **given)
 
 
