@@ -53,7 +53,7 @@ class Afflicted(Protocol):
 
 
 @dataclass(frozen=True)
-class Moment:
+class ScenarioMoment:
     """What happens `seconds` after the clients have begun to ask, in the order of the keys in the file."""
 
     seconds: float
@@ -88,7 +88,7 @@ class Scenario:
     """All moments, in order of time; `name` is the file's."""
 
     name: str
-    moments: tuple[Moment, ...]
+    moments: tuple[ScenarioMoment, ...]
 
     @property
     def seconds(self) -> float:
@@ -120,7 +120,7 @@ class _Reader:
     def __init__(self, path: Path, number: int, table: Mapping[str, Any], nodes: Mapping[str, ProcessId]) -> None:
         self.where, self.table, self.nodes = f"{path}: [[at]] number {number}", table, nodes
 
-    def moment(self) -> Moment:
+    def moment(self) -> ScenarioMoment:
         """The moment that the table describes."""
         for key in self.table:
             if key not in _KEYS:
@@ -128,7 +128,7 @@ class _Reader:
         seconds = self._number("seconds", self.table.get("seconds"))
         if len(self.table) < 2:
             raise self._wrong("nothing happens")
-        return Moment(seconds, tuple((key, self._value(key, value)) for key, value in self.table.items() if key != "seconds"))
+        return ScenarioMoment(seconds, tuple((key, self._value(key, value)) for key, value in self.table.items() if key != "seconds"))
 
     def _wrong(self, text: str) -> UsageError:
         return UsageError(f"{self.where}: {text}")
