@@ -282,9 +282,9 @@ class Exploration:
             UsageError: there are more than `states_max` states, what is to be observed does not exist, or it is about every number of
                 slots.
         """
-        from pmmc_check.api.showing import graph_of  # noqa: PLC0415
+        from pmmc_check.api.showing import drawing_of  # noqa: PLC0415
 
-        return graph_of(self, observe, states_max, max_depth)
+        return drawing_of(self, observe, states_max, max_depth)
 
     def tla(self) -> dict[str, str]:
         """The configuration and the run for TLC, as texts of files by their names (docs/exchange.md). `expected.json` has counts only where

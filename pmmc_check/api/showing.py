@@ -54,7 +54,7 @@ def page_of(found: Exploration, title: str) -> str:
     return page_html(title, sheets_of_search(result, found.witnesses, model, found.notes))
 
 
-def graph_of(found: Exploration, observe: Sequence[str], states_max: int, max_depth: int | None) -> DrawnGraph:
+def drawing_of(found: Exploration, observe: Sequence[str], states_max: int, max_depth: int | None) -> DrawnGraph:
     """The graph of the configuration that was searched.
 
     Raises:

@@ -19,7 +19,7 @@ CONFIGURATION = "pmmc-check.toml"
 _GATE_KEYS = ("paths", "time_limit", "memory_limit")
 _CHECK_KEYS = ("name", "explore", "files", "validate", "expect", "states", "time_limit", "memory_limit", "allow_inconclusive")
 NOT_OF_CHECKS = (
-    "format", "view", "color", "quiet", "trace-out", "jobs", "junit", "explain", "serve",
+    "format", "view", "color", "quiet", "trace-out", "jobs", "junit", "explain", "serve", "load",
     "follow", "fail-fast", "lag", "idle", "coverage", "coverage-file", "fail-under",
 )  # fmt: skip
 """Options of the verbs that no check can set: the gate sets them, they are for someone who watches, or about many traces."""
