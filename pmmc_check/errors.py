@@ -20,6 +20,15 @@ class ProtocolError(PmmcError):
     """A role handed in by the user broke the contract of `pmmc_check.protocol.role.Role`."""
 
 
+class FailedStep(ProtocolError):
+    """A step of a role that failed by itself; `why` says how, as a sentence. `is_assertion`: it found that something is not as it must
+    be, by an assertion or a panic, which is a finding; else its program crashed."""
+
+    def __init__(self, text: str, why: str, *, is_assertion: bool) -> None:
+        super().__init__(text)
+        self.why, self.is_assertion = why, is_assertion
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """` (did you mean ...?)` with the one of `known` that `name` is most like; empty where none is."""
     spelt = {each.lower(): each for each in known}

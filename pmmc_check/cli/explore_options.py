@@ -122,7 +122,7 @@ def _what(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a built-in variant, such as a seeded fault; may be repeated (pmmc-check variants lists them)",
     )
-    what.add_argument("--protocol", metavar="MODULE:OBJECT", action="append", default=[], help="a role of your own in place of the paper's")
+    what.add_argument("--protocol", metavar="MODULE:OBJECT|exec:COMMAND", action="append", default=[], help="x")
 
 
 def _how(parser: argparse.ArgumentParser) -> None:
