@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pmmc_check.api.exploration import Exploration, Witness
     from pmmc_check.api.exploring import explore
     from pmmc_check.api.failure import CheckFailed
+    from pmmc_check.api.following import Follower, LiveRemark
     from pmmc_check.api.gatekeeping import GateReport, gate
     from pmmc_check.api.simulating import SimulatedRun, simulate
     from pmmc_check.api.validating import Validation, validate
@@ -29,6 +30,7 @@ _HOMES = {
     "api.exploration": ("Exploration", "Witness"),
     "api.exploring": ("explore",),
     "api.failure": ("CheckFailed",),
+    "api.following": ("Follower", "LiveRemark"),
     "api.gatekeeping": ("GateReport", "gate"),
     "api.simulating": ("SimulatedRun", "simulate"),
     "api.validating": ("Validation", "validate"),
@@ -53,8 +55,10 @@ __all__ = [
     "Client",
     "Commander",
     "Exploration",
+    "Follower",
     "GateReport",
     "Leader",
+    "LiveRemark",
     "PmmcError",
     "ProtocolError",
     "Replica",

@@ -239,6 +239,23 @@ def test_sigterm_does_what_ctrl_c_does(tmp_path: Path, name: str, number: signal
         assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["variants", "explore iterative"])
+def test_who_interrupts_again_and_again_still_gets_exit_code_3(tmp_path: Path, name: str) -> None:
+    for times in (2, 5, 20):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pmmc_check", *LONG[name]], cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, preexec_fn=heed_ctrl_c,
+        )  # fmt: skip
+        _wait_for_numpy(process, 1 + times / 7)
+        for i in range(times):
+            process.send_signal(signal.SIGINT if i % 2 else signal.SIGTERM)
+            time.sleep(0.02)
+        _, err = process.communicate(timeout=100)
+        assert process.returncode == 3, err
+        assert "Traceback" not in err
+
+
 def _wait_for_numpy(process: subprocess.Popen[str], seconds: float = 1.5) -> None:
     """Waits until the verb is at work: numpy is imported, or it has had time."""
     started = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,13 @@ from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.variants.catalogue import VARIANTS, Options, Variant, combined
 
 SECONDS_MAX = 120.0
+
+Stoppable = Callable[[Control], AbstractContextManager[None]]
+"""Within what it returns, something else may ask the search under this control to stop."""
+
+
+def _unstoppable(control: Control) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -42,34 +50,46 @@ def config_of(options: Options) -> Config:
     return Config(**given)
 
 
-def searched(config: Config, protocol: Protocol, names: Collection[str], reduce: str = "all", seconds_max: float = SECONDS_MAX) -> Result:
-    """The result of an exhaustive search for violations of the named invariants, with one thread."""
+def searched(
+    config: Config, protocol: Protocol, names: Collection[str], reduce: str = "all", *,
+    seconds_max: float = SECONDS_MAX, stoppable: Stoppable = _unstoppable,
+) -> Result:  # fmt: skip
+    """The result of an exhaustive search for violations of the named invariants, with one thread.
+
+    Raises:
+        KeyboardInterrupt: it was asked to stop.
+    """
     model, invariants = Model(config, protocol), invariants_named(names)
     reductions, _ = applicable(reductions_named(reduce), model, invariants)
-    return CompiledSearch(model, invariants, Control(Limits(seconds_max=seconds_max)), reductions).run()
+    control = Control(Limits(seconds_max=seconds_max))
+    with stoppable(control):
+        result = CompiledSearch(model, invariants, control, reductions).run()
+    if control.stop:
+        raise KeyboardInterrupt
+    return result
 
 
-def rows(variant: Variant, reduce: str = "all") -> Iterator[Row]:
+def rows(variant: Variant, reduce: str = "all", stoppable: Stoppable = _unstoppable) -> Iterator[Row]:
     """A row for each invariant that the variant breaks; one for a safe variant."""
     config, protocol = config_of(variant.smallest), combined([variant])
     for name in variant.breaks or ("", *variant.restores):
         names = [name] if name else [each for each in INVARIANTS if each not in variant.waives]
-        result = searched(config, protocol, names, reduce)
+        result = searched(config, protocol, names, reduce, stoppable=stoppable)
         steps = len(result.violation.trace) if result.violation else None
         yield Row(variant, config, name, result.verdict, result.distinct_states, result.seconds, steps)
 
 
-def all_rows(report: Callable[[Row], None]) -> list[Row]:
+def all_rows(report: Callable[[Row], None], stoppable: Stoppable = _unstoppable) -> list[Row]:
     """All variants; `report` is called after each row."""
     found = []
     for variant in VARIANTS.values():
-        for row in rows(variant):
+        for row in rows(variant, stoppable=stoppable):
             report(row)
             found.append(row)
     return found
 
 
-def unmodified(rows_: Iterable[Row]) -> list[tuple[Config, Result]]:
+def unmodified(rows_: Iterable[Row], stoppable: Stoppable = _unstoppable) -> list[tuple[Config, Result]]:
     """The protocol as the paper has it, in each configuration in which a variant was checked; Progress where that was asked for.
 
     It holds everywhere, except where a fix restores what the paper's protocol breaks.
@@ -78,7 +98,7 @@ def unmodified(rows_: Iterable[Row]) -> list[tuple[Config, Result]]:
     for row in rows_:
         key = (row.config, row.invariant == "Progress")
         if key not in checked:
-            checked[key] = searched(row.config, PMMC, ["Progress"] if key[1] else [])
+            checked[key] = searched(row.config, PMMC, ["Progress"] if key[1] else [], stoppable=stoppable)
     return [(config, result) for (config, _), result in checked.items()]
 
 

@@ -67,8 +67,10 @@ _signals = _Signals()
 
 
 @contextmanager
-def signals_handled() -> Iterator[None]:
-    """Within, SIGTERM does what Ctrl-C does. A signal that whoever started the command has told it to ignore stays ignored."""
+def signals_handled(to_the_end: bool = False) -> Iterator[None]:
+    """Within, SIGTERM does what Ctrl-C does. A signal that whoever started the command has told it to ignore stays ignored.
+
+    After it everything is as before, or, `to_the_end` of the process, further signals are ignored: what there is to say is being said."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -81,12 +83,17 @@ def signals_handled() -> Iterator[None]:
         yield
     finally:
         for each, handler in before.items():
-            signal.signal(each, handler)
+            signal.signal(each, signal.SIG_IGN if to_the_end else handler)
 
 
 def signals_forgotten() -> None:
     """What was interrupted has been dealt with; a dialogue goes on."""
     _signals.received = 0
+
+
+def interrupted() -> bool:
+    """Whether a signal has come, for who looks now and then, within `interrupts_deferred`."""
+    return _signals.received > 0
 
 
 @contextmanager

@@ -22,8 +22,8 @@ from pmmc_check.external.lifetime import servers_ended
 from pmmc_check.users_code import anything_handed_in, nothing_handed_in
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; returns the exit code."""
+def main(argv: Sequence[str] | None = None, ends_process: bool = False) -> int:
+    """Runs the command; returns the exit code. `ends_process`: nothing else will run in this process."""
     os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")  # else numba ends with an escape sequence, NO_COLOR or not
     _open_streams()
     nothing_handed_in()
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(verb, "standard output is closed, so no result can be shown; to discard it, write > /dev/null")
         return EXIT_USAGE
     try:
-        with signals_handled():
+        with signals_handled(to_the_end=ends_process):
             code = _run(parsed(arguments, verb))
         sys.stdout.flush()
     except BaseException as error:
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def entry() -> NoReturn:
     """The command as a process: no handler or thread that code of the user leaves behind can change the exit code any more."""
     gc.set_threshold(200_000, 10, 10)  # what a command makes it mostly keeps, so that looking for cycles often is a tenth of a short search
-    code = main()
+    code = main(ends_process=True)
     if anything_handed_in():
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError, AttributeError):

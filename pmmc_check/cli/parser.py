@@ -23,6 +23,8 @@ VERBS = {
     "show": "show a recorded run event by event, as text or as a page for a browser",
     "simulate": "write traces of random runs",
     "run": "run a live cluster, or simulated ones, and judge their traces",
+    "node": "run one node of a cluster of several machines",
+    "ctl": "pause, resume, inspect, reconfigure or stop a running cluster",
     "convert": "convert traces between the DSL and JSON Lines",
     "examples": "list the example traces and roles, or copy them to a folder",
     "completion": "print a script that completes verbs and options in your shell",

@@ -20,7 +20,7 @@ from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.report.run_json import run_object
 from pmmc_check.report.run_text import run_lines, run_text, seed_line, verdict_of
-from pmmc_check.runtime.machines import MACHINES, machine_named
+from pmmc_check.runtime.machines import MACHINES, loaded_machine
 from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.simulated_faults import FAULTS_BY_NAME, faults_named
 from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
@@ -89,7 +89,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     real.add_argument("--every", type=float, default=1.0, metavar="S", help="so often (default %(default)g s)")
     simulated = parser.add_argument_group("simulation")
     simulated.add_argument("--simulated", action="store_true", help="one process, virtual time; everything is decided by the seed")
-    simulated.add_argument("--seeds", type=int, default=1, metavar="N", help="so many runs, with seeds from --seed on (default 1)")
+    simulated.add_argument("--seeds", type=int, metavar="N", help="so many runs, with seeds from --seed on (default 1)")
     simulated.add_argument(
         "--faults", default="none", metavar="LIST", help=f"all, none, or some of {','.join(FAULTS_BY_NAME)} (default none)"
     )
@@ -108,7 +108,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    for name in ("requests", "at_once", "seeds"):
+    if not arguments.simulated and arguments.seeds is not None:
+        raise UsageError("--seeds: needs --simulated; of real processes one run is made at a time, with --seed")
+    arguments.seeds = 1 if arguments.seeds is None else arguments.seeds
+    for name in ("clients", "requests", "at_once", "seeds"):
         if getattr(arguments, name) < 1:
             raise UsageError(f"--{name.replace('_', '-')}: must be at least 1")
     for name in ("loss", "duplication"):
@@ -123,9 +126,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError("--kill: a node that keeps nothing on a disk must not come back; leave out --not-durable")
     if not arguments.simulated and arguments.faults != "none":
         raise UsageError("--faults: needs --simulated; real processes have --loss, --duplication, --delay, --kill, --pause and --partition")
-    if not arguments.simulated and arguments.seeds > 1:
-        raise UsageError("--seeds: needs --simulated; of real processes one run is made at a time")
-    machine_named(arguments.machine)
+    loaded_machine(arguments.machine)
     protocol_with(arguments.variant)
 
 
@@ -219,7 +220,7 @@ def _simulated(arguments: argparse.Namespace, roster: Roster) -> int:
             report(f"seed {seed}, {len(verdicts)} runs done")
             plan = SimulationPlan(
                 replace(roster, meta=(("seed", str(seed)),), timing=SIMULATED_TIMING),
-                machine_named(arguments.machine),
+                loaded_machine(arguments.machine),
                 seed,
                 arguments.requests,
                 arguments.virtual_seconds,

@@ -14,6 +14,7 @@ from pmmc_check.api.machine import cores
 from pmmc_check.api.roles import roles_from
 from pmmc_check.api.validating import SEARCH_EVENTS, SEARCH_SECONDS, SEARCH_STATES, judge_options, recordable, with_memory, with_roles
 from pmmc_check.cli.exports import ExportFiles, configure_export
+from pmmc_check.cli.follow import check_follow, configure_follow, follow
 from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.outputs import OutputFile, check_apart, print_results, prints_to_stderr
 from pmmc_check.cli.pages import PageFile, configure_html, sheets_of_traces
@@ -42,6 +43,8 @@ examples:
                                              the run as a Mermaid diagram, and for ShiViz (docs/exchange.md)
   pmmc-check validate run.pmmc --variant raise-on-accept --variant ignore-lower-p2b
                                              an implementation with these fixes
+  pmmc-check validate --follow logs/ --fail-fast
+                                             while the cluster runs; exits at the first rejection
 
 exit codes: 0 accepted, 1 rejected, 2 usage or bad input, 3 inconclusive; of several traces the worst counts (2, then 1, then 3)
 """
@@ -88,13 +91,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--max-memory", type=int, metavar="MIB", help="memory that judging one trace may take (default: its share of what is free)"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress, and no explanations on stdout")
+    configure_follow(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Judges all traces; the worst verdict is the exit code."""
     if arguments.jobs is not None and arguments.jobs < 1:
         raise UsageError("--jobs: must be at least 1")
-    found = sources(arguments.paths)
     check_apart(
         [
             ("--junit", arguments.junit),
@@ -103,6 +106,10 @@ def run(arguments: argparse.Namespace) -> int:
             *(("--export", name) for name in arguments.export),
         ]
     )
+    check_follow(arguments)
+    if arguments.follow:
+        return EXITS[follow(arguments).verdict]
+    found = sources(arguments.paths)
     if arguments.export and len(found) != 1:
         raise UsageError(f"--export {arguments.export[0]}: it writes one run, and there are {len(found)} traces; give one of them")
     jobs = 1 if arguments.protocol else arguments.jobs or cores()

@@ -7,6 +7,7 @@ import json
 import sys
 
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_VIOLATED
+from pmmc_check.cli.interrupts import interruptible
 from pmmc_check.cli.outputs import print_results, write_results
 
 _EPILOG = """\
@@ -46,8 +47,8 @@ def _matrix() -> int:
     def report(row: Row) -> None:
         print(f"{row.variant.name}: {row.invariant or 'all'} {row.verdict}, {row.seconds:.1f} s", file=sys.stderr)
 
-    rows = all_rows(report)
-    without = unmodified(rows)
+    rows = all_rows(report, interruptible)
+    without = unmodified(rows, interruptible)
     write_results([as_page(rows, without)])
     good = all(row.expected for row in rows) and all(as_published(rows, *each) for each in without)
     return EXIT_HOLDS if good else EXIT_VIOLATED

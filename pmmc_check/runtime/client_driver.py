@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pmmc_check.protocol.messages import Message, Request, Response
-from pmmc_check.protocol.values import Command, ProcessId
+from pmmc_check.protocol.values import Command, ProcessId, Reconfigure
 from pmmc_check.runtime.machines import asked_again
 from pmmc_check.runtime.node import Driver, LiveNode
 from pmmc_check.runtime.retries import Retries
@@ -21,7 +21,7 @@ Answered = Callable[[str], None]
 class Question:
     """An operation that a client waits for the result of, under all numbers that it has asked with. Times are the clock's."""
 
-    operation: str
+    operation: str | Reconfigure
     number: int
     answered: Answered
     asked: float
@@ -36,7 +36,7 @@ class ClientDriver(Driver):
     def __init__(self, node: LiveNode) -> None:
         super().__init__(node)
         self._questions: dict[int, Question] = {}
-        self._waiting: deque[tuple[str, Answered]] = deque()
+        self._waiting: deque[tuple[str | Reconfigure, Answered]] = deque()
         self._cid = 0
         self._retries = Retries(self.timing.retransmit, self.timing.retransmit_max)
 
@@ -44,6 +44,24 @@ class ClientDriver(Driver):
         """Has `operation` performed; calls `answered` once, with the result."""
         self._waiting.append((operation, answered))
         self.node.enter(self._ask_next)
+
+    def reconfigure(self, leaders: tuple[ProcessId, ...]) -> None:
+        """Asks for other leaders, with their acceptors. Nobody answers that; it takes effect WINDOW slots later, which are filled here."""
+        self._waiting.append((Reconfigure(leaders), lambda result: None))
+        self.node.enter(self._ask_next)
+        for _ in range(self.system.window):
+            self.ask("", lambda result: None)
+
+    def forget_reconfigurations(self) -> None:
+        """They have taken effect, or nobody is interested any more."""
+        for question in {id(each): each for each in self._questions.values()}.values():
+            if isinstance(question.operation, Reconfigure):
+                self._forget(question)
+
+    def _forget(self, question: Question) -> None:
+        for command in question.commands:
+            del self._questions[command.cid]
+        self._retries.forget(id(question))
 
     def _ask_next(self) -> None:
         operation, answered = self._waiting.popleft()
@@ -63,9 +81,7 @@ class ClientDriver(Driver):
         if not isinstance(message, Response) or message.cid not in self._questions:
             return
         question = self._questions[message.cid]
-        for command in question.commands:
-            del self._questions[command.cid]
-        self._retries.forget(id(question))
+        self._forget(question)
         self.counts["received response"] += 1
         self.host.batch.events.append(Event(self.host.log, to, RECEIVE, message, None))
         question.answered(str(message.result))
@@ -77,7 +93,7 @@ class ClientDriver(Driver):
     def tick(self) -> None:
         """Sends again what has no response yet; after long, under a new number."""
         for question in {id(each): each for each in self._questions.values()}.values():
-            if abs(self.now - question.asked) > self.timing.session:
+            if abs(self.now - question.asked) > self.timing.session and not isinstance(question.operation, Reconfigure):
                 self._cid += 1
                 again = asked_again(question.number, question.operation)
                 self._request(question, Command(self.me, self._cid, again))

@@ -28,6 +28,8 @@ class LeaderDriver(Driver):
     Commanders of slots that some replica has performed are **idle**: they do not run until a replica cannot get the decision from any
     other.
 
+    The other leaders are those of its own configuration: others use other acceptors.
+
     It **waits** from its start, or restart, until no other leader seems to be at work: the p1a of its first scout stays on its way so long.
     It is **held** from when a scout or commander of its own was preempted until the preemptor seems to have failed: `preempted` stays on
     its way.
@@ -39,6 +41,7 @@ class LeaderDriver(Driver):
         self._rival, self._rival_heard = BOTTOM, self.now
         self._patience = self._least = self.timing.patience
         self._acceptors = self.system.acceptors_of(self.me.number)
+        self._leaders = [each for each in self.system.leaders if self.system.acceptors_of(each.number) == self._acceptors]
         self._quorum = max(self.system.quorum1_of(len(self._acceptors)), self.system.quorum2_of(len(self._acceptors)))
         self._heard = dict.fromkeys(self._acceptors, self.now)
         self._promised: set[ProcessId] = set()
@@ -55,7 +58,7 @@ class LeaderDriver(Driver):
     def begun(self) -> None:
         """The first leader need not wait for others, unless it comes back from a crash."""
         self._rival_heard = self._began = self.now
-        rank = self.system.leaders.index(self.me)
+        rank = self._leaders.index(self.me)
         if self.state.ballot.round == 0 and rank == 0:
             self._begin()
         elif self.state.ballot.round == 0:
@@ -210,7 +213,7 @@ class LeaderDriver(Driver):
         self._beaten = self.now
         alive = [each for each in self._acceptors if abs(self.now - self._heard[each]) < self._patience]
         if len(alive) >= self._quorum or abs(self.now - self._began) < self._patience:
-            self.again(self.me, [each for each in self.system.leaders if each != self.me], Heartbeat(self._ballot))
+            self.again(self.me, [each for each in self._leaders if each != self.me], Heartbeat(self._ballot))
         silent = [each for each in self._acceptors if abs(self.now - self._heard[each]) >= self.timing.heartbeat]
         if silent:
             self.again(self.me, silent, Probe())

@@ -5,10 +5,13 @@ An operation is a text of words; so is a result. `state` may be changed in place
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
-from pmmc_check.errors import UsageError, did_you_mean
+from pmmc_check.errors import PmmcError, UsageError, did_you_mean
 from pmmc_check.protocol.values import Command
 from pmmc_check.users_code import users_code
 
@@ -119,6 +122,31 @@ def machine_named(name: str, load: Callable[[str], Any] | None = None) -> StateM
     return made() if isinstance(made, type) else made  # type: ignore[no-any-return]  # whatever it is, it is asked for these methods
 
 
+def loaded_machine(name: str) -> StateMachine:
+    """As `machine_named`; modules are looked for in the working folder, too.
+
+    Raises:
+        UsageError: there is none, or it cannot be loaded, or lacks a method.
+    """
+    found = machine_named(name, _load)
+    missing = [each for each in ("initial", "apply", "key", "sample") if not callable(getattr(found, each, None))]
+    if missing:
+        raise UsageError(f"--machine {name}: has no method {missing[0]}; see the example in docs/run.md")
+    return found
+
+
+def _load(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        with users_code(f"loading {module}"):
+            return getattr(importlib.import_module(module), attribute)
+    except PmmcError as error:
+        raise UsageError(f"--machine {name}: {error}") from None
+
+
 class Sessions:
     """The application of a cluster: a state machine, and for each client the results of its latest commands.
 
@@ -138,6 +166,8 @@ class Sessions:
         """Performs what has not been performed."""
         inner, sessions = state
         number, operation = numbered_operation(command)
+        if not operation:
+            return state, "ok"  # it only fills a slot
         results = sessions.setdefault(command.client.number, {})
         if number in results:
             return state, results[number]

@@ -7,7 +7,7 @@ from typing import Any
 
 from pmmc_check.protocol.messages import Decision, Message, Propose, Request, Response
 from pmmc_check.protocol.role import Lifecycle
-from pmmc_check.protocol.values import CLIENT, Command, ProcessId
+from pmmc_check.protocol.values import CLIENT, Command, ProcessId, Reconfigure
 from pmmc_check.runtime.node import Driver, LiveNode
 from pmmc_check.runtime.retries import Retries
 from pmmc_check.runtime.signals import Lacking, Signal
@@ -23,7 +23,8 @@ class ReplicaDriver(Driver):
     def __init__(self, node: LiveNode) -> None:
         super().__init__(node)
         self._responses: OrderedDict[tuple[ProcessId, int], Message] = OrderedDict()
-        self._proposed: dict[int, Message] = {}
+        self._proposed: dict[int, tuple[Message, list[ProcessId]]] = {}
+        self._reconfigured: dict[int, tuple[ProcessId, ...]] = {}
         self._retries = Retries(self.timing.retransmit, self.timing.retransmit_max)
         self._highest = 0
         self._moved = self._asked = self._gossiped = self.now
@@ -41,11 +42,18 @@ class ReplicaDriver(Driver):
 
     def _learned(self, slot: int, command: Command) -> None:
         self._by_slot[slot] = command
+        if isinstance(command.operation, Reconfigure):
+            self._reconfigured[slot] = command.operation.leaders
         self._decided.add(command)
         self._waiting.pop(command, None)
         self._highest = max(self._highest, slot)
         self._proposed.pop(slot, None)
         self._retries.forget(slot)
+
+    def leaders_of(self, slot: int) -> tuple[ProcessId, ...]:
+        """The leaders of a slot, as far as it is known: those of the last reconfiguration that is WINDOW slots or more before it."""
+        changed = [each for each in self._reconfigured if each <= slot - self.system.window]
+        return self._reconfigured[max(changed)] if changed else self.system.initial_leaders
 
     # ---- what is delivered ----
 
@@ -94,13 +102,16 @@ class ReplicaDriver(Driver):
     def observe(self, message: Message) -> None:
         """Remembers what may have to be sent again."""
         if isinstance(message, Propose):
-            self._proposed[message.slot] = message
+            self._proposed[message.slot] = message, []
             self._retries.due(message.slot, self.now)
 
     def transmits(self, envelope: Envelope) -> bool:
-        """Remembers each response with whom it was for."""
-        if isinstance(envelope.content, Response) and envelope.to.role == CLIENT:
-            self._responses[envelope.to, envelope.content.cid] = envelope.content
+        """Remembers each response, and each proposal, with whom it was for: a later configuration has nothing to do with it."""
+        content = envelope.content
+        if isinstance(content, Propose):
+            self._proposed[content.slot][1].append(envelope.to)
+        if isinstance(content, Response) and envelope.to.role == CLIENT:
+            self._responses[envelope.to, content.cid] = content
             if len(self._responses) > _RESPONSES_KEPT:
                 self._responses.popitem(last=False)
         return True
@@ -116,7 +127,8 @@ class ReplicaDriver(Driver):
             self._slot_out, self._moved = state.slot_out, now
         overdue = [slot for slot in self._proposed if self._retries.due(slot, now)]
         for slot in overdue:
-            self.again(self.me, state.leaders, self._proposed[slot])
+            message, leaders = self._proposed[slot]
+            self.again(self.me, leaders, message)
         behind = bool(overdue) or self._highest >= state.slot_out
         if behind and abs(now - self._asked) > self.timing.retransmit and abs(now - self._moved) > self.timing.retransmit:
             self._ask((*self.system.replicas, *self.system.leaders))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.role import System
+from pmmc_check.protocol.role import Configuration, System
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA, ProcessId
 from pmmc_check.runtime.acceptor_driver import AcceptorDriver
 from pmmc_check.runtime.client_driver import ClientDriver
@@ -16,7 +16,7 @@ from pmmc_check.runtime.machines import Sessions, StateMachine
 from pmmc_check.runtime.node import Driver, LiveNode
 from pmmc_check.runtime.replica_driver import ReplicaDriver
 from pmmc_check.runtime.surroundings import NodeSurroundings, Timing
-from pmmc_check.trace.events import ALL, DUPLICATING, LOSSY, Header, Names
+from pmmc_check.trace.events import ALL, DUPLICATING, LOSSY, ConfigurationNames, Header, Names
 
 _DRIVERS: dict[str, type[Driver]] = {CLIENT: ClientDriver, REPLICA: ReplicaDriver, LEADER: LeaderDriver, ACCEPTOR: AcceptorDriver}
 _MOST = 99
@@ -26,8 +26,11 @@ _MOST = 99
 class Roster:
     """How many processes of each role there are; they are called C1, ..., R1, ..., L1, ..., A1, ...
 
+    No `clients`: whoever comes is one, under any number, and no log shows what clients do. `configurations` are those that reconfigurations
+    lead through, the first one first; none: all leaders and all acceptors are one.
+
     Raises:
-        UsageError: one of the numbers makes no cluster.
+        UsageError: the numbers, or the configurations, make no cluster.
     """
 
     clients: int = 5
@@ -37,12 +40,27 @@ class Roster:
     window: int = 5
     meta: tuple[tuple[str, str], ...] = ()
     timing: Timing = field(default_factory=Timing)
+    configurations: tuple[Configuration, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("clients", "replicas", "leaders", "acceptors", "window"):
-            value = getattr(self, name)
-            if not 1 <= value <= (_MOST if name != "window" else 10**6):
-                raise UsageError(f"--{name} {value}: must be between 1 and {_MOST}")
+            value, most = getattr(self, name), 10**6 if name == "window" else _MOST
+            if not (0 if name == "clients" else 1) <= value <= most:
+                raise UsageError(f"--{name} {value}: must be between 1 and {most}")
+        for key in ("leaders", "acceptors") if self.configurations else ():
+            listed = [each for configuration in self.configurations for each in getattr(configuration, key)]
+            if sorted(listed) != list(_processes(key[:-1], getattr(self, key))):
+                raise UsageError(f"configurations: each of the {getattr(self, key)} {key} must be in exactly one of them")
+
+    def again(self, configurations: int) -> Roster:
+        """So many configurations, each with as many leaders and acceptors as this roster has."""
+        made = tuple(
+            Configuration(
+                _processes(LEADER, self.leaders, number * self.leaders), _processes(ACCEPTOR, self.acceptors, number * self.acceptors)
+            )
+            for number in range(configurations)
+        )
+        return replace(self, leaders=self.leaders * configurations, acceptors=self.acceptors * configurations, configurations=made)
 
     def header(self) -> Header:
         """Everybody has a complete log; the network may lose and duplicate, and leaders may begin any ballot."""
@@ -50,34 +68,37 @@ class Roster:
             f"{role}s": tuple(f"{role[0].upper()}{number}" for number in range(1, getattr(self, f"{role}s") + 1))
             for role in (REPLICA, LEADER, ACCEPTOR, CLIENT)
         }
+        configurations = tuple(ConfigurationNames(*(tuple(map(str, each)) for each in both)) for both in self.configurations)
         return Header(
             replicas=names["replicas"],
             leaders=names["leaders"],
             acceptors=names["acceptors"],
-            clients=names["clients"],
+            clients=names["clients"] or None,
             window=self.window,
             network=frozenset((LOSSY, DUPLICATING)),
             ballots="any",
+            configurations=configurations,
             meta=self.meta,
             logs=dict.fromkeys((name for each in names.values() for name in each), ALL),
         )
 
     def setting(self, machine: StateMachine, protocol: Protocol = PMMC, answers_first: bool = False) -> ClusterSetting:
         """What all nodes have in common."""
-
-        def processes(role: str) -> tuple[ProcessId, ...]:
-            return tuple(ProcessId(role, number) for number in range(1, getattr(self, f"{role}s") + 1))
-
         system = System(
-            clients=processes(CLIENT),
-            replicas=processes(REPLICA),
-            leaders=processes(LEADER),
-            acceptors=processes(ACCEPTOR),
+            clients=_processes(CLIENT, self.clients),
+            replicas=_processes(REPLICA, self.replicas),
+            leaders=_processes(LEADER, self.leaders),
+            acceptors=_processes(ACCEPTOR, self.acceptors),
             commands=(),
             window=self.window,
             application=Sessions(machine),
+            configurations=self.configurations,
         )
         return ClusterSetting(system, Names(self.header()), protocol, self.timing, answers_first)
+
+
+def _processes(role: str, count: int, behind: int = 0) -> tuple[ProcessId, ...]:
+    return tuple(ProcessId(role, number) for number in range(behind + 1, behind + count + 1))
 
 
 def nodes_of(system: System) -> tuple[ProcessId, ...]:

@@ -35,3 +35,20 @@ class Lacking(Signal):
     """replica → replicas and leaders: it has every decision below `slot`, and wants those from there on."""
 
     slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order(Signal):
+    """`ctl` → node: what to do. `token` is what the node gave to this connection, so that nobody can repeat an order; without it the
+    order asks for one."""
+
+    word: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAnswer(Signal):
+    """node → `ctl`: the token of this connection, or the answer to an order, as JSON."""
+
+    token: str
+    text: str

@@ -24,11 +24,12 @@ from pmmc_check.errors import UsageError
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA, ProcessId
 from pmmc_check.runtime.history import Asked, linearizable
 from pmmc_check.runtime.log_files import write_header
-from pmmc_check.runtime.machines import machine_named
-from pmmc_check.runtime.node_process import NodeReport, NodeSpec, run_node
+from pmmc_check.runtime.machines import loaded_machine
+from pmmc_check.runtime.node_process import run_node
 from pmmc_check.runtime.process_faults import ProcessFaults
 from pmmc_check.runtime.results import RunResult
 from pmmc_check.runtime.roster import Roster, nodes_of
+from pmmc_check.runtime.running_node import NodeReport, NodeSpec
 from pmmc_check.runtime.tcp import Address, Disturbance
 
 _START_SECONDS, _STOP_SECONDS = 20.0, 5.0
@@ -71,7 +72,7 @@ class Supervisor:
     def __init__(self, plan: RunPlan, report: Callable[[str], None] = lambda text: None) -> None:
         self.plan, self.tell = plan, report
         self.cluster = secrets.token_hex(8)
-        system = plan.roster.setting(machine_named(plan.machine)).system
+        system = plan.roster.setting(loaded_machine(plan.machine)).system
         self.children = {me: Child(self._spec(me)) for me in nodes_of(system)}
         self.errors: list[str] = []
         self.faults: Counter[str] = Counter()
@@ -186,7 +187,7 @@ class Supervisor:
             counts=counts,
             seconds=max(returned) - min(each.called for each in history) if returned else time.monotonic() - began,
             faults=self.faults,
-            linearizability=linearizable(history, machine_named(self.plan.machine)),
+            linearizability=linearizable(history, loaded_machine(self.plan.machine)),
             errors=self.errors,
             decided=max((each.decided for each in reports.values()), default=0),
         )

@@ -1,4 +1,5 @@
-"""Nodes over TCP: one connection for each direction between two nodes, made when it is needed, and made again when it is lost.
+"""Nodes over TCP or TLS: one connection for each direction between two nodes, made when it is needed, and made again when it is lost.
+Clients that come from anywhere are answered on the connection on which they ask.
 
 What cannot be sent now is dropped, as the protocol's network may. Nothing that comes in can do more than be counted as bad.
 """
@@ -6,8 +7,10 @@ What cannot be sent now is dropped, as the protocol's network may. Nothing that 
 from __future__ import annotations
 
 import asyncio
+import secrets
+import ssl
 import time
-from collections import Counter, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +23,8 @@ from pmmc_check.runtime.wire import Foreign, Framing, decode, encode
 Address = tuple[str, int]
 _UNSENT_BYTES_MAX = 4 * 2**20
 _RECONNECT_SECONDS = 0.1
+_STRANGER_SECONDS = 10.0
+_CLIENTS_MAX = 10_000
 
 
 @dataclass(frozen=True)
@@ -52,28 +57,43 @@ class LoopClock:
 
 
 class Inward(asyncio.Protocol):
-    """What one peer sends."""
+    """What one peer sends. `known`: it is one that we have turned to. `token` is what its orders must carry."""
 
-    def __init__(self, framing: Framing, take: Callable[[Envelope], None], counts: Counter[str]) -> None:
+    def __init__(self, framing: Framing, take: Callable[[Envelope, Inward], None], counts: Counter[str], known: bool = False) -> None:
         self.framing, self.take, self.counts = framing, take, counts
+        self.token = secrets.token_hex(16)
         self._buffer = bytearray()
-        self._transport: asyncio.BaseTransport | None = None
+        self._transport: asyncio.WriteTransport | None = None
+        self._known = known
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A peer, or anybody else, has connected."""
+        """A peer, or anybody else, has connected; whoever says nothing that we understand is not waited for."""
+        assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
+        asyncio.get_running_loop().call_later(_STRANGER_SECONDS, self._enough)
+
+    def _enough(self) -> None:
+        if not self._known and self._transport is not None:
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The peer is gone."""
+        self._transport = None
+        self._buffer.clear()
 
     def data_received(self, data: bytes) -> None:
         """Takes whole frames; a stream that is not made of frames is closed."""
         self._buffer += data
         try:
             for body in self.framing.bodies(self._buffer):
+                self._known = True
                 self._one(body)
-        except Foreign:
+        except Foreign as error:
             self.counts["bad frames"] += 1
+            self.framing.refused = str(error)
             self._buffer.clear()
             if self._transport is not None:
-                self._transport.close()
+                self._transport.abort()
 
     def _one(self, body: bytes) -> None:
         try:
@@ -81,14 +101,27 @@ class Inward(asyncio.Protocol):
         except Foreign:
             self.counts["bad frames"] += 1
         else:
-            self.take(envelope)
+            self.take(envelope, self)
+
+    def answer(self, data: bytes) -> bool:
+        """Sends frames back to the peer; False when it is gone or does not read."""
+        transport = self._transport
+        if transport is None or transport.is_closing() or transport.get_write_buffer_size() > _UNSENT_BYTES_MAX:
+            return False
+        transport.write(data)
+        return True
+
+    def close(self) -> None:
+        """Closes the connection when what was sent on it is out."""
+        if self._transport is not None:
+            self._transport.close()
 
 
 class _Link:
-    """The connection to one peer."""
+    """The connection to one peer; `hears` makes what takes that which comes back on it."""
 
-    def __init__(self, address: Address) -> None:
-        self.address = address
+    def __init__(self, address: Address, context: ssl.SSLContext | None, hears: Callable[[], asyncio.Protocol]) -> None:
+        self.address, self.context, self.hears = address, context, hears
         self.transport: asyncio.WriteTransport | None = None
         self.waiting: list[bytes] = []
         self.task: asyncio.Task[None] | None = None
@@ -112,7 +145,7 @@ class _Link:
     async def _connect(self) -> None:
         while not self.closed:
             try:
-                made, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, *self.address)
+                made, _ = await asyncio.get_running_loop().create_connection(self.hears, *self.address, ssl=self.context)
             except OSError:
                 self.waiting.clear()
                 await asyncio.sleep(_RECONNECT_SECONDS)
@@ -132,13 +165,15 @@ class _Link:
 
 
 class TcpTransport:
-    """Sends to where each recipient runs. `me` is the node that sends."""
+    """Sends to where each recipient runs. `me` is the node that sends; `context` what it connects with."""
 
-    def __init__(self, me: ProcessId, framing: Framing, rng: Random) -> None:
-        self.me, self.framing, self.rng = me, framing, rng
+    def __init__(self, me: ProcessId, framing: Framing, rng: Random, context: ssl.SSLContext | None = None) -> None:
+        self.me, self.framing, self.rng, self.context = me, framing, rng, context
         self.counts: Counter[str] = Counter()
         self.disturbance = Disturbance()
+        self.hears: Callable[[], asyncio.Protocol] = asyncio.Protocol
         self._links: dict[ProcessId, _Link] = {}
+        self._back: OrderedDict[ProcessId, Inward] = OrderedDict()
 
     def know(self, peers: Mapping[ProcessId, Address]) -> None:
         """Where nodes are; a node that has come back may be somewhere else."""
@@ -147,7 +182,15 @@ class TcpTransport:
             if known is None or known.address != address:
                 if known is not None:
                     known.close()
-                self._links[peer] = _Link(address)
+                self._links[peer] = _Link(address, self.context, self.hears)
+
+    def answer_on(self, client: ProcessId, connection: Inward) -> None:
+        """A client that nobody has said the address of is answered where it asked last."""
+        if client not in self._links:
+            self._back[client] = connection
+            self._back.move_to_end(client)
+            if len(self._back) > _CLIENTS_MAX:
+                self._back.popitem(last=False)
 
     def send(self, envelopes: Sequence[Envelope]) -> None:
         """All for one peer in one write."""
@@ -166,7 +209,8 @@ class TcpTransport:
 
     def _write(self, peer: ProcessId, frames: list[bytes]) -> None:
         link = self._links.get(peer)
-        if link is None or not link.write(b"".join(frames)):
+        data = b"".join(frames)
+        if not (link.write(data) if link is not None else peer in self._back and self._back[peer].answer(data)):
             self.counts["unsent"] += len(frames)
 
     def _disturbed(self, peer: ProcessId, frames: list[bytes]) -> None:

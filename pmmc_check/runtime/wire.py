@@ -43,6 +43,8 @@ CONTENTS: tuple[type[Message | Signal], ...] = (
     signals.Probe,
     signals.Alive,
     signals.Lacking,
+    signals.Order,
+    signals.OrderAnswer,
 )
 """Everything that travels between nodes; its place in this tuple is its kind on the wire."""
 
@@ -125,6 +127,8 @@ class Framing:
 
     def __init__(self, cluster: str, key: bytes = b"") -> None:
         self.key = key
+        self.refused = ""
+        """Why bytes that came in were refused last."""
         self._cluster = bytes((WIRE_VERSION,)) + cluster.encode()
         self._seed = zlib.crc32(self._cluster)
         self._check_size = 32 if key else 4

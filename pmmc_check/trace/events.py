@@ -219,7 +219,8 @@ class Names:
 
     def log_of(self, process: ProcessId) -> str:
         """The log that shows a process unless it has its own: a scout's and a commander's is their leader's."""
-        return self.name_of[host_of(process)]
+        host = host_of(process)
+        return self.name_of.get(host) or str(host)
 
 
 def stand_in(serial: int) -> Command:

@@ -20,7 +20,7 @@ from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.values import LEADER, NOOP, ProcessId
 from pmmc_check.protocol.variants.optimised import FillHoles
 from pmmc_check.trace.errors import TraceError
-from pmmc_check.trace.events import COMPLETE, DROP, KINDS, MIDDLE, NONE, RECEIVE, SEND, UNKNOWN, Event, Names
+from pmmc_check.trace.events import COMPLETE, DROP, KINDS, MIDDLE, NONE, RECEIVE, SEND, UNKNOWN, Event, Header, Names
 from pmmc_check.trace.readers.reader import Trace, open_trace
 from pmmc_check.trace.sources import Source
 from pmmc_check.trace.system import system_of
@@ -163,7 +163,7 @@ class _Judge:
         apart = () if trace.header.quorums_meet else (_QUORUMS_APART,)
         late = self._late(trace)
         middle = (f"{','.join(late)} began before the log: what was before is taken as given, and the log at its word",) if late else ()
-        return replace(verdict, notes=(*middle, *changed, *apart, *noop, *_silent(trace, self.heard)))
+        return replace(verdict, notes=(*middle, *changed, *apart, *noop, *silent_logs(trace.header, trace.names, self.heard)))
 
     def _by_decisions(self, trace: Trace) -> TraceVerdict | None:
         """The verdict on logs that show decisions only; None where they are unusual."""
@@ -226,7 +226,8 @@ class _Judge:
 
     def _by_relaxed_replay(self, guessing: Replay) -> TraceVerdict | None:
         """The rejection of logs that even leaders who may do more than the paper's cannot have, if it comes to that."""
-        if not guessing.promises.leaves_out_calls or self.protocol[LEADER] is not PMMC[LEADER]:
+        guesses = guessing.promises.leaves_out_calls or guessing.header.ballots == "any"
+        if not guesses or self.protocol[LEADER] is not PMMC[LEADER]:
             return None
         trace = self._open("replaying with any leaders", guessing.names)
         replay = Replay(trace.header, trace.names, self.protocol, relaxed=True)
@@ -381,14 +382,15 @@ def _names_noop(event: Event) -> bool:
     return getattr(message, "command", None) == NOOP or any(pvalue.command == NOOP for pvalue in pvalues)
 
 
-def _silent(trace: Trace, heard: set[str]) -> Iterator[str]:
+def silent_logs(header: Header, names: Names, heard: set[str]) -> Iterator[str]:
     """Notes on logs that promise events and have none. That is legal, since a process may crash at once, but often a file is missing."""
-    hosts = {trace.names.log_of(trace.values.process(log)) for log in heard}
+    values = Values(names)
+    hosts = {names.log_of(values.process(log)) for log in heard}
     silent: dict[str, list[str]] = {}
-    for name, contract in trace.header.logs.items():
+    for name, contract in header.logs.items():
         if contract.form != NONE and name not in hosts:
             kinds = str(contract).removeprefix(contract.form).strip()
             silent.setdefault("a complete log" if contract.form == COMPLETE else f"every {kinds}", []).append(name)
-    for promise, names in silent.items():
-        verb, has = ("promises", "has") if len(names) == 1 else ("promise", "have")
-        yield f"{','.join(names)} {verb} {promise} but {has} no events: legal after a crash at the start; otherwise something is missing"
+    for promise, listed in silent.items():
+        verb, has = ("promises", "has") if len(listed) == 1 else ("promise", "have")
+        yield f"{','.join(listed)} {verb} {promise} but {has} no events: legal after a crash at the start; otherwise something is missing"

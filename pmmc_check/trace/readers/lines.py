@@ -20,7 +20,8 @@ LINE_BYTES_MAX = 4 * 2**20
 """A longer line is refused: it would be held in memory several times over."""
 
 _BLOCK_BYTES = 1 << 18
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
+"""What a compressed file begins with."""
 
 
 OnRead = Callable[[int], None]
@@ -47,19 +48,13 @@ def _blocks(path: Path, on_read: OnRead | None) -> Iterator[str]:
                     told = raw.tell()
                 head, newline, tail = (rest + data).rpartition(b"\n")
                 if newline:
-                    yield _decoded(path, number, head)
+                    yield decoded(path, number, head)
                     number += head.count(b"\n") + 1
                 rest = tail
                 if len(rest) > LINE_BYTES_MAX:
-                    raise TraceError(
-                        str(path),
-                        number,
-                        0,
-                        f"this line is longer than {LINE_BYTES_MAX // 2**20} MiB; end each event with a newline, "
-                        f"and record a large accepted set as a delta, +{{...}}",
-                    )
+                    raise line_too_long(path, number)
         if rest:
-            yield _decoded(path, number, rest)
+            yield decoded(path, number, rest)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise TraceError(
             str(path), number, 0, f"the gzip file is damaged or cut short ({error}); decompress what is left by hand"
@@ -76,10 +71,22 @@ def _opened(path: Path) -> BufferedReader:
 
 
 def _decompressed(raw: BufferedReader) -> IO[bytes]:
-    return gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == _GZIP_MAGIC else raw  # type: ignore[return-value]  # it reads bytes, too
+    return gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == GZIP_MAGIC else raw  # type: ignore[return-value]  # it reads bytes, too
 
 
-def _decoded(path: Path, number: int, data: bytes) -> str:
+def line_too_long(path: Path, number: int) -> TraceError:
+    """What is wrong with a line that goes on and on."""
+    return TraceError(
+        str(path),
+        number,
+        0,
+        f"this line is longer than {LINE_BYTES_MAX // 2**20} MiB; end each event with a newline, "
+        f"and record a large accepted set as a delta, +{{...}}",
+    )
+
+
+def decoded(path: Path, number: int, data: bytes) -> str:
+    """The text of some lines, of which `number` is the first. Raises `TraceError` where it is not UTF-8."""
     if number == 1 and data.startswith(b"\xef\xbb\xbf"):
         data = data[3:]
     try:

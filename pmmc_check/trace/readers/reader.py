@@ -48,13 +48,13 @@ class Trace:
             yield chain.from_iterable(_batches(iter(stream)))
 
 
-class _File:
-    """One file: its header lines go to a builder, then it gives events."""
+class OpenedFile:
+    """One file, as its lines with their numbers: its header lines go to a builder, then it gives events."""
 
-    def __init__(self, path: Path, grammar_only: bool = False, on_read: OnRead | None = None) -> None:
+    def __init__(self, path: Path, numbered: Iterator[tuple[int, str]], grammar_only: bool = False) -> None:
         self.path, self.name = path, str(path)
         self.grammar_only = grammar_only
-        self.lines = lines(path, on_read)
+        self.lines = numbered
         self.comments: list[Comment] = []
         self.held: tuple[int, str] | None = None
         self.format, self.part = DSL, False
@@ -135,23 +135,20 @@ class _File:
 
     def items(self, event_builder: EventBuilder) -> Iterator[Event | Comment]:
         """The events, and comments between them."""
+        return filter(None, starmap(self.item_reader(event_builder), self.lines_left()))
+
+    def item_reader(self, event_builder: EventBuilder) -> Callable[[int, str], Event | Comment | None]:
+        """What gives the event or comment of a line; None for an empty one."""
         if self.format == JSONL:
-            yield from filter(None, starmap(JsonReader(event_builder, self.name).item, self.lines))
-            return
+            return JsonReader(event_builder, self.name).item
         fast = FastReader(event_builder, self.name).event
         if self.grammar_only:
-            fast = lambda text, number: None  # noqa: E731
-        for number, text in self._all_lines():
-            event = fast(text, number)
-            if event is not None:
-                yield event
-            elif item := self._by_grammar(number, text, event_builder):
-                yield item
+            return lambda number, text: self._by_grammar(number, text, event_builder)
+        return lambda number, text: fast(text, number) or self._by_grammar(number, text, event_builder)
 
-    def _all_lines(self) -> Iterator[tuple[int, str]]:
-        if self.held is not None:
-            yield self.held
-        yield from self.lines
+    def lines_left(self) -> Iterator[tuple[int, str]]:
+        """The lines after the header."""
+        return self.lines if self.held is None else chain((self.held,), self.lines)
 
     def _by_grammar(self, number: int, text: str, event_builder: EventBuilder) -> Event | Comment | None:
         line = Line(self.name, number, text)
@@ -181,7 +178,18 @@ def open_trace(
     Raises:
         TraceError: a file cannot be read or its header is wrong. Errors in events are raised while streams are read.
     """
-    opened = [_part(each, grammar_only, on_read) for each in parts] if parts else [_File(path, grammar_only, on_read)]
+    opened = [_part(each, grammar_only, on_read) for each in parts] if parts else [OpenedFile(path, lines(path, on_read), grammar_only)]
+    header, names, event_builder = header_of_files(path, opened, names)
+    comments = [comment for file in opened for comment in file.comments]
+    return Trace(path, header, names, event_builder.values, [file.items(event_builder) for file in opened], comments)
+
+
+def header_of_files(path: Path, opened: Sequence[OpenedFile], names: Names | None = None) -> tuple[Header, Names, EventBuilder]:
+    """The header of the files of one trace, whose header lines it reads.
+
+    Raises:
+        TraceError: something in a header is wrong, or not exactly one file has one.
+    """
     heads = [each for each in opened if not each.part]
     if len(heads) != 1:
         raise TraceError(
@@ -200,15 +208,13 @@ def open_trace(
         nowhere = TraceError(heads[0].name, 0, 0, unfit.problem)
         raise (places[unfit.key](unfit) if unfit.key in places else nowhere) from None
     names = names or Names(header)
-    event_builder = EventBuilder(Values(names))
-    comments = [comment for file in opened for comment in file.comments]
-    return Trace(path, header, names, event_builder.values, [file.items(event_builder) for file in opened], comments)
+    return header, names, EventBuilder(Values(names))
 
 
-def _part(path: Path, grammar_only: bool, on_read: OnRead | None) -> _File:
+def _part(path: Path, grammar_only: bool, on_read: OnRead | None) -> OpenedFile:
     """A file of a directory that holds one trace."""
     try:
-        return _File(path, grammar_only, on_read)
+        return OpenedFile(path, lines(path, on_read), grammar_only)
     except TraceError as error:
         error.problem += (
             f"; all traces beside part files are parts of one trace: begin this file with 'pmmc-trace {VERSION} part', "
@@ -226,7 +232,7 @@ def _batches(stream: Iterator[Event | Comment]) -> Iterator[list[Event]]:
 def is_part(path: Path) -> bool | None:
     """Whether a file is a part of a trace in parts; None when it does not even begin like a trace."""
     try:
-        return _File(path, grammar_only=False).part
+        return OpenedFile(path, lines(path)).part
     except TraceError as error:
         return False if error.text.lstrip(' \t{"').startswith("pmmc-trace") else None
 

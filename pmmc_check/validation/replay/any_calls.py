@@ -1,8 +1,8 @@
-"""Leaders whose logs leave out adopted and preempted, taken for whatever they may be.
+"""Leaders whose logs leave out adopted and preempted, or that may begin ballots on their own, taken for whatever they may be.
 
-`SilentCalls` guesses when a leader takes its calls, so what it rejects may be legal all the same. Here nothing is guessed and more is
-allowed than any run could do: a scout or commander may appear as soon as anything that its leader's log shows gives reason for it. So a
-rejection is exact, and an acceptance says nothing. It is the paper's leader that has these reasons, and they are few:
+`SilentCalls` guesses when a leader takes its calls, and when it begins a ballot, so what it rejects may be legal all the same. Here nothing
+is guessed and more is allowed than any run could do: a scout or commander may appear as soon as anything that its leader's log shows gives
+reason for it. So a rejection is exact, and an acceptance says nothing. It is the paper's leader that has these reasons, and they are few:
 
 - a scout of a round above 0: a preemption by the round below, a restart, or a header that lets leaders begin ballots on their own;
 - a commander: its ballot was adopted, and its command is the one that the promises report for the slot under the highest ballot. Where
@@ -27,6 +27,8 @@ class AnyCalls(SilentCalls):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
+        self._open = self.promises.replayed if self.header.ballots == "any" else self.promises.leaves_out_calls
+        """The leaders whose log does not say when they take their calls, or when they begin a ballot."""
         self._adopted: dict[Ballot, dict[int, set[Command]]] = {}
         """By adopted ballot and slot: the commands that its promises report under the highest ballot."""
         self._proposed: dict[tuple[int, int], set[Command]] = {}
@@ -111,7 +113,7 @@ class AnyCalls(SilentCalls):
             super().crashed(leader)
 
     def _is_open(self, me: ProcessId) -> bool:
-        return me.role in (LEADER, SCOUT, COMMANDER) and ProcessId(LEADER, me.number) in self.promises.leaves_out_calls
+        return me.role in (LEADER, SCOUT, COMMANDER) and ProcessId(LEADER, me.number) in self._open
 
     def _wake_all(self, number: int) -> None:
         for key in [key for key in self._waiting if isinstance(key, ProcessId) and key.number == number]:

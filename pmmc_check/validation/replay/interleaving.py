@@ -42,7 +42,8 @@ class Interleaving:
         self.events = 0
         self._advance = advance
         self._ready: deque[Log] = deque()
-        self._blocked = 0
+        self.blocked = 0
+        """How many logs cannot go on."""
 
     def take_all(self, streams: Iterable[Iterator[Event]]) -> None:
         """Takes all events of all streams. Those that never can happen stay in their logs' queues."""
@@ -67,10 +68,10 @@ class Interleaving:
                 log.queue.append(event)
             elif not advance(log, event):
                 log.queue.append(event)
-                self._blocked += 1
+                self.blocked += 1
             if self._ready:
                 self._go_on()
-            if self._blocked and not alone:
+            if self.blocked and not alone:
                 return True
         return False
 
@@ -89,4 +90,4 @@ class Interleaving:
             log = self._ready.popleft()
             while log.queue and self._advance(log, log.queue[0]):
                 log.queue.popleft()
-            self._blocked -= not log.queue
+            self.blocked -= not log.queue

@@ -43,11 +43,11 @@ class ObservedReplay(Replay):
         self._taken: Message | None = None
         self._put, self._take = self._put_watched, self._take_watched
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """Who has not crashed by the end has acted on what it received last."""
         for process in self.processes.running.values():
             self._act(process)
-        super()._finish()
+        super().finish()
 
     def _act(self, process: Process) -> None:
         if process.received is not None and not process.others:

@@ -30,7 +30,7 @@ from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.replay.any_calls import AnyCalls
-from pmmc_check.validation.replay.deadlock import waits
+from pmmc_check.validation.replay.deadlock import Wait, waits
 from pmmc_check.validation.replay.deliveries import Deliveries
 from pmmc_check.validation.replay.diagnosis import Diagnosis, Rejected
 from pmmc_check.validation.replay.inflight import Ambiguous
@@ -108,7 +108,7 @@ class Replay:
             Ambiguous: replay without search cannot tell.
         """
         self.interleaving.take_all(streams)
-        self._finish()
+        self.finish()
 
     def _advance(self, log: Log, event: Event) -> bool:
         """Carries the event out, or registers what it waits for."""
@@ -282,16 +282,24 @@ class Replay:
 
     # ---- the end ----
 
-    def _finish(self) -> None:
-        """Everything has been read: logs that still wait will wait for ever, and logs that ended in good order must be complete."""
+    def finish(self) -> None:
+        """Everything has been read: logs that still wait will wait for ever, and logs that ended in good order must be complete.
+
+        Raises:
+            Rejected: they do, or are not.
+        """
         for ending in self._endings:
             for process in self.processes.hosted_by(ending.process) if self.promises.is_replayed(ending.process) else ():
                 process.act()
                 if process.pending and self._logged_in(process.me) == ending.log and process.cut_in != ending.log:
                     raise self.diagnosis.unfinished(ending, process)
-        blocked = [log for log in self.interleaving.logs.values() if log.queue]
-        if blocked:
-            raise Rejected(self.diagnosis.stuck(waits(blocked, self._created, self.names.log_of)))
+        waiting = self.waiting()
+        if waiting:
+            raise Rejected(self.diagnosis.stuck(waiting))
+
+    def waiting(self) -> list[Wait]:
+        """What each log that cannot go on waits for."""
+        return waits([log for log in self.interleaving.logs.values() if log.queue], self._created, self.names.log_of)
 
     def _logged_in(self, process: ProcessId) -> str:
         """The log that shows a process: a scout's or commander's own if there is one, else its leader's."""
