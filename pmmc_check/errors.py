@@ -21,8 +21,8 @@ class ProtocolError(PmmcError):
 
 
 class FailedStep(ProtocolError):
-    """A step of a role that failed by itself; `why` says how, as a sentence. `is_assertion`: it found that something is not as it must
-    be, by an assertion or a panic, which is a finding; else its program crashed."""
+    """A step of a role failed by itself; `why` says how. `is_assertion`: it found that something is not as it must be, by an assertion
+    or a panic, which is a finding; else its program crashed."""
 
     def __init__(self, text: str, why: str, *, is_assertion: bool) -> None:
         super().__init__(text)

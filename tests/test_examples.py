@@ -10,7 +10,8 @@ import pytest
 from helpers import ROOT, assert_one_clear_line, command, in_process, options
 
 EXAMPLES = ROOT / "pmmc_check" / "examples"
-FILES = sorted(each.relative_to(EXAMPLES).as_posix() for each in EXAMPLES.rglob("*") if each.suffix in (".py", ".pmmc"))
+SUFFIXES = (".py", ".pmmc", ".rs", ".toml", ".go", ".java", ".cpp")
+FILES = sorted(each.relative_to(EXAMPLES).as_posix() for each in EXAMPLES.rglob("*") if each.suffix in SUFFIXES)
 
 
 def test_all_are_listed_with_what_they_show(capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,7 +107,7 @@ def explored(options: SearchOptions, asked: AskedProperties, model: Model, spec:
             result, shown, notes = result_of(options, model, control, None if asked.built_in else asked.invariants, asked.constraints)
     for each in asked.witnesses:
         with controlled() as control:
-            found, about, more = result_of(options, model, control, (each,), asked.constraints)
+            found, about, more = result_of(options, model, control, (each,), asked.constraints, judges=False)
         notes += [note for note in more if note not in notes]
         witnesses.append((WitnessSearch(each.name, found), about))
     return exploration_of(result, shown, notes, witnesses, spec=spec, variants=options.variants)

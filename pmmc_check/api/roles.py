@@ -16,7 +16,6 @@ from pmmc_check.protocol import PMMC, Protocol, Role, variant
 from pmmc_check.protocol.values import ROLES
 from pmmc_check.users_code import fate, handed_in, users_code
 
-
 EXEC = "exec:"
 """What a program that plays roles is called by, instead of `module:object`."""
 
@@ -94,7 +93,9 @@ def object_named(where: str, reference: str) -> Any:
     """
     module_name, colon, object_name = reference.partition(":")
     if not (module_name and colon and object_name):
-        raise UsageError(f"{where}: expected module:object, for example my_variant:MyAcceptor, or exec:command for a program (docs/any-language.md)")
+        raise UsageError(
+            f"{where}: expected module:object, for example my_variant:MyAcceptor, or exec:command for a program (docs/any-language.md)"
+        )
     handed_in(module_name)
     module = _imported(where, module_name)
     with users_code(f"{where}: looking at it"):

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
+from pmmc_check.api.crashes import check_no_crash
 from pmmc_check.api.machine import cores
 from pmmc_check.api.options import SearchOptions
 from pmmc_check.api.roles import role_classes
 from pmmc_check.checker.continued import every_violation
+from pmmc_check.checker.false_claim import FalseClaim
 from pmmc_check.checker.iterative import grow
 from pmmc_check.checker.memory import affordable_bytes
 from pmmc_check.checker.reductions import Reductions, applicable, reductions_named
-from pmmc_check.checker.result import Control, Engine, Limits, Result
+from pmmc_check.checker.result import Control, Engine, Limits, Result, Search
 from pmmc_check.config import Config
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.model.network import network_named
 from pmmc_check.properties.checks import Checks
-from pmmc_check.properties.invariants import Invariant, invariants_named
+from pmmc_check.properties.invariants import Invariant, invariants_named, with_assertions
 from pmmc_check.properties.progress import Progress
 from pmmc_check.properties.quorums import judgeable
 from pmmc_check.properties.written import WrittenInvariant
@@ -65,10 +67,13 @@ def result_of(
     control: Control,
     asked: Sequence[Invariant] | None = None,
     constraints: Sequence[WrittenInvariant] = (),
+    *,
+    judges: bool = True,
 ) -> tuple[Result, Model, list[str]]:
     """Runs the search that was asked for; also returns the model that its result is about, and notes about what is off.
 
     `asked` are the invariants where they are more than names; `constraints` are for the exhaustive strategy, without the symbolic engine.
+    `judges`: that a step of a role fails is a violation; else only the end of a run.
 
     Raises:
         UsageError: options contradict each other.
@@ -81,6 +86,9 @@ def result_of(
     waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers if asked is None]
     if options.engine == "symbolic":
         _check_symbolic(options, invariants)
+    if judges:
+        invariants = with_assertions(invariants, model.protocol)
+    model.failing_ends_runs = True
     _check_begins_within(constraints, model)
     reductions, notes = applicable(reductions_named(options.reduce or "all"), model, [*invariants, *constraints])
     if options.engine == "symbolic":
@@ -88,17 +96,40 @@ def result_of(
     judged, quorum_notes = judgeable(model, invariants)
     if options.invariants and len(judged) < len(invariants):
         raise UsageError(f"--invariant {options.invariants[0]}: {quorum_notes[0]}")
-    engine = engine_for(options, invariants, control, reductions, constraints)
-    if options.strategy == "iterative":
-        result, model = grow(model.config, model.protocol, engine)
-    elif options.keep_going:
-        result = every_violation(judged, lambda left: engine_for(options, left, control, reductions, constraints)(model))
-        notes = [] if options.engine == "reference" else notes
-    else:
-        result = engine(model).run()
-        notes = [] if options.engine == "reference" else notes
+    try:
+        result, model = _searched(options, model, control, judged, reductions, constraints)
+    except FalseClaim:
+        if not model.failed_steps:
+            raise
+        # a step that a reduction leaves out fails: then the run that leads to it is what is wanted
+        reductions = replace(reductions, inert=False, halting=False)
+        notes.append("inert and halting are off: a step fails that they would leave out")
+        result, model = _searched(options, Model(model.config, model.protocol), control, judged, reductions, constraints)
+    notes = [] if options.engine == "reference" else notes
     model.check_still_pure()
+    check_no_crash(result, model)
     return result, model, notes + waived + quorum_notes
+
+
+def _searched(  # noqa: PLR0917
+    options: SearchOptions,
+    model: Model,
+    control: Control,
+    judged: Sequence[Invariant],
+    reductions: Reductions,
+    constraints: Sequence[WrittenInvariant],
+) -> tuple[Result, Model]:
+    """The result of the strategy that was asked for, and the model that it is about."""
+
+    def search(model: Model, left: Sequence[Invariant] = judged) -> Search:
+        model.failing_ends_runs = True
+        return engine_for(options, left, control, reductions, constraints)(model)
+
+    if options.strategy == "iterative":
+        return grow(model.config, model.protocol, search)
+    if options.keep_going:
+        return every_violation(judged, lambda left: search(model, left)), model
+    return search(model).run(), model
 
 
 def built_in_invariants(options: SearchOptions) -> Sequence[Invariant]:

@@ -10,6 +10,7 @@ from pmmc_check.cli.outputs import OutputFile, print_results
 from pmmc_check.errors import UsageError
 
 _FOLDER = Path(__file__).parent.parent / "examples"
+_SUFFIXES = (".pmmc", ".py", ".rs", ".toml", ".go", ".java", ".cpp")
 _EPILOG = """\
 examples:
   pmmc-check examples          what there is
@@ -48,15 +49,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _names(folder: Path) -> Iterator[str]:
     for each in folder.rglob("*"):
-        if each.is_file() and each.suffix in (".pmmc", ".py"):
+        if each.is_file() and each.suffix in _SUFFIXES:
             yield each.relative_to(_FOLDER).as_posix()
 
 
 def _summary(file: Path) -> str:
     """What the first comment says of an example."""
     lines = file.read_text(encoding="utf-8").splitlines()
-    if file.suffix == ".py":
-        return lines[0].strip('"')
+    if file.suffix != ".pmmc":
+        return lines[0].strip('"').lstrip("/#! ")
     comments = [line.lstrip("# ").removeprefix("verdict: ") for line in lines[:2] if line.startswith("#")]
     return ": ".join(comments)
 

@@ -1,7 +1,8 @@
 """States and messages as JSON, and back.
 
 A state is JSON of the role's own shape. A text in it that is a name, ballot, command, pvalue or command in a slot becomes that value,
-wherever it stands, so that symmetry and the reports see it. An array keeps its order, but for those that the paper or the server calls sets.
+wherever it stands, so that symmetry and the reports see it. An array keeps its order, but for those
+that the paper or the server calls sets.
 The fields that invariants read (`STATE_FIELDS`) must be what the paper's are."""
 
 from __future__ import annotations

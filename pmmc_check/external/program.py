@@ -19,7 +19,7 @@ _ERRORS_KEPT = 8192
 _BLOCK = 1 << 16
 _CLOSING_SECONDS = 0.5
 """So long a server may take to end by itself when its input has ended."""
-_GUARD = 'read -r done || kill -KILL -- "-$1"'
+_GUARD = 'read -r done || kill -KILL "-$1"'
 
 
 class ServerFailed(Exception):
@@ -66,6 +66,8 @@ class ServerProcess:
 
     def send(self, line: bytes) -> None:
         """Has a line sent; what the process does not take at once is sent while it is read from."""
+        self._take_errors()
+        self._errors.clear()  # what it wrote before says nothing about this
         self._unsent += line
         self._write()
 

@@ -123,10 +123,9 @@ class Histories:
         self._note(state, _Way(command, None, None, 0))
 
     def extend(self, before: Any, message: dict[str, Any], after: Any) -> None:
-        """Notes that `message`, received in `before`, has led to `after`."""
-        if after != before:
-            way = self._known[before][self._turns[before] % len(self._known[before])]
-            self._note(after, _Way(way.command, way, message, way.length + 1))
+        """Notes that `message`, received in `before`, has led to `after`; also where these look the same."""
+        way = self._known[before][self._turns[before] % len(self._known[before])]
+        self._note(after, _Way(way.command, way, message, way.length + 1))
 
     def leading_to(self, state: Any) -> tuple[Command | None, list[dict[str, Any]]]:
         """With what the process was created, and all that it has received since.

@@ -184,11 +184,9 @@ class StepServer:
         in_step = ticket.question["ask"] in ("step", "restart")
         if failed.code is None or not in_step:
             return ServerError(self._told(ticket, failed.why, _EXPECTED[ticket.question["ask"]], failed.errors))
-        panic = _PANICS.search(failed.errors)
-        panicked = failed.code == _SIGABRT or panic is not None
-        said = next((line for line in failed.errors[panic.start() :].splitlines() if line), "") if panic else ""
+        said = _panic_in(failed.errors)
         why = f"the program {how_it_ended(failed.code)}" + (f": {said}" if said else "")
-        return self.failed(ticket, why, is_assertion=panicked)
+        return self.failed(ticket, why, is_assertion=failed.code == _SIGABRT or said is not None)
 
     def _check_number(self, ticket: Ticket) -> None:
         number = self._object(ticket).get("id")
@@ -230,6 +228,18 @@ _EXPECTED = {
     "step": '{"id":...,"outcomes":[{"state":...,"sends":[...]}]}',
     "restart": '{"id":...,"outcomes":[{"state":...,"sends":[...]}]}',
 }
+
+
+def _panic_in(errors: str) -> str | None:
+    """What a program says of its panic; None where it says nothing of one."""
+    panic = _PANICS.search(errors)
+    if panic is None:
+        return None
+    lines = errors[errors.rfind("\n", 0, panic.start()) + 1 :].splitlines()
+    if panic[0].startswith("Traceback"):
+        return lines[-1]
+    more = lines[1] if panic[0] == "panicked at" and len(lines) > 1 else ""  # Rust says why in the line that follows
+    return " ".join(filter(None, (lines[0].strip(), more.strip())))
 
 
 def _clause(question: dict[str, Any]) -> str:
