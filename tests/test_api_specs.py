@@ -88,7 +88,7 @@ def test_a_role_that_a_spec_names_is_loaded_and_one_handed_in_comes_first(tmp_pa
         ("no-such.spec", "no-such.spec: cannot be read"),
         ("no-such", "no-such: cannot be read"),
         (Path("no such file"), "no such file: cannot be read"),
-        ("ACCEPTORS 1 SLOTS any BALLOTS 2\nWITNESS W == decided # {}\n", "only built-in invariants"),
+        ("ACCEPTORS 1 SLOTS any BALLOTS 2\nWITNESS W == decided # {}\n", "WITNESS W: it shows a run"),
     ],
 )
 def test_what_cannot_be_used_says_where(spec: Any, message: str) -> None:

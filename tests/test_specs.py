@@ -142,10 +142,6 @@ ELSEWHERE = [
         ["--strategy", "iterative", "--find", "decided # {}"],
         "--strategy iterative: --find is about one configuration; leave --strategy out",
     ),
-    (["--slots", "any", "--invariant", "decided = {}"], "--invariant decided = {}: with any number of slots only built-in invariants"),
-    (["--slots", "any", "--find", "decided # {}"], "--find decided # {}: with any number of slots only built-in invariants"),
-    (["--slots", "any", "--invariant", "my:f"], "--invariant my:f: with any number of slots only built-in invariants"),
-    (["--slots", "any", str(ROOT / "specs" / "default.spec")], "default.spec:3: OneCommandASlot: with any number of slots only built-in"),
 ]
 
 

@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checker": _ENGINES,
     "validation": _ENGINES,
     "runtime": _ENGINES,
+    "client": {"errors", "runtime"},
     "gating": _ENGINES | {"spec", "checker", "validation"},
     "report": _ENGINES | {"checker", "validation", "runtime", "gating"},
     "explorer": _ENGINES | {"spec", "checker", "validation", "report"},

@@ -171,7 +171,9 @@ def test_a_note_says_that_symmetry_is_off_for_a_role_that_does_not_claim_it(tmp_
 
 
 @pytest.mark.parametrize("stock", [Acceptor, Commander, Leader, Replica, Scout])
-@pytest.mark.parametrize("reduce", ["inert", "halting", "deferral", "inert,deferral,halting"])
+@pytest.mark.parametrize(
+    "reduce", [*(pytest.param(each, marks=pytest.mark.slow) for each in ("inert", "halting", "deferral")), "inert,deferral,halting"]
+)
 def test_a_role_that_states_no_claims_gives_the_same_verdict_and_observed_facts_as_the_stock_role(stock: type[Role], reduce: str) -> None:
     class Mine(stock):  # type: ignore[valid-type,misc]
         pass

@@ -17,8 +17,13 @@ from pmmc_check.protocol import PMMC
 from pmmc_check.protocol.variants.catalogue import VARIANTS, Variant, check_needs, combined, protocol_with
 from pmmc_check.verdicts import HOLDS, VIOLATED
 
-FAULTS = [(each, name) for each in VARIANTS.values() for name in each.breaks]
+SLOW = {("stays-active", "C2"), ("pmax-previous", "C2")}
+"""Large searches, of faults that are found by another invariant as well."""
+FAULTS = [
+    pytest.param(each, name, marks=[pytest.mark.slow] * ((each.name, name) in SLOW)) for each in VARIANTS.values() for name in each.breaks
+]
 SAFE = [each for each in VARIANTS.values() if each.safe]
+SENDS_MUCH = ("fill-holes", "garbage-collection")
 UNREDUCED_SECONDS_MAX = 1.0
 
 
@@ -93,7 +98,7 @@ def test_fixes_and_optimisations_hold(variant: Variant, network: str) -> None:
     assert searched(config, combined([variant]), names).verdict == HOLDS
 
 
-@pytest.mark.parametrize("variant", SAFE, ids=named)
+@pytest.mark.parametrize("variant", [pytest.param(each, marks=[pytest.mark.slow] * (each.name in SENDS_MUCH)) for each in SAFE], ids=named)
 def test_optimisations_hold_with_two_leaders_and_a_restart(variant: Variant) -> None:
     config = replace(config_of(variant.smallest), acceptors=1, leaders=2, rounds=2, commands=2, network="duplicating")
     names = [name for name in INVARIANTS if name not in variant.waives]

@@ -193,9 +193,13 @@ RECONFIGURED_CONFIGS = [
 
 
 def _paper_and_safe() -> list[Any]:
-    """No variant, and each that is safe; what collects garbage sends many messages more."""
+    """No variant, and each that is safe; two send many messages more."""
     slow = [pytest.mark.slow]
-    safe = [pytest.param(each, id=each.name, marks=slow * (each.name == "garbage-collection")) for each in VARIANTS.values() if each.safe]
+    safe = [
+        pytest.param(each, id=each.name, marks=slow * (each.name in ("fill-holes", "garbage-collection")))
+        for each in VARIANTS.values()
+        if each.safe
+    ]
     return [pytest.param(None, id="paper"), *safe]
 
 

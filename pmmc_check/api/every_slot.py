@@ -8,6 +8,7 @@ from dataclasses import replace
 from pmmc_check.api.options import SearchOptions
 from pmmc_check.api.searching import engine_for, protocol_of
 from pmmc_check.checker.any_slots.one_slot import OF_ONE_REPLICA, OF_ONE_SLOT, Scope
+from pmmc_check.checker.any_slots.own import OwnInvariant
 from pmmc_check.checker.any_slots.search import AnySlotsResult, AnySlotsSearch
 from pmmc_check.checker.any_slots.surroundings import ReplicaBounds
 from pmmc_check.checker.reductions import Reductions, reductions_named
@@ -79,11 +80,12 @@ def _replica_bounds(options: SearchOptions) -> ReplicaBounds:
     return replace(usual, slots=options.replica_slots or usual.slots, commands=options.replica_commands or usual.commands)
 
 
-def searched_every_slot(options: SearchOptions, control: Control) -> AnySlotsResult:
-    """Checks what the options ask for.
+def searched_every_slot(options: SearchOptions, control: Control, own: Sequence[OwnInvariant] = ()) -> AnySlotsResult:
+    """Checks the built-in invariants that the options name, and the user's `own`; without any, all built-in ones.
 
     Raises:
         UsageError: options contradict each other.
+        PmmcError: one of the user's does not speak of one slot.
         ProtocolError: a role breaks its contract, or one slot does not stand for all of these roles.
     """
 
@@ -91,12 +93,14 @@ def searched_every_slot(options: SearchOptions, control: Control) -> AnySlotsRes
         return engine_for(options, invariants, control, reductions)(model)
 
     waived = [name for each in variants_named(options.variants) if not options.invariants for name in each.waives]
-    invariants = invariants_named(options.invariants or [each for each in (*OF_ONE_SLOT, *OF_ONE_REPLICA) if each not in waived])
+    names = options.invariants or [each for each in (*OF_ONE_SLOT, *OF_ONE_REPLICA) if each not in waived]
+    invariants = [] if own and not options.invariants else invariants_named(names)
     bounds = _replica_bounds(options)
     return AnySlotsSearch(
         scope_of(options),
         protocol_of(options),
         invariants,
+        own=own,
         control=control,
         reductions=reductions_named(options.reduce or "all"),
         make_search=make_search,

@@ -10,7 +10,7 @@ from os import PathLike
 from pmmc_check.api.exploration import Exploration, exploration_of
 from pmmc_check.api.options import Engines, Roles, SearchOptions, Slots, Strategies, in_every_slot
 from pmmc_check.api.searching import configured, limits_of, protocol_of, result_of
-from pmmc_check.api.specs import AskedProperties, WitnessSearch, named_for_every_slot, overlaid, properties_asked, settings_used, spec_in
+from pmmc_check.api.specs import AskedProperties, WitnessSearch, overlaid, properties_asked, settings_used, spec_in
 from pmmc_check.checker.result import Control, Snapshot
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
@@ -93,7 +93,6 @@ def _explored(options: SearchOptions, asked: Spec | None, progress: Callable[[Sn
 
     every_slot = in_every_slot(options)
     if every_slot is not None:
-        every_slot = replace(every_slot, invariants=named_for_every_slot(options, asked))
         return explored_every_slot(every_slot, asked, controlled)
     model = Model(configured(options), protocol_of(options))
     return explored(options, properties_asked(options, asked, model), model, asked, controlled)
@@ -116,7 +115,9 @@ def explored(options: SearchOptions, asked: AskedProperties, model: Model, spec:
 def explored_every_slot(options: SearchOptions, spec: Spec | None, controlled: Controlled) -> Exploration:
     """The same for every number of slots. A counterexample is that of the ordinary search that confirms it."""
     from pmmc_check.api.every_slot import searched_every_slot  # noqa: PLC0415  # most searches have no use for it
+    from pmmc_check.api.own_invariants import asked_of_every_slot  # noqa: PLC0415  # nor for this
 
+    names, own = asked_of_every_slot(options, spec)
     with controlled() as control:
-        result = searched_every_slot(options, control)
+        result = searched_every_slot(replace(options, invariants=names), control, own)
     return Exploration(result, None, result.notes, (), spec, tuple(options.variants))

@@ -33,7 +33,8 @@ from pmmc_check.spec.parse import SourceText
 from pmmc_check.users_code import users_code
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
-_NAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+NAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+"""What is made of these alone is a name, and no expression."""
 _OF_THE_SPEC_ALONE = ("states", "expect", "symmetry")
 _PLURAL = {"variant": "variants", "protocol": "roles"}
 
@@ -133,7 +134,7 @@ def properties_asked(options: SearchOptions, spec: Spec | None, model: Model) ->
     finds = [expression_as("--find", text, text, system, protocol, spec) for text in options.find]
     witnesses = tuple(finds) or (() if options.invariants else written.witnesses)
     names = options.invariants or (() if options.find else (spec.named if spec else ()))
-    plain = [each for each in names if set(each) <= _NAME_LETTERS and each not in {own.name for own in written.invariants}]
+    plain = [each for each in names if set(each) <= NAME_LETTERS and each not in {own.name for own in written.invariants}]
     if options.invariants:
         own = [each for each in written.invariants if each.name in names]
         rest = [each for each in names if each not in plain and each not in {one.name for one in own} and not _is_function(each)]
@@ -167,22 +168,6 @@ def _function_of(reference: str, model: Model) -> WrittenInvariant:
     found = object_named(where, reference)
     with users_code(f"{where}: looking at it"):
         return function_invariant(reference, found, model, generators(model.system))
-
-
-def named_for_every_slot(options: SearchOptions, spec: Spec | None) -> Sequence[str]:
-    """The names of the invariants to check of any number of slots.
-
-    Raises:
-        UsageError: there are expressions, which are about one configuration.
-    """
-    asked: Sequence[str] = options.invariants or (spec.named if spec else ())
-    own = [f"--invariant {each}" for each in asked if not set(each) <= _NAME_LETTERS]
-    own += [f"--find {each}" for each in options.find] + [f"--constraint {each}" for each in options.constraints]
-    if spec and not (options.invariants or options.find):
-        own += [f"{spec.source.name}:{line}: {name}" for name, line in spec.property_lines.items() if name not in spec.named]
-    if own:
-        raise UsageError(f"{own[0]}: with any number of slots only built-in invariants are checked; give a number of slots")
-    return asked
 
 
 def _check_strategy(

@@ -20,6 +20,7 @@ from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with, vari
 from pmmc_check.report.trace_json import as_object
 from pmmc_check.report.trace_text import explanation, summary
 from pmmc_check.trace.sources import sources
+from pmmc_check.validation.corpus import CorpusCoverage, coverage_of
 from pmmc_check.validation.judge import JudgeOptions
 from pmmc_check.validation.search.search import SearchBudget
 from pmmc_check.validation.verdict import TraceVerdict, worst
@@ -44,6 +45,11 @@ class Validation:
     def accepted(self) -> bool:
         """Whether every trace is accepted."""
         return self.verdict == ACCEPTED
+
+    @property
+    def coverage(self) -> CorpusCoverage:
+        """Which branches of the protocol the accepted traces reach, where `validate` was asked to count them."""
+        return coverage_of(self.traces)
 
     def to_json(self) -> dict[str, Any]:
         """The object that `validate --format json` prints, as dictionaries and lists."""
@@ -80,13 +86,15 @@ def validate(
     jobs: int = 1,
     max_memory: int | None = None,
     roles: Roles = (),
+    coverage: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Validation:
     """Judges traces: files, and folders of traces or of the parts of one; the options are the command's (docs/validate.md).
 
     With `jobs` above 1 traces are judged in so many processes. `progress` is told now and then how far it is, in a few words.
     `max_memory` is what judging one trace may take, in MiB (default: its share of what is free); `roles` are role classes that stand for
-    the paper's. A trace that cannot be read has the verdict `bad input`.
+    the paper's; with `coverage` the branches of the protocol that accepted runs take are counted. A trace that cannot be read has the
+    verdict `bad input`.
 
     Raises:
         UsageError: no path is given, a path does not exist, a folder has no traces, or an option is wrong.
@@ -100,7 +108,7 @@ def validate(
         raise UsageError("--jobs: must be at least 1")
     options = judge_options(strings("variants", variants), search_states, search_seconds, search_events)
     options = with_roles(with_memory(options, max_memory, jobs), role_classes("roles", roles))
-    jobs = 1 if roles else jobs
+    options, jobs = replace(options, coverage=coverage), 1 if roles else jobs
     found = sources([fspath(each) for each in paths])
     verdicts = dict(judged(found, options, jobs, progress or (lambda text: None)))
     return Validation(tuple(verdicts[each] for each in found))

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         spec = specs.spec_of(arguments)
         files = SearchFiles.opened(arguments, stack)
-        from pmmc_check.api.specs import functions_named, named_for_every_slot
+        from pmmc_check.api.specs import functions_named
 
         options = _options(arguments)
         if arguments.protocol or functions_named(options, spec):
@@ -58,7 +58,6 @@ def run(arguments: argparse.Namespace) -> int:
             stack.enter_context(exits_refused())
         every_slot = in_every_slot(options)
         if every_slot:
-            every_slot = replace(every_slot, invariants=named_for_every_slot(options, spec))
             return _exit_code(_run_every_slot(every_slot, arguments, files, spec))
         verdict = _run(options, arguments, files, spec)
         return _exit_code(verdict)

@@ -50,11 +50,9 @@ def check_follow(arguments: argparse.Namespace) -> None:
         return
     if len(arguments.paths) != 1:
         raise UsageError(f"--follow: expected one path, a file, a directory of part files or -, not {len(arguments.paths)}")
-    for option, value in (("--html", arguments.html), ("--export", arguments.export), ("--jobs", arguments.jobs)):
-        if value:
-            raise UsageError(f"{option}: not with --follow; judge the trace once more when it is complete")
-    if arguments.protocol:
-        raise UsageError("--protocol: not with --follow; judge the trace once more when it is complete")
+    for option in ("html", "export", "jobs", "protocol", "coverage"):
+        if getattr(arguments, option):
+            raise UsageError(f"--{option}: not with --follow; judge the trace once more when it is complete")
     if arguments.idle is not None and not arguments.idle > 0:
         raise UsageError("--idle: must be more than 0")
     path = arguments.paths[0]

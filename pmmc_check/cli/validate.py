@@ -7,12 +7,14 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pmmc_check.api.judging import judged
 from pmmc_check.api.machine import cores
 from pmmc_check.api.roles import roles_from
 from pmmc_check.api.validating import SEARCH_EVENTS, SEARCH_SECONDS, SEARCH_STATES, judge_options, recordable, with_memory, with_roles
+from pmmc_check.cli.branch_coverage import CoverageReport, check_coverage, configure_coverage
 from pmmc_check.cli.exports import ExportFiles, configure_export
 from pmmc_check.cli.follow import check_follow, configure_follow, follow
 from pmmc_check.cli.load import exits_refused
@@ -47,7 +49,8 @@ examples:
   pmmc-check validate --follow logs/ --fail-fast
                                              while the cluster runs; exits at the first rejection
 
-exit codes: 0 accepted, 1 rejected, 2 usage or bad input, 3 inconclusive; of several traces the worst counts (2, then 1, then 3)
+exit codes: 0 accepted, 1 rejected, 2 usage or bad input, 3 inconclusive; of several traces the worst counts (2, then 1, then 3);
+            3 also where all are accepted, and coverage is under --fail-under
 """
 
 
@@ -93,6 +96,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--max-memory", type=int, metavar="MIB", help="memory that judging one trace may take (default: its share of what is free)"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress, and no explanations on stdout")
+    configure_coverage(parser)
     configure_follow(parser)
 
 
@@ -105,9 +109,11 @@ def run(arguments: argparse.Namespace) -> int:
             ("--junit", arguments.junit),
             ("--explain", arguments.explain),
             ("--html", arguments.html),
+            ("--coverage-file", arguments.coverage_file),
             *(("--export", name) for name in arguments.export),
         ]
     )
+    check_coverage(arguments)
     check_follow(arguments)
     if arguments.follow:
         return EXITS[follow(arguments).verdict]
@@ -116,7 +122,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--export {arguments.export[0]}: it writes one run, and there are {len(found)} traces; give one of them")
     jobs = 1 if arguments.protocol else arguments.jobs or cores()
     options = judge_options(arguments.variant, arguments.search_states, arguments.search_seconds, arguments.search_events)
-    options = with_memory(options, arguments.max_memory, min(jobs, len(found)))
+    options = replace(with_memory(options, arguments.max_memory, min(jobs, len(found))), coverage=arguments.coverage)
     with ExitStack() as stack:
         if arguments.protocol:
             stack.enter_context(prints_to_stderr())
@@ -129,16 +135,20 @@ def run(arguments: argparse.Namespace) -> int:
         ]
         exports = stack.enter_context(ExportFiles("validate", arguments.export))
         page = stack.enter_context(PageFile(arguments.html))
+        coverage = CoverageReport(arguments, stack)
         listed, interrupted = _verdicts(found, options, jobs, arguments.quiet)
+        if not interrupted:
+            coverage.add(listed)
         try:
-            _report(listed, arguments)
+            _report(listed, arguments, coverage)
         finally:
             exports.write(None if interrupted else _run_maker(found[0], listed[0], options.protocol))
             for file, content in files:
                 file.write(content(listed))
                 file.commit()
             page.write(_page_title(arguments.paths), lambda: sheets_of_traces(found, listed, options.protocol), index=len(found) > 1)
-    return EXITS[INCONCLUSIVE] if interrupted else EXITS[worst(listed)]
+    verdict = worst(listed)
+    return EXITS[INCONCLUSIVE] if interrupted or (verdict == ACCEPTED and coverage.too_low) else EXITS[verdict]
 
 
 def _page_title(paths: Sequence[str]) -> str:
@@ -172,9 +182,9 @@ def _verdicts(found: Sequence[Source], options: JudgeOptions, jobs: int, quiet: 
     return [verdicts.get(source) or TraceVerdict(str(source.path), INCONCLUSIVE, reason=reason) for source in found], interrupted
 
 
-def _report(verdicts: list[TraceVerdict], arguments: argparse.Namespace) -> None:
+def _report(verdicts: list[TraceVerdict], arguments: argparse.Namespace, coverage: CoverageReport) -> None:
     if arguments.format == "json":
-        print_results(json.dumps(as_object(verdicts)))
+        print_results(json.dumps(as_object(verdicts) | coverage.fields()))
         return
     for each in verdicts:
         print_results(summary(each))
@@ -186,6 +196,7 @@ def _report(verdicts: list[TraceVerdict], arguments: argparse.Namespace) -> None
     if len(verdicts) > 1:
         counts = [f"{sum(each.verdict == verdict for each in verdicts)} {verdict}" for verdict in EXITS]
         print_results(f"{len(verdicts)} traces: {', '.join(counts)}")
+    coverage.show()
 
 
 def _explanations(verdicts: list[TraceVerdict]) -> str:

@@ -52,7 +52,7 @@ def faults(config: Config, ballotwise: bool) -> str:
 
 def of_slot(result: AnySlotsResult) -> list[str]:
     """The invariants that are covered for every number of slots."""
-    return [name for name in result.invariants if name in OF_ONE_SLOT]
+    return [name for name in result.invariants if name in (*OF_ONE_SLOT, *result.own)]
 
 
 def replica_bounds(bounds: ReplicaBounds) -> str:

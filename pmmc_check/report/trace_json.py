@@ -12,4 +12,5 @@ from pmmc_check.validation.verdict import TraceVerdict, worst
 
 def as_object(verdicts: Sequence[TraceVerdict]) -> dict[str, Any]:
     """`verdict` and `traces`, each with `file`, `verdict`, `events`, `violations`, `failure` or null, and more; `version` is the tool's."""
-    return {"verdict": worst(list(verdicts)), "traces": [asdict(each) for each in verdicts], "version": __version__}
+    traces = [{key: value for key, value in asdict(each).items() if key != "coverage"} for each in verdicts]
+    return {"verdict": worst(list(verdicts)), "traces": traces, "version": __version__}

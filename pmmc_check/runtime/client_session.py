@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 
-from pmmc_check.errors import PmmcError
+from pmmc_check.errors import PmmcError, UsageError
 from pmmc_check.protocol.values import CLIENT, REPLICA, ProcessId
 from pmmc_check.runtime.client_driver import ClientDriver
 from pmmc_check.runtime.cluster_file import ClusterFile
@@ -15,29 +15,20 @@ from pmmc_check.runtime.running_node import NodeSpec, RunningNode
 UNDER_WAY_MAX = 100
 """Operations of one session that may wait at the same time: replicas remember that many results, and some more, of each client."""
 
+OPERATION_CHARACTERS_MAX = 2**21
+"""Longer ones would not fit into a frame, with all that is around them."""
+
 
 class Unanswered(PmmcError, TimeoutError):
     """No replica has answered in time. The operation may have taken effect, may still do so, or never will."""
 
 
-class ClientSession:
-    """One session, under a number that no other has. `seconds` is how long an answer is waited for.
+class Asker:
+    """Asks through the node of a client; `seconds` is how long an answer is waited for."""
 
-    Raises:
-        UsageError: the cluster's certificates cannot be used.
-    """
-
-    def __init__(self, cluster: ClusterFile, seconds: float = 10.0) -> None:
-        self.seconds = seconds
-        me = ProcessId(CLIENT, 10**6 + secrets.randbelow(2**40))
-        spec = NodeSpec(me, str(me), cluster.roster, cluster.name, secrets.randbits(60), "integer", security=cluster.security)
-        self._running = RunningNode(spec)
-        self._running.transport.know({peer: address for peer, address in cluster.addresses.items() if peer.role == REPLICA})
+    def __init__(self, running: RunningNode, seconds: float) -> None:
+        self._running, self.seconds = running, seconds
         self._room = asyncio.Semaphore(UNDER_WAY_MAX)
-
-    async def open(self) -> None:
-        """Begins; connections are made when they are needed."""
-        await self._running.open(None, paused=False)
 
     @property
     def driver(self) -> ClientDriver:
@@ -51,7 +42,10 @@ class ClientSession:
 
         Raises:
             Unanswered: no answer came in time.
+            UsageError: the operation is too long.
         """
+        if len(operation) > OPERATION_CHARACTERS_MAX:
+            raise UsageError(f"an operation of {len(operation)} characters is too long: at most {OPERATION_CHARACTERS_MAX}")
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         def answered(result: str) -> None:
@@ -69,6 +63,25 @@ class ClientSession:
             f"no replica has answered {operation!r} within {self.seconds:g} s{f' ({reason})' if reason else ''}; it may or may not have "
             "taken effect, and may still do so"
         )
+
+
+class ClientSession(Asker):
+    """One session with the cluster of a cluster file, under a number that no other has.
+
+    Raises:
+        UsageError: the cluster's certificates cannot be used.
+    """
+
+    def __init__(self, cluster: ClusterFile, seconds: float = 10.0) -> None:
+        me = ProcessId(CLIENT, 10**6 + secrets.randbelow(2**40))
+        spec = NodeSpec(me, str(me), cluster.roster, cluster.name, secrets.randbits(60), "integer", security=cluster.security)
+        running = RunningNode(spec)
+        running.transport.know({peer: address for peer, address in cluster.addresses.items() if peer.role == REPLICA})
+        super().__init__(running, seconds)
+
+    async def open(self) -> None:
+        """Begins; connections are made when they are needed."""
+        await self._running.open(None, paused=False)
 
     def close(self) -> None:
         """Ends it; what is still waiting is not answered any more."""

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol
+from urllib.parse import quote, unquote
 
 from pmmc_check.errors import PmmcError, UsageError, did_you_mean
 from pmmc_check.protocol.values import Command
@@ -100,6 +101,16 @@ class KeyValueStore:
         """Mostly writes and reads, of few keys and values, so that they meet."""
         key, value = f"k{choose(5)}", str(choose(100))
         return (f"put {key} {value}", f"get {key}", f"get {key}", f"cas {key} {choose(100)} {value}", f"delete {key}")[choose(5)]
+
+
+def word_of(text: str) -> str:
+    """Any text as one word of an operation, never `-`."""
+    return "%" if not text else "%2D" if text == NO_VALUE else quote(text, safe="/:@!$&'()*+,;=~-._")
+
+
+def text_of(word: str) -> str:
+    """The inverse of `word_of`."""
+    return "" if word == "%" else unquote(word)
 
 
 MACHINES: dict[str, Callable[[], StateMachine]] = {"integer": IntegerRegister, "kv": KeyValueStore}

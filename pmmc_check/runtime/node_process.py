@@ -5,12 +5,21 @@ from __future__ import annotations
 import asyncio
 import signal
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pmmc_check.errors import PmmcError
+from pmmc_check.protocol.values import ProcessId
 from pmmc_check.runtime.client_driver import ClientDriver
+from pmmc_check.runtime.client_session import Asker
+from pmmc_check.runtime.control import Speaker
 from pmmc_check.runtime.history import Asked
 from pmmc_check.runtime.running_node import NodeReport, NodeSpec, RunningNode
+from pmmc_check.runtime.tcp import Address
+
+if TYPE_CHECKING:
+    from pmmc_check.runtime.http_front import HttpFront, Statuses
+
+_STATUS_SECONDS = 1.0
 
 
 def run_node(spec: NodeSpec, pipe: Connection) -> None:
@@ -35,6 +44,8 @@ class _NodeProcess:
         self.running = RunningNode(spec)
         self.history: list[Asked] = []
         self.left = spec.requests
+        self.peers: dict[ProcessId, Address] = {}
+        self.front: HttpFront | None = None
 
     async def run(self) -> None:
         """Until it is told to stop, or nobody is left to tell it."""
@@ -42,11 +53,36 @@ class _NodeProcess:
         running.watch(loop)
         address = await running.open(("127.0.0.1", 0), paused=True)
         loop.add_reader(self.pipe.fileno(), self._told)
-        _tell(self.pipe, "listening", address)
+        served = self._open_front(self.spec.http) if self.spec.http is not None else None
+        _tell(self.pipe, "listening", address, served)
         reason = await running.over
         loop.remove_reader(self.pipe.fileno())
+        if self.front is not None:
+            await self.front.close()
         running.close()
         _tell(self.pipe, "failed" if reason else "stopped", reason or self._report(whole=True))
+
+    def _open_front(self, at: Address) -> Address:
+        from pmmc_check.runtime.http_front import HttpFront  # noqa: PLC0415  (an extra, which only this needs)
+
+        asker = Asker(self.running, self.spec.roster.timing.session * 3)
+
+        async def ask(operation: str) -> str:
+            place, called = len(self.history), asker.driver.now
+            self.history.append(Asked(self.spec.name, operation, called))
+            result = await asker.ask(operation)
+            self.history[place] = Asked(self.spec.name, operation, called, asker.driver.now, result)
+            return result
+
+        self.front = HttpFront(ask, self._statuses)
+        return self.front.open(at)
+
+    async def _statuses(self) -> Statuses:
+        """All other nodes, asked as `ctl` asks them, and this one."""
+        speaker = Speaker(self.spec.cluster, self.spec.security, self.peers)
+        others = [each for each in self.peers if each != self.spec.me]
+        answers = await asyncio.gather(*(speaker.order(each, "status", _STATUS_SECONDS) for each in others))
+        return dict(zip(map(str, others), answers, strict=True)) | {self.spec.name: self.running.status()}
 
     def _told(self) -> None:
         try:
@@ -56,14 +92,18 @@ class _NodeProcess:
         running = self.running
         match words:
             case ("peers", peers):
+                self.peers = peers
                 running.transport.know(peers)
             case ("disturb", disturbance):
                 running.transport.disturbance = disturbance
             case ("run", run):
                 running.node.pause(not run)
-                if run and isinstance(running.node.driver, ClientDriver) and not self.history:
+                if run and isinstance(running.node.driver, ClientDriver) and self.left == self.spec.requests:
                     for _ in range(min(self.spec.at_once, self.left)):
                         self._ask(running.node.driver)
+            case ("reconfigure", leaders):
+                assert isinstance(running.node.driver, ClientDriver)
+                running.node.driver.reconfigure(leaders)
             case ("report",):
                 _tell(self.pipe, "report", self._report())
             case _:

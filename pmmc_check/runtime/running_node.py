@@ -50,6 +50,8 @@ class NodeSpec:
     variants: tuple[str, ...] = ()
     answers_first: bool = False
     disturbance: Disturbance = field(default_factory=Disturbance)
+    http: Address | None = None
+    """Where a client is also an HTTP front."""
 
 
 class NodeReport(NamedTuple):

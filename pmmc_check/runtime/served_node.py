@@ -9,9 +9,12 @@ from pathlib import Path
 
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.values import ProcessId
+from pmmc_check.runtime.client_session import ClientSession
 from pmmc_check.runtime.cluster_file import ClusterFile
+from pmmc_check.runtime.control import order_all
 from pmmc_check.runtime.log_files import write_header
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
+from pmmc_check.runtime.tcp import Address
 
 _WATCH_SECONDS = 1.0
 
@@ -47,6 +50,33 @@ async def _served(running: RunningNode, cluster: ClusterFile, tell: Callable[[st
     if reason:
         raise UsageError(f"{me} cannot go on: {reason}")
     tell(f"{me} has stopped")
+
+
+def serve_front(cluster: ClusterFile, at: Address, tell: Callable[[str], None]) -> None:
+    """Answers HTTP for the cluster until Ctrl-C or SIGTERM.
+
+    Raises:
+        UsageError: it cannot listen there.
+    """
+    asyncio.run(_fronted(cluster, at, tell))
+
+
+async def _fronted(cluster: ClusterFile, at: Address, tell: Callable[[str], None]) -> None:
+    from pmmc_check.runtime.http_front import HttpFront, Statuses  # noqa: PLC0415  (an extra, which only this needs)
+
+    async def statuses() -> Statuses:
+        return {str(node): answer for node, answer in (await order_all(cluster, "status", tuple(cluster.addresses), 1.0)).items()}
+
+    loop, session, over = asyncio.get_running_loop(), ClientSession(cluster), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, over.set)
+    await session.open()
+    front = HttpFront(session.ask, statuses)
+    host, port = front.open(at)
+    tell(f"http://{f'[{host}]' if ':' in host else host}:{port}/ answers for {cluster.name}")
+    await over.wait()
+    await front.close()
+    session.close()
 
 
 async def _strangers(running: RunningNode, tell: Callable[[str], None]) -> None:

@@ -42,6 +42,8 @@ class SimulationPlan:
     faults: tuple[str, ...] = ()
     protocol: Protocol = field(default_factory=lambda: PMMC)
     answers_first: bool = False
+    reconfigure: float | None = None
+    """After so many seconds a client asks for the leaders of the roster's second configuration."""
 
 
 class SimulatedCluster:
@@ -63,13 +65,20 @@ class SimulatedCluster:
         for client in world.setting.system.clients:
             self.unanswered += plan.requests
             world.at(self.rng.random() * pause, partial(self._ask, client, plan.requests, pause))
-        world.run(plan.seconds if plan.faults else 0.0)
+        if plan.reconfigure is not None:
+            world.at(plan.reconfigure, self._reconfigure)
+        world.run(max(plan.seconds if plan.faults else 0.0, plan.reconfigure or 0.0))
         world.run(2 * plan.seconds + 120, lambda: not self.unanswered)
         answered_at = world.time
         world.run(world.time + _SETTLE, self._caught_up)
         for node in list(world.nodes.values()):
             node.stop()
         return self._result(answered_at)
+
+    def _reconfigure(self) -> None:
+        driver = self.world.nodes[self.world.setting.system.clients[0]].driver
+        assert isinstance(driver, ClientDriver)
+        driver.reconfigure(self.plan.roster.configurations[1].leaders)
 
     def _ask(self, client: ProcessId, left: int, pause: float) -> None:
         driver = self.world.nodes[client].driver

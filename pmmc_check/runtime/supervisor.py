@@ -32,8 +32,13 @@ from pmmc_check.runtime.roster import Roster, nodes_of
 from pmmc_check.runtime.running_node import NodeReport, NodeSpec
 from pmmc_check.runtime.tcp import Address, Disturbance
 
+Tell = Callable[[str], None]
 _START_SECONDS, _STOP_SECONDS = 20.0, 5.0
 _CATCH_UP_SECONDS = 10.0
+
+
+def _nothing(text: str) -> None:
+    """For whoever wants to hear nothing."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,15 @@ class RunPlan:
     variants: tuple[str, ...] = ()
     answers_first: bool = False
     faults: ProcessFaults = field(default_factory=ProcessFaults)
+    http: Address | None = None
+    """With an HTTP front, which is the last client, a run goes on until it is interrupted."""
+    reconfigure: float | None = None
+    """After so many seconds a client asks for the leaders of the roster's second configuration."""
+
+    @property
+    def asked(self) -> int:
+        """How many requests the clients make; whoever uses the front makes more."""
+        return self.requests * (self.roster.clients - (self.http is not None))
 
 
 @dataclass
@@ -69,8 +83,8 @@ class Child:
 class Supervisor:
     """One run; `await run()` makes it. Whatever happens, no process is left behind."""
 
-    def __init__(self, plan: RunPlan, report: Callable[[str], None] = lambda text: None) -> None:
-        self.plan, self.tell = plan, report
+    def __init__(self, plan: RunPlan, report: Tell = _nothing, say: Tell = _nothing) -> None:
+        self.plan, self.tell, self.say = plan, report, say
         self.cluster = secrets.token_hex(8)
         system = plan.roster.setting(loaded_machine(plan.machine)).system
         self.children = {me: Child(self._spec(me)) for me in nodes_of(system)}
@@ -78,13 +92,15 @@ class Supervisor:
         self.faults: Counter[str] = Counter()
         self.lost: Counter[str] = Counter()
         """What nodes that were killed had counted when they last reported."""
-        self.running = False
+        self.running = self.interrupted = False
+        self.reconfigured = plan.reconfigure is None
         self._changed = asyncio.Event()
         self._context = get_context("forkserver")
         self._context.set_forkserver_preload(["pmmc_check.runtime.node_process"])
 
     def _spec(self, me: ProcessId) -> NodeSpec:
         plan = self.plan
+        front = me.role == CLIENT and me.number == plan.roster.clients and plan.http is not None
         return NodeSpec(
             me,
             str(me),
@@ -94,11 +110,12 @@ class Supervisor:
             plan.machine,
             plan.data,
             plan.logs,
-            plan.requests if me.role == CLIENT else 0,
+            plan.requests if me.role == CLIENT and not front else 0,
             plan.at_once,
             variants=plan.variants,
             answers_first=plan.answers_first,
             disturbance=plan.faults.disturbance,
+            http=plan.http if front else None,
         )
 
     # ---- the run ----
@@ -120,6 +137,8 @@ class Supervisor:
             began = time.monotonic()
             self.order_all("run", True)
             breaking = [asyncio.create_task(each) for each in self.plan.faults.tasks(self)]
+            if self.plan.reconfigure is not None:
+                asyncio.get_running_loop().call_later(self.plan.reconfigure, self._reconfigure)
             await self._answered(began)
             for task in breaking:
                 task.cancel()
@@ -132,14 +151,34 @@ class Supervisor:
                 task.cancel()
             self._kill_all()
 
+    def _reconfigure(self) -> None:
+        client = next(each for me, each in self.children.items() if me.role == CLIENT)
+        self._order(client, "reconfigure", self.plan.roster.configurations[1].leaders)
+        self.reconfigured = True
+
     async def _answered(self, began: float) -> None:
         """Until every request has its answer, or the time is over."""
-        asked = self.plan.requests * sum(me.role == CLIENT for me in self.children)
-        while time.monotonic() - began < self.plan.seconds_max and not self.errors:
-            self.order_all("report")
-            await asyncio.sleep(0.1)
-            if self._report_progress(asked) >= asked:
-                return
+        asked, front = self.plan.asked, self.plan.http is not None
+        with self._interrupts_end_it(front):
+            while time.monotonic() - began < self.plan.seconds_max and not self.errors and not self.interrupted:
+                self.order_all("report")
+                await asyncio.sleep(0.1)
+                if self._report_progress(asked) >= asked and not front and self.reconfigured:
+                    return
+
+    @contextmanager
+    def _interrupts_end_it(self, wanted: bool) -> Iterator[None]:
+        """Within, if it is wanted, Ctrl-C and SIGTERM have the run stopped in order, and judged."""
+        loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM) if wanted else ()
+        before = {number: signal.getsignal(number) for number in numbers}
+        for number in numbers:
+            loop.add_signal_handler(number, setattr, self, "interrupted", True)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                loop.remove_signal_handler(number)
+                signal.signal(number, handler)
 
     def _report_progress(self, asked: int) -> int:
         reports = {me: each.report for me, each in self.children.items() if each.report is not None}
@@ -180,8 +219,9 @@ class Supervisor:
         for each in reports.values():
             counts += each.counts
         returned = [each.returned for each in history if each.result is not None]
+        front = next((each.spec.name for each in self.children.values() if each.spec.http is not None), None)
         return RunResult(
-            asked=self.plan.requests * sum(me.role == CLIENT for me in self.children),
+            asked=self.plan.asked + sum(each.result is not None for each in history if each.client == front),
             history=history,
             states={str(me): each.state for me, each in reports.items() if me.role == REPLICA},
             counts=counts,
@@ -274,8 +314,10 @@ class Supervisor:
         except (EOFError, OSError):
             words = ("gone",)
         match words:
-            case ("listening", address):
+            case ("listening", address, served):
                 child.address = tuple(address)
+                if served is not None:
+                    self.say(f"http://{f'[{served[0]}]' if ':' in served[0] else served[0]}:{served[1]}/ answers; Ctrl-C ends the run")
                 self._introduce(child)
             case ("report", report):
                 child.report = report
@@ -320,13 +362,14 @@ def _nothing_to_import_again() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def run_cluster(plan: RunPlan, report: Callable[[str], None] = lambda text: None) -> RunResult:
-    """Runs a cluster from its start to its end. Raises `UsageError` where a node cannot start."""
+def run_cluster(plan: RunPlan, report: Tell = _nothing, say: Tell = _nothing) -> RunResult:
+    """Runs a cluster from its start to its end. `report` hears how it goes on, `say` what must be known. Raises `UsageError` where a node
+    cannot start."""
     for folder in (plan.logs, plan.data):
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-    return asyncio.run(_made(plan, report))
+    return asyncio.run(_made(plan, report, say))
 
 
-async def _made(plan: RunPlan, report: Callable[[str], None]) -> RunResult:
-    return await Supervisor(plan, report).run()
+async def _made(plan: RunPlan, report: Tell, say: Tell) -> RunResult:
+    return await Supervisor(plan, report, say).run()

@@ -62,6 +62,12 @@ class Spec:
         parts = [part for part in self.syntax if part.data == "named"]
         return tuple(_reference(each) for part in parts for each in part.children if isinstance(each, Tree))
 
+    def named_by(self, kind: str) -> tuple[Token, ...]:
+        """The names of its properties of a kind, INVARIANT, WITNESS or CONSTRAINT; not built-in ones, nor functions."""
+        parts = [part for part in self.syntax if part.data in ("written", "named") and str(part.children[0]) == kind]
+        built_in = {each.lower() for each in PROPERTIES}
+        return tuple(name for part in parts for name, body in _written_by(part) if body is not None or str(name).lower() not in built_in)
+
     @property
     def expected(self) -> tuple[str | None, int | None]:
         """The verdict that is expected, and the number of states."""
@@ -138,9 +144,20 @@ def written_in(spec: Spec, system: System, protocol: Protocol) -> Written:
     Raises:
         SpecError: a name in it is unknown, or types do not fit.
     """
-    resolver = Resolver(system, spec.source)
     made: dict[str, list[Any]] = {kind: [] for kind in _MAKERS}
-    known: set[str] = set()
+    for kind, name, term in terms_in(spec, system):
+        made[kind].append(_MAKERS[kind](str(name), term, system, protocol))
+    return Written(*(tuple(made[kind]) for kind in _MAKERS))
+
+
+def terms_in(spec: Spec, system: System) -> list[tuple[str, Token, Term]]:
+    """The properties of `spec`, but built-in ones: the kind of each, its name and what it says of one system.
+
+    Raises:
+        SpecError: a name in it is unknown, or types do not fit.
+    """
+    resolver = Resolver(system, spec.source)
+    found: list[tuple[str, Token, Term]] = []
     for part in spec.syntax:
         if part.data == "definition":
             resolver.scope = resolver.define(part)
@@ -149,14 +166,12 @@ def written_in(spec: Spec, system: System, protocol: Protocol) -> Written:
         for name, body in _written_by(part):
             if body is None and kind == "INVARIANT" and str(name).lower() in {each.lower() for each in PROPERTIES}:
                 continue
-            _check_new(spec.source, name, known)
+            _check_new(spec.source, name, {str(known) for _, known, _ in found})
             if body is None:
                 _check_defined(spec.source, name, resolver, kind)
-            term = resolver.boolean(body) if body else _as_defined(name, resolver)
-            made[kind].append(_MAKERS[kind](str(name), term, system, protocol))
-            known.add(str(name))
+            found.append((kind, name, resolver.boolean(body) if body else _as_defined(name, resolver)))
     _check_rest(spec, resolver)
-    return Written(*(tuple(made[kind]) for kind in _MAKERS))
+    return found
 
 
 _MAKERS: dict[str, Callable[[str, Term, System, Protocol], Any]] = {
@@ -190,11 +205,20 @@ def expression_as(  # noqa: PLR0917
     Raises:
         SpecError: it cannot be read, a name in it is unknown, or types do not fit.
     """
+    found: Invariant = _MAKERS[OPTIONS[option]](name, expression_term(option, text, system, spec), system, protocol)
+    return found
+
+
+def expression_term(option: str, text: str, system: System, spec: Spec | None = None) -> Term:
+    """What an option's expression says; it may use the definitions of `spec`.
+
+    Raises:
+        SpecError: as `expression_as`.
+    """
     resolver = resolver_for(option, text, system, spec)
     body = parsed_text(resolver.source, "only_expression").children[0]
     assert isinstance(body, Tree)
-    found: Invariant = _MAKERS[OPTIONS[option]](name, resolver.boolean(body), system, protocol)
-    return found
+    return resolver.boolean(body)
 
 
 def resolver_for(option: str, text: str, system: System, spec: Spec | None) -> Resolver:

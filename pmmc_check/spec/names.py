@@ -76,7 +76,7 @@ OPERATORS = {
 
 
 def constants(system: System) -> dict[str, Term]:
-    """The names that stand for fixed values in `system`."""
+    """The names that stand for fixed values in `system`; their terms have the name in `names`, as numbers have not."""
     ballots = frozenset(Ballot(r, leader.number) for r in range(system.rounds or 0) for leader in system.leaders)
     sets = {
         "Acceptors": (AN_ACCEPTOR, system.acceptors),
@@ -88,7 +88,7 @@ def constants(system: System) -> dict[str, Term]:
         "BOOLEAN": (BOOLEAN, (False, True)),
     }
     named: dict[str, Term] = {
-        name: Term("constant", set_of(type_), value=frozenset(members), text=name) for name, (type_, members) in sets.items()
+        name: Term("constant", set_of(type_), value=frozenset(members), text=name, names=(name,)) for name, (type_, members) in sets.items()
     }
     single = {
         "WINDOW": (NUMBER, system.window),
@@ -97,9 +97,9 @@ def constants(system: System) -> dict[str, Term]:
         "BOTTOM": (BALLOT, BOTTOM),
         "⊥": (BALLOT, BOTTOM),
     }
-    named |= {name: Term("constant", type_, value=value, text=name) for name, (type_, value) in single.items()}
+    named |= {name: Term("constant", type_, value=value, text=name, names=(name,)) for name, (type_, value) in single.items()}
     members = [(type_, each) for type_, all_ in (sets[name] for name in ("Acceptors", "Leaders", "Replicas", "Commands")) for each in all_]
-    named |= {str(each): Term("constant", type_, value=each, text=str(each)) for type_, each in members}
+    named |= {str(each): Term("constant", type_, value=each, text=str(each), names=(str(each),)) for type_, each in members}
     return named
 
 

@@ -32,6 +32,7 @@ from pmmc_check.validation.habits import as_legal_runs, may_propose_later
 from pmmc_check.validation.memory_limit import MemoryLimit, MemoryLimitReached
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.recorded_facts import Facts
+from pmmc_check.validation.replay.covered import CoveredReplay
 from pmmc_check.validation.replay.diagnosis import Rejected
 from pmmc_check.validation.replay.evidence import Evidence
 from pmmc_check.validation.replay.explain import failure_of
@@ -39,7 +40,7 @@ from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.replay import Replay
 from pmmc_check.validation.search.search import SearchBudget, TraceSearch
 from pmmc_check.validation.unfounded import Finding, Grounds
-from pmmc_check.validation.verdict import CitedViolation, Failure, TraceVerdict
+from pmmc_check.validation.verdict import BranchCounts, CitedViolation, Failure, TraceVerdict
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
 _NOOP = "noop occurs, which the paper's leaders never propose; if yours fill holes with it, judge with --variant fill-holes"
@@ -56,7 +57,8 @@ class JudgeOptions:
     """How to judge. `search_events_max`: longer traces are not searched; they would have to be held in memory. `memory_bytes_max`: what
     judging one trace may take beyond what the process has already; None is no limit.
 
-    `protocol` may be a variant's; `variants` are their names, and `waived` the invariants that they change on purpose.
+    `protocol` may be a variant's; `variants` are their names, and `waived` the invariants that they change on purpose. `coverage`:
+    the branches of the protocol that accepted runs take are counted, too.
     """
 
     budget: SearchBudget = field(default_factory=SearchBudget)
@@ -65,6 +67,7 @@ class JudgeOptions:
     protocol: Protocol | None = None
     variants: tuple[str, ...] = ()
     waived: frozenset[str] = frozenset()
+    coverage: bool = False
 
 
 def judge(source: Source, options: JudgeOptions | None = None, report: Callable[[str], None] | None = None) -> TraceVerdict:
@@ -140,6 +143,7 @@ class _Judge:
         self.protocol = options.protocol or PMMC
         self.heard: set[str] = set()
         """The logs that have events; known once the trace was read to its end."""
+        self.counted: BranchCounts | None = None
 
     def _open(self, what: str, names: Names | None = None) -> Trace:
         """Opens the trace for `what` is to be done."""
@@ -153,7 +157,7 @@ class _Judge:
     def verdict(self) -> TraceVerdict:
         """The verdict, with notes on logs that promise events and have none."""
         trace = self._open("replaying")
-        simple = shows_decisions_only(trace.header) and self.protocol is PMMC and trace.header.quorums_meet
+        simple = shows_decisions_only(trace.header) and self.protocol is PMMC and trace.header.quorums_meet and not self.options.coverage
         verdict = (self._by_decisions(trace) if simple else None) or self._by_replay(self._open("replaying") if simple else trace)
         changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
         noop = (_NOOP,) if self._has_stray_noop(trace) and verdict.verdict != ACCEPTED else ()
@@ -163,6 +167,8 @@ class _Judge:
         apart = () if trace.header.quorums_meet else (_QUORUMS_APART,)
         late = self._late(trace)
         middle = (f"{','.join(late)} began before the log: what was before is taken as given, and the log at its word",) if late else ()
+        if verdict.verdict == ACCEPTED:
+            verdict = replace(verdict, coverage=self.counted)
         return replace(verdict, notes=(*middle, *changed, *apart, *noop, *silent_logs(trace.header, trace.names, self.heard)))
 
     def _by_decisions(self, trace: Trace) -> TraceVerdict | None:
@@ -186,11 +192,12 @@ class _Judge:
 
     def _by_replay(self, trace: Trace) -> TraceVerdict:
         """Replay first; then search, if replay could not tell."""
-        replay = Replay(trace.header, trace.names, self.protocol)
+        replay = (CoveredReplay if self.options.coverage else Replay)(trace.header, trace.names, self.protocol)
         ambiguity = None
         try:
             replay.run(self._events(trace))
             self.heard.update(replay.heard)
+            self.counted = replay.counts if isinstance(replay, CoveredReplay) else None
         except Rejected as rejected:
             ambiguity = self._guess(replay)
             if ambiguity is None:

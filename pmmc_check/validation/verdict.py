@@ -50,6 +50,20 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class BranchCounts:
+    """How often a run takes each branch of the protocol (`protocol/branches.py`), by name; only what complete logs show is counted.
+
+    `reconfigures` and `has_noop` say whether runs like this one may have the branches that need that.
+    """
+
+    steps: tuple[tuple[str, int], ...]
+    reconfigures: bool
+    has_noop: bool
+    partial: bool
+    """Whether some processes have no complete log."""
+
+
+@dataclass(frozen=True)
 class TraceVerdict:
     """The verdict on one trace. `reason` says why it is inconclusive or cannot be read; `method` how it was judged.
 
@@ -68,6 +82,8 @@ class TraceVerdict:
     states: int = 0
     notes: tuple[str, ...] = ()
     legal_run: bool = False
+    coverage: BranchCounts | None = None
+    """What an accepted run has reached, if that was asked for."""
 
 
 def worst(verdicts: list[TraceVerdict]) -> str:

@@ -74,7 +74,14 @@ def test_kill_9_of_acceptors_and_leaders_on_a_bad_network_loses_nothing() -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 21))
 @pytest.mark.parametrize(
-    "more", [("--kill", "acceptor,leader"), ("--partition",), ("--pause", "acceptor,leader,replica"), ("--kill", "replica")]
+    "more",
+    [
+        ("--kill", "acceptor,leader", "--reconfigure", "1"),
+        ("--kill", "acceptor,leader"),
+        ("--partition",),
+        ("--pause", "acceptor,leader,replica"),
+        ("--kill", "replica"),
+    ],
 )
 def test_twenty_seeds_of_each_fault_of_processes(seed: int, more: tuple[str, ...]) -> None:
     assert_right(ran(*BAD, *more, "--seed", str(seed)))
@@ -140,6 +147,9 @@ def test_strangers_who_talk_to_a_node_are_counted_and_do_no_harm(tmp_path: Path)
         (("--clients", "0"), "--clients: must be at least 1"),
         (("--loss", "1"), "--loss"),
         (("--kill", "client"), "--kill client"),
+        (("--reconfigure", "-1"), "--reconfigure: must not be negative"),
+        (("--http", "0", "--simulated"), "--http: virtual time"),
+        (("--http", "x"), "--http x: expected PORT"),
         (("--kill", "leader", "--not-durable"), "--not-durable"),
         (("--faults", "all"), "--faults: needs --simulated"),
         (("--seeds", "1"), ": --seeds: needs --simulated"),

@@ -13,6 +13,7 @@ from helpers import A1, ROOT
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.runtime.machines import IntegerRegister, KeyValueStore
+from pmmc_check.runtime.replica_driver import ReplicaDriver
 from pmmc_check.runtime.results import RunResult
 from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.simulated_faults import FAULTS_BY_NAME, faults_named
@@ -73,6 +74,21 @@ def test_clusters_of_other_sizes(tmp_path: Path, sizes: tuple[int, int, int, int
     result = cluster.run()
     (source,) = sources([str(cluster.write_trace(tmp_path))])
     assert_right(result, judge(source))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_leaders_and_acceptors_are_replaced_in_the_middle_of_it(tmp_path: Path, seed: int) -> None:
+    roster = ROSTER.again(2)
+    cluster = SimulatedCluster(SimulationPlan(roster, KeyValueStore(), seed, 10, 30.0, faults_named("all"), reconfigure=15.0))
+    result = cluster.run()
+    (source,) = sources([str(cluster.write_trace(tmp_path))])
+    assert_right(result, judge(source))
+    for me in cluster.world.setting.system.replicas:
+        driver = cluster.world.nodes[me].driver
+        assert isinstance(driver, ReplicaDriver)
+        assert driver.leaders_of(driver.state.slot_out) == roster.configurations[1].leaders
+    accepts = {me: sum("> p2b" in line for line in cluster.world.logs[me].lines) for me in cluster.world.setting.system.acceptors}
+    assert all(accepts.values()), accepts
 
 
 def test_the_same_seed_gives_the_same_run_in_any_process(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pmmc_check.checker.any_slots.one_slot import OF_ONE_REPLICA, OF_ONE_SLOT, Scope
+from pmmc_check.checker.any_slots.own import OwnInvariant
 from pmmc_check.checker.any_slots.premises import PremiseFailed, PremisesReport, check_premises
 from pmmc_check.checker.any_slots.replica_part import REPLICA_INVARIANTS, ReplicaResult, ReplicaViolation, check_replica
 from pmmc_check.checker.any_slots.surroundings import ReplicaBounds
@@ -33,6 +34,8 @@ CONFIRM_SECONDS_MAX = 60.0
 T = TypeVar("T")
 MakeSearch = Callable[[Model, Sequence[Invariant], Reductions, Control], Search]
 """Makes an exhaustive search."""
+Invariants = Callable[[Model], Sequence[Invariant]]
+"""What is asked of a model."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class AnySlotsResult:
     seconds: Mapping[str, float]
     limit: str | None
     notes: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    """Those of the invariants that the user wrote; all of them speak of one slot."""
 
 
 def split(invariants: Iterable[Invariant]) -> tuple[list[Invariant], list[Invariant]]:
@@ -82,7 +87,7 @@ def split(invariants: Iterable[Invariant]) -> tuple[list[Invariant], list[Invari
 
 
 class AnySlotsSearch:
-    """Checks `invariants` of `protocol` for every number of slots within `scope`."""
+    """Checks `invariants`, and the user's `own`, of `protocol` for every number of slots within `scope`."""
 
     def __init__(
         self,
@@ -90,6 +95,7 @@ class AnySlotsSearch:
         protocol: Protocol,
         invariants: Sequence[Invariant],
         *,
+        own: Sequence[OwnInvariant] = (),
         control: Control,
         reductions: Reductions,
         make_search: MakeSearch,
@@ -99,6 +105,7 @@ class AnySlotsSearch:
         self.protocol = protocol
         self.invariants = invariants
         self.of_slot, self.of_replica = split(invariants)
+        self.own = own
         self.control = control
         self.reductions = reductions
         self.make_search = make_search
@@ -112,17 +119,23 @@ class AnySlotsSearch:
             PremiseFailed: one slot does not stand for all of these roles, or a replica sends what the environment does not.
             ProtocolError: a role breaks its contract.
             UsageError: none of the invariants can be judged.
+            PmmcError: one of the user's does not speak of one slot.
         """
         model = self.scope.one_slot(self.protocol)
+        own = [each.in_one_slot(model, self.scope.ballotwise) for each in self.own]
         self.of_slot, of_quorums = judgeable(model, self.of_slot)
-        if not self.of_slot and not self.of_replica:
+        if not (self.of_slot or self.of_replica or own):
             raise UsageError(f"--invariant {self.invariants[0].name}: {of_quorums[0]}")
         premises = self._timed("premises", lambda: check_premises(self.scope, self.protocol))
-        found, notes = self._timed("one_slot", lambda: self._search(model, self.of_slot))
-        names = tuple(each.name for each in self.invariants if each in (*self.of_slot, *self.of_replica))
-        known = AnySlotsResult(INCONCLUSIVE, self.scope, names, premises, found, None, None, {}, found.limit, (*notes, *of_quorums))
+        found, notes = self._timed("one_slot", lambda: self._search(model, [*self.of_slot, *own]))
+        names = tuple(each.name for each in (*(one for one in self.invariants if one in (*self.of_slot, *self.of_replica)), *own))
+        written = tuple(each.name for each in own)
+        known = AnySlotsResult(
+            INCONCLUSIVE, self.scope, names, premises, found, None, None, {}, found.limit, (*notes, *of_quorums), written
+        )
         if found.violation is not None:
-            return self._confirmed(known, _larger(self.scope, found), self.of_slot)
+            named = [slot for each in self.own for slot in each.slots_named(model)]
+            return self._confirmed(known, _larger(self.scope, found, max(named, default=1)), self._of_slot_in)
         if found.limit is not None:
             return replace(known, seconds=self._seconds)
         part = self._timed("replica", lambda: check_replica(self.protocol, self.control, self.bounds, self.of_replica))
@@ -133,8 +146,12 @@ class AnySlotsSearch:
                 f"bound the slots, for example --slots 2"
             )
         if part.violation is not None:
-            return self._confirmed(known, _of_replica(part.violation), self.of_replica)
+            return self._confirmed(known, _of_replica(part.violation), lambda _: self.of_replica)
         return replace(known, verdict=INCONCLUSIVE if part.limit else HOLDS, seconds=self._seconds)
+
+    def _of_slot_in(self, model: Model) -> Sequence[Invariant]:
+        """The invariants of one slot, as an ordinary configuration is asked for them."""
+        return [*self.of_slot, *(each.in_configuration(model) for each in self.own)]
 
     def _search(self, model: Model, invariants: Sequence[Invariant]) -> tuple[Result, list[str]]:
         """One search, and a note for each reduction that is off."""
@@ -149,7 +166,7 @@ class AnySlotsSearch:
         self._seconds[part] = self.control.seconds() - began
         return done
 
-    def _confirmed(self, known: AnySlotsResult, configs: Iterable[Config], invariants: Sequence[Invariant]) -> AnySlotsResult:
+    def _confirmed(self, known: AnySlotsResult, configs: Iterable[Config], invariants: Invariants) -> AnySlotsResult:
         """A violation that no ordinary search shows may be one of the over-approximation only."""
         confirmation = self._timed("confirmation", lambda: self._searched(configs, invariants))
         known = replace(known, confirmation=confirmation, seconds=self._seconds)
@@ -157,14 +174,14 @@ class AnySlotsSearch:
             return replace(known, verdict=VIOLATED, limit=None)
         return replace(known, limit="only in the over-approximation: no ordinary search has shown a run that breaks the invariant")
 
-    def _searched(self, configs: Iterable[Config], invariants: Sequence[Invariant]) -> Confirmation:
+    def _searched(self, configs: Iterable[Config], invariants: Invariants) -> Confirmation:
         """Searches one ordinary configuration after the other."""
         tried, limits = [], self.control.limits
         for config in configs:
             until = self.control.seconds() + CONFIRM_SECONDS_MAX
             self.control.limits = replace(limits, seconds_max=min(until, limits.seconds_max or until))
             model = Model(config, self.protocol)
-            result, notes = self._search(model, invariants)
+            result, notes = self._search(model, invariants(model))
             self.control.limits = limits
             tried.append(config)
             if result.violation is not None:
@@ -174,8 +191,8 @@ class AnySlotsSearch:
         return Confirmation(tuple(tried), None)
 
 
-def _larger(scope: Scope, found: Result) -> Iterator[Config]:
-    """Ordinary configurations that may show what the one-slot system did: one slot, then two, with two replicas.
+def _larger(scope: Scope, found: Result, slots_min: int) -> Iterator[Config]:
+    """Ordinary configurations that may show what the one-slot system did: one slot, then two, but at least `slots_min`, with two replicas.
 
     Where each ballot was a leader of its own, there are as many leaders as ballots were used; if that is not enough, as many as there were.
     """
@@ -183,7 +200,7 @@ def _larger(scope: Scope, found: Result) -> Iterator[Config]:
     leaders: list[dict[str, int]] = [{}]
     if scope.ballots is not None:
         leaders = [{"leaders": count, "rounds": 1} for count in sorted({len(_ballots_used(found)), scope.ballots})]
-    for slots in (1, 2):
+    for slots in sorted({max(1, slots_min), max(2, slots_min)}):
         for each in leaders:
             yield replace(scope.config, **counts, **each, slots=slots, window=slots)  # type: ignore[arg-type]  # all of them are numbers
 

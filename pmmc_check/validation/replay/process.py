@@ -69,7 +69,7 @@ class Process:
 
     def twin(self) -> Process:
         """The same process at the same point, whose later steps leave this one alone."""
-        other = Process(self.role, Outcome(copied(self.state)))
+        other = Process(self.role, Outcome(copied(self.state)))  # not `type(self)`: who watches steps is told of one version
         other.pending, other.received, other.last, other.p1b_mark = self.pending, self.received, self.last, self.p1b_mark
         return other
 
@@ -198,11 +198,15 @@ class Process:
         return f"waits for {', '.join(map(show, sorted(state.waitfor)))}"
 
 
+MakeProcess = Callable[[Role, Outcome], Process]
+"""Makes a process of its role and what it starts with."""
+
+
 class Processes:
     """All role processes of a run by identity; scouts and commanders appear when their leader creates them."""
 
-    def __init__(self, system: System, protocol: Protocol = PMMC) -> None:
-        self.system, self.protocol = system, protocol
+    def __init__(self, system: System, protocol: Protocol = PMMC, make: MakeProcess = Process) -> None:
+        self.system, self.protocol, self._make = system, protocol, make
         self.running: dict[ProcessId, Process] = {}
         self.ledger = Ledger()
         self._creates_again = not states_claim(protocol[LEADER], "starts_once")
@@ -217,7 +221,7 @@ class Processes:
         in_place = IN_PLACE.get(role_class)
         role = role_class(me, self.system) if in_place is None else in_place(me, self.system, self.ledger)
         outcome = role.start(start.command)
-        process = self.running[me] = Process(role, outcome)
+        process = self.running[me] = self._make(role, outcome)
         process.pending = self.settle(outcome.sends)
         return process
 

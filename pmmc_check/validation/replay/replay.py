@@ -35,7 +35,7 @@ from pmmc_check.validation.replay.deliveries import Deliveries
 from pmmc_check.validation.replay.diagnosis import Diagnosis, Rejected
 from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.interleaving import Interleaving, Log
-from pmmc_check.validation.replay.process import Process, Processes
+from pmmc_check.validation.replay.process import MakeProcess, Process, Processes
 from pmmc_check.validation.replay.unrecorded import SilentCalls
 from pmmc_check.validation.replay.versions import Versions
 
@@ -48,14 +48,16 @@ class Replay:
 
     After `run` without `Rejected`: every log has been replayed to its end. `exact` says whether that proves the trace to be a legal
     run, or whether some process's log was too thin for that. `relaxed`: leaders whose logs leave out calls may do whatever there is reason
-    for (`any_calls.py`), so that nothing is guessed of them, and nothing proved.
+    for (`any_calls.py`), so that nothing is guessed of them, and nothing proved. `make` makes the processes.
     """
 
-    def __init__(self, header: Header, names: Names, protocol: Protocol = PMMC, *, relaxed: bool = False) -> None:
+    def __init__(
+        self, header: Header, names: Names, protocol: Protocol = PMMC, *, relaxed: bool = False, make: MakeProcess = Process
+    ) -> None:
         self.header, self.names = header, names
         system = system_of(header, names)
         self.promises = Promises(header, names)
-        self.processes = Processes(system, protocol)
+        self.processes = Processes(system, protocol, make)
         self.interleaving = Interleaving(self._advance)
         self.diagnosis = Diagnosis(header, self.processes, DslWriter(Values(names)))
         self.deliveries = Deliveries(header, system, self.promises, self.interleaving, self.diagnosis)

@@ -1,0 +1,151 @@
+"""The options of `run`."""
+
+from __future__ import annotations
+
+import argparse
+from math import inf
+
+from pmmc_check.errors import UsageError
+from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA
+from pmmc_check.protocol.variants.catalogue import protocol_with
+from pmmc_check.runtime.machines import MACHINES, loaded_machine
+from pmmc_check.runtime.simulated_faults import FAULTS_BY_NAME
+
+_EPILOG = """\
+examples:
+  pmmc-check run                                      5 clients, 3 replicas, 3 leaders, 3 acceptors, each a process of its own
+  pmmc-check run --machine kv --requests 100 --trace-dir logs
+  pmmc-check run --loss 0.2 --duplication 0.2 --delay 0.02 --kill acceptor,leader
+                                                      a bad network, and kill -9 of an acceptor and of a leader every second
+  pmmc-check run --machine kv --http 8080 --requests 0
+                                                      a store for curl: curl -X PUT -d green localhost:8080/kv/colour
+  pmmc-check run --simulated --seed 7 --faults all    the same nodes in virtual time; the same seed gives the same run
+  pmmc-check run --simulated --seeds 100 --faults all --variant ignore-pmax
+                                                      finds a seeded fault
+
+exit codes: 0 all requests answered, replicas equal, history linearizable, trace accepted; 1 something of it is wrong; 2 usage;
+            3 inconclusive, such as requests without an answer when the time was over
+"""
+_ROLES = (ACCEPTOR, LEADER, REPLICA)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.epilog = _EPILOG
+    for name, count, meaning in (
+        ("clients", 5, ""),
+        ("replicas", 3, ""),
+        ("leaders", 3, ""),
+        ("acceptors", 3, ""),
+        ("requests", 10, "each client makes so many "),
+        ("at-once", 1, "each client has so many under way at a time "),
+        ("window", 5, "the paper's WINDOW "),
+        ("seed", 1, "of the requests and of all faults "),
+    ):
+        parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help=f"{meaning}(default %(default)s)")
+    parser.add_argument(
+        "--machine", default="integer", metavar="NAME", help=f"{', '.join(MACHINES)} or module:object (default %(default)s)"
+    )
+    parser.add_argument("--time-limit", type=float, metavar="S", help="requests are given up after so long (default 60; with --http none)")
+    parser.add_argument(
+        "--http",
+        metavar="[HOST:]PORT",
+        help="also answer HTTP there, until Ctrl-C: the key-value store for curl, /status, /metrics (0: any port)",
+    )
+    parser.add_argument("--trace-dir", metavar="DIR", help="keep the trace here (default: kept only where something is wrong)")
+    parser.add_argument("--data-dir", metavar="DIR", help="keep the nodes' data here (default: removed at the end)")
+    parser.add_argument("--no-record", action="store_true", help="record no trace")
+    parser.add_argument("--not-durable", action="store_true", help="keep nothing on a disk; then nothing can be killed")
+    parser.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="run a seeded fault; the trace is still judged by the paper's protocol",
+    )
+    parser.add_argument(
+        "--answer-first", action="store_true", help="a fault of the driver: answers leave before what they promise is on the disk"
+    )
+    parser.add_argument(
+        "--reconfigure", type=float, metavar="S", help="change to as many new leaders and acceptors after so long (virtual, if simulated)"
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="json prints one object on stdout (default text)")
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    _of_processes(parser.add_argument_group("faults of real processes"))
+    _of_simulations(parser.add_argument_group("simulation"))
+
+
+def _of_processes(real: argparse._ArgumentGroup) -> None:
+    for name, meaning in (("loss", "of a message"), ("duplication", "of a message")):
+        real.add_argument(f"--{name}", type=float, default=0.0, metavar="P", help=f"probability {meaning} (default 0)")
+    real.add_argument(
+        "--delay", type=float, default=0.0, metavar="S", help="messages take up to so many seconds longer, so they overtake each other"
+    )
+    for name, verb in (("kill", "kill -9"), ("pause", "SIGSTOP")):
+        real.add_argument(
+            f"--{name}", default="", metavar="ROLES", help=f"{verb} for one node of each role at a time; some of {','.join(_ROLES)}"
+        )
+    real.add_argument("--partition", action="store_true", help="nobody is heard by one node at a time")
+    real.add_argument("--every", type=float, default=1.0, metavar="S", help="so often (default %(default)g s)")
+
+
+def _of_simulations(simulated: argparse._ArgumentGroup) -> None:
+    simulated.add_argument("--simulated", action="store_true", help="one process, virtual time; everything is decided by the seed")
+    simulated.add_argument("--seeds", type=int, metavar="N", help="so many runs, with seeds from --seed on (default 1)")
+    simulated.add_argument(
+        "--faults", default="none", metavar="LIST", help=f"all, none, or some of {','.join(FAULTS_BY_NAME)} (default none)"
+    )
+    simulated.add_argument(
+        "--virtual-seconds", type=float, default=60.0, metavar="S", help="clients ask, and faults happen, for so long (default %(default)g)"
+    )
+
+
+def check_options(arguments: argparse.Namespace) -> None:
+    """Refuses what cannot be run, and fills in what was left out.
+
+    Raises:
+        UsageError: what is wrong, and what was expected.
+    """
+    _check_kind_of_run(arguments)
+    _check_numbers(arguments)
+    loaded_machine(arguments.machine)
+    protocol_with(arguments.variant)
+
+
+def _check_kind_of_run(arguments: argparse.Namespace) -> None:
+    if not arguments.simulated and arguments.faults != "none":
+        raise UsageError("--faults: needs --simulated; real processes have --loss, --duplication, --delay, --kill, --pause and --partition")
+    if not arguments.simulated and arguments.seeds is not None:
+        raise UsageError("--seeds: needs --simulated; of real processes one run is made at a time, with --seed")
+    if arguments.http is not None and arguments.simulated:
+        raise UsageError("--http: virtual time does not wait for anybody; leave out --simulated")
+    if arguments.time_limit is None:
+        arguments.time_limit = inf if arguments.http is not None else 60.0
+    arguments.seeds = 1 if arguments.seeds is None else arguments.seeds
+    if arguments.kill and arguments.not_durable:
+        raise UsageError("--kill: a node that keeps nothing on a disk must not come back; leave out --not-durable")
+
+
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    for name in ("clients", "requests", "at_once", "seeds"):
+        if getattr(arguments, name) < (0 if name == "requests" and arguments.http is not None else 1):
+            raise UsageError(f"--{name.replace('_', '-')}: must be at least 1")
+    for name in ("loss", "duplication"):
+        if not 0 <= getattr(arguments, name) < 1:
+            raise UsageError(f"--{name}: must be at least 0 and below 1")
+    for name in ("time_limit", "virtual_seconds", "every"):
+        if not getattr(arguments, name) > 0:
+            raise UsageError(f"--{name.replace('_', '-')}: must be more than 0")
+    if arguments.reconfigure is not None and not arguments.reconfigure >= 0:
+        raise UsageError("--reconfigure: must not be negative")
+    if arguments.delay < 0:
+        raise UsageError("--delay: must not be negative")
+
+
+def roles_named(option: str, text: str) -> tuple[str, ...]:
+    """The roles that an option lists. Raises `UsageError` where it names another."""
+    listed = tuple(filter(None, text.split(",")))
+    for each in listed:
+        if each not in _ROLES:
+            raise UsageError(f"--{option} {each}: expected some of {', '.join(_ROLES)}")
+    return listed

@@ -1,0 +1,139 @@
+"""Clients of a running cluster (`pmmc-check node`), for programs.
+
+    from pmmc_check.client import ClusterClient
+
+    with ClusterClient("cluster.toml") as store:
+        store.put("colour", "green")
+        store.compare_and_set("colour", "green", "blue")
+
+Each operation takes effect exactly once, whatever is lost or crashes on the way; where no answer comes, `Unanswered` is raised, and nobody
+knows whether it took effect. Both clients may be used for many operations at the same time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pmmc_check.errors import PmmcError, UsageError
+from pmmc_check.runtime.client_session import ClientSession, Unanswered
+from pmmc_check.runtime.cluster_file import read_cluster_file
+from pmmc_check.runtime.machines import NO_VALUE, text_of, word_of
+
+__all__ = ["AsyncClusterClient", "ClusterClient", "Refused", "Unanswered"]
+_T = TypeVar("_T")
+
+
+class Refused(PmmcError):
+    """The cluster's state machine does not know the operation: it runs another machine, perhaps."""
+
+
+class AsyncClusterClient:
+    """A session with the cluster that the file `cluster` describes, for asyncio. `timeout` is in seconds.
+
+    Raises:
+        UsageError: the file, or what it names, cannot be used.
+    """
+
+    def __init__(self, cluster: str | Path, *, timeout: float = 10.0) -> None:
+        self._cluster, self._timeout = read_cluster_file(Path(cluster)), timeout
+        self._session: ClientSession | None = None
+
+    async def __aenter__(self) -> AsyncClusterClient:
+        self._session = ClientSession(self._cluster, self._timeout)
+        await self._session.open()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    async def ask(self, operation: str) -> str:
+        """Has any operation of the cluster's state machine performed, such as `add 5`; returns its result.
+
+        Raises:
+            Unanswered: no answer came in time.
+            Refused: the state machine does not know the operation.
+        """
+        if self._session is None:
+            raise UsageError("the client is not open: use it within 'with ClusterClient(...)' or 'async with AsyncClusterClient(...)'")
+        result = await self._session.ask(operation)
+        if result.startswith("error: "):
+            raise Refused(f"{operation!r}: {result.removeprefix('error: ')}")
+        return result
+
+    async def get(self, key: str) -> str | None:
+        """The value of `key`; None where there is none. Raises as `ask`, and so do all others."""
+        return _value(await self.ask(f"get {word_of(key)}"))
+
+    async def put(self, key: str, value: str) -> str | None:
+        """Sets `key`; returns the value before."""
+        return _value(await self.ask(f"put {word_of(key)} {word_of(value)}"))
+
+    async def delete(self, key: str) -> str | None:
+        """Removes `key`; returns the value before."""
+        return _value(await self.ask(f"delete {word_of(key)}"))
+
+    async def compare_and_set(self, key: str, expected: str | None, value: str) -> bool:
+        """Sets `key` if its value is `expected` (None: if there is none); returns whether it was."""
+        before = await self.ask(f"cas {word_of(key)} {NO_VALUE if expected is None else word_of(expected)} {word_of(value)}")
+        return _value(before) == expected
+
+
+def _value(word: str) -> str | None:
+    return None if word == NO_VALUE else text_of(word)
+
+
+class ClusterClient:
+    """The same without asyncio: each call returns when it is answered. It may be shared by threads."""
+
+    def __init__(self, cluster: str | Path, *, timeout: float = 10.0) -> None:
+        self._client = AsyncClusterClient(cluster, timeout=timeout)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> ClusterClient:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="pmmc-check client", daemon=True)
+        self._thread.start()
+        self._do(self._client.__aenter__())
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        loop, thread = self._loop, self._thread
+        if loop is not None and thread is not None:
+            self._do(self._client.__aexit__())
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+        self._loop = self._thread = None
+
+    def _do(self, call: Coroutine[Any, Any, _T]) -> _T:
+        if self._loop is None:
+            call.close()
+            raise UsageError("the client is not open: use it within 'with ClusterClient(...)'")
+        return asyncio.run_coroutine_threadsafe(call, self._loop).result()
+
+    def ask(self, operation: str) -> str:
+        """As `AsyncClusterClient.ask`."""
+        return self._do(self._client.ask(operation))
+
+    def get(self, key: str) -> str | None:
+        """As `AsyncClusterClient.get`."""
+        return self._do(self._client.get(key))
+
+    def put(self, key: str, value: str) -> str | None:
+        """As `AsyncClusterClient.put`."""
+        return self._do(self._client.put(key, value))
+
+    def delete(self, key: str) -> str | None:
+        """As `AsyncClusterClient.delete`."""
+        return self._do(self._client.delete(key))
+
+    def compare_and_set(self, key: str, expected: str | None, value: str) -> bool:
+        """As `AsyncClusterClient.compare_and_set`."""
+        return self._do(self._client.compare_and_set(key, expected, value))
