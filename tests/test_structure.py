@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "explorer": _ENGINES | {"spec", "checker", "validation", "report"},
     "api": _ENGINES | {"external"} | {"spec", "checker", "validation", "runtime", "gating", "report"},
     "pytest_plugin": {"api", "errors", "spec", "trace"},
-    "cli": _ENGINES | {"spec", "checker", "validation", "runtime", "gating", "report", "explorer", "api"},
+    "cli": _ENGINES | {"external"} | {"spec", "checker", "validation", "runtime", "gating", "report", "explorer", "api"},
 }
 """What each part may import besides itself."""
 TOP = {"__init__", "__main__"}

@@ -199,7 +199,9 @@ class LocalGraph:
             self._unexamined.extend((at, claim, origin) for claim, origin in new.items())
             pending.extend((later, new) for later in self._following[at])
             for g in range(len(self._renamings)):
-                images = {self._claim_image(g, claim): self._origin_image(g, origin) for claim, origin in new.items()}
+                images = {
+                    self._claim_image(g, claim): None if origin is None else self._state_image(g, origin) for claim, origin in new.items()
+                }
                 pending.append((self._state_image(g, at), images))
 
     def _hold_here(self, state: StateNumber, claim: ClaimNumber) -> None:
@@ -363,9 +365,6 @@ class LocalGraph:
                     image = self._claim(HeldClaim(self._message_image(g, message), sent))
             self._claim_images[g][claim] = image
         return image
-
-    def _origin_image(self, g: int, origin: Origin) -> Origin:
-        return None if origin is None else self._state_image(g, origin)
 
     # Back to what people read
 

@@ -17,14 +17,14 @@ import orjson
 
 from pmmc_check.errors import did_you_mean
 from pmmc_check.external.texts import (
-    Reads,
-    ballot_in,
+    ReadsText,
+    ballot_text_in,
     command_in,
     name_in,
     process_in,
     pvalue_in,
     slot_command_in,
-    text_of,
+    step_text,
     value_in,
 )
 from pmmc_check.protocol import messages
@@ -50,7 +50,7 @@ from pmmc_check.protocol.values import (
 from pmmc_check.trace.errors import Unfit
 from pmmc_check.trace.fields import ATTRIBUTE, FIELDS
 
-DEPTH_MAX = 64
+NESTED_MAX = 64
 """How deeply a state may be nested."""
 _VALUES = (ProcessId, Ballot, Command, PValue, SlotCommand)
 _KINDS: dict[str, type[Message]] = {each.kind: each for each in Message.__subclasses__() if each.kind in FIELDS}
@@ -75,7 +75,7 @@ class Members(NamedTuple):
 # ---- the fields of states that the paper has, too ----
 
 
-def _texts(reads: Reads, what: str) -> Callable[[str, Any], Any]:
+def _texts(reads: ReadsText, what: str) -> Callable[[str, Any], Any]:
     def read(where: str, given: Any) -> Any:
         if not isinstance(given, str):
             raise Unfit(f"{where}: expected {what}, found {_shortened(given)}")
@@ -84,7 +84,7 @@ def _texts(reads: Reads, what: str) -> Callable[[str, Any], Any]:
     return read
 
 
-def _list_of(reads: Reads, what: str, kind: Callable[[Any], Any]) -> Callable[[str, Any], Any]:
+def _list_of(reads: ReadsText, what: str, kind: Callable[[Any], Any]) -> Callable[[str, Any], Any]:
     one = _texts(reads, what)
 
     def read(where: str, given: Any) -> Any:
@@ -104,7 +104,7 @@ def _of_type(kind: type, what: str) -> Callable[[str, Any], Any]:
     return read
 
 
-_BALLOT = _texts(ballot_in, "a ballot such as 0.L1")
+_BALLOT = _texts(ballot_text_in, "a ballot such as 0.L1")
 _NAME = _texts(name_in, "a name such as A1")
 _COMMAND = _texts(command_in, "a command such as C1:1:op1")
 _NUMBER = _of_type(int, "a whole number")
@@ -160,7 +160,7 @@ def as_json(value: Any) -> Any:
         Unfit: it is nothing that JSON can say.
     """
     if isinstance(value, _VALUES):
-        return text_of(value)
+        return step_text(value)
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, Members):
@@ -288,8 +288,8 @@ def _may_be_a_field(name: str) -> bool:
 
 
 def _decoded(given: Any, sets: frozenset[str], depth: int, *, as_set: bool = False) -> Any:
-    if depth > DEPTH_MAX:
-        raise Unfit(f"a state is nested more than {DEPTH_MAX} deep")
+    if depth > NESTED_MAX:
+        raise Unfit(f"a state is nested more than {NESTED_MAX} deep")
     if isinstance(given, str):
         return value_in(given)
     if isinstance(given, float):
@@ -311,7 +311,7 @@ def _only(what: str, given: Any, known: Collection[str]) -> None:
             raise Unfit(f"{what} has no {key!r}{did_you_mean(key, known)}; expected some of {', '.join(known)}")
 
 
-def _at(where: str, reads: Reads, text: str) -> Any:
+def _at(where: str, reads: ReadsText, text: str) -> Any:
     try:
         return reads(text)
     except Unfit as unfit:

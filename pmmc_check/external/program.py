@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-LINE_BYTES_MAX = 16 * 2**20
+ANSWER_BYTES_MAX = 16 * 2**20
 """An answer is one step of one process; nothing sensible is longer."""
 _ERRORS_KEPT = 8192
 _BLOCK = 1 << 16
@@ -84,8 +84,8 @@ class ServerProcess:
                 line = bytes(self._unread[:end])
                 del self._unread[: end + 1]
                 return line
-            if len(self._unread) > LINE_BYTES_MAX:
-                raise ServerFailed(f"answered with a line of more than {LINE_BYTES_MAX // 2**20} MiB", errors=self._last_errors())
+            if len(self._unread) > ANSWER_BYTES_MAX:
+                raise ServerFailed(f"answered with a line of more than {ANSWER_BYTES_MAX // 2**20} MiB", errors=self._last_errors())
             left = until - time.monotonic()
             if left <= 0:
                 begun = f" (it began: {bytes(self._unread[:60])!r})" if self._unread else ""

@@ -14,7 +14,7 @@ from pmmc_check.errors import FailedStep, ProtocolError, UsageError
 from pmmc_check.external.lifetime import DEADLINE_SECONDS
 from pmmc_check.external.program import ServerFailed, ServerProcess, how_it_ended
 
-VERSION = 1
+STEP_PROTOCOL = 1
 _SHOWN_MAX = 2000
 _RESTARTS_MAX = 100
 _PANICS = re.compile(
@@ -87,7 +87,7 @@ class StepServer:
     def begin(self, question: dict[str, Any]) -> Ticket:
         """Sends a question; `finish` waits for its answer. Questions go round the processes."""
         self._asked += 1
-        whole = {"pmmc-role": VERSION, "id": self._asked, **question}
+        whole = {"pmmc-role": STEP_PROTOCOL, "id": self._asked, **question}
         ticket = Ticket(self._asked, whole, orjson.dumps(whole) + b"\n")
         self._send(ticket)
         return ticket
@@ -149,7 +149,7 @@ class StepServer:
             raise UsageError(f"{self.where}: {self._arguments[0]} cannot be started: {error.strerror}{hint}") from None
 
     def _receive(self, wanted: Ticket) -> None:
-        """Reads the answer to the oldest question of the process that has `wanted`."""
+        """ReadsText the answer to the oldest question of the process that has `wanted`."""
         running = wanted.process
         assert running is not None
         oldest = running.waiting[0]

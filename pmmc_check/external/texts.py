@@ -39,7 +39,7 @@ _RECONFIGURE = re.compile(rf"reconfigure\((L{_NUMBER}(?:,L{_NUMBER})*)\)")
 _ROLE_OF = {"A": ACCEPTOR, "L": LEADER, "R": REPLICA, "C": CLIENT}
 
 
-def text_of(value: ProcessId | Ballot | Command | PValue | SlotCommand) -> str:
+def step_text(value: ProcessId | Ballot | Command | PValue | SlotCommand) -> str:
     """The text of a value."""
     if isinstance(value, ProcessId):
         if value.role == SCOUT:
@@ -48,9 +48,9 @@ def text_of(value: ProcessId | Ballot | Command | PValue | SlotCommand) -> str:
     if isinstance(value, Ballot):
         return "-" if value == BOTTOM else str(value)
     if isinstance(value, PValue):
-        return f"{text_of(value.ballot)}/{value.slot}/{text_of(value.command)}"
+        return f"{step_text(value.ballot)}/{value.slot}/{step_text(value.command)}"
     if isinstance(value, SlotCommand):
-        return f"{value.slot}/{text_of(value.command)}"
+        return f"{value.slot}/{step_text(value.command)}"
     return _text_of_command(value)
 
 
@@ -64,13 +64,13 @@ def _text_of_command(command: Command) -> str:
 
 
 def value_in(text: str) -> Any:
-    """The name, ballot, command, pvalue or command in a slot that `text` is, where it is written as `text_of` writes it; else the text."""
-    for reads in (ballot_in, name_in, pvalue_in, slot_command_in, command_in):
+    """The name, ballot, command, pvalue or command in a slot that `text` is, where it is written as `step_text` writes it; else `text`."""
+    for reads in (ballot_text_in, name_in, pvalue_in, slot_command_in, command_in):
         try:
             value = reads(text)
         except Unfit:
             continue
-        return value if text_of(value) == text and value not in (BOTTOM, NOOP) else text
+        return value if step_text(value) == text and value not in (BOTTOM, NOOP) else text
     return text
 
 
@@ -87,7 +87,7 @@ def name_in(text: str) -> ProcessId:
 def process_in(text: str) -> ProcessId:
     """Any process: a scout is called by its ballot, `0.L1`, a commander by ballot and slot, `0.L1/1`."""
     if match := _THREAD.fullmatch(text):
-        ballot = ballot_in(match[1])
+        ballot = ballot_text_in(match[1])
         return commander_id(ballot, int(match[2])) if match[2] else scout_id(ballot)
     try:
         return name_in(text)
@@ -95,7 +95,7 @@ def process_in(text: str) -> ProcessId:
         raise Unfit(f"{text!r} is no process; expected one such as A1, scout 0.L1 or commander 0.L1/1") from None
 
 
-def ballot_in(text: str) -> Ballot:
+def ballot_text_in(text: str) -> Ballot:
     """A ballot: `0.L1`, or `-` for the one below all others."""
     if text == "-":
         return BOTTOM
@@ -122,7 +122,7 @@ def _operation(text: str) -> str | Reconfigure:
 def pvalue_in(text: str) -> PValue:
     """A pvalue: `0.L1/1/C1:1:op1`."""
     match = _matched(_PVALUE, text, "no pvalue; expected ballot/slot/command such as 0.L1/1/C1:1:op1")
-    return PValue(ballot_in(match[1]), int(match[2]), command_in(match[3]))
+    return PValue(ballot_text_in(match[1]), int(match[2]), command_in(match[3]))
 
 
 def slot_command_in(text: str) -> SlotCommand:
@@ -138,5 +138,5 @@ def _matched(pattern: re.Pattern[str], text: str, else_say: str) -> re.Match[str
     return match
 
 
-Reads = Callable[[str], Any]
-"""Reads one kind of text."""
+ReadsText = Callable[[str], Any]
+"""ReadsText one kind of text."""

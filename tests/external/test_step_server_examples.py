@@ -1,5 +1,5 @@
-"""The example servers in Rust, Go, Java and C++: built where their toolchain is, they are the paper's acceptor; the bug behind their flag is
-found with its shortest run."""
+"""The example servers in Rust, Go, Java and C++: built where their toolchain is, they are the paper's acceptor; the bug behind their flag
+is found with its shortest run."""
 
 from __future__ import annotations
 
