@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from pmmc_check.cli.outputs import OutputFile, print_results
+from pmmc_check.cli.outputs import OutputFile, make_folder, print_results
 from pmmc_check.errors import UsageError
 
 _FOLDER = Path(__file__).parent.parent / "examples"
@@ -65,9 +65,6 @@ def _summary(file: Path) -> str:
 def _copy(target: Path, text: str) -> None:
     if target.exists():
         return
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{target.parent}: cannot be made: {error.strerror}") from None
+    make_folder("", target.parent)
     with OutputFile("", str(target)) as output:
         output.write(text)

@@ -16,7 +16,7 @@ from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED
 from pmmc_check.cli.graphs import GraphFile, write_graph
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
 from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
-from pmmc_check.cli.pages import sheets_for_every_slot, sheets_of_search
+from pmmc_check.cli.pages import sheets_of_every_slot, sheets_of_search
 from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
@@ -168,7 +168,7 @@ def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, files
         if files.trace_out is not None:
             _write_found(files.trace_out, found)
         files.exports.write(found_run(found.run[0], [], found.run[1]) if found.run else None)
-        files.page.write(_page_title(spec), lambda: sheets_for_every_slot(found.result))
+        files.page.write(_page_title(spec), lambda: sheets_of_every_slot(found.result))
     return found.verdict
 
 

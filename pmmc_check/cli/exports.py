@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from pmmc_check.cli.failures import say
-from pmmc_check.cli.outputs import OutputFile
+from pmmc_check.cli.outputs import OutputFile, make_folder
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
@@ -110,10 +110,7 @@ class TlaFolder:
         if arguments.slots == "any" or arguments.strategy == "compositional":
             raise UsageError(f"--export-tla {self.path}: TLC checks one configuration; give a number of --slots")
         self._made = [each for each in (self.path, *self.path.parents) if not each.exists()]
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"--export-tla {self.path}: cannot be made: {error.strerror}; give the name of a folder") from None
+        make_folder("--export-tla", self.path)
 
     def __enter__(self) -> TlaFolder:
         return self

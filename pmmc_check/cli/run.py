@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     roster = Roster(
         arguments.clients, arguments.replicas, arguments.leaders, arguments.acceptors, arguments.window, (("seed", str(arguments.seed)),)
     )
+    roster = replace(roster, keep=arguments.keep)
     if arguments.reconfigure is not None:
         roster = roster.again(2)
     return _simulated(arguments, roster) if arguments.simulated else _real(arguments, roster)

@@ -40,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("requests", 10, "each client makes so many "),
         ("at-once", 1, "each client has so many under way at a time "),
         ("window", 5, "the paper's WINDOW "),
+        ("keep", 1000, "slots are forgotten that a majority of the replicas performed so many slots ago "),
         ("seed", 1, "of the requests and of all faults "),
     ):
         parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help=f"{meaning}(default %(default)s)")
@@ -127,7 +128,7 @@ def _check_kind_of_run(arguments: argparse.Namespace) -> None:
 
 
 def _check_numbers(arguments: argparse.Namespace) -> None:
-    for name in ("clients", "requests", "at_once", "seeds"):
+    for name in ("clients", "requests", "at_once", "seeds", "keep"):
         if getattr(arguments, name) < (0 if name == "requests" and arguments.http is not None else 1):
             raise UsageError(f"--{name.replace('_', '-')}: must be at least 1")
     for name in ("loss", "duplication"):

@@ -10,7 +10,7 @@ and nothing is approximate.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
 from pmmc_check.protocol.values import Command, ProcessId, Reconfigure
@@ -44,15 +44,26 @@ class Bits:
 
     def __iter__(self) -> Iterator[int]:
         for index, word in self._words.items():
-            for offset in range(_WORD):
-                if word >> offset & 1:
-                    yield index * _WORD + offset
+            yield from _numbers(index, word)
+
+    def since(self, older: Bits) -> Iterator[int]:
+        """The numbers that are not in `older`, an earlier copy."""
+        for index, word in self._words.items():
+            yield from _numbers(index, word & ~older._words.get(index, 0))
 
     def copy(self) -> Bits:
         """A copy that later additions leave alone."""
         other = Bits()
         other._words = dict(self._words)
         return other
+
+
+def _numbers(index: int, word: int) -> Iterator[int]:
+    """The numbers of the bits that are set in one word."""
+    while word:
+        lowest = word & -word
+        yield index * _WORD + lowest.bit_length() - 1
+        word ^= lowest
 
 
 class Once:
@@ -116,6 +127,9 @@ class Ledger:
                 yield from (slot for slot in range(page * _PAGE, (page + 1) * _PAGE) if self.command(slot) == command)
 
 
+_NONE = Bits()
+
+
 class Archive:
     """A set of (family, slot, command); see the module's docstring."""
 
@@ -177,18 +191,17 @@ class Archive:
     def since(self, mark: tuple[dict[Hashable, Bits], dict[tuple[Hashable, int], int]]) -> Iterator[tuple[Hashable, int, Command]]:
         """What was added after `mark`."""
         filed, odd = mark
-        for family, slot, command in self:
-            commands = self._odd.get((family, slot), [])
-            old = slot in filed.get(family, ()) if command not in commands else commands.index(command) < odd.get((family, slot), 0)
-            if not old:
+        for family, bits in self._filed.items():
+            yield from self._as_filed(family, bits.since(filed.get(family, _NONE)))
+        for (family, slot), commands in self._odd.items():
+            for command in commands[odd.get((family, slot), 0) :]:
                 yield family, slot, command
 
     def __iter__(self) -> Iterator[tuple[Hashable, int, Command]]:
-        for family, bits in self._filed.items():
-            for slot in bits:
-                command = self.ledger.command(slot)
-                assert command is not None, "a bit stands for what the ledger says"
-                yield family, slot, command
-        for (family, slot), commands in self._odd.items():
-            for command in commands:
-                yield family, slot, command
+        return self.since(({}, {}))
+
+    def _as_filed(self, family: Hashable, slots: Iterable[int]) -> Iterator[tuple[Hashable, int, Command]]:
+        for slot in slots:
+            command = self.ledger.command(slot)
+            assert command is not None, "a bit stands for what the ledger says"
+            yield family, slot, command

@@ -139,7 +139,7 @@ def test_a_folder_that_was_made_for_nothing_is_gone_again(tmp_path: Path, capsys
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
-    [(["--slots", "any"], "give a number of --slots"), ([], "cannot be made")],
+    [(["--slots", "any"], "give a number of --slots"), ([], "a folder is needed here, but it is a file; give the name of a folder")],
 )
 def test_a_folder_that_cannot_be_is_told(arguments: list[str], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
