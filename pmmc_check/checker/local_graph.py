@@ -84,6 +84,7 @@ class LocalGraph:
         self._everywhere: dict[ProcessNumber, dict[ClaimNumber, None]] = defaultdict(dict)
         self._once_exists: dict[tuple[ProcessNumber, ClaimNumber], dict[ClaimNumber, None]] = defaultdict(dict)
         self._creators: dict[ProcessNumber, set[ProcessNumber]] = defaultdict(set)
+        self._settling = False
         self._unexamined: deque[tuple[StateNumber, ClaimNumber, Origin]] = deque()
         for process, view in zip(model.processes, model.initial(), strict=True):
             if view.state is not Lifecycle.NOT_STARTED:
@@ -102,7 +103,7 @@ class LocalGraph:
         if step not in self._answers:
             self._add(step, self._numbered(number, outcomes))
             self._close(step)
-            self._settle()
+            self.settle()
 
     def _close(self, step: GraphStep) -> None:
         """Adds all images of a step; each must be answered by the image of the answer."""
@@ -135,13 +136,11 @@ class LocalGraph:
         """
         number = self._state(self.model.index[process], state)
         self._hold(number, {self._claim(HeldClaim(self._message(message), None)): number})
-        self._settle()
+        self.settle()
 
     def only_halted(self, process: ProcessId, state: Any, message: Message, sends: Sequence[Send], sender: ProcessId | None) -> None:
         """The same of a claim that `message` can only stop the process, and send the like of `sends`; `state` None: in whatever state.
-
-        Raises:
-            FalseClaim: it can do more.
+        It is checked by the next `settle`: when all claims on which it rests have been made.
         """
         claim = self._claim(HeldClaim(self._message(message), self._items(sends)))
         if state is not None:
@@ -149,7 +148,6 @@ class LocalGraph:
             self._hold(number, {claim: number})
         else:
             self._hold_everywhere(self.model.index[process], claim, None if sender is None else self.model.index[sender])
-        self._settle()
 
     # The steps
 
@@ -237,11 +235,19 @@ class LocalGraph:
                 for claim in self._once_exists.pop((each, self._claim(Exists(process))), {}):
                     self._hold_everywhere(each, claim, process)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Examines what has come to be claimed: once all images of a step have been asked for, so that every state which a role is asked
-        about is one that some step of the role has led to."""
+        about is one that some step of the role has led to.
+
+        Raises:
+            FalseClaim: some claim is refuted.
+        """
+        if self._settling:
+            return
+        self._settling = True
         while self._unexamined:
             self._examine(*self._unexamined.popleft())
+        self._settling = False
 
     def _examine(self, at: StateNumber, which: ClaimNumber, origin: Origin) -> None:
         """Asks the role whether what is claimed of a state is true in it."""
