@@ -230,6 +230,9 @@ def test_what_is_misspelt_gets_a_suggestion(arguments: list[str], expected: list
 def test_nothing_alike_gets_no_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     assert did_you_mean("xyzzy", VERBS) == ""
     assert "did you mean" not in in_process(capsys, "explore", "--xyzzy").stderr
+    assert "did you mean" not in in_process(capsys, "validate", "--slots", "2").stderr, "which is not like --jobs"
+    assert did_you_mean("--slots", ["--jobs", "--lag"]) == did_you_mean(".xml", [".svg", ".json"]) == ""
+    assert did_you_mean("--slot", ["--jobs", "--slots"]) == " (did you mean --slots?)"
 
 
 def test_the_bare_command_says_what_to_do_first(capsys: pytest.CaptureFixture[str]) -> None:

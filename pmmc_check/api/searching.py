@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from pmmc_check.api.crashes import check_no_crash
@@ -28,6 +28,10 @@ from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol import Protocol, variant
 from pmmc_check.protocol.variants.catalogue import check_needs, protocol_with, variants_named
 from pmmc_check.protocol.variants.variant import Variant
+from pmmc_check.report.words import counted
+
+AskedOf = Callable[[Model], "Sequence[Invariant] | None"]
+"""The invariants as they are asked of a model; None where it lacks what they name."""
 
 
 def limits_of(options: SearchOptions) -> Limits:
@@ -61,19 +65,20 @@ def protocol_of(options: SearchOptions) -> Protocol:
     return variant(*role_classes("roles", options.roles), base=protocol_with(options.variants))
 
 
-def result_of(
+def result_of(  # noqa: PLR0917
     options: SearchOptions,
     model: Model,
     control: Control,
     asked: Sequence[Invariant] | None = None,
     constraints: Sequence[WrittenInvariant] = (),
+    asked_of: AskedOf | None = None,
     *,
     judges: bool = True,
 ) -> tuple[Result, Model, list[str]]:
     """Runs the search that was asked for; also returns the model that its result is about, and notes about what is off.
 
-    `asked` are the invariants where they are more than names; `constraints` are for the exhaustive strategy, without the symbolic engine.
-    `judges`: that a step of a role fails is a violation; else only the end of a run.
+    `asked` are the invariants where they are more than names, and `asked_of` makes them of a smaller model; `constraints` are for the
+    exhaustive strategy, without the symbolic engine. `judges`: that a step of a role fails is a violation; else only the end of a run.
 
     Raises:
         UsageError: options contradict each other.
@@ -96,40 +101,65 @@ def result_of(
     judged, quorum_notes = judgeable(model, invariants)
     if options.invariants and len(judged) < len(invariants):
         raise UsageError(f"--invariant {options.invariants[0]}: {quorum_notes[0]}")
+    searches = _Searches(options, control, reductions, constraints, judged if options.keep_going else invariants, judges, asked_of)
     try:
-        result, model = _searched(options, model, control, judged, reductions, constraints)
+        result, model = searches.run(model)
     except FalseClaim:
         if not model.failed_steps:
             raise
         # a step that a reduction leaves out fails: then the run that leads to it is what is wanted
-        reductions = replace(reductions, inert=False, halting=False)
+        searches = replace(searches, reductions=replace(reductions, inert=False, halting=False))
         notes.append("inert and halting are off: a step fails that they would leave out")
-        result, model = _searched(options, Model(model.config, model.protocol), control, judged, reductions, constraints)
-    notes = [] if options.engine == "reference" else notes
+        result, model = searches.run(Model(model.config, model.protocol))
+    notes = [*([] if options.engine == "reference" else notes), *searches.notes()]
     model.check_still_pure()
     check_no_crash(result, model)
     return result, model, notes + waived + quorum_notes
 
 
-def _searched(  # noqa: PLR0917
-    options: SearchOptions,
-    model: Model,
-    control: Control,
-    judged: Sequence[Invariant],
-    reductions: Reductions,
-    constraints: Sequence[WrittenInvariant],
-) -> tuple[Result, Model]:
-    """The result of the strategy that was asked for, and the model that it is about."""
+@dataclass
+class _Searches:
+    """Makes the searches of a strategy.
 
-    def search(model: Model, left: Sequence[Invariant] = judged) -> Search:
+    With the iterative one, what is written is about one model, so it is made for each (`asked_of`); where a smaller model lacks what it
+    names, that is left out.
+    """
+
+    options: SearchOptions
+    control: Control
+    reductions: Reductions
+    constraints: Sequence[WrittenInvariant]
+    invariants: Sequence[Invariant]
+    judges: bool
+    asked_of: AskedOf | None
+    left_out: int = 0
+
+    def run(self, model: Model) -> tuple[Result, Model]:
+        """The result of the strategy, and the model that it is about."""
+        if self.options.strategy == "iterative":
+            self.left_out = 0
+            return grow(model.config, model.protocol, self._smaller)
+        if self.options.keep_going:
+            return every_violation(self.invariants, lambda left: self._search(model, left)), model
+        return self._search(model, self.invariants).run(), model
+
+    def notes(self) -> list[str]:
+        """How many were left out."""
+        why = "which lack what the properties name"
+        return [f"{counted(self.left_out, 'smaller configuration')} left out, {why}"] if self.left_out else []
+
+    def _smaller(self, model: Model) -> Search | None:
+        if self.asked_of is None:
+            return self._search(model, self.invariants)
+        asked = self.asked_of(model)
+        self.left_out += asked is None
+        if asked is None:
+            return None
+        return self._search(model, with_assertions(asked, model.protocol) if self.judges else asked)
+
+    def _search(self, model: Model, invariants: Sequence[Invariant]) -> Search:
         model.failing_ends_runs = True
-        return engine_for(options, left, control, reductions, constraints)(model)
-
-    if options.strategy == "iterative":
-        return grow(model.config, model.protocol, search)
-    if options.keep_going:
-        return every_violation(judged, lambda left: search(model, left)), model
-    return search(model).run(), model
+        return engine_for(self.options, invariants, self.control, self.reductions, self.constraints)(model)
 
 
 def built_in_invariants(options: SearchOptions) -> Sequence[Invariant]:
@@ -168,7 +198,7 @@ def engine_for(
     if options.engine == "symbolic":
         from pmmc_check.checker.symbolic.search import SymbolicSearch
 
-        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
+        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, trust_claims=trust)
     if options.engine == "auto" and not _needs_single_states(options, invariants, constraints):
         from pmmc_check.checker.chosen import ChosenSearch
 

@@ -203,9 +203,9 @@ def _options(arguments: argparse.Namespace) -> SearchOptions:
 
 
 def _with_roles(options: SearchOptions, arguments: argparse.Namespace) -> SearchOptions:
-    from pmmc_check.api.roles import roles_from
+    from pmmc_check.api.roles import all_roles_from
 
-    return replace(options, roles=[each for reference in arguments.protocol for each in roles_from(reference)])
+    return replace(options, roles=all_roles_from(arguments.protocol))
 
 
 def _report(found: Exploration, arguments: argparse.Namespace) -> str:

@@ -57,13 +57,13 @@ class PageFile:
 
 
 def sheets_of_search(result: Result, witnesses: Iterable[Any], model: Model, notes: Sequence[str]) -> list[Sheet]:
-    """Counterexamples, witnesses, and what was searched. A witness has a `name` and a `result`."""
+    """Counterexamples, witnesses, and what was searched. A witness has a `name`, a `result` and a `model`."""
     from pmmc_check.report.page.sheets import search_sheet, search_sheets, witness_sheet
 
     sheets = search_sheets(result, model, notes) if result.invariants else []
     for each in witnesses:
         if each.result.violation is not None:
-            sheets.insert(0, witness_sheet(each.name, each.result.violation, model))
+            sheets.insert(0, witness_sheet(each.name, each.result.violation, each.model))
         sheets.append({**search_sheet(each.result, notes), "name": f"the search for {each.name}"})
     return sheets or [search_sheet(result, notes)]
 

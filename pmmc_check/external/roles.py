@@ -211,7 +211,7 @@ def _offer(given: Any, program: str) -> RoleOffer:
 
 def _role_class(offer: RoleOffer, server: StepServer) -> type[Role]:
     """A class that states what the server does."""
-    members: dict[str, Any] = {"role": offer.role, "offer": offer, "server": server}
+    members: dict[str, Any] = {"role": offer.role, "offer": offer, "server": server, "__module__": server.reference}
     members |= {claim: True for claim in ("symmetric", "starts_once") if claim in offer.claims}
     if "ignores" in offer.claims:
         members["ignores"] = _ignores
