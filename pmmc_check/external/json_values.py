@@ -56,17 +56,17 @@ _VALUES = (ProcessId, Ballot, Command, PValue, SlotCommand)
 _KINDS: dict[str, type[Message]] = {each.kind: each for each in Message.__subclasses__() if each.kind in FIELDS}
 
 
-class Member(NamedTuple):
+class JsonMember(NamedTuple):
     """A key of a JSON object, and its value."""
 
     key: Any
     value: Any
 
 
-class Members(NamedTuple):
+class JsonObject(NamedTuple):
     """A JSON object within a state; its members have no order."""
 
-    members: frozenset[Member]
+    members: frozenset[JsonMember]
 
     def __str__(self) -> str:
         return "{" + ", ".join(sorted(f"{each.key}: {messages.show(each.value)}" for each in self.members)) + "}"
@@ -163,7 +163,7 @@ def as_json(value: Any) -> Any:
         return step_text(value)
     if value is None or isinstance(value, bool | int | str):
         return value
-    if isinstance(value, Members):
+    if isinstance(value, JsonObject):
         return {str(as_json(key)): as_json(each) for key, each in sorted(value.members, key=str)}
     if isinstance(value, frozenset):
         return sorted(map(as_json, value), key=orjson.dumps)
@@ -299,7 +299,7 @@ def _decoded(given: Any, sets: frozenset[str], depth: int, *, as_set: bool = Fal
         return frozenset(parts) if as_set else tuple(parts)
     if isinstance(given, dict):
         members = ((key, _decoded(each, sets, depth + 1, as_set=key in sets)) for key, each in given.items())
-        return Members(frozenset(Member(value_in(key), value) for key, value in members))
+        return JsonObject(frozenset(JsonMember(value_in(key), value) for key, value in members))
     return given
 
 
