@@ -90,7 +90,7 @@ def result_of(  # noqa: PLR0917
     invariants = built_in_invariants(options) if asked is None else asked
     waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers if asked is None]
     if options.engine == "symbolic":
-        _check_symbolic(options, invariants)
+        _check_symbolic(options)
     if judges:
         invariants = with_assertions(invariants, model.protocol)
     model.failing_ends_runs = True
@@ -230,10 +230,8 @@ def _needs_single_states(options: SearchOptions, invariants: Sequence[Invariant]
     return bounded or bool(constraints) or any(isinstance(each, WrittenInvariant | Progress) for each in invariants)
 
 
-def _check_symbolic(options: SearchOptions, invariants: Sequence[Invariant]) -> None:
-    """What needs states one by one, or runs, is not for the symbolic engine."""
-    if any(each.name == "Progress" for each in invariants):
-        raise UsageError("--invariant Progress: the symbolic engine knows states, not runs; leave --engine symbolic out")
+def _check_symbolic(options: SearchOptions) -> None:
+    """What needs states one by one is not for the symbolic engine."""
     for option, given in (("--max-states", options.max_states), ("--max-depth", options.max_depth)):
         if given is not None:
             raise UsageError(

@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         from pmmc_check.cli.serve import serve
 
         return serve(arguments)
+    if arguments.load is not None:
+        raise UsageError(f"--load {arguments.load}: it goes with --serve; in the terminal: pmmc-check step --load {arguments.load}")
     with ExitStack() as stack:
         stack.enter_context(interrupts_deferred())
         from pmmc_check.api.options import in_every_slot

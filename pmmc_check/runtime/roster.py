@@ -103,6 +103,11 @@ def _processes(role: str, count: int, behind: int = 0) -> tuple[ProcessId, ...]:
     return tuple(ProcessId(role, number) for number in range(behind + 1, behind + count + 1))
 
 
+def processes_of(roster: Roster) -> tuple[ProcessId, ...]:
+    """Everybody who has a node."""
+    return tuple(each for role in (ACCEPTOR, LEADER, REPLICA, CLIENT) for each in _processes(role, getattr(roster, f"{role}s")))
+
+
 def nodes_of(system: System) -> tuple[ProcessId, ...]:
     """Everybody who has a node, in the order in which they are started."""
     return (*system.acceptors, *system.leaders, *system.replicas, *system.clients)

@@ -38,7 +38,7 @@ class SimulatedDisk:
         self.records: list[Record] = []
         self.mark: int | None = None
         self.forgotten, self.snapshot = 0, b""
-        self.full, self.slowness = False, 1.0
+        self.full, self.slowness, self.delay = False, 1.0, 0.0
 
     def load(self) -> Stored | None:
         """All commits."""
@@ -49,7 +49,7 @@ class SimulatedDisk:
         if self.full and change.promises:
             self.world.crash(self.me)
             return
-        seconds = self.world.weather.disk * self.slowness * self.world.rng.expovariate(1.0) if change.promises else 0.0
+        seconds = self.world.weather.disk * self.slowness * self.world.rng.expovariate(1.0) + self.delay if change.promises else 0.0
         self.world.call(self.me, seconds, partial(self._written, change, done))
 
     def _written(self, change: Commit, done: Callable[[], None]) -> None:

@@ -7,7 +7,9 @@ node wrote.
 
 from __future__ import annotations
 
+import errno
 import sqlite3
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,6 +44,8 @@ class SqliteStorage:
         except sqlite3.Error as error:
             raise UsageError(self._damaged(error)) from None
         self._waits_for_disk = False
+        self.delay, self.full = 0.0, False
+        """On purpose: so many seconds more for each promise, and no room at all."""
 
     def _damaged(self, error: object) -> str:
         return f"{self.path}: cannot be used: {error}; restore it from a copy, or delete it only if this node has never promised anything"
@@ -80,6 +84,10 @@ class SqliteStorage:
     def commit(self, change: Commit, done: Callable[[], None]) -> None:
         """Commits before it returns. Raises `OSError` where the disk is full or gone: then nothing was promised, and the node must stop."""
         database = self._database
+        if change.promises:
+            time.sleep(self.delay)
+            if self.full:
+                raise OSError(errno.ENOSPC, "cannot be written: no space is left, on purpose", str(self.path))
         try:
             if change.promises != self._waits_for_disk:
                 self._waits_for_disk = change.promises
