@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pmmc_check.api.failure import CheckFailed
     from pmmc_check.api.following import Follower, LiveRemark
     from pmmc_check.api.gatekeeping import GateReport, gate
+    from pmmc_check.api.roles import step_server
     from pmmc_check.api.simulating import SimulatedRun, simulate
     from pmmc_check.api.validating import Validation, validate
     from pmmc_check.checker.result import Snapshot
@@ -34,6 +35,7 @@ _HOMES = {
     "api.failure": ("CheckFailed",),
     "api.following": ("Follower", "LiveRemark"),
     "api.gatekeeping": ("GateReport", "gate"),
+    "api.roles": ("step_server",),
     "api.simulating": ("SimulatedRun", "simulate"),
     "api.validating": ("Validation", "validate"),
     "checker.result": ("Snapshot",),
@@ -78,6 +80,7 @@ __all__ = [
     "explore",
     "gate",
     "simulate",
+    "step_server",
     "validate",
 ]
 

@@ -112,7 +112,7 @@ def explored(options: SearchOptions, asked: AskedProperties, model: Model, spec:
     for number, each in enumerate(asked.witnesses):
         with controlled() as control:
             asked_of = again(_only_witness(number))
-            found, about, more = result_of(options, model, control, (each,), asked.constraints, asked_of)
+            found, about, more = result_of(options, model, control, (each,), asked.constraints, asked_of, judges=False)
         notes += [note for note in more if note not in notes]
         witnesses.append((WitnessSearch(each.name, found), about))
     return exploration_of(

@@ -134,7 +134,7 @@ def _tla_counts(options: SearchOptions, arguments: argparse.Namespace, result: R
     unlimited = replace(options, max_states=None, max_depth=None, keep_going=False)
     counting = replace(unlimited, engine="symbolic", reduce="none", strategy="exhaustive", time_limit=seconds)
     with _controlled(counting, arguments) as control:
-        counted, _, _ = result_of(replace(counting, seed=None, walk_steps=None), type(model)(model.config), control, ())
+        counted, _, _ = result_of(replace(counting, seed=None, walk_steps=None), type(model)(model.config), control, (), judges=False)
     if counted.verdict != HOLDS:
         say(
             "explore",

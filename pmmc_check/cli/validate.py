@@ -29,6 +29,7 @@ from pmmc_check.cli.follow import check_follow, configure_follow, follow
 from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.outputs import OutputFile, check_apart, print_results, prints_to_stderr
 from pmmc_check.cli.pages import PageFile, configure_html
+from pmmc_check.cli.programs import configure_deadline
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.errors import UsageError
 from pmmc_check.report.trace_json import as_object
@@ -98,7 +99,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     configure_html(parser, "the runs, those that are rejected first,")
     configure_export(parser, "the run, if the trace is one alone,")
-    parser.add_argument("--protocol", metavar="MODULE:OBJECT", help="judge by roles of your own in place of the paper's")
+    parser.add_argument("--protocol", metavar="MODULE:OBJECT|exec:COMMAND", help="judge by roles of your own in place of the paper's")
+    configure_deadline(parser)
     parser.add_argument(
         "--max-memory", type=int, metavar="MIB", help="memory that judging one trace may take (default: its share of what is free)"
     )
