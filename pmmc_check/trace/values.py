@@ -31,6 +31,9 @@ from pmmc_check.trace.events import UNKNOWN, Delta, Names, is_chosen
 MEMO_SIZE = 4_096
 """Entries after which a memo is emptied."""
 
+PVALUES_KEPT = 4 * MEMO_SIZE
+"""The same for pvalues: duelling leaders are told the same long sets again and again."""
+
 NUMBER_MAX = 2**63 - 1
 """The largest number of a trace: nanoseconds since 1970 fit, say."""
 
@@ -58,6 +61,7 @@ class Values:
         self.names = names
         self._commands: dict[str, Command] = {}
         self._ballots: dict[str, Ballot] = {}
+        self._pvalues: dict[str, PValue] = {}
         self.has_noop = False
         """Whether the no-op has been read."""
 
@@ -120,6 +124,13 @@ class Values:
 
     def pvalue(self, text: str) -> PValue:
         """A pvalue such as `0.L1/3/C1:7`."""
+        known = self._pvalues.get(text)
+        if known is None:
+            known = self._pvalue(text)
+            _remember(self._pvalues, text, known, PVALUES_KEPT)
+        return known
+
+    def _pvalue(self, text: str) -> PValue:
         match = _PVALUE.fullmatch(text)
         if match is None:
             raise Unfit(f"{_quoted(text)} is no pvalue; expected ballot/slot/command, such as 0.{self._example(LEADER)}/3/C1:7")
@@ -254,7 +265,7 @@ def _quoted(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
-def _remember(memo: dict[str, Any], text: str, value: Any) -> None:
-    if len(memo) >= MEMO_SIZE:
+def _remember(memo: dict[str, Any], text: str, value: Any, most: int = MEMO_SIZE) -> None:
+    if len(memo) >= most:
         memo.clear()
     memo[text] = value

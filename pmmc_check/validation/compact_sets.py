@@ -10,7 +10,7 @@ and nothing is approximate.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
 from pmmc_check.protocol.values import Command, ProcessId, Reconfigure
@@ -44,15 +44,29 @@ class Bits:
 
     def __iter__(self) -> Iterator[int]:
         for index, word in self._words.items():
-            for offset in range(_WORD):
-                if word >> offset & 1:
-                    yield index * _WORD + offset
+            yield from _numbers(index, word)
+
+    def since(self, earlier: Bits | None) -> Iterator[int]:
+        """The numbers that `earlier`, a copy of this set, did not have."""
+        before = earlier._words if earlier is not None else {}
+        for index, word in self._words.items():
+            if word != (known := before.get(index, 0)):
+                yield from _numbers(index, word & ~known)
 
     def copy(self) -> Bits:
         """A copy that later additions leave alone."""
         other = Bits()
         other._words = dict(self._words)
         return other
+
+
+def _numbers(index: int, word: int) -> Iterator[int]:
+    """The numbers of one word."""
+    first = index * _WORD
+    while word:
+        lowest = word & -word
+        yield first + lowest.bit_length() - 1
+        word ^= lowest
 
 
 class Once:
@@ -177,18 +191,21 @@ class Archive:
     def since(self, mark: tuple[dict[Hashable, Bits], dict[tuple[Hashable, int], int]]) -> Iterator[tuple[Hashable, int, Command]]:
         """What was added after `mark`."""
         filed, odd = mark
-        for family, slot, command in self:
-            commands = self._odd.get((family, slot), [])
-            old = slot in filed.get(family, ()) if command not in commands else commands.index(command) < odd.get((family, slot), 0)
-            if not old:
+        for family, bits in self._filed.items():
+            yield from self._of_ledger(family, bits.since(filed.get(family)))
+        for (family, slot), commands in self._odd.items():
+            for command in commands[odd.get((family, slot), 0) :]:
                 yield family, slot, command
 
     def __iter__(self) -> Iterator[tuple[Hashable, int, Command]]:
         for family, bits in self._filed.items():
-            for slot in bits:
-                command = self.ledger.command(slot)
-                assert command is not None, "a bit stands for what the ledger says"
-                yield family, slot, command
+            yield from self._of_ledger(family, bits)
         for (family, slot), commands in self._odd.items():
             for command in commands:
                 yield family, slot, command
+
+    def _of_ledger(self, family: Hashable, slots: Iterable[int]) -> Iterator[tuple[Hashable, int, Command]]:
+        for slot in slots:
+            command = self.ledger.command(slot)
+            assert command is not None, "a bit stands for what the ledger says"
+            yield family, slot, command
