@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_LIKE = 0.66
+"""How much of two names must be the same, as difflib measures it: less suggests names of another meaning."""
+
 
 class PmmcError(Exception):
     """Bad input: the text says where it is wrong, what was expected and what to do. `in_lines`: it shows the place on lines of its own."""
@@ -21,7 +24,8 @@ class ProtocolError(PmmcError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """` (did you mean ...?)` with the one of `known` that `name` is most like; empty where none is."""
-    spelt = {each.lower(): each for each in known}
-    close = get_close_matches(name.lower(), spelt, n=1, cutoff=0.6)
+    """` (did you mean ...?)` with the one of `known` that `name` is most like; empty where none is. The dashes and dots that all of a
+    kind begin with do not count: `--slots` is not like `--jobs`."""
+    spelt = {each.lower().lstrip("-."): each for each in known}
+    close = get_close_matches(name.lower().lstrip("-."), spelt, n=1, cutoff=_LIKE)
     return f" (did you mean {spelt[close[0]]}?)" if close else ""

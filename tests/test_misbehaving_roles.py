@@ -42,6 +42,13 @@ MISBEHAVING = {
     "an exception of its own": (_step("raise Odd('why not')"), "raised Odd: why not"),
     "an exception that cannot be shown": (_step("raise Unprintable"), "raised Unprintable: (cannot be shown: ValueError)"),
     "recursion without end": (_step("return self.step(state, message)"), "raised RecursionError"),
+    "a step without a return": (_step("pass"), "Mine.step of A1 returned None (called with ballot ⊥, accepted {}; "),
+    "an outcome that is in no list": (_step("return Outcome(state)"), "returned an Outcome by itself"),
+    "a step that returns a number": (_step("return 3"), "returned 3 (called with"),
+    "a step that returns what cannot be shown": (
+        _step("class X:\n            def __repr__(self): raise ValueError('no')\n        return X()"),
+        "showing what Mine.step of A1 returned raised ValueError: no",
+    ),
     "outcomes without end": (_step("yield from itertools.repeat(Outcome(state))"), "returned more than 10,000 outcomes"),
     "it raises after some outcomes": (_step("yield Outcome(state); raise ValueError('late')"), "raised ValueError: late"),
     "it changes the state that it is given": (

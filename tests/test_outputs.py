@@ -244,3 +244,26 @@ def test_results_carry_the_version_and_the_seed(capsys: pytest.CaptureFixture[st
         answer = json.loads(in_process(capsys, *arguments, "--format", "json").stdout)
         assert (answer["version"], answer["seed"]) == (version, seed)
     assert json.loads(in_process(capsys, "validate", str(ROOT / TRACE), "--format", "json").stdout)["version"] == version
+
+
+@pytest.mark.parametrize("below", [False, True])
+@pytest.mark.parametrize("verb", ["simulate", "export-tla"])
+def test_a_file_where_a_folder_is_needed_is_told_with_what_to_do(
+    verb: str, below: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    target = str(file / "deeper" if below else file)
+    asked = {"simulate": ["simulate", "--traces", "2", "--out", target], "export-tla": ["explore", *VIOLATED, "--export-tla", target]}[verb]
+    done = in_process(capsys, *asked)
+    assert_one_clear_line(done, f"a folder is needed here, but {file if below else 'it'} is a file; give the name of a folder")
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize(("name", "remedy"), [("", "give the name of a file"), ("file/run.pmmc", "give a file in a folder that exists")])
+def test_a_folder_where_a_file_is_needed_is_told_with_what_to_do(
+    name: str, remedy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    done = in_process(capsys, "simulate", "--events", "20", "--out", str(tmp_path / name))
+    assert_one_clear_line(done, remedy)

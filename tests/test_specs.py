@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import ROOT, assert_one_clear_line, in_process, small
+from helpers import ROOT, in_process, small
 
 import pmmc_check
 from pmmc_check.checker.compiled import CompiledSearch
@@ -134,20 +134,6 @@ def test_the_symbolic_engine_judges_what_is_written(text: str, variant: list[str
     reductions, _ = applicable(reductions_named("all"), model, mine)
     found = SymbolicSearch(model, mine, Control(), reductions).run()
     assert (found.verdict, len(found.violation.trace) if found.violation else None) == searched(model, mine, "all")[::2]
-
-
-ELSEWHERE = [
-    (["--strategy", "iterative", "--invariant", AGREEMENT], "--strategy iterative: an invariant of your own is about one configuration"),
-    (
-        ["--strategy", "iterative", "--find", "decided # {}"],
-        "--strategy iterative: --find is about one configuration; leave --strategy out",
-    ),
-]
-
-
-@pytest.mark.parametrize(("arguments", "said"), ELSEWHERE, ids=str)
-def test_where_nothing_written_can_be_checked_that_is_said(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert_one_clear_line(in_process(capsys, "explore", "--quiet", *arguments), said)
 
 
 @pytest.mark.parametrize(
@@ -289,6 +275,8 @@ WRONG = [
     ("WITNESS P == leader.active", 1, 14, "leader is a function: write leader[x]"),
     ("CONSTRAINT P == \\A l \\in Leaders : leader[l].ballot <= 1", 1, 56, "expected a ballot, as leader[l].ballot is, found a number"),
     ("CONSTRAINT Small", 1, 12, "Small is not defined above"),
+    ("WITNESS P == \\E c \\in Commands : Decided(2, c)", 1, 42, "there is no slot 2 in this configuration, which has slot 1 only"),
+    ("WITNESS P == acceptor[A3].ballot = BOTTOM", 1, 23, "there is no A3 in this configuration, which has 2 acceptors"),
     ("WITNESS my_checks:f", 1, 9, "my_checks:f: a Python function states an INVARIANT; write an expression here"),
     ("REDUCE all\nSYMMETRY off", 2, 1, "leave one of them out"),
 ]

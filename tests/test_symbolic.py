@@ -227,13 +227,12 @@ def test_the_command_reports_the_diagram_and_no_depth_and_the_same_on_every_run(
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (["--invariant", "Progress", "--network", "reliable"], "--invariant Progress: the symbolic engine knows states, not runs"),
         (["--max-states", "5"], "--max-states 5: the symbolic engine meets no states one by one"),
         (["--max-depth", "5"], "--max-depth 5: the symbolic engine meets no states one by one"),
         (["--strategy", "random", "--time-limit", "1"], "leave --engine symbolic out"),
     ],
 )
-def test_what_needs_runs_or_single_states_is_refused(given: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_needs_single_states_is_refused(given: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert_one_clear_line(in_process(capsys, "explore", "--engine", "symbolic", *given), expected)
 
 

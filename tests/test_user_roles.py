@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from helpers import ROOT, assert_one_clear_line, command, compiled, environment, in_process, options, small
 
+import pmmc_check
 from pmmc_check.model.model import Model
 from pmmc_check.protocol import Acceptor, Commander, Leader, Replica, Role, Scout, variant
 
@@ -42,6 +43,7 @@ LOADING = {
     "a class that is no role": ("mine:Other", "is no role"),
     "a role without a name": ("mine:Nameless", "does not say which role it plays"),
     "a role with an unknown name": ("mine:Unknown", "does not say which role it plays"),
+    "two acceptors": ("mine:twice", "two classes play one role, acceptor: First ("),
     "a list with something else in it": ("mine:several", "is no role"),
 }
 LOADED = """
@@ -51,6 +53,9 @@ class Nameless(Role): ...
 class Unknown(Role): role = "proposer"
 instance = Other()
 several = [Acceptor, 3]
+class First(Acceptor): ...
+class Second(Acceptor): ...
+twice = {"acceptor": First, "leader": Leader, "another": Second}
 """
 
 
@@ -148,6 +153,27 @@ def test_a_class_a_list_and_a_mapping_of_classes_can_be_handed_in(tmp_path: Path
     body = "class Mine(Acceptor): ...\nlisted = [Mine, Scout]\nmapped = {'acceptor': Mine}\n"
     done = handed_in(tmp_path, body, "--format", "json", name=name)
     assert (done.returncode, json.loads(done.stdout)["verdict"]) == (0, "holds"), done.stderr
+
+
+def test_two_classes_of_one_role_are_refused_with_both_places_wherever_they_come_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("two_acceptors.py").write_text(
+        "from pmmc_check.protocol import Acceptor\nclass First(Acceptor): ...\nclass Second(Acceptor): ...\n"
+    )
+    both = ["--protocol", "two_acceptors:First", "--protocol", "two_acceptors:Second"]
+    file = tmp_path / "two_acceptors.py"
+    said = f"two classes play one role, acceptor: First ({file}:2) and Second ({file}:3); leave one of them out"
+    assert_one_clear_line(in_process(capsys, "explore", *SIZE, *both), f"--protocol two_acceptors:Second: {said}")
+    Path("two.spec").write_text("SLOTS 1\nPROTOCOL two_acceptors:First, two_acceptors:Second\n")
+    assert f"two.spec:2:1: PROTOCOL two_acceptors:Second: {said}" in in_process(capsys, "explore", "two.spec").stderr
+    import two_acceptors  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    with pytest.raises(pmmc_check.UsageError, match=r"two classes play one role, acceptor: First \("):
+        pmmc_check.explore(roles=[two_acceptors.First, two_acceptors.Second])
+    same = ["--protocol", "two_acceptors:First", "--protocol", "two_acceptors:First", "--quiet"]
+    assert in_process(capsys, "explore", *SIZE, *same).returncode == 0
 
 
 def test_a_module_in_the_current_folder_is_found(tmp_path: Path) -> None:

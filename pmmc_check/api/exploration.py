@@ -41,7 +41,7 @@ class Witness:
 
     def to_json(self) -> dict[str, Any]:
         """Its object in the JSON of `explore`, with the steps of the run."""
-        return witnesses_as_json([self._told()], self.model)[0]
+        return witnesses_as_json([self._told()])[0]
 
     def trace(self) -> str | None:
         """The run as a trace for `validate`; None where there is none.
@@ -53,10 +53,10 @@ class Witness:
 
     def text(self, width: int = 80) -> str:
         """The run, as `explore` prints it."""
-        return witnesses_text([self._told()], self.model, Layout(width))
+        return witnesses_text([self._told()], Layout(width))
 
     def _told(self) -> Witnessed:
-        return self.name, WitnessSearch(self.name, self.result).verdict, self.result
+        return self.name, WitnessSearch(self.name, self.result).verdict, self.result, self.model
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(self.text(120))}</pre>"
@@ -136,7 +136,7 @@ class Exploration:
             return any_slots_as_json(self.result) | told
         assert self.model is not None
         answer = result_as_json(self.result, self.model)
-        answer["properties"] += [{"name": name, "verdict": verdict} for name, verdict, _ in self._told()]
+        answer["properties"] += [{"name": name, "verdict": verdict} for name, verdict, *_ in self._told()]
         return answer | ({"witnesses": [each.to_json() for each in self.witnesses]} if self.witnesses else {}) | told
 
     def text(self, width: int = 80) -> str:
@@ -149,7 +149,7 @@ class Exploration:
         if isinstance(self.result, AnySlotsResult):
             return "\n".join([any_slots_as_text(self.result, layout), *told])
         assert self.model is not None
-        parts = [witnesses_text(self._told(), self.model, layout)] if self.witnesses else []
+        parts = [witnesses_text(self._told(), layout)] if self.witnesses else []
         if self.result.invariants or not self.witnesses:
             parts.append(as_text(self.result, self.model, self.notes, layout))
         else:

@@ -6,15 +6,17 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from os import PathLike
+from typing import Any
 
 from pmmc_check.api.exploration import Exploration, exploration_of
 from pmmc_check.api.options import Engines, Roles, SearchOptions, Slots, Strategies, in_every_slot
-from pmmc_check.api.searching import configured, limits_of, protocol_of, result_of
+from pmmc_check.api.searching import AskedOf, configured, limits_of, protocol_of, result_of
 from pmmc_check.api.specs import AskedProperties, WitnessSearch, overlaid, properties_asked, settings_used, spec_in
 from pmmc_check.checker.result import Control, Snapshot
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.spec.document import Spec
+from pmmc_check.spec.place import SpecError
 from pmmc_check.spec.refused import at_its_place
 
 Controlled = Callable[[], AbstractContextManager[Control]]
@@ -100,16 +102,43 @@ def _explored(options: SearchOptions, asked: Spec | None, progress: Callable[[Sn
 
 def explored(options: SearchOptions, asked: AskedProperties, model: Model, spec: Spec | None, controlled: Controlled) -> Exploration:
     """The search for the invariants, if any are asked for, and one for each witness."""
-    notes, result, shown, witnesses = list[str](), None, model, list[tuple[WitnessSearch, Model]]()
+    notes, result, about_all, witnesses = list[str](), None, model, list[tuple[WitnessSearch, Model]]()
+    again = _asked_again(options, spec, model)
     if asked.invariants or asked.built_in:
         with controlled() as control:
-            result, shown, notes = result_of(options, model, control, None if asked.built_in else asked.invariants, asked.constraints)
-    for each in asked.witnesses:
+            given = None if asked.built_in else asked.invariants
+            asked_of = None if asked.built_in else again(lambda found: found.invariants)
+            result, about_all, notes = result_of(options, model, control, given, asked.constraints, asked_of)
+    for number, each in enumerate(asked.witnesses):
         with controlled() as control:
-            found, about, more = result_of(options, model, control, (each,), asked.constraints)
+            asked_of = again(_only_witness(number))
+            found, about, more = result_of(options, model, control, (each,), asked.constraints, asked_of)
         notes += [note for note in more if note not in notes]
         witnesses.append((WitnessSearch(each.name, found), about))
-    return exploration_of(result, shown, notes, witnesses, spec=spec, variants=options.variants)
+    return exploration_of(
+        result, about_all if result or not witnesses else witnesses[0][1], notes, witnesses, spec=spec, variants=options.variants
+    )
+
+
+def _only_witness(number: int) -> Callable[[AskedProperties], Any]:
+    return lambda found: (found.witnesses[number],)
+
+
+def _asked_again(options: SearchOptions, spec: Spec | None, whole: Model) -> Callable[[Callable[[AskedProperties], Any]], AskedOf]:
+    """What was asked of the `whole` model, asked of a smaller one: given a selection of the properties, what makes it."""
+
+    def choosing(choose: Callable[[AskedProperties], Any]) -> AskedOf:
+        def asked_of(model: Model) -> Any:
+            try:
+                return choose(properties_asked(options, spec, model))
+            except SpecError:
+                if model.config == whole.config:
+                    raise
+                return None
+
+        return asked_of
+
+    return choosing
 
 
 def explored_every_slot(options: SearchOptions, spec: Spec | None, controlled: Controlled) -> Exploration:

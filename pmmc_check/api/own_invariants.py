@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from lark import Token
 
 from pmmc_check.api.options import SearchOptions
-from pmmc_check.api.specs import NAME_LETTERS, functions_named
+from pmmc_check.api.specs import NAME_LETTERS, functions_named, name_of_expression
 from pmmc_check.checker.any_slots.own import OwnInvariant
 from pmmc_check.errors import PmmcError, UsageError
 from pmmc_check.model.model import Model
@@ -50,7 +50,7 @@ def _written_in_option(text: str, spec: Spec | None) -> OwnInvariant:
     def term(system: System) -> Term:
         return expression_term("--invariant", text, system, spec)
 
-    return _own(text, term, lambda reason: UsageError(f"--invariant {text}: {reason}"))
+    return _own(name_of_expression(text), term, lambda reason: UsageError(f"--invariant {name_of_expression(text)}: {reason}"))
 
 
 def _own(name: str, term: Callable[[System], Term], refused: Callable[[str], PmmcError]) -> OwnInvariant:
@@ -75,7 +75,7 @@ def _check_of_every_slot(options: SearchOptions, spec: Spec | None) -> None:
     code = "--slots any covers what is seen to speak of one slot, which a Python function is not; write it as an expression"
     for option, given, reason in (("--find", options.find, run), ("--constraint", options.constraints, bound)):
         if given:
-            raise UsageError(f"{option} {given[0]}: {reason}, or leave {option} out")
+            raise UsageError(f"{option} {name_of_expression(given[0])}: {reason}, or leave {option} out")
     for each in functions_named(options, spec):
         if spec is None or options.invariants:
             raise UsageError(f"--invariant {each}: {code}")

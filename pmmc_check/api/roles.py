@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -19,7 +20,7 @@ def role_classes(where: str, given: Any) -> list[type[Role]]:
     """A role class, or a mapping or sequence of them, as a list; `where` says in messages who handed it in.
 
     Raises:
-        UsageError: one is no role, or does not say which role it plays.
+        UsageError: one is no role, does not say which role it plays, or plays the role of another.
     """
     classes = list(given.values()) if isinstance(given, Mapping) else list(given) if isinstance(given, list | tuple) else [given]
     for each in classes:
@@ -27,7 +28,34 @@ def role_classes(where: str, given: Any) -> list[type[Role]]:
             raise UsageError(f"{where}: {each!r} is no role; expected a subclass of pmmc_check.protocol.Role, or a list of them")
         if getattr(each, "role", None) not in ROLES:
             raise UsageError(f"{where}: {each.__name__} does not say which role it plays; set `role` to one of {', '.join(ROLES)}")
-    return classes
+    return _each_role_once(where, classes)
+
+
+def all_roles_from(references: Sequence[str]) -> list[type[Role]]:
+    """What all of `references` name, as `roles_from` finds each.
+
+    Raises:
+        UsageError: one of them cannot be loaded or is no role, or two play one role.
+    """
+    return _each_role_once(f"--protocol {references[-1]}" if references else "", [each for one in references for each in roles_from(one)])
+
+
+def _each_role_once(where: str, classes: Iterable[type[Role]]) -> list[type[Role]]:
+    """The classes, each once; two of them may not play one role."""
+    found: dict[str, type[Role]] = {}
+    for each in classes:
+        other = found.setdefault(each.role, each)
+        if other is not each:
+            both = f"{_place_of(other)} and {_place_of(each)}"
+            raise UsageError(f"{where}: two classes play one role, {each.role}: {both}; leave one of them out")
+    return list(found.values())
+
+
+def _place_of(role_class: type[Role]) -> str:
+    """The class, and where it is written, where that can be found out."""
+    with suppress(OSError, TypeError):
+        return f"{role_class.__name__} ({inspect.getsourcefile(role_class)}:{inspect.getsourcelines(role_class)[1]})"
+    return f"{role_class.__module__}.{role_class.__qualname__}"
 
 
 def protocol_from(reference: str, base: Protocol = PMMC) -> Protocol:

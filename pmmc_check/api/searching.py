@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -13,7 +13,7 @@ from pmmc_check.checker.continued import every_violation
 from pmmc_check.checker.iterative import grow
 from pmmc_check.checker.memory import affordable_bytes
 from pmmc_check.checker.reductions import Reductions, applicable, reductions_named
-from pmmc_check.checker.result import Control, Engine, Limits, Result
+from pmmc_check.checker.result import Control, Engine, Limits, Result, Search
 from pmmc_check.config import Config
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
@@ -26,6 +26,10 @@ from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol import Protocol, variant
 from pmmc_check.protocol.variants.catalogue import check_needs, protocol_with, variants_named
 from pmmc_check.protocol.variants.variant import Variant
+from pmmc_check.report.words import counted
+
+AskedOf = Callable[[Model], "Sequence[Invariant] | None"]
+"""The invariants as they are asked of a model; None where it lacks what they name."""
 
 
 def limits_of(options: SearchOptions) -> Limits:
@@ -59,16 +63,18 @@ def protocol_of(options: SearchOptions) -> Protocol:
     return variant(*role_classes("roles", options.roles), base=protocol_with(options.variants))
 
 
-def result_of(
+def result_of(  # noqa: PLR0917
     options: SearchOptions,
     model: Model,
     control: Control,
     asked: Sequence[Invariant] | None = None,
     constraints: Sequence[WrittenInvariant] = (),
+    asked_of: AskedOf | None = None,
 ) -> tuple[Result, Model, list[str]]:
     """Runs the search that was asked for; also returns the model that its result is about, and notes about what is off.
 
-    `asked` are the invariants where they are more than names; `constraints` are for the exhaustive strategy, without the symbolic engine.
+    `asked` are the invariants where they are more than names, and `asked_of` makes them of a smaller model; `constraints` are for the
+    exhaustive strategy, without the symbolic engine.
 
     Raises:
         UsageError: options contradict each other.
@@ -80,7 +86,7 @@ def result_of(
     invariants = built_in_invariants(options) if asked is None else asked
     waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers if asked is None]
     if options.engine == "symbolic":
-        _check_symbolic(options, invariants)
+        _check_symbolic(options)
     _check_begins_within(constraints, model)
     reductions, notes = applicable(reductions_named(options.reduce or "all"), model, [*invariants, *constraints])
     if options.engine == "symbolic":
@@ -90,7 +96,9 @@ def result_of(
         raise UsageError(f"--invariant {options.invariants[0]}: {quorum_notes[0]}")
     engine = engine_for(options, invariants, control, reductions, constraints)
     if options.strategy == "iterative":
-        result, model = grow(model.config, model.protocol, engine)
+        growing = _Growing(options, control, reductions, engine, asked_of)
+        result, model = grow(model.config, model.protocol, growing.search)
+        notes = [*notes, *growing.notes()]
     elif options.keep_going:
         result = every_violation(judged, lambda left: engine_for(options, left, control, reductions, constraints)(model))
         notes = [] if options.engine == "reference" else notes
@@ -99,6 +107,30 @@ def result_of(
         notes = [] if options.engine == "reference" else notes
     model.check_still_pure()
     return result, model, notes + waived + quorum_notes
+
+
+class _Growing:
+    """Makes the searches of the iterative strategy. What is written is about one model, so it is made for each; where a smaller model lacks
+    what it names, that is left out."""
+
+    def __init__(self, options: SearchOptions, control: Control, reductions: Reductions, engine: Engine, asked_of: AskedOf | None) -> None:
+        self._how = options, control, reductions
+        self._engine, self._asked_of = engine, asked_of
+        self._left_out = 0
+
+    def search(self, model: Model) -> Search | None:
+        """The search of one model."""
+        if self._asked_of is None:
+            return self._engine(model)
+        asked = self._asked_of(model)
+        self._left_out += asked is None
+        options, control, reductions = self._how
+        return None if asked is None else engine_for(options, asked, control, reductions)(model)
+
+    def notes(self) -> list[str]:
+        """How many were left out."""
+        why = "which lack what the properties name"
+        return [f"{counted(self._left_out, 'smaller configuration')} left out, {why}"] if self._left_out else []
 
 
 def built_in_invariants(options: SearchOptions) -> Sequence[Invariant]:
@@ -137,7 +169,7 @@ def engine_for(
     if options.engine == "symbolic":
         from pmmc_check.checker.symbolic.search import SymbolicSearch
 
-        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
+        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, trust_claims=trust)
     if options.engine == "auto" and not _needs_single_states(options, invariants, constraints):
         from pmmc_check.checker.chosen import ChosenSearch
 
@@ -169,10 +201,8 @@ def _needs_single_states(options: SearchOptions, invariants: Sequence[Invariant]
     return bounded or bool(constraints) or any(isinstance(each, WrittenInvariant | Progress) for each in invariants)
 
 
-def _check_symbolic(options: SearchOptions, invariants: Sequence[Invariant]) -> None:
-    """What needs states one by one, or runs, is not for the symbolic engine."""
-    if any(each.name == "Progress" for each in invariants):
-        raise UsageError("--invariant Progress: the symbolic engine knows states, not runs; leave --engine symbolic out")
+def _check_symbolic(options: SearchOptions) -> None:
+    """What needs states one by one is not for the symbolic engine."""
     for option, given in (("--max-states", options.max_states), ("--max-depth", options.max_depth)):
         if given is not None:
             raise UsageError(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from os import PathLike, fspath
 from typing import Any
 
 from pmmc_check.api.options import SearchOptions
-from pmmc_check.api.roles import object_named, roles_from
+from pmmc_check.api.roles import all_roles_from, object_named
 from pmmc_check.checker.result import Result
 from pmmc_check.checker.symmetry import generators
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
-from pmmc_check.properties.invariants import Invariant, invariants_named
+from pmmc_check.properties.invariants import invariants_named
 from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.spec.document import (
     COUNTED,
@@ -35,6 +36,7 @@ from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
 NAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 """What is made of these alone is a name, and no expression."""
+_NAME_MAX = 100
 _OF_THE_SPEC_ALONE = ("states", "expect", "symmetry")
 _PLURAL = {"variant": "variants", "protocol": "roles"}
 
@@ -109,7 +111,7 @@ def overlaid(options: SearchOptions, spec: Spec) -> SearchOptions:
     values = settings_of(spec, options.engine)
     given = {_PLURAL.get(name, name): values[name] for name in settings_used(options, spec)}
     if "roles" in given:
-        given["roles"] = [each for reference in given["roles"] for each in roles_from(reference)]
+        given["roles"] = all_roles_from(given["roles"])
     return replace(options, **given)
 
 
@@ -131,23 +133,33 @@ def properties_asked(options: SearchOptions, spec: Spec | None, model: Model) ->
     """
     system, protocol = model.system, model.protocol
     written = written_in(spec, system, protocol) if spec and spec.writes_expressions else Written()
-    finds = [expression_as("--find", text, text, system, protocol, spec) for text in options.find]
+    finds = [expression_as("--find", text, name_of_expression(text), system, protocol, spec) for text in options.find]
     witnesses = tuple(finds) or (() if options.invariants else written.witnesses)
     names = options.invariants or (() if options.find else (spec.named if spec else ()))
     plain = [each for each in names if set(each) <= NAME_LETTERS and each not in {own.name for own in written.invariants}]
     if options.invariants:
         own = [each for each in written.invariants if each.name in names]
         rest = [each for each in names if each not in plain and each not in {one.name for one in own} and not _is_function(each)]
-        own += [expression_as("--invariant", text, text, system, protocol, spec) for text in rest]
+        own += [expression_as("--invariant", text, name_of_expression(text), system, protocol, spec) for text in rest]
     else:
         own = [] if options.find else list(written.invariants)
     own += [_function_of(each, model) for each in functions_named(options, spec)]
-    bounds = [expression_as("--constraint", text, text, system, protocol, spec) for text in options.constraints]
+    bounds = [expression_as("--constraint", text, name_of_expression(text), system, protocol, spec) for text in options.constraints]
     constraints = tuple(bounds) or written.constraints
-    _check_strategy(options, own, witnesses, constraints)
+    if constraints:
+        _check_bounded(options, "--constraint" if options.constraints else f"CONSTRAINT {constraints[0].name}")
     if not (names or own or witnesses):
         return AskedProperties((), (), constraints, True)
     return AskedProperties((*(invariants_named(plain) if plain else ()), *own), witnesses, constraints, False)
+
+
+def name_of_expression(expression: str) -> str:
+    """What reports call an expression that has no name: itself, in one line; of one that is longer than a line the beginning, and a number
+    that tells it from others that begin alike."""
+    line = " ".join(expression.split())
+    if len(line) <= _NAME_MAX:
+        return line if len(expression) > _NAME_MAX else expression
+    return f"{line[:_NAME_MAX]}... ({zlib.crc32(line.encode()):08x})"
 
 
 def functions_named(options: SearchOptions, spec: Spec | None) -> tuple[str, ...]:
@@ -168,18 +180,6 @@ def _function_of(reference: str, model: Model) -> WrittenInvariant:
     found = object_named(where, reference)
     with users_code(f"{where}: looking at it"):
         return function_invariant(reference, found, model, generators(model.system))
-
-
-def _check_strategy(
-    options: SearchOptions, own: Sequence[Invariant], witnesses: Sequence[Invariant], constraints: Sequence[Invariant]
-) -> None:
-    if constraints:
-        _check_bounded(options, "--constraint" if options.constraints else f"CONSTRAINT {constraints[0].name}")
-    what = "--find" if options.find else "a witness" if witnesses else "an invariant of your own"
-    if not (own or witnesses):
-        return
-    if options.strategy == "iterative":
-        raise UsageError(f"--strategy iterative: {what} is about one configuration; leave --strategy out")
 
 
 def _check_bounded(options: SearchOptions, what: str) -> None:

@@ -54,7 +54,7 @@ class ChosenSearch:
         result = self._compiled(first)
         if not first.given_up:
             return result
-        return SymbolicSearch(*self._arguments, self._control, self._wanted, self._threads, **self._how).run()
+        return SymbolicSearch(*self._arguments, self._control, self._wanted, **self._how).run()
 
     def _compiled(self, control: Control) -> Result:
         return CompiledSearch(*self._arguments, control, self._wanted, self._threads, **self._how).run()

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pmmc_check.checker import kernel
+from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.result import TraceStep, Violation
 from pmmc_check.checker.store import Store
 from pmmc_check.checker.tables import Path, PathDelivery, Tables
@@ -49,17 +50,17 @@ def rebuild(suspect: Suspect, tables: Tables, store: Store, checks: Checks) -> V
     if suspect.process >= 0:
         breaker = _breaker(vector, suspect, tables)
         moves.append(Move(breaker, tables.broken_by[vector[breaker]].path))
-    return executed(moves, tables, checks)
+    return executed(moves, tables.locals, checks)
 
 
-def executed(moves: list[Move], tables: Tables, checks: Checks) -> Violation:
+def executed(moves: list[Move], locals_: LocalSteps, checks: Checks) -> Violation:
     """The counterexample that consists of `moves`, as single deliveries of the model."""
-    state, trace, broken = _deliveries_of(moves, tables, checks)
+    state, trace, broken = _deliveries_of(moves, locals_, checks)
     if broken is None and checks.progress is not None:
-        state, trace = _to_the_end(state, trace, tables.model)
+        state, trace = _to_the_end(state, trace, locals_.model)
         broken = checks.of_global_end(state)
     assert broken is not None, "the counterexample does not break an invariant when it is executed again"
-    return Violation(broken.invariant, broken.how, tables.model.initial(), tuple(trace))
+    return Violation(broken.invariant, broken.how, locals_.model.initial(), tuple(trace))
 
 
 def rebuild_endless(cycle: list[int], tables: Tables, store: Store, checks: Checks) -> Violation:
@@ -73,7 +74,7 @@ def rebuild_endless(cycle: list[int], tables: Tables, store: Store, checks: Chec
         rounds[tuple(vector)] = len(moves)
         around, vector = _along(vector, [*cycle[1:], cycle[0]], tables)
         moves += around
-    _, trace, broken = _deliveries_of(moves, tables, checks)
+    _, trace, broken = _deliveries_of(moves, tables.locals, checks)
     assert broken is None, "a broken invariant would have ended the search before"
     how = checks.of_cycle(tables.local_states(vector), tables.all_facts(vector), len(moves) - rounds[tuple(vector)])
     return Violation(how.invariant, how.how, tables.model.initial(), tuple(trace))
@@ -137,9 +138,9 @@ def _breaker(vector: list[int], suspect: Suspect, tables: Tables) -> int:
     return min(lengths, key=lengths.__getitem__)
 
 
-def _deliveries_of(moves: list[Move], tables: Tables, checks: Checks) -> tuple[State, list[TraceStep], Violated | None]:
+def _deliveries_of(moves: list[Move], locals_: LocalSteps, checks: Checks) -> tuple[State, list[TraceStep], Violated | None]:
     """Executes the deliveries by the model, up to the first state or step that breaks an invariant."""
-    model, messages = tables.model, tables.locals.messages
+    model, messages = locals_.model, locals_.messages
     state = model.initial()
     trace: list[TraceStep] = []
     broken = checks.of_state(state)

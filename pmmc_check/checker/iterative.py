@@ -6,12 +6,12 @@ given (network, faults, reconfigurations) stays; a quorum larger than there are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from pmmc_check.checker.result import Engine, Result
+from pmmc_check.checker.result import Result, Search
 from pmmc_check.config import QUORUMS, Config
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
@@ -34,14 +34,21 @@ def smaller(config: Config) -> Iterator[Config]:
     return iter(sorted(found, key=lambda each: (each.process_count, [getattr(each, name) for name in GROWING])))
 
 
-def grow(config: Config, protocol: Protocol, engine: Engine) -> tuple[Result, Model]:
-    """Searches one configuration after another, until one is violated, a limit stops the search, or all have been checked.
+def grow(config: Config, protocol: Protocol, engine: Callable[[Model], Search | None]) -> tuple[Result, Model]:
+    """Searches one configuration after another, until one is violated, a limit stops the search, or all have been checked. A smaller one
+    of which `engine` makes no search is left out.
 
     Returns the last result, and the model that it is about.
     """
-    for completed, each in enumerate(smaller(config)):
+    completed = 0
+    for each in smaller(config):
         model = Model(each, protocol)
-        result = replace(engine(model).run(), smaller_completed=completed)
+        search = engine(model)
+        if search is None:
+            assert each != config, "what was asked for is searched"
+            continue
+        result = replace(search.run(), smaller_completed=completed)
+        completed += 1
         if result.verdict == INCONCLUSIVE and each != config:
             result = replace(result, limit=f"{result.limit}, before the configuration that was asked for")
         if result.verdict != HOLDS:

@@ -133,7 +133,7 @@ class RandomWalks:
 
     def _shown(self, moves: list[Move]) -> Violation:
         """The walk as deliveries of the unreduced model, shortened."""
-        return replace(shortened(executed(moves, self.tables, self.checks), self.model, self.checks), shortest=False)
+        return replace(shortened(executed(moves, self.tables.locals, self.checks), self.model, self.checks), shortest=False)
 
     def _limit_reached(self) -> str | None:
         """Looks at the limits; at memory, and to report progress, only now and then."""

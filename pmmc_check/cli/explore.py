@@ -16,7 +16,7 @@ from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED
 from pmmc_check.cli.graphs import GraphFile, write_graph
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
 from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
-from pmmc_check.cli.pages import sheets_for_every_slot, sheets_of_search
+from pmmc_check.cli.pages import sheets_of_every_slot, sheets_of_search
 from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         from pmmc_check.cli.serve import serve
 
         return serve(arguments)
+    if arguments.load is not None:
+        raise UsageError(f"--load {arguments.load}: it goes with --serve; in the terminal: pmmc-check step --load {arguments.load}")
     with ExitStack() as stack:
         stack.enter_context(interrupts_deferred())
         from pmmc_check.api.options import in_every_slot
@@ -168,7 +170,7 @@ def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, files
         if files.trace_out is not None:
             _write_found(files.trace_out, found)
         files.exports.write(found_run(found.run[0], [], found.run[1]) if found.run else None)
-        files.page.write(_page_title(spec), lambda: sheets_for_every_slot(found.result))
+        files.page.write(_page_title(spec), lambda: sheets_of_every_slot(found.result))
     return found.verdict
 
 
@@ -203,9 +205,9 @@ def _options(arguments: argparse.Namespace) -> SearchOptions:
 
 
 def _with_roles(options: SearchOptions, arguments: argparse.Namespace) -> SearchOptions:
-    from pmmc_check.api.roles import roles_from
+    from pmmc_check.api.roles import all_roles_from
 
-    return replace(options, roles=[each for reference in arguments.protocol for each in roles_from(reference)])
+    return replace(options, roles=all_roles_from(arguments.protocol))
 
 
 def _report(found: Exploration, arguments: argparse.Namespace) -> str:

@@ -186,6 +186,11 @@ def _output(parser: argparse.ArgumentParser) -> None:
         help="step through it in a browser, while the search runs beside it (docs/stepping.md; default: 127.0.0.1:8642); put it last",
     )
     out.add_argument(
+        "--load",
+        metavar="FILE",
+        help="with --serve: begin at the end of a recorded run, a counterexample or any trace, instead of a search",
+    )
+    out.add_argument(
         "--trace-out", metavar="FILE", help="also write the counterexample to FILE: a trace for validate, or JSON if it ends in .json"
     )
     configure_graph(out, _count)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from pmmc_check.cli.failures import say
-from pmmc_check.cli.outputs import OutputFile
+from pmmc_check.cli.outputs import OutputFile, make_folder
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,24 +78,24 @@ class ExportFiles:
 
 def found_run(result: Result, witnesses: list[Any], model: Model) -> Callable[[], Run] | None:
     """What makes the run that a search shows: its counterexample, else the first witness. None: it shows none."""
-    found = _shown(result, witnesses)
+    found = _shown(result, witnesses, model)
     if found is None:
         return None
-    violation, name = found
+    violation, name, about = found
 
     def make() -> Run:
         from pmmc_check.report.runs.of_search import run_of_violation, run_of_witness
 
-        return run_of_violation(violation, model) if name is None else run_of_witness(name, violation, model)
+        return run_of_violation(violation, about) if name is None else run_of_witness(name, violation, about)
 
     return make
 
 
-def _shown(result: Result, witnesses: list[Any]) -> tuple[Violation, str | None] | None:
-    """The run, and the name of what it is a witness of."""
+def _shown(result: Result, witnesses: list[Any], model: Model) -> tuple[Violation, str | None, Model] | None:
+    """The run, the name of what it is a witness of, and the model that it is a run of: `model` for the counterexample."""
     if result.violation is not None:
-        return result.violation, None
-    return next(((each.result.violation, each.name) for each in witnesses if each.result.violation is not None), None)
+        return result.violation, None, model
+    return next(((each.result.violation, each.name, each.model) for each in witnesses if each.result.violation is not None), None)
 
 
 class TlaFolder:
@@ -110,10 +110,7 @@ class TlaFolder:
         if arguments.slots == "any" or arguments.strategy == "compositional":
             raise UsageError(f"--export-tla {self.path}: TLC checks one configuration; give a number of --slots")
         self._made = [each for each in (self.path, *self.path.parents) if not each.exists()]
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"--export-tla {self.path}: cannot be made: {error.strerror}; give the name of a folder") from None
+        make_folder("--export-tla", self.path)
 
     def __enter__(self) -> TlaFolder:
         return self
@@ -144,14 +141,14 @@ class TlaFolder:
                 file.write(text)
 
     def _run(self, result: Result, witnesses: list[Any], model: Model) -> tuple[dict[str, str], dict[str, Any]] | None:
-        found = _shown(result, witnesses)
+        found = _shown(result, witnesses, model)
         if found is None:
             return None
         from pmmc_check.report.exchange import NotExpressible
         from pmmc_check.report.exchange.tla_run import REPLAY_COMMAND, tla_run
         from pmmc_check.report.why import why
 
-        violation, name = found
+        violation, name, model = found
         departs = [each.index for each in why(violation, model).deviations if each.index] if name is None else []
         try:
             run = tla_run(violation, model, name or f"{violation.invariant}: {violation.how}", departs)

@@ -228,8 +228,23 @@ class OutputFile:
     def _given_up(self, error: Exception) -> UsageError:
         if hasattr(self, "_binary"):
             self.discard()
-        remedy = "; give a file in a folder that exists" if isinstance(error, FileNotFoundError) else ""
-        return UsageError(f"{self._name}: cannot be written: {_reason(error)}{remedy}")
+        return UsageError(f"{self._name}: cannot be written: {_reason(error)}{_remedy(error)}")
+
+
+def make_folder(option: str, folder: Path) -> None:
+    """Makes the folder that an option names, and those above it; one that is there is taken as it is.
+
+    Raises:
+        UsageError: it cannot be made; the text says what is in the way.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        with suppress(OSError, ValueError):
+            blocking = next((each for each in (folder, *folder.parents) if os.path.lexists(each) and not each.is_dir()), None)
+        what = f"{'it' if blocking == folder else blocking} is a file" if blocking is not None else f"it cannot be made: {_reason(error)}"
+        name = f"{option} {folder}".strip()
+        raise UsageError(f"{name}: a folder is needed here, but {what}; give the name of a folder, which need not be there yet") from None
 
 
 def check_apart(named: Iterable[tuple[str, str | None]]) -> None:
@@ -253,6 +268,12 @@ def check_apart(named: Iterable[tuple[str, str | None]]) -> None:
 
 def _user() -> int:
     return os.geteuid() if hasattr(os, "geteuid") else 0
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, IsADirectoryError):
+        return "; give the name of a file"
+    return "; give a file in a folder that exists" if isinstance(error, FileNotFoundError | NotADirectoryError) else ""
 
 
 def _reason(error: Exception) -> str:

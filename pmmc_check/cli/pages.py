@@ -49,32 +49,30 @@ class PageFile:
         if self._file is None:
             return
         from pmmc_check.report.page.page import page_html
+        from pmmc_check.validation.judge import rare_collections
 
-        self._file.write(page_html(title, list(sheets()), index))
+        with rare_collections():  # a long run is a million small lists, and none of them is garbage
+            self._file.write(page_html(title, list(sheets()), index))
         self._file.commit()
 
 
 def sheets_of_search(result: Result, witnesses: Iterable[Any], model: Model, notes: Sequence[str]) -> list[Sheet]:
-    """Counterexamples, witnesses, and what was searched. A witness has a `name` and a `result`."""
+    """Counterexamples, witnesses, and what was searched. A witness has a `name`, a `result` and a `model`."""
     from pmmc_check.report.page.sheets import search_sheet, search_sheets, witness_sheet
 
     sheets = search_sheets(result, model, notes) if result.invariants else []
     for each in witnesses:
         if each.result.violation is not None:
-            sheets.insert(0, witness_sheet(each.name, each.result.violation, model))
+            sheets.insert(0, witness_sheet(each.name, each.result.violation, each.model))
         sheets.append({**search_sheet(each.result, notes), "name": f"the search for {each.name}"})
     return sheets or [search_sheet(result, notes)]
 
 
-def sheets_for_every_slot(result: Any) -> list[Sheet]:
-    """The counterexample that confirms a violation, and the report."""
-    from pmmc_check.report.any_slots_text import any_slots_as_text
-    from pmmc_check.report.layout import Layout
-    from pmmc_check.report.page.sheets import lines_sheet, violation_sheet
+def sheets_of_every_slot(result: Any) -> list[Sheet]:
+    """The counterexample that confirms a violation, and the argument for every number of slots."""
+    from pmmc_check.report.page.any_slots_sheets import sheets_for_every_slot
 
-    shown = result.confirmation.shown if result.confirmation else None
-    runs = [violation_sheet(each, shown[1]) for each in shown[0].violations] if shown is not None else []
-    return [*runs, lines_sheet("every number of slots", result.verdict, any_slots_as_text(result, Layout(width=110)).splitlines())]
+    return sheets_for_every_slot(result)
 
 
 def sheets_of_traces(found: Sequence[Source], verdicts: Sequence[TraceVerdict], protocol: Protocol | None) -> list[Sheet]:

@@ -25,6 +25,7 @@ from pmmc_check.report.run_json import run_object
 from pmmc_check.report.run_text import run_lines, run_text, seed_line, verdict_of
 from pmmc_check.runtime.machines import loaded_machine
 from pmmc_check.runtime.roster import Roster
+from pmmc_check.runtime.scenario import Scenario, read_scenario
 from pmmc_check.runtime.simulated_faults import faults_named
 from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
 
@@ -37,15 +38,20 @@ def run(arguments: argparse.Namespace) -> int:
     roster = Roster(
         arguments.clients, arguments.replicas, arguments.leaders, arguments.acceptors, arguments.window, (("seed", str(arguments.seed)),)
     )
+    roster = replace(roster, keep=arguments.keep)
     if arguments.reconfigure is not None:
         roster = roster.again(2)
-    return _simulated(arguments, roster) if arguments.simulated else _real(arguments, roster)
+    scenario = read_scenario(Path(arguments.scenario), roster) if arguments.scenario is not None else None
+    if scenario is not None:
+        roster = replace(roster, meta=(*roster.meta, ("scenario", scenario.name)))
+    return _simulated(arguments, roster, scenario) if arguments.simulated else _real(arguments, roster, scenario)
 
 
 # ---- real processes ----
 
 
-def _real(arguments: argparse.Namespace, roster: Roster) -> int:
+def _real(arguments: argparse.Namespace, roster: Roster, scenario: Scenario | None) -> int:
+    from pmmc_check.cli.run_live import LiveWatch
     from pmmc_check.runtime.process_faults import ProcessFaults
     from pmmc_check.runtime.supervisor import RunPlan, run_cluster
     from pmmc_check.runtime.tcp import Disturbance
@@ -59,6 +65,7 @@ def _real(arguments: argparse.Namespace, roster: Roster) -> int:
         arguments.partition,
         arguments.every,
         seed=arguments.seed,
+        scenario=scenario,
     )
     http = None
     if arguments.http is not None:
@@ -80,7 +87,9 @@ def _real(arguments: argparse.Namespace, roster: Roster) -> int:
             http,
             arguments.reconfigure,
         )
-        result = run_cluster(plan, report, partial(say, "run"))
+        tell = partial(say, "run")
+        watch = LiveWatch(logs, report, tell) if arguments.live else None
+        result = run_cluster(plan, report, tell, *([watch.has_enough] if watch is not None else []))
         report("judging the trace")
         verdict = judge(sources([str(logs)])[0]) if not arguments.no_record else None
         if verdict is not None and verdict_of(result, verdict) != ACCEPTED and arguments.trace_dir is None:
@@ -114,7 +123,7 @@ def _folders(arguments: argparse.Namespace) -> Iterator[tuple[Path, Path]]:
 # ---- simulation ----
 
 
-def _simulated(arguments: argparse.Namespace, roster: Roster) -> int:
+def _simulated(arguments: argparse.Namespace, roster: Roster, scenario: Scenario | None) -> int:
     from pmmc_check.runtime.simulated_run import SIMULATED_TIMING, SimulatedCluster, SimulationPlan
     from pmmc_check.trace.sources import sources
     from pmmc_check.validation.judge import judge
@@ -127,7 +136,7 @@ def _simulated(arguments: argparse.Namespace, roster: Roster) -> int:
         for seed in range(arguments.seed, arguments.seed + arguments.seeds):
             report(f"seed {seed}, {len(verdicts)} runs done")
             plan = SimulationPlan(
-                replace(roster, meta=(("seed", str(seed)),), timing=SIMULATED_TIMING),
+                replace(roster, meta=(("seed", str(seed)), *roster.meta[1:]), timing=SIMULATED_TIMING),
                 loaded_machine(arguments.machine),
                 seed,
                 arguments.requests,
@@ -136,6 +145,7 @@ def _simulated(arguments: argparse.Namespace, roster: Roster) -> int:
                 protocol,
                 arguments.answer_first,
                 arguments.reconfigure,
+                scenario,
             )
             cluster = SimulatedCluster(plan)
             result = cluster.run()

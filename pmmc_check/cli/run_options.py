@@ -40,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("requests", 10, "each client makes so many "),
         ("at-once", 1, "each client has so many under way at a time "),
         ("window", 5, "the paper's WINDOW "),
+        ("keep", 1000, "slots are forgotten that a majority of the replicas performed so many slots ago "),
         ("seed", 1, "of the requests and of all faults "),
     ):
         parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help=f"{meaning}(default %(default)s)")
@@ -54,6 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--trace-dir", metavar="DIR", help="keep the trace here (default: kept only where something is wrong)")
     parser.add_argument("--data-dir", metavar="DIR", help="keep the nodes' data here (default: removed at the end)")
+    parser.add_argument("--live", action="store_true", help="judge the trace while the cluster runs; what is wrong ends it")
     parser.add_argument("--no-record", action="store_true", help="record no trace")
     parser.add_argument("--not-durable", action="store_true", help="keep nothing on a disk; then nothing can be killed")
     parser.add_argument(
@@ -69,6 +71,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reconfigure", type=float, metavar="S", help="change to as many new leaders and acceptors after so long (virtual, if simulated)"
     )
+    parser.add_argument("--scenario", metavar="FILE", help="what goes wrong, and when (docs/run.md); clients ask as long as it lasts")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="json prints one object on stdout (default text)")
     parser.add_argument("--quiet", action="store_true", help="no progress")
     _of_processes(parser.add_argument_group("faults of real processes"))
@@ -119,15 +122,18 @@ def _check_kind_of_run(arguments: argparse.Namespace) -> None:
         raise UsageError("--seeds: needs --simulated; of real processes one run is made at a time, with --seed")
     if arguments.http is not None and arguments.simulated:
         raise UsageError("--http: virtual time does not wait for anybody; leave out --simulated")
+    if arguments.live and (arguments.simulated or arguments.no_record):
+        raise UsageError(f"--live: not with {'--simulated' if arguments.simulated else '--no-record'}: there would be nothing to read")
     if arguments.time_limit is None:
         arguments.time_limit = inf if arguments.http is not None else 60.0
     arguments.seeds = 1 if arguments.seeds is None else arguments.seeds
-    if arguments.kill and arguments.not_durable:
-        raise UsageError("--kill: a node that keeps nothing on a disk must not come back; leave out --not-durable")
+    if (arguments.kill or arguments.scenario) and arguments.not_durable:
+        option = "--kill" if arguments.kill else "--scenario"
+        raise UsageError(f"{option}: a node that keeps nothing on a disk must not come back; leave out --not-durable")
 
 
 def _check_numbers(arguments: argparse.Namespace) -> None:
-    for name in ("clients", "requests", "at_once", "seeds"):
+    for name in ("clients", "requests", "at_once", "seeds", "keep"):
         if getattr(arguments, name) < (0 if name == "requests" and arguments.http is not None else 1):
             raise UsageError(f"--{name.replace('_', '-')}: must be at least 1")
     for name in ("loss", "duplication"):

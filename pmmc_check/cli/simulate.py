@@ -15,7 +15,7 @@ from pmmc_check.api.simulating import LETTERS, check_plan, protocol_to_simulate,
 from pmmc_check.cli.exports import ExportFiles, configure_export
 from pmmc_check.cli.failures import say
 from pmmc_check.cli.load import exits_refused
-from pmmc_check.cli.outputs import OutputFile, check_apart, prints_to_stderr, write_results
+from pmmc_check.cli.outputs import OutputFile, check_apart, make_folder, prints_to_stderr, write_results
 from pmmc_check.cli.pages import PageFile, configure_html, sheet_of_run
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol import Protocol
@@ -105,10 +105,7 @@ def _protocol(arguments: argparse.Namespace) -> Protocol:
 
 def _many(arguments: argparse.Namespace, header: Header, protocol: Protocol, directory: Path) -> None:
     """Writes `--traces` traces into a directory."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--out {directory}: cannot be made: {error.strerror}") from None
+    make_folder("--out", directory)
     short = 0
     for seed in range(arguments.seed, arguments.seed + arguments.traces):
         suffix = "jsonl" if arguments.format == "jsonl" else "pmmc"

@@ -53,14 +53,14 @@ def users_code_kept_in(arguments: argparse.Namespace) -> Iterator[None]:
 def search_options(arguments: argparse.Namespace) -> SearchOptions:
     """The options as a search takes them."""
     from pmmc_check.api.options import SearchOptions
-    from pmmc_check.api.roles import roles_from
+    from pmmc_check.api.roles import all_roles_from
 
     names = [name for name in SearchOptions.__dataclass_fields__ if name in vars(arguments)]
     return SearchOptions(
         **{name: getattr(arguments, name) for name in names},
         variants=arguments.variant,
         invariants=arguments.invariant,
-        roles=[each for reference in arguments.protocol for each in roles_from(reference)],
+        roles=all_roles_from(arguments.protocol),
     )
 
 
@@ -89,14 +89,14 @@ def session_of(arguments: argparse.Namespace) -> tuple[Session, Spec | None, tup
         subject, spec = subject_of(arguments)
         return begun(subject), spec, ()
     _check_load(arguments)
-    from pmmc_check.api.roles import roles_from
+    from pmmc_check.api.roles import all_roles_from
     from pmmc_check.explorer.loading import loaded, recording_in
     from pmmc_check.protocol import variant
     from pmmc_check.protocol.variants.catalogue import protocol_with
 
     recording = recording_in(arguments.load)
     variants = tuple(arguments.variant) or recording.variants
-    roles = [each for reference in arguments.protocol for each in roles_from(reference)]
+    roles = all_roles_from(arguments.protocol)
     given = {name: getattr(arguments, name) for name in LOADS}
     session, told = loaded(recording, variant(*roles, base=protocol_with(variants)), variants, given)
     return session, None, told

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pmmc_check.explorer.session import Choice, Visit
@@ -16,7 +16,7 @@ from pmmc_check.model.faults import Crash, Drop, FaultStep, Restart
 from pmmc_check.model.model import View
 from pmmc_check.protocol.messages import Instant, Message, Start
 from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome
-from pmmc_check.protocol.values import COMMANDER, SCOUT, ProcessId
+from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, SCOUT, ProcessId
 from pmmc_check.trace.events import CRASH, DROP, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
 
 UNSEEN_STATES_MAX = 1_000
@@ -45,6 +45,23 @@ class _Position(NamedTuple):
 
     node: Visit
     unshown: tuple[Sent, ...]
+
+
+@dataclass(frozen=True)
+class _Focus:
+    """Steps that are about no other ballot, slot or command than these, and of no other acceptor than these, where some are given."""
+
+    about: Mapping[str, Any] = field(default_factory=dict)
+    acceptors: frozenset[ProcessId] = frozenset()
+
+    def has(self, choice: Choice) -> bool:
+        """Whether a step is one of them."""
+        process, message = choice.step.process, choice.step.message
+        if process.role in (SCOUT, COMMANDER) and process.ballot != self.about.get("ballot", process.ballot):
+            return False
+        if self.acceptors and process.role == ACCEPTOR and process not in self.acceptors:
+            return False
+        return all(getattr(message, name, value) == value for name, value in self.about.items())
 
 
 def followed(root: Visit, header: Header, names: Names, events: Sequence[Event]) -> Followed:
@@ -95,16 +112,31 @@ class _Follower:
         """A shortest way, by steps that no log shows, to where one of the next events can happen: for each of them first by steps that
         have to do with it, then by any."""
         for head in heads:
-            if (found := self._searched([head], _about(head[1]))) is not None:
-                return found
-        return self._searched(heads, {})
+            for focus in self._focuses(head[1]):
+                if (found := self._searched([head], focus)) is not None:
+                    return found
+        return self._searched(heads, _Focus())
 
-    def _searched(self, heads: Sequence[tuple[int, Event]], about: Mapping[str, Any]) -> tuple[_Position, Event] | None:
+    def _focuses(self, event: Event) -> Iterator[_Focus]:
+        """Which steps to look at for an event: those about what it names; and, where it names no ballot, those of one leader's ballot and
+        one quorum, leader by leader, since what the others do meanwhile is most of what there is."""
+        about = _about(event)
+        yield _Focus(about)
+        if "ballot" in about:
+            return
+        silent = [each for each in self.model.system.acceptors if not self.header.contract(self._log(each)).kinds]
+        quorum = frozenset(silent[: max(self.model.config.quorums)])
+        for leader in self.model.system.leaders:
+            ballot = getattr(self.position.node.state[self.model.index[leader]].state, "ballot", None)
+            if ballot is not None:
+                yield _Focus({**about, "ballot": ballot}, quorum)
+
+    def _searched(self, heads: Sequence[tuple[int, Event]], focus: _Focus) -> tuple[_Position, Event] | None:
         pending, known, looked_at = deque([self.position]), {self.position.node.state}, 0
         while pending and looked_at < UNSEEN_STATES_MAX:
             position = pending.popleft()
             for choice in position.node.choices:
-                if choice.after in known or not self._unseen(choice) or not _concerns(choice, about):
+                if choice.after in known or not self._unseen(choice) or not focus.has(choice):
                     continue
                 known.add(choice.after)
                 looked_at += 1
@@ -206,14 +238,6 @@ def _about(event: Event) -> dict[str, Any]:
         found["ballot"] = peer.ballot
         found["slot"] = peer.slot or UNKNOWN
     return {name: value for name, value in found.items() if value is not UNKNOWN}
-
-
-def _concerns(choice: Choice, about: Mapping[str, Any]) -> bool:
-    """Whether a step is about no other ballot, slot or command."""
-    process, message = choice.step.process, choice.step.message
-    if process.role in (SCOUT, COMMANDER) and process.ballot != about.get("ballot", process.ballot):
-        return False
-    return all(getattr(message, name, value) == value for name, value in about.items())
 
 
 def fits(recorded: Any, message: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,14 @@ CONFIGURATION = "pmmc-check.toml"
 
 _GATE_KEYS = ("paths", "time_limit", "memory_limit")
 _CHECK_KEYS = ("name", "explore", "files", "validate", "expect", "states", "time_limit", "memory_limit", "allow_inconclusive")
-_SET_BY_THE_GATE = ("format", "view", "color", "quiet", "trace-out", "jobs", "junit", "explain")
+NOT_OF_CHECKS = ("format", "view", "color", "quiet", "trace-out", "jobs", "junit", "explain", "serve", "follow", "fail-fast", "lag", "idle")
+"""Options of the verbs that no check can set: the gate sets them, or they are for someone who watches."""
+_OF_SEARCHES = """acceptors quorum1 quorum2 leaders replicas slots commands rounds window network reconfigurations ballots replica-slots
+    replica-commands crashes restarts faulty invariant find constraint variant protocol engine strategy seed walk-steps reduce continue
+    trust-claims threads max-states max-depth time-limit max-memory strict graph observe graph-states html export export-tla"""
+_OF_TRACES = "coverage search-states search-seconds search-events variant html export protocol max-memory"
+CHECK_OPTIONS = {"explore": tuple(_OF_SEARCHES.split()), "validate": tuple(_OF_TRACES.split())}
+"""The options of each verb that a check may set."""
 
 
 @dataclass(frozen=True)
@@ -84,22 +91,50 @@ def read_configuration(path: Path) -> GateConfiguration:
         raise UsageError(f"{path}: is not UTF-8; save it as UTF-8, as TOML asks") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: is no TOML: {error}") from None
-    _only(f"{path}", content, ("gate", "check"))
+    written = text.splitlines()
+    _only(lambda key: f"{path}:{_line_of_table(key, written)}", content, ("gate", "check"))
     gate = _typed(f"{path}: gate", content.get("gate", {}), dict, "a table [gate]")
-    _only(f"{path}: [gate]", gate, _GATE_KEYS)
+    _only(lambda key: f"{path}:{_line_of(key, _line_of_table('gate', written), written)}: [gate]", gate, _GATE_KEYS)
     paths = _texts(f"{path}: [gate] paths", gate.get("paths", []))
     limits = _limits(f"{path}: [gate]", gate, DEFAULT_LIMITS)
     tables = _typed(f"{path}: check", content.get("check", []), list, "tables [[check]]")
     lines = [number for number, line in enumerate(text.splitlines(), 1) if re.match(r"\s*\[\[\s*check\s*\]\]", line)]
     lines += [1] * (len(tables) - len(lines))
+    for number, (line, table) in enumerate(zip(lines, tables, strict=False)):
+        _check_keys(path, table, line, written[: lines[number + 1] - 1] if number + 1 < len(lines) else written)
     entries = tuple(_entry(f"{path}:{line}", line, table, limits) for line, table in zip(lines, tables, strict=False))
     _names_differ(path, entries)
     return GateConfiguration(str(path), path.absolute().parent, paths, limits, entries)
 
 
+def _check_keys(path: Path, given: Any, line: int, written: Sequence[str]) -> None:
+    """Keys and options that do not exist are told first, at their lines: `written` ends with this entry, which begins at `line`."""
+    table = given if isinstance(given, Mapping) else {}
+    _only(lambda key: f"{path}:{_line_of(key, line, written)}", table, _CHECK_KEYS)
+    for verb, known in CHECK_OPTIONS.items():
+        options = table.get(verb)
+        for key in options if isinstance(options, Mapping) else ():
+            where = f"{path}:{_line_of(key, line, written)}: {verb}"
+            if (option := key.replace("_", "-")) in NOT_OF_CHECKS:
+                raise UsageError(f"{where}: {key} cannot be set here: it is the gate's, or for someone who watches")
+            if option not in known:
+                raise UsageError(f"{where}: there is no option {key}{did_you_mean(option, known)}; expected one of {', '.join(known)}")
+
+
+def _line_of_table(name: str, written: Sequence[str]) -> int:
+    """The line of `[name]`, or where `name` is given otherwise."""
+    header = re.compile(rf"\s*\[+\s*{re.escape(name)}\s*[\].]")
+    return next((number for number, line in enumerate(written, 1) if header.match(line)), _line_of(name, 1, written))
+
+
+def _line_of(key: str, first: int, written: Sequence[str]) -> int:
+    """The line from `first` on in which `key` is given; `first` where it is not found, as with a key in an unusual form."""
+    assigned = re.compile(rf"""(?:^|[\s,{{.])["']?{re.escape(key)}["']?\s*[=.]""")
+    return next((number for number in range(first, len(written) + 1) if assigned.search(written[number - 1])), first)
+
+
 def _entry(where: str, line: int, given: Any, limits: CheckLimits) -> ListedCheck:
     table = _typed(where, given, dict, "a table [[check]]")
-    _only(where, table, _CHECK_KEYS)
     name = _typed(f"{where}: [[check]] name", table.get("name"), str, 'a text, such as name = "default configuration"')
     where = f"{where}: check {name!r}"
     if "explore" not in table and "files" not in table:
@@ -138,8 +173,6 @@ def _options(where: str, table: Mapping[str, Any]) -> Iterable[str]:
     """`{slots = 2, variant = ["a", "b"], trust_claims = true}` as on the command line."""
     for key, value in table.items():
         option = key.replace("_", "-")
-        if option in _SET_BY_THE_GATE or not re.fullmatch("[a-z][a-z0-9-]*", option):
-            raise UsageError(f"{where}: {key} cannot be set here")
         for each in value if isinstance(value, list) else [value]:
             if each is True:
                 yield f"--{option}"
@@ -158,10 +191,11 @@ def _limits(where: str, table: Mapping[str, Any], default: CheckLimits) -> Check
     return CheckLimits(float(seconds), mebibytes)
 
 
-def _only(where: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
+def _only(where: Callable[[str], str], table: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    """Nothing but the `known` keys; `where` says for each where it stands."""
     for key in table:
         if key not in known:
-            raise UsageError(f"{where}: there is no key {key}{did_you_mean(key, known)}; expected some of {', '.join(known)}")
+            raise UsageError(f"{where(key)}: there is no key {key}{did_you_mean(key, known)}; expected some of {', '.join(known)}")
 
 
 def _typed(where: str, value: Any, kind: type, expected: str) -> Any:

@@ -15,7 +15,7 @@ from pmmc_check.spec.document import SPEC_SUFFIX, read_spec
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.header import EXPECT
 from pmmc_check.trace.readers.reader import open_trace
-from pmmc_check.trace.sources import Source, sources, traces_inside
+from pmmc_check.trace.sources import Source, passed_by, sources, traces_inside
 from pmmc_check.verdicts import ACCEPTED, HOLDS
 
 
@@ -75,7 +75,7 @@ def _sources(path: str) -> Iterator[Source]:
     if not os.path.isdir(path):
         yield from sources([path])
         return
-    specs = sorted(Path(path).rglob(f"*{SPEC_SUFFIX}"))
+    specs = sorted(each for each in Path(path).rglob(f"*{SPEC_SUFFIX}") if not passed_by(each.parent, Path(path)))
     traces = list(traces_inside(Path(path)))
     if not specs and not traces:
         raise UsageError(f"{path}: neither specs (*{SPEC_SUFFIX}) nor traces in this directory")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -66,8 +66,11 @@ def _answers(
     with users_code(name, lambda: f" (called with {shown(arguments)})"):
         before = hash(arguments)
         answer = call()
-        outcomes = tuple(islice(answer, _OUTCOMES_MAX + 1)) if method == "step" else (answer,)
+        is_list = method != "step" or (isinstance(answer, Iterable) and not isinstance(answer, Outcome))
+        outcomes = (tuple(islice(answer, _OUTCOMES_MAX + 1)) if method == "step" else (answer,)) if is_list else ()
         changed = hash(arguments) != before
+    if not is_list:
+        raise _no_list(name, answer, arguments)
     if not outcomes:
         raise ProtocolError(f"{name} returned no outcome (called with {shown(arguments)}); to ignore a message return [Outcome(state)]")
     if len(outcomes) > _OUTCOMES_MAX:
@@ -77,6 +80,15 @@ def _answers(
     if changed:
         raise ProtocolError(f"{name} changed the state or message that it was given ({shown(arguments)}); return a new one instead")
     return outcomes if len(outcomes) == 1 else tuple(dict.fromkeys(outcomes))
+
+
+def _no_list(name: str, answer: Any, arguments: tuple[Any, ...]) -> ProtocolError:
+    """A step that answered with a single thing, or with nothing."""
+    with users_code(f"showing what {name} returned"):
+        what = "an Outcome by itself" if isinstance(answer, Outcome) else repr(answer)
+    forgot = "; does it end without a return?" if answer is None else ""
+    expected = "a list, [Outcome(state, messages)], with one outcome for each choice"
+    return ProtocolError(f"{name} returned {what} (called with {shown(arguments)}); expected {expected}{forgot}")
 
 
 def _check_outcome(name: str, outcome: Any, known: Collection[ProcessId] | None) -> None:

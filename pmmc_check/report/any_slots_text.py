@@ -34,7 +34,7 @@ def _parts(result: AnySlotsResult, layout: Layout) -> Iterator[RenderableType]:
         yield from runs_that_break_it(found, model, layout)
     elif result.replica and result.replica.violation:
         yield from _replica_run(result.replica.violation)
-    yield labelled(_facts(result), _LABEL)
+    yield labelled(facts_for_every_slot(result), _LABEL)
 
 
 def headline_of_every_slot(result: AnySlotsResult) -> Text:
@@ -65,7 +65,8 @@ def _replica_run(violation: ReplicaViolation) -> Iterator[RenderableType]:
     yield ""
 
 
-def _facts(result: AnySlotsResult) -> Iterator[tuple[str, str]]:
+def facts_for_every_slot(result: AnySlotsResult) -> Iterator[tuple[str, str]]:
+    """What is covered and what is not, and at what cost: label and text; without a label a line goes on with the one before."""
     if names := of_slot(result):
         yield "covers" if _covers(result) else "would cover", f"{', '.join(names)}: {covered(result)}"
         yield "bounded", still_bounded(result)

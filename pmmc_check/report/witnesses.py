@@ -17,21 +17,21 @@ from pmmc_check.report.layout import Layout, rendered
 from pmmc_check.report.words import counted
 from pmmc_check.verdicts import HOLDS, VIOLATED
 
-Witnessed = tuple[str, str, Result]
-"""A witness's name, its verdict, and the result of the search for it."""
+Witnessed = tuple[str, str, Result, Model]
+"""A witness's name, its verdict, the result of the search for it, and the model that was searched last."""
 
 
-def witnesses_text(found: Sequence[Witnessed], model: Model, layout: Layout) -> str:
+def witnesses_text(found: Sequence[Witnessed], layout: Layout) -> str:
     """One paragraph for each witness."""
-    return rendered(_paragraphs(found, model, layout), layout)
+    return rendered(_paragraphs(found, layout), layout)
 
 
 def witnesses_summary(found: Sequence[Witnessed], layout: Layout) -> str:
     """One line for each witness."""
-    return rendered((_headline(*each) for each in found), layout)
+    return rendered((_headline(*each[:3]) for each in found), layout)
 
 
-def witnesses_as_json(found: Sequence[Witnessed], model: Model) -> list[dict[str, Any]]:
+def witnesses_as_json(found: Sequence[Witnessed]) -> list[dict[str, Any]]:
     """One object for each witness; `reached` is null where a limit stopped the search, `steps` is null where there is no run."""
     return [
         {
@@ -41,12 +41,12 @@ def witnesses_as_json(found: Sequence[Witnessed], model: Model) -> list[dict[str
             "limit": result.limit,
             "steps": violation_as_json(result.violation, model)["steps"] if result.violation else None,
         }
-        for name, verdict, result in found
+        for name, verdict, result, model in found
     ]
 
 
-def _paragraphs(found: Sequence[Witnessed], model: Model, layout: Layout) -> Iterator[RenderableType]:
-    for name, verdict, result in found:
+def _paragraphs(found: Sequence[Witnessed], layout: Layout) -> Iterator[RenderableType]:
+    for name, verdict, result, model in found:
         yield _headline(name, verdict, result)
         if result.violation and result.violation.trace:
             yield ""

@@ -3,6 +3,7 @@
     name = "shop"                     # nodes of other clusters are not listened to
     machine = "kv"                    # integer, kv or module:object
     window = 20                       # the paper's WINDOW
+    keep = 1000                       # slots that are kept behind those which a majority of the replicas has performed
     key_file = "shop.key"             # shared by all; or [tls] certificate, private_key and authority
 
     [nodes]                           # A1 to An, L1 to Ln, R1 to Rn
@@ -31,11 +32,11 @@ from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.security import Certificates, Security, read_key
 from pmmc_check.runtime.tcp import Address
 
-_KEYS = ("name", "machine", "window", "key_file", "tls", "nodes", "configurations")
+_KEYS = ("name", "machine", "window", "keep", "key_file", "tls", "nodes", "configurations")
 _TLS_KEYS = ("certificate", "private_key", "authority")
 _ROLE_OF = {"A": ACCEPTOR, "L": LEADER, "R": REPLICA}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_WINDOW = 20
+_WINDOW, _KEEP = 20, 1000
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,10 @@ class _Reader:
         if not _NAME.fullmatch(name):
             raise self._wrong(f"name = {name!r}: expected letters, digits, '.', '_' and '-'")
         addresses = self._addresses()
-        window = self.found.get("window", _WINDOW)
-        if not isinstance(window, int) or isinstance(window, bool) or not 1 <= window <= 10**6:
-            raise self._wrong(f"window = {window!r}: expected a number from 1 to 1000000")
+        window, keep = self._number("window", _WINDOW), self._number("keep", _KEEP)
         numbers = {role: sum(each.role == role for each in addresses) for role in _ROLE_OF.values()}
-        roster = Roster(0, numbers[REPLICA], numbers[LEADER], numbers[ACCEPTOR], window, configurations=self._configurations(addresses))
+        configurations = self._configurations(addresses)
+        roster = Roster(0, numbers[REPLICA], numbers[LEADER], numbers[ACCEPTOR], window, configurations=configurations, keep=keep)
         return ClusterFile(name, self._text("machine", "kv"), roster, addresses, self._security())
 
     def _wrong(self, text: str) -> UsageError:
@@ -101,6 +101,12 @@ class _Reader:
         value = self.found.get(key, default)
         if not isinstance(value, str):
             raise self._wrong(f'{key}: expected a text, such as {key} = "{default or "shop"}"')
+        return value
+
+    def _number(self, key: str, default: int) -> int:
+        value = self.found.get(key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 10**6:
+            raise self._wrong(f"{key} = {value!r}: expected a number from 1 to 1000000")
         return value
 
     def _addresses(self) -> dict[ProcessId, Address]:

@@ -1,21 +1,25 @@
-"""Sets that grow in place: a running role looks only at its newest state, so copying them at every step would be waste.
+"""Sets that grow in place, and forget old slots: a running role looks only at its newest state, so that copies at every step would be
+waste.
 
-The paper's roles run unchanged on them, since they only ever ask what is in a set, add to it, or take something out. A variant's roles
-may do
-with their states what they like; they keep frozen sets.
+The paper's roles run unchanged on them, since they only ever ask what is in a set, add to it, or take something out. Scouts and leaders are
+those of the variant `garbage-collection`, which know that acceptors forget. Another variant's roles may do with their states what they
+like; they keep frozen sets, and forget nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pmmc_check.protocol.acceptor import Acceptor, AcceptorState
-from pmmc_check.protocol.leader import Leader, LeaderState
+from pmmc_check.protocol.leader import Leader
 from pmmc_check.protocol.replica import Replica, ReplicaState
-from pmmc_check.protocol.role import Outcome, Role
-from pmmc_check.protocol.values import Command, Proposals, PValue, SlotCommand
+from pmmc_check.protocol.role import Outcome, Role, Send, replace
+from pmmc_check.protocol.scout import Scout
+from pmmc_check.protocol.values import Ballot, Command, ProcessId, Proposals, PValue, Reconfigure, SlotCommand, scout_id
+from pmmc_check.protocol.variants.optimised import CollectedLeader, CollectedLeaderState, CollectedScout, P1bCollected
+from pmmc_check.runtime.collecting import ForgottenCommands, ReplicaSnapshot, decode_application, encode_application
 
 
 class AcceptedPValues:
@@ -34,6 +38,10 @@ class AcceptedPValues:
                 self.fresh.append(each)
         return self
 
+    def forget(self, slot: int) -> None:
+        """Forgets all up to a slot."""
+        self._items = {each: None for each in self._items if each.slot > slot}
+
     def __contains__(self, item: object) -> bool:
         return item in self._items
 
@@ -45,20 +53,22 @@ class AcceptedPValues:
 
 
 class CommandsBySlot:
-    """Proposals or decisions, found by slot and by command; `fresh` are those since it was last looked at."""
+    """Proposals or decisions, found by slot and by command; `fresh` are those since it was last looked at. Slots up to `forgotten` are
+    known no more; of their commands it is known that they were there."""
 
-    __slots__ = ("_lowest", "_slots", "fresh")
+    __slots__ = ("_lowest", "_slots", "forgotten", "forgotten_commands", "fresh")
 
-    def __init__(self, items: Iterable[SlotCommand] = ()) -> None:
+    def __init__(self, items: Iterable[SlotCommand] = (), forgotten: int = 0, commands: ForgottenCommands | None = None) -> None:
         self._slots: dict[int, list[Command]] = {}
         self._lowest: dict[Command, int] = {}
         self.fresh: list[SlotCommand] = []
+        self.forgotten, self.forgotten_commands = forgotten, commands or ForgottenCommands()
         self |= items
 
     def __or__(self, others: Iterable[SlotCommand]) -> CommandsBySlot:
         for each in others:
             slot, command = each
-            if command not in self._slots.setdefault(slot, []):
+            if slot > self.forgotten and command not in self._slots.setdefault(slot, []):
                 self._slots[slot].append(command)
                 self._lowest[command] = min(slot, self._lowest.get(command, slot))
                 self.fresh.append(each)
@@ -74,13 +84,28 @@ class CommandsBySlot:
                 del self._lowest[command]
         return self
 
+    def forget(self, slot: int) -> None:
+        """Forgets all up to a slot."""
+        for each in [each for each in self._slots if each <= slot]:
+            for command in self._slots.pop(each):
+                self.forgotten_commands.add(command)
+                if self._lowest.get(command) == each:
+                    del self._lowest[command]
+        self.forgotten = max(self.forgotten, slot)
+
     def __contains__(self, item: object) -> bool:
-        return isinstance(item, SlotCommand) and item.command in self._slots.get(item.slot, ())
+        return isinstance(item, SlotCommand) and (item.slot <= self.forgotten or item.command in self._slots.get(item.slot, ()))
 
     def __iter__(self) -> Iterator[SlotCommand]:
         return (SlotCommand(slot, command) for slot, commands in self._slots.items() for command in commands)
 
     def __len__(self) -> int:
+        """How many slots are known; those that are forgotten were."""
+        return self.forgotten + len(self._slots)
+
+    @property
+    def kept(self) -> int:
+        """How many slots are kept."""
         return len(self._slots)
 
     def at_slot(self, slot: int) -> list[Command]:
@@ -88,8 +113,8 @@ class CommandsBySlot:
         return self._slots.get(slot, [])
 
     def lowest_slot(self, command: Command) -> int | None:
-        """The first slot that has `command`."""
-        return self._lowest.get(command)
+        """The first slot that has `command`, as far as it is known: 0 is one that is forgotten."""
+        return 0 if command in self.forgotten_commands else self._lowest.get(command)
 
 
 class WaitingRequests:
@@ -136,7 +161,7 @@ class LiveReplicaState(ReplicaState):
 
 
 @dataclass(frozen=True)
-class LiveLeaderState(LeaderState):
+class LiveLeaderState(CollectedLeaderState):
     """A leader's state over `CommandsBySlot`."""
 
     def proposes_for(self, slot: int) -> bool:
@@ -145,13 +170,25 @@ class LiveLeaderState(LeaderState):
         return bool(proposals.at_slot(slot))
 
 
+@dataclass(frozen=True)
+class LiveAcceptorState(AcceptorState):
+    """`collected`: pvalues of slots up to this one were forgotten."""
+
+    collected: int = 0
+
+
 class LiveAcceptor(Acceptor):
-    """The acceptor over a set that grows in place."""
+    """The acceptor over a set that grows in place. A p1b says what was forgotten: only so is it safe (the variant `garbage-collection`)."""
 
     def start(self, command: Command | None = None) -> Outcome:
         """As the acceptor."""
         accepted: Any = AcceptedPValues()
-        return Outcome(AcceptorState(accepted=accepted))
+        return Outcome(LiveAcceptorState(accepted=accepted))
+
+    def p1b(self, state: AcceptorState, asked: Ballot) -> Send:
+        """As the acceptor, with the last slot that was forgotten."""
+        assert isinstance(state, LiveAcceptorState)
+        return Send(scout_id(asked), P1bCollected(self.me, state.ballot, state.accepted, state.collected))
 
 
 class LiveReplica(Replica):
@@ -165,8 +202,12 @@ class LiveReplica(Replica):
         decisions: Any = CommandsBySlot()
         return Outcome(LiveReplicaState(state.leaders, state.application, requests=requests, proposals=proposals, decisions=decisions))
 
+    def restart(self, state: ReplicaState) -> Outcome:
+        """As the replica, from the last snapshot on: performed and passed over is what follows it."""
+        return Outcome(self.perform_decided(state)[0].state)
 
-class LiveLeader(Leader):
+
+class LiveLeader(CollectedLeader):
     """The leader over a set that grows in place."""
 
     def start(self, command: Command | None = None) -> Outcome:
@@ -181,5 +222,42 @@ class LiveLeader(Leader):
         return merged  # type: ignore[no-any-return]  # they stand in for frozen sets
 
 
-LIVE: dict[type[Role], type[Role]] = {Acceptor: LiveAcceptor, Replica: LiveReplica, Leader: LiveLeader}
+LIVE: dict[type[Role], type[Role]] = {Acceptor: LiveAcceptor, Replica: LiveReplica, Leader: LiveLeader, Scout: CollectedScout}
 """By the class that each stands in for."""
+
+
+def without_old_slots(state: LiveReplicaState, slot: int, window: int) -> LiveReplicaState:
+    """A replica's state that has passed over all slots up to `slot`, which are performed, as it would with its next request; and that has
+    forgotten those which no later slot depends on."""
+    decisions: Any = state.decisions
+    leaders, slot_in = state.leaders, state.slot_in
+    while slot_in <= slot:
+        for command in decisions.at_slot(slot_in - window):
+            if isinstance(command.operation, Reconfigure):
+                leaders = command.operation.leaders
+        slot_in += 1
+    decisions.forget(slot - window)
+    return replace(state, leaders=leaders, slot_in=slot_in)
+
+
+def snapshot_of(state: LiveReplicaState, leaders_of: Callable[[int], tuple[ProcessId, ...]]) -> ReplicaSnapshot | None:
+    """The state as it can be stored and sent; None where its state machine holds what cannot. `leaders_of` says whose a slot is."""
+    decisions: Any = state.decisions
+    application = encode_application(state.application)
+    if application is None:
+        return None
+    slot_in, performed = min(state.slot_in, state.slot_out), decisions.forgotten_commands.listed()
+    return ReplicaSnapshot(state.slot_out, slot_in, decisions.forgotten, leaders_of(slot_in), performed, application)
+
+
+def from_snapshot(fresh: LiveReplicaState, snapshot: ReplicaSnapshot, kept: Iterable[SlotCommand]) -> LiveReplicaState:
+    """What a replica that begins anew has, with the decisions that it keeps besides.
+
+    Raises:
+        ValueError: the application is none.
+    """
+    decisions: Any = CommandsBySlot(kept, snapshot.forgotten, ForgottenCommands(snapshot.performed))
+    application = decode_application(snapshot.application)
+    return replace(
+        fresh, leaders=snapshot.leaders, application=application, slot_in=snapshot.slot_in, slot_out=snapshot.slot_out, decisions=decisions
+    )

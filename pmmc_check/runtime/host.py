@@ -3,19 +3,21 @@ before anybody sees it."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pmmc_check.protocol import PMMC
 from pmmc_check.protocol import Protocol as RoleClasses
-from pmmc_check.protocol.messages import Message, P1b, Response, Start
+from pmmc_check.protocol.messages import Adopted, Decision, Message, P1b, Response, Start
 from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System, replace, states_claim
-from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA, Ballot, ProcessId, host_of
-from pmmc_check.runtime.growing import LIVE
+from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA, Ballot, ProcessId, SlotCommand, host_of
+from pmmc_check.runtime.collecting import decode_snapshot
+from pmmc_check.runtime.growing import LIVE, from_snapshot
 from pmmc_check.runtime.surroundings import Envelope, Record, Stored, Timing
-from pmmc_check.trace.events import CRASH, RECEIVE, RESTART, SEND, Event, Names
+from pmmc_check.trace.events import CRASH, RECEIVE, RESTART, SEND, UNKNOWN, Event, Names
 from pmmc_check.trace.fields import BROADCASTS, CALLS, RECIPIENT
 
 _KEEPS: dict[str, tuple[str | None, bool]] = {ACCEPTOR: ("accepted", True), REPLICA: ("decisions", False), LEADER: (None, True)}
@@ -27,13 +29,19 @@ _SENDER_IS_TOLD = ("propose", "p1b", "p2b")
 @dataclass(frozen=True)
 class ClusterSetting:
     """What all nodes of a cluster have in common. `answers_first` is a fault on purpose: answers leave before what they promise is on
-    the disk."""
+    the disk. `keep`: so many slots are kept behind that which a majority of the replicas has performed."""
 
     system: System
     names: Names
     protocol: RoleClasses = field(default_factory=lambda: PMMC)
     timing: Timing = field(default_factory=Timing)
     answers_first: bool = False
+    keep: int = 1000
+
+    @property
+    def forgets(self) -> bool:
+        """Whether old slots are forgotten, which only the paper's own roles are known to bear."""
+        return all(role in LIVE or role is PMMC[name] for name, role in self.protocol.items())
 
 
 class Habits(Protocol):
@@ -66,6 +74,8 @@ class Pending:
     sends: list[Envelope] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     ballot: Ballot | None = None
+    forgotten: int | None = None
+    snapshot: bytes | None = None
 
 
 class Host:
@@ -90,14 +100,16 @@ class Host:
         """The newest state of the node's own role."""
         return self.processes[self.me].state if self.me in self.processes else Lifecycle.EXITED
 
-    def begin(self, stored: Stored | None) -> None:
-        """Starts the node's own role, or brings it back from a crash with what it keeps."""
+    def begin(self, stored: Stored | None, on_disk: bool = True) -> None:
+        """Starts the node's own role, or brings it back from a crash with what it keeps, which may be `on_disk` already."""
         role = self._made(self.me)
         outcome: Outcome | None = role.start()
         assert outcome is not None
         if stored is not None:
             self.batch.events += [Event(self.log, self.me, action, None, None) for action in (CRASH, RESTART)]
             recovered = self._recovered(outcome.state, stored)
+            if on_disk:
+                self._note_kept(recovered)
             outcome = role.restart(recovered)
             assert outcome is not None, f"{self.me.role} cannot restart"
         self.processes[self.me] = Running(role, outcome.state, self._now())
@@ -114,7 +126,7 @@ class Host:
         outcome = chosen(process.role.step(process.state, message))
         self._counts[f"received {message.kind}"] += 1
         peers = (sender,) if message.kind in _SENDER_IS_TOLD else None
-        self.batch.events.append(Event(self.log, to, RECEIVE, message, peers))
+        self.batch.events.append(Event(self.log, to, RECEIVE, _recorded(message), peers))
         self.became(process, outcome)
 
     def became(self, process: Running, outcome: Outcome) -> None:
@@ -153,7 +165,7 @@ class Host:
         """Records that `me` sends `message`, and sends it when the batch is on the disk."""
         everybody = message.kind in BROADCASTS and len(recipients) == len(self._audience[RECIPIENT[message.kind]])
         peers = None if everybody or message.kind in CALLS else tuple(recipients)
-        self.batch.events.append(Event(self.log, me, SEND, message, peers))
+        self.batch.events.append(Event(self.log, me, SEND, _recorded(message), peers))
         self._counts[f"sent {message.kind}"] += 1
         self.habits.observe(message)
         for to in recipients:
@@ -163,14 +175,32 @@ class Host:
             elif self.habits.transmits(envelope):
                 self.batch.sends.append(envelope)
 
-    # ---- what outlives a crash ----
+    # ---- what outlives a crash, and what is forgotten ----
+
+    def forget(self, state: Any, slot: int, snapshot: bytes | None = None) -> None:
+        """From now on the node's own role has `state`, which knows nothing of slots up to `slot`. For the protocol it is the same state."""
+        self.processes[self.me].state = state
+        self.batch.forgotten, self.batch.snapshot = slot, snapshot
+        self.batch.records = [each for each in self.batch.records if each.slot > slot]
+
+    def become(self, decisions: Sequence[SlotCommand], stored: Stored) -> None:
+        """A replica goes on with a snapshot of another: as if it had received these decisions, crashed before it answered, and come back
+        with `stored`."""
+        self.batch.events += [Event(self.log, self.me, RECEIVE, Decision(each.slot, each.command), None) for each in decisions]
+        self.batch.records, self.batch.forgotten, self.batch.snapshot = [], stored.forgotten, stored.snapshot
+        self.begin(stored, on_disk=False)
 
     def _recovered(self, fresh: Any, stored: Stored) -> Any:
         changes: dict[str, Any] = {}
         if self._ballot and stored.ballot is not None:
             changes["ballot"] = stored.ballot
+        if stored.snapshot is not None:
+            kept = [each for each in stored.records if isinstance(each, SlotCommand)]
+            return from_snapshot(fresh, decode_snapshot(stored.snapshot), kept)
         if self._set is not None:
             changes[self._set] = getattr(fresh, self._set) | frozenset(stored.records)
+        if stored.forgotten:
+            changes["collected"] = stored.forgotten
         return replace(fresh, **changes)
 
     def _note_kept(self, state: Any) -> None:
@@ -213,8 +243,18 @@ def chosen(outcomes: Iterable[Outcome]) -> Outcome:
 def _frozen(message: Any) -> Message:
     """What a message says at the moment when it is sent: an acceptor's set goes on growing."""
     if isinstance(message, P1b) and not isinstance(message.accepted, frozenset):
-        return P1b(message.acceptor, message.ballot, frozenset(message.accepted))
+        return dataclasses.replace(message, accepted=frozenset(message.accepted))
     if isinstance(message, Response) and not isinstance(message.result, str):
         return Response(message.cid, str(message.result))
     assert isinstance(message, Message)
+    return message
+
+
+def _recorded(message: Message) -> Message:
+    """What the log says: where pvalues were forgotten it cannot say which there are."""
+    if getattr(message, "collected", 0):
+        if isinstance(message, P1b):
+            return P1b(message.acceptor, message.ballot, UNKNOWN)
+        if isinstance(message, Adopted):
+            return Adopted(message.ballot, UNKNOWN)
     return message

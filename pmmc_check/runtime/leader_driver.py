@@ -4,11 +4,14 @@ that does not."""
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from pmmc_check.protocol.leader import Leader
 from pmmc_check.protocol.messages import Decision, Message, P1a, P1b, P2a, P2b, Preempted, Propose, Start
-from pmmc_check.protocol.role import Lifecycle
+from pmmc_check.protocol.role import Lifecycle, replace
 from pmmc_check.protocol.values import BOTTOM, COMMANDER, Ballot, Command, ProcessId, commander_id, leader_id, scout_id
+from pmmc_check.runtime.collecting import ReplicasProgress
+from pmmc_check.runtime.growing import LiveLeaderState
 from pmmc_check.runtime.host import Running
 from pmmc_check.runtime.node import Driver, LiveNode
 from pmmc_check.runtime.retries import Retries
@@ -54,6 +57,7 @@ class LeaderDriver(Driver):
         self._idle: dict[int, tuple[ProcessId, Start]] = {}
         self._missed: Counter[tuple[ProcessId, int]] = Counter()
         self._complete = True
+        self._progress = ReplicasProgress(self.system.replicas, node.setting.keep)
 
     def begun(self) -> None:
         """The first leader need not wait for others, unless it comes back from a crash."""
@@ -66,8 +70,13 @@ class LeaderDriver(Driver):
 
     @property
     def complete(self) -> bool:
-        """Not if a commander was idle, which has not taken its first step."""
-        return self._complete
+        """Not if a commander was idle, which has not taken its first step; nor where slots were forgotten, which had some."""
+        return self._complete and not self._collected
+
+    @property
+    def _collected(self) -> int:
+        """All slots up to this one are decided and were forgotten."""
+        return getattr(self.state, "collected", 0)
 
     # ---- what is delivered ----
 
@@ -93,6 +102,8 @@ class LeaderDriver(Driver):
         return False
 
     def _takes(self, sender: ProcessId, message: Propose) -> bool:
+        if message.slot <= self._collected:
+            return False
         if message.slot in self._decided:
             self.again(commander_id(self._ballot, message.slot), (sender,), Decision(message.slot, self._decided[message.slot]))
             return False
@@ -131,6 +142,7 @@ class LeaderDriver(Driver):
         elif isinstance(signal, Alive) and sender in self._heard:
             self._heard[sender] = self.now
         elif isinstance(signal, Lacking):
+            self._progress.heard(sender, signal.slot)
             self._help(sender, signal.slot)
 
     def _help(self, replica: ProcessId, first: int) -> None:
@@ -164,6 +176,8 @@ class LeaderDriver(Driver):
         """Gives way, takes over, or goes on."""
         if isinstance(self.state, Lifecycle):
             return
+        if self.node.setting.forgets and self._progress.is_worth_it(self._collected):
+            self._forget(self._progress.collectable)
         self._rival_heard = min(self._rival_heard, self.now + 2 * self._patience)
         self._patience -= (self._patience - self._least) * self.timing.tick / _FORGIVEN_AFTER
         gives_way = self.waiting or self.held > self._ballot
@@ -174,6 +188,19 @@ class LeaderDriver(Driver):
             self._ask_again()
             if self._is_stuck():
                 self._campaign()
+
+    def _forget(self, slot: int) -> None:
+        """Nobody asks a leader for these slots any more: they are decided, and a majority of the replicas has performed them."""
+        state = self.state
+        assert isinstance(state, LiveLeaderState)
+        proposals: Any = state.proposals
+        proposals.forget(slot)
+        self.host.forget(replace(state, collected=slot), slot)
+        self._decided = {each: command for each, command in self._decided.items() if each > slot}
+        self._open = {each: since for each, since in self._open.items() if each > slot}
+        self._idle = {each: idle for each, idle in self._idle.items() if each > slot}
+        self._missed = Counter({key: count for key, count in self._missed.items() if key[1] > slot})
+        self._floor = max(self._floor, slot + 1)
 
     def _take_over(self) -> None:
         """The others seem to have failed."""

@@ -115,12 +115,14 @@ class LiveNode:
         if self.setting.answers_first:
             self.around.transport.send(batch.sends)
             batch.sends = []
-        if not batch.events:
+        if not batch.events and batch.forgotten is None:
             self._committed(batch)
             return
         self._busy = True
         mark = self.around.recorder.write([self._writer.item(each) for each in batch.events])
-        self.around.storage.commit(Commit(batch.ballot, batch.records, mark), partial(self._committed, batch))
+        self.around.storage.commit(
+            Commit(batch.ballot, batch.records, mark, batch.forgotten, batch.snapshot), partial(self._committed, batch)
+        )
 
     def _committed(self, batch: Pending) -> None:
         self._busy = False

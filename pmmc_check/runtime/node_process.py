@@ -14,6 +14,7 @@ from pmmc_check.runtime.client_session import Asker
 from pmmc_check.runtime.control import Speaker
 from pmmc_check.runtime.history import Asked
 from pmmc_check.runtime.running_node import NodeReport, NodeSpec, RunningNode
+from pmmc_check.runtime.storage import SqliteStorage
 from pmmc_check.runtime.tcp import Address
 
 if TYPE_CHECKING:
@@ -94,6 +95,11 @@ class _NodeProcess:
             case ("peers", peers):
                 self.peers = peers
                 running.transport.know(peers)
+            case ("disk", delay, full):
+                if isinstance(running.storage, SqliteStorage):
+                    running.storage.delay, running.storage.full = delay, full
+            case ("clock", seconds):
+                running.clock.offset += seconds
             case ("disturb", disturbance):
                 running.transport.disturbance = disturbance
             case ("run", run):
@@ -119,7 +125,10 @@ class _NodeProcess:
 
         def answered(result: str) -> None:
             self.history[place] = Asked(self.spec.name, operation, called, driver.now, result)
-            self._ask(driver)
+            if self.spec.pause:
+                asyncio.get_running_loop().call_later(self.running.rng.expovariate(1 / self.spec.pause), self._ask, driver)
+            else:
+                self._ask(driver)
 
         driver.ask(operation, answered)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from random import Random
 from typing import Any, Protocol
 
 from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA, ProcessId
+from pmmc_check.runtime.scenario import Scenario
 from pmmc_check.runtime.tcp import Disturbance
 
 
@@ -19,6 +21,7 @@ class Breakable(Protocol):
 
     faults: Counter[str]
     children: Any
+    scenario_is_over: bool
 
     def kill(self, me: ProcessId) -> None:
         """`kill -9`."""
@@ -31,6 +34,68 @@ class Breakable(Protocol):
 
     def order_all(self, *words: Any) -> None:
         """Tells every node."""
+
+    def order(self, me: ProcessId, *words: Any) -> None:
+        """Tells one node."""
+
+    def may_fail(self, me: ProcessId) -> None:
+        """From now on it is no error if the node ends."""
+
+
+class ProcessAffliction:
+    """A scenario in a cluster of processes."""
+
+    def __init__(self, cluster: Breakable, disturbance: Disturbance) -> None:
+        self.cluster, self.disturbance = cluster, disturbance
+        self._deaf: dict[ProcessId, frozenset[ProcessId]] = {}
+
+    def _disturb(self) -> None:
+        for me in self.cluster.children:
+            self.cluster.order(me, "disturb", replace(self.disturbance, deaf_to=self._deaf.get(me, frozenset())))
+
+    def weather(self, name: str, value: float) -> None:
+        """Of the transports, where delays reorder."""
+        self.cluster.faults[name] += 1
+        change: dict[str, Any] = {"delay" if name == "reordering" else name: value}
+        self.disturbance = replace(self.disturbance, **change)
+        self._disturb()
+
+    def deed(self, name: str, me: ProcessId) -> None:
+        """As `Afflicted` has it."""
+        cluster = self.cluster
+        cluster.faults[name.replace("_", "-")] += 1
+        if name == "kill":
+            cluster.kill(me)
+        elif name == "restart":
+            cluster.order(me, "disk", 0.0, False)
+            cluster.come_back(me)
+            cluster.order(me, "disturb", replace(self.disturbance, deaf_to=self._deaf.get(me, frozenset())))
+        elif name == "full_disk":
+            cluster.may_fail(me)
+            cluster.order(me, "disk", 0.0, True)
+        else:
+            cluster.signal(me, signal.SIGSTOP if name == "pause" else signal.SIGCONT)
+
+    def block(self, pairs: set[tuple[ProcessId, ProcessId]]) -> None:
+        """Each sends nothing to those that it shall not reach."""
+        self.cluster.faults["partition"] += 1
+        for one, other in pairs:
+            self._deaf[one] = self._deaf.get(one, frozenset()) | {other}
+        self._disturb()
+
+    def amount(self, name: str, me: ProcessId, seconds: float) -> None:
+        """As `Afflicted` has it."""
+        self.cluster.faults[name.replace("_", "-")] += 1
+        if name == "slow_disk":
+            self.cluster.order(me, "disk", seconds, False)
+        else:
+            self.cluster.order(me, "clock", seconds)
+
+    def mend(self) -> None:
+        """Of the transports."""
+        self.disturbance = Disturbance()
+        self._deaf.clear()
+        self._disturb()
 
 
 @dataclass(frozen=True)
@@ -46,6 +111,7 @@ class ProcessFaults:
     every: float = 1.0
     down: float = 0.4
     seed: int = 1
+    scenario: Scenario | None = None
 
     def tasks(self, cluster: Breakable) -> Iterator[Coroutine[Any, Any, None]]:
         """What goes on beside the run."""
@@ -55,6 +121,15 @@ class ProcessFaults:
             yield self._pause(cluster, role, Random(f"{self.seed} pause {role}"))
         if self.partition:
             yield self._partition(cluster, Random(f"{self.seed} partition"))
+        if self.scenario is not None:
+            yield self._play(cluster, self.scenario)
+
+    async def _play(self, cluster: Breakable, scenario: Scenario) -> None:
+        affliction, began = ProcessAffliction(cluster, self.disturbance), time.monotonic()
+        for moment in scenario.moments:
+            await asyncio.sleep(began + moment.seconds - time.monotonic())
+            moment.happens(affliction)
+        cluster.scenario_is_over = True
 
     async def _kill(self, cluster: Breakable, role: str, rng: Random) -> None:
         while True:

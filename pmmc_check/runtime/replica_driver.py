@@ -7,21 +7,29 @@ from typing import Any
 
 from pmmc_check.protocol.messages import Decision, Message, Propose, Request, Response
 from pmmc_check.protocol.role import Lifecycle
-from pmmc_check.protocol.values import CLIENT, Command, ProcessId, Reconfigure
+from pmmc_check.protocol.values import CLIENT, REPLICA, Command, ProcessId, Reconfigure, SlotCommand
+from pmmc_check.runtime.collecting import decode_application, decode_snapshot, encode_snapshot
+from pmmc_check.runtime.growing import LiveReplicaState, snapshot_of, without_old_slots
 from pmmc_check.runtime.node import Driver, LiveNode
 from pmmc_check.runtime.retries import Retries
-from pmmc_check.runtime.signals import Lacking, Signal
-from pmmc_check.runtime.surroundings import Envelope
+from pmmc_check.runtime.signals import Lacking, Passed, Signal
+from pmmc_check.runtime.surroundings import Envelope, Stored
+from pmmc_check.trace.events import UNKNOWN
 
 _DECISIONS_AT_ONCE = 200
 _RESPONSES_KEPT = 10_000
+_SNAPSHOT_BYTES_MAX = 6 * 2**20
+"""A larger one would not fit into a frame, with the decisions beside it."""
 
 
 class ReplicaDriver(Driver):
-    """Keeps decisions on its disk."""
+    """Keeps decisions on its disk; of slots that are long performed a snapshot, with which it also helps others that are far behind."""
 
     def __init__(self, node: LiveNode) -> None:
         super().__init__(node)
+        self._keep = node.setting.keep
+        self._forgets = node.setting.forgets
+        self._passed = Retries(self.timing.retransmit_max, self.timing.retransmit_max)
         self._responses: OrderedDict[tuple[ProcessId, int], Message] = OrderedDict()
         self._proposed: dict[int, tuple[Message, list[ProcessId]]] = {}
         self._reconfigured: dict[int, tuple[ProcessId, ...]] = {}
@@ -36,6 +44,9 @@ class ReplicaDriver(Driver):
 
     def begun(self) -> None:
         """Knows again what it has decided."""
+        self._by_slot, self._decided, self._highest = {}, set(), self._forgotten
+        self._proposed.clear()
+        self._reconfigured = {self._forgotten: self.state.leaders}
         for slot, command in self.state.decisions:
             self._learned(slot, command)
         self._slot_out = self.state.slot_out
@@ -52,8 +63,13 @@ class ReplicaDriver(Driver):
 
     def leaders_of(self, slot: int) -> tuple[ProcessId, ...]:
         """The leaders of a slot, as far as it is known: those of the last reconfiguration that is WINDOW slots or more before it."""
-        changed = [each for each in self._reconfigured if each <= slot - self.system.window]
+        changed = [each for each in self._reconfigured if each <= max(self._forgotten, slot - self.system.window)]
         return self._reconfigured[max(changed)] if changed else self.system.initial_leaders
+
+    @property
+    def _forgotten(self) -> int:
+        """What was decided in slots up to this one is forgotten."""
+        return getattr(getattr(self.state, "decisions", None), "forgotten", 0)
 
     # ---- what is delivered ----
 
@@ -61,6 +77,8 @@ class ReplicaDriver(Driver):
         """A request that is known is not taken a second time: it would be proposed for another slot, to no use."""
         message = envelope.content
         if isinstance(message, Decision):
+            if message.slot <= self._forgotten:
+                return False
             self._learned(message.slot, message.command)
             return True
         return not isinstance(message, Request) or not (self._knows(message.command) or self._leaves(message.command))
@@ -134,12 +152,58 @@ class ReplicaDriver(Driver):
             self._ask((*self.system.replicas, *self.system.leaders))
         elif abs(now - self._gossiped) > self.timing.gossip:
             self._gossiped = now
-            self._ask((*self.system.replicas, *self.system.leaders))
+            self._ask((*self.system.replicas, *self.system.leaders, *self.system.acceptors))
+        if self._forgets and state.slot_out - 1 - self._keep >= self._forgotten + self.system.window + max(10, self._keep // 4):
+            self._forget(state.slot_out - 1 - self._keep)
         if self._has_hole():
             self._fill_hole()
         for command in list(self._waiting):
             if not self._leaves(command):
                 self.deliver(command.client, self.me, Request(command))
+
+    def _forget(self, slot: int) -> None:
+        """Takes a snapshot, if the state machine can be written down, and forgets what was decided long before it."""
+        state = self.state
+        assert isinstance(state, LiveReplicaState)
+        snapshot = self._snapshot()
+        if snapshot is None:
+            self._forgets = False
+            return
+        before = self.leaders_of(slot + 1)
+        state = without_old_slots(state, slot, self.system.window)
+        forgotten = slot - self.system.window
+        self.host.forget(state, forgotten, snapshot)
+        self._reconfigured = {each: leaders for each, leaders in self._reconfigured.items() if each > forgotten} | {forgotten: before}
+        self._decided -= {command for each, command in self._by_slot.items() if each <= forgotten}
+        self._by_slot = {each: command for each, command in self._by_slot.items() if each > forgotten}
+
+    def _snapshot(self) -> bytes | None:
+        """The state as others can take it over, if they can."""
+        state = self.state
+        snapshot = snapshot_of(state, self.leaders_of) if isinstance(state, LiveReplicaState) else None
+        data = encode_snapshot(snapshot) if snapshot is not None else None
+        return data if data is not None and len(data) <= _SNAPSHOT_BYTES_MAX else None
+
+    def _pass(self, replica: ProcessId) -> None:
+        """Helps a replica that lacks what is forgotten here."""
+        if self._passed.due(replica, self.now) and (data := self._snapshot()) is not None:
+            kept = tuple(SlotCommand(*each) for each in self._by_slot.items())
+            self.again(self.me, (replica,), Passed(data, kept))
+
+    def _take_over(self, data: bytes, decisions: tuple[SlotCommand, ...]) -> None:
+        """Goes on from the snapshot of another replica, if that is further."""
+        snapshot, state = decode_snapshot(data), self.state
+        if isinstance(state, Lifecycle) or snapshot.slot_out <= state.slot_out:
+            return
+        decode_application(snapshot.application)
+        passed = dict(decisions)
+        lacked = [slot for slot in range(state.slot_out, snapshot.slot_out) if slot not in self._by_slot]
+        received = [SlotCommand(slot, passed.get(slot, UNKNOWN)) for slot in (*lacked[1:], lacked[0])]
+        kept = {slot: command for slot, command in (self._by_slot | passed).items() if slot > snapshot.forgotten}
+        records = [SlotCommand(*each) for each in sorted(kept.items())]
+        self.host.become(received, Stored(None, records, 0, snapshot.forgotten, data))
+        self.counts["snapshots taken over"] += 1
+        self.begun()
 
     def _ask(self, whom: tuple[ProcessId, ...]) -> None:
         self._asked = self.now
@@ -155,9 +219,16 @@ class ReplicaDriver(Driver):
 
     def signal(self, sender: ProcessId, signal: Signal) -> None:
         """Hands decisions on: each was sent to every replica, so the network may bring it this way, too."""
+        if isinstance(signal, Passed) and self._forgets:
+            try:
+                self._take_over(signal.snapshot, signal.decisions)
+            except ValueError:
+                self.counts["bad frames"] += 1
         if isinstance(signal, Lacking):
             if sender in self._heard:
                 self._heard[sender] = self.now
+            if sender.role == REPLICA and signal.slot <= self._forgotten:
+                self._pass(sender)
             for slot in range(signal.slot, min(self._highest + 1, signal.slot + _DECISIONS_AT_ONCE)):
                 if slot in self._by_slot:
                     self.again(self.me, (sender,), Decision(slot, self._by_slot[slot]))

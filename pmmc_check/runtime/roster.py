@@ -27,7 +27,8 @@ class Roster:
     """How many processes of each role there are; they are called C1, ..., R1, ..., L1, ..., A1, ...
 
     No `clients`: whoever comes is one, under any number, and no log shows what clients do. `configurations` are those that reconfigurations
-    lead through, the first one first; none: all leaders and all acceptors are one.
+    lead through, the first one first; none: all leaders and all acceptors are one. `keep` slots are kept behind that which a majority of
+    the replicas has performed; what was before is forgotten.
 
     Raises:
         UsageError: the numbers, or the configurations, make no cluster.
@@ -41,6 +42,7 @@ class Roster:
     meta: tuple[tuple[str, str], ...] = ()
     timing: Timing = field(default_factory=Timing)
     configurations: tuple[Configuration, ...] = ()
+    keep: int = 1000
 
     def __post_init__(self) -> None:
         for name in ("clients", "replicas", "leaders", "acceptors", "window"):
@@ -94,11 +96,16 @@ class Roster:
             application=Sessions(machine),
             configurations=self.configurations,
         )
-        return ClusterSetting(system, Names(self.header()), protocol, self.timing, answers_first)
+        return ClusterSetting(system, Names(self.header()), protocol, self.timing, answers_first, self.keep)
 
 
 def _processes(role: str, count: int, behind: int = 0) -> tuple[ProcessId, ...]:
     return tuple(ProcessId(role, number) for number in range(behind + 1, behind + count + 1))
+
+
+def processes_of(roster: Roster) -> tuple[ProcessId, ...]:
+    """Everybody who has a node."""
+    return tuple(each for role in (ACCEPTOR, LEADER, REPLICA, CLIENT) for each in _processes(role, getattr(roster, f"{role}s")))
 
 
 def nodes_of(system: System) -> tuple[ProcessId, ...]:

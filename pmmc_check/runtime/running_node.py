@@ -50,6 +50,8 @@ class NodeSpec:
     variants: tuple[str, ...] = ()
     answers_first: bool = False
     disturbance: Disturbance = field(default_factory=Disturbance)
+    pause: float = 0.0
+    """A client waits so many seconds on average before it asks again."""
     http: Address | None = None
     """Where a client is also an HTTP front."""
 
@@ -99,7 +101,8 @@ class RunningNode:
         loop = asyncio.get_running_loop()
         self.over = loop.create_future()
         setting = self.spec.roster.setting(self.machine, protocol_with(self.spec.variants), self.spec.answers_first)
-        around = NodeSurroundings(LoopClock(loop), self.transport, self.storage, self.log, self.rng)
+        self.clock = LoopClock(loop)
+        around = NodeSurroundings(self.clock, self.transport, self.storage, self.log, self.rng)
         self.node = node_for(self.spec.me, setting, around)
         self.node.pause(paused)
         if at is not None:

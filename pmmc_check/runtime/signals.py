@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pmmc_check.protocol.values import Ballot
+from pmmc_check.protocol.values import Ballot, SlotCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,14 @@ class Lacking(Signal):
     """replica → replicas and leaders: it has every decision below `slot`, and wants those from there on."""
 
     slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passed(Signal):
+    """replica → replica that lacks what others have forgotten: a snapshot, and the decisions that are kept besides."""
+
+    snapshot: bytes
+    decisions: tuple[SlotCommand, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from random import Random
 
 from pmmc_check.errors import UsageError, did_you_mean
 from pmmc_check.protocol.values import ProcessId
+from pmmc_check.runtime.scenario import Scenario
 from pmmc_check.runtime.simulated_world import SimulatedWorld
 
 _CLEAR = {"loss": 0.0, "duplication": 0.0, "delay": 0.002, "spread": 0.003}
@@ -122,6 +123,61 @@ class Nemesis:
     def clock_jump(self) -> None:
         """The clock of one node jumps by up to a minute, forwards or backwards."""
         self.world.clocks[self.rng.choice(list(self.world.clocks))].offset += self.rng.uniform(-60, 60)
+
+
+class SimulatedAffliction:
+    """A scenario in a simulated cluster; after its last moment, and when `until` has come, all is well."""
+
+    def __init__(self, world: SimulatedWorld, scenario: Scenario, until: float, done: Counter[str]) -> None:
+        self.world, self.done = world, done
+        for moment in scenario.moments:
+            world.at(moment.seconds, partial(moment.happens, self))
+        world.at(until, self._end)
+
+    def _end(self) -> None:
+        self.mend()
+        for me, disk in self.world.disks.items():
+            disk.slowness, disk.delay = 1.0, 0.0
+            self.deed("resume", me)
+            self.deed("restart", me)
+
+    def weather(self, name: str, value: float) -> None:
+        """Of the world's network."""
+        self.done[name] += 1
+        setattr(self.world.weather, {"reordering": "spread"}.get(name, name), _CLEAR.get(name, 0.0) + value)
+
+    def deed(self, name: str, me: ProcessId) -> None:
+        """As `Afflicted` has it."""
+        world = self.world
+        self.done[name.replace("_", "-")] += 1
+        if name == "kill":
+            world.crash(me)
+        elif name == "restart":
+            world.disks[me].full = False
+            world.start(me)
+        elif name == "full_disk":
+            world.disks[me].full = True
+        else:
+            (world.sleep if name == "pause" else world.wake)(me)
+
+    def block(self, pairs: set[tuple[ProcessId, ProcessId]]) -> None:
+        """Of the world's network."""
+        self.done["partition"] += 1
+        self.world.weather.blocked |= pairs
+
+    def amount(self, name: str, me: ProcessId, seconds: float) -> None:
+        """As `Afflicted` has it."""
+        self.done[name.replace("_", "-")] += 1
+        if name == "slow_disk":
+            self.world.disks[me].delay = seconds
+        else:
+            self.world.clocks[me].offset += seconds
+
+    def mend(self) -> None:
+        """Of the world's network."""
+        for name, value in _CLEAR.items():
+            setattr(self.world.weather, name, value)
+        self.world.weather.blocked.clear()
 
 
 FAULTS_BY_NAME: dict[str, Callable[[Nemesis], None]] = {

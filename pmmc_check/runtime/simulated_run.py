@@ -16,7 +16,8 @@ from pmmc_check.runtime.log_files import PART_LINE, write_header
 from pmmc_check.runtime.machines import StateMachine, show_machine
 from pmmc_check.runtime.results import RunResult
 from pmmc_check.runtime.roster import Roster
-from pmmc_check.runtime.simulated_faults import Nemesis
+from pmmc_check.runtime.scenario import Scenario
+from pmmc_check.runtime.simulated_faults import Nemesis, SimulatedAffliction
 from pmmc_check.runtime.simulated_world import SimulatedWorld
 from pmmc_check.runtime.surroundings import Timing
 from pmmc_check.trace.events import Names
@@ -44,6 +45,7 @@ class SimulationPlan:
     answers_first: bool = False
     reconfigure: float | None = None
     """After so many seconds a client asks for the leaders of the roster's second configuration."""
+    scenario: Scenario | None = None
 
 
 class SimulatedCluster:
@@ -54,6 +56,8 @@ class SimulatedCluster:
         setting = plan.roster.setting(plan.machine, plan.protocol, plan.answers_first)
         self.world = SimulatedWorld(setting, plan.seed)
         self.nemesis = Nemesis(self.world, plan.faults, plan.seed ^ 0x5EED, plan.seconds)
+        if plan.scenario is not None:
+            SimulatedAffliction(self.world, plan.scenario, max(plan.seconds, plan.scenario.seconds), self.nemesis.done)
         self.rng = Random(plan.seed ^ 0xC11E)
         self.history: dict[tuple[ProcessId, int], Asked] = {}
         self.unanswered = 0
@@ -61,14 +65,15 @@ class SimulatedCluster:
     def run(self) -> RunResult:
         """Runs it to its end."""
         plan, world = self.plan, self.world
-        pause = plan.seconds / plan.requests if plan.faults else 0.0
+        during = max(plan.seconds, plan.scenario.seconds if plan.scenario is not None else 0.0) if plan.faults or plan.scenario else 0.0
+        pause = during / plan.requests
         for client in world.setting.system.clients:
             self.unanswered += plan.requests
             world.at(self.rng.random() * pause, partial(self._ask, client, plan.requests, pause))
         if plan.reconfigure is not None:
             world.at(plan.reconfigure, self._reconfigure)
-        world.run(max(plan.seconds if plan.faults else 0.0, plan.reconfigure or 0.0))
-        world.run(2 * plan.seconds + 120, lambda: not self.unanswered)
+        world.run(max(during, plan.reconfigure or 0.0))
+        world.run(2 * max(during, plan.seconds) + 120, lambda: not self.unanswered)
         answered_at = world.time
         world.run(world.time + _SETTLE, self._caught_up)
         for node in list(world.nodes.values()):

@@ -37,24 +37,29 @@ class SimulatedDisk:
         self.ballot: Ballot | None = None
         self.records: list[Record] = []
         self.mark: int | None = None
-        self.full, self.slowness = False, 1.0
+        self.forgotten, self.snapshot = 0, b""
+        self.full, self.slowness, self.delay = False, 1.0, 0.0
 
     def load(self) -> Stored | None:
         """All commits."""
-        return None if self.mark is None else Stored(self.ballot, tuple(self.records), self.mark)
+        return None if self.mark is None else Stored(self.ballot, tuple(self.records), self.mark, self.forgotten, self.snapshot or None)
 
     def commit(self, change: Commit, done: Callable[[], None]) -> None:
         """Takes its time; on a full disk a node that has to promise something stops instead."""
         if self.full and change.promises:
             self.world.crash(self.me)
             return
-        seconds = self.world.weather.disk * self.slowness * self.world.rng.expovariate(1.0) if change.promises else 0.0
+        seconds = self.world.weather.disk * self.slowness * self.world.rng.expovariate(1.0) + self.delay if change.promises else 0.0
         self.world.call(self.me, seconds, partial(self._written, change, done))
 
     def _written(self, change: Commit, done: Callable[[], None]) -> None:
         self.ballot = change.ballot if change.ballot is not None else self.ballot
         self.records += change.records
         self.mark = change.mark
+        self.snapshot = change.snapshot or self.snapshot
+        if change.forgotten is not None:
+            self.forgotten = change.forgotten
+            self.records = [each for each in self.records if each.slot > change.forgotten]
         done()
 
 

@@ -7,7 +7,9 @@ node wrote.
 
 from __future__ import annotations
 
+import errno
 import sqlite3
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,11 +18,11 @@ from pmmc_check.errors import UsageError
 from pmmc_check.runtime.surroundings import Commit, Record, Stored
 from pmmc_check.runtime.wire import Foreign, decode_ballot, decode_record, encode_ballot, encode_record
 
-STORAGE_VERSION = 1
+STORAGE_VERSION = 2
 _SCHEMA = """
 create table if not exists about (name text primary key, value text not null) without rowid;
 create table if not exists latest (name text primary key, value blob not null, crc integer not null) without rowid;
-create table if not exists record (number integer primary key, value blob not null, crc integer not null);
+create table if not exists record (number integer primary key, slot integer not null, value blob not null, crc integer not null);
 """
 
 
@@ -42,6 +44,8 @@ class SqliteStorage:
         except sqlite3.Error as error:
             raise UsageError(self._damaged(error)) from None
         self._waits_for_disk = False
+        self.delay, self.full = 0.0, False
+        """On purpose: so many seconds more for each promise, and no room at all."""
 
     def _damaged(self, error: object) -> str:
         return f"{self.path}: cannot be used: {error}; restore it from a copy, or delete it only if this node has never promised anything"
@@ -64,7 +68,7 @@ class SqliteStorage:
             if not latest:
                 return None
             ballot = decode_ballot(latest["ballot"]) if "ballot" in latest else None
-            return Stored(ballot, tuple(self._records()), int(latest["mark"]))
+            return Stored(ballot, tuple(self._records()), int(latest["mark"]), int(latest.get("forgotten", b"0")), latest.get("snapshot"))
         except (sqlite3.Error, Foreign, ValueError) as error:
             raise UsageError(self._damaged(error)) from None
 
@@ -80,15 +84,25 @@ class SqliteStorage:
     def commit(self, change: Commit, done: Callable[[], None]) -> None:
         """Commits before it returns. Raises `OSError` where the disk is full or gone: then nothing was promised, and the node must stop."""
         database = self._database
+        if change.promises:
+            time.sleep(self.delay)
+            if self.full:
+                raise OSError(errno.ENOSPC, "cannot be written: no space is left, on purpose", str(self.path))
         try:
             if change.promises != self._waits_for_disk:
                 self._waits_for_disk = change.promises
                 database.execute(f"pragma synchronous={'full' if change.promises else 'normal'}")
             database.execute("begin immediate")
             database.executemany(
-                "insert into record (value, crc) values (?, ?)", [_with_crc(encode_record(each)) for each in change.records]
+                "insert into record (slot, value, crc) values (?, ?, ?)",
+                [(each.slot, *_with_crc(encode_record(each))) for each in change.records],
             )
             latest = {"mark": str(change.mark).encode()}
+            if change.forgotten is not None:
+                database.execute("delete from record where slot <= ?", (change.forgotten,))
+                latest["forgotten"] = str(change.forgotten).encode()
+            if change.snapshot is not None:
+                latest["snapshot"] = change.snapshot
             if change.ballot is not None:
                 latest["ballot"] = encode_ballot(change.ballot)
             database.executemany(

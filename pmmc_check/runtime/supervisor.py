@@ -37,6 +37,10 @@ _START_SECONDS, _STOP_SECONDS = 20.0, 5.0
 _CATCH_UP_SECONDS = 10.0
 
 
+def _never() -> bool:
+    return False
+
+
 def _nothing(text: str) -> None:
     """For whoever wants to hear nothing."""
 
@@ -83,8 +87,8 @@ class Child:
 class Supervisor:
     """One run; `await run()` makes it. Whatever happens, no process is left behind."""
 
-    def __init__(self, plan: RunPlan, report: Tell = _nothing, say: Tell = _nothing) -> None:
-        self.plan, self.tell, self.say = plan, report, say
+    def __init__(self, plan: RunPlan, report: Tell = _nothing, say: Tell = _nothing, has_enough: Callable[[], bool] = _never) -> None:
+        self.plan, self.tell, self.say, self.has_enough = plan, report, say, has_enough
         self.cluster = secrets.token_hex(8)
         system = plan.roster.setting(loaded_machine(plan.machine)).system
         self.children = {me: Child(self._spec(me)) for me in nodes_of(system)}
@@ -94,6 +98,7 @@ class Supervisor:
         """What nodes that were killed had counted when they last reported."""
         self.running = self.interrupted = False
         self.reconfigured = plan.reconfigure is None
+        self.scenario_is_over = plan.faults.scenario is None
         self._changed = asyncio.Event()
         self._context = get_context("forkserver")
         self._context.set_forkserver_preload(["pmmc_check.runtime.node_process"])
@@ -116,6 +121,7 @@ class Supervisor:
             answers_first=plan.answers_first,
             disturbance=plan.faults.disturbance,
             http=plan.http if front else None,
+            pause=plan.faults.scenario.seconds / max(1, plan.requests) if plan.faults.scenario is not None else 0.0,
         )
 
     # ---- the run ----
@@ -163,7 +169,9 @@ class Supervisor:
             while time.monotonic() - began < self.plan.seconds_max and not self.errors and not self.interrupted:
                 self.order_all("report")
                 await asyncio.sleep(0.1)
-                if self._report_progress(asked) >= asked and not front and self.reconfigured:
+                if self.has_enough():
+                    return
+                if self._report_progress(asked) >= asked and not front and self.reconfigured and self.scenario_is_over:
                     return
 
     @contextmanager
@@ -267,13 +275,14 @@ class Supervisor:
 
     def come_back(self, me: ProcessId) -> None:
         """Starts a node that was killed."""
+        self.children[me].stopping = False
         if self.children[me].process is None:
-            self.children[me].stopping = False
             self.start(me)
 
     def mend(self) -> None:
         """Ends all faults."""
         self.order_all("disturb", Disturbance())
+        self.order_all("disk", 0.0, False)
         for me, child in self.children.items():
             self.signal(me, signal.SIGCONT)
             child.spec = replace(child.spec, disturbance=Disturbance())
@@ -302,6 +311,14 @@ class Supervisor:
         for child in self.children.values():
             self._order(child, *words)
 
+    def order(self, me: ProcessId, *words: Any) -> None:
+        """Tells one node."""
+        self._order(self.children[me], *words)
+
+    def may_fail(self, me: ProcessId) -> None:
+        """From now on it is no error if the node ends."""
+        self.children[me].stopping = True
+
     def _order(self, child: Child, *words: Any) -> None:
         if child.pipe is not None:
             with suppress(OSError):
@@ -324,7 +341,8 @@ class Supervisor:
             case ("stopped", report):
                 child.report, child.stopped = report, True
             case ("failed", reason):
-                self.errors.append(f"{child.spec.name}: {reason}")
+                if not child.stopping:
+                    self.errors.append(f"{child.spec.name}: {reason}")
             case _:
                 if not child.stopping:
                     self.errors.append(f"{child.spec.name}: its process has ended")
@@ -362,14 +380,14 @@ def _nothing_to_import_again() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def run_cluster(plan: RunPlan, report: Tell = _nothing, say: Tell = _nothing) -> RunResult:
-    """Runs a cluster from its start to its end. `report` hears how it goes on, `say` what must be known. Raises `UsageError` where a node
-    cannot start."""
+def run_cluster(plan: RunPlan, report: Tell = _nothing, say: Tell = _nothing, has_enough: Callable[[], bool] = _never) -> RunResult:
+    """Runs a cluster from its start to its end. `report` hears how it goes on, `say` what must be known; `has_enough` is asked several
+    times a second whether to stop. Raises `UsageError` where a node cannot start."""
     for folder in (plan.logs, plan.data):
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-    return asyncio.run(_made(plan, report, say))
 
+    async def made() -> RunResult:
+        return await Supervisor(plan, report, say, has_enough).run()
 
-async def _made(plan: RunPlan, report: Tell, say: Tell) -> RunResult:
-    return await Supervisor(plan, report, say).run()
+    return asyncio.run(made())

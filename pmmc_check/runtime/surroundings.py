@@ -24,20 +24,25 @@ class Envelope(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What a node finds on its disk. `mark` is how long its log was when this was written."""
+    """What a node finds on its disk. `mark` is how long its log was when this was written. Of slots up to `forgotten` there are no records;
+    a replica has a `snapshot` instead."""
 
     ballot: Ballot | None
     records: Sequence[Record]
     mark: int
+    forgotten: int = 0
+    snapshot: bytes | None = None
 
 
 class Commit(NamedTuple):
     """What a node writes before it answers. A change without ballot and records holds nothing that was promised, so it need not reach
-    the disk at once."""
+    the disk at once. Records of slots up to `forgotten` go, unless that is None; a replica has a `snapshot` instead."""
 
     ballot: Ballot | None
     records: Sequence[Record]
     mark: int
+    forgotten: int | None = None
+    snapshot: bytes | None = None
 
     @property
     def promises(self) -> bool:

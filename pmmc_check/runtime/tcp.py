@@ -43,10 +43,12 @@ class LoopClock:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.offset = 0.0
+        """By so much it has jumped, on purpose."""
 
     def now(self) -> float:
         """Seconds of the monotonic clock, which all processes of a machine share."""
-        return time.monotonic()
+        return time.monotonic() + self.offset
 
     def after(self, seconds: float, call: Callable[[], None]) -> None:
         """By the event loop."""

@@ -21,6 +21,7 @@ import msgspec
 from pmmc_check.protocol import messages
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.values import ROLES, Ballot, ProcessId, PValue, SlotCommand
+from pmmc_check.protocol.variants.optimised import P1bCollected
 from pmmc_check.runtime import signals
 from pmmc_check.runtime.signals import Signal
 from pmmc_check.runtime.surroundings import Envelope, Record
@@ -34,7 +35,7 @@ CONTENTS: tuple[type[Message | Signal], ...] = (
     messages.Request,
     messages.Propose,
     messages.P1a,
-    messages.P1b,
+    P1bCollected,
     messages.P2a,
     messages.P2b,
     messages.Decision,
@@ -45,6 +46,7 @@ CONTENTS: tuple[type[Message | Signal], ...] = (
     signals.Lacking,
     signals.Order,
     signals.OrderAnswer,
+    signals.Passed,
 )
 """Everything that travels between nodes; its place in this tuple is its kind on the wire."""
 
@@ -73,6 +75,8 @@ _RECORDS_OF = msgspec.msgpack.Decoder(list[msgspec.Raw])
 def encode(envelope: Envelope) -> bytes:
     """The body of a frame."""
     content = envelope.content
+    if type(content) is messages.P1b:  # of an acceptor that never forgets
+        content = P1bCollected(content.acceptor, content.ballot, content.accepted, 0)
     code = _CODE[type(content)]
     return _ENCODER.encode((code, envelope.sender, envelope.to, *[getattr(content, name) for name in _NAMES[code]]))
 

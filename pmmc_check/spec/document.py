@@ -16,6 +16,7 @@ from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.role import System
 from pmmc_check.spec.invariants import constraint_of, invariant_of, never
+from pmmc_check.spec.outside import check_within
 from pmmc_check.spec.parse import SourceText, Syntax, parsed_text
 from pmmc_check.spec.place import SpecError, TextPlace
 from pmmc_check.spec.resolve import Operator, Resolver
@@ -142,10 +143,11 @@ def written_in(spec: Spec, system: System, protocol: Protocol) -> Written:
     """The properties of `spec` for one system.
 
     Raises:
-        SpecError: a name in it is unknown, or types do not fit.
+        SpecError: a name in it is unknown, types do not fit, or it names a slot that there is not.
     """
     made: dict[str, list[Any]] = {kind: [] for kind in _MAKERS}
     for kind, name, term in terms_in(spec, system):
+        check_within(term, system)
         made[kind].append(_MAKERS[kind](str(name), term, system, protocol))
     return Written(*(tuple(made[kind]) for kind in _MAKERS))
 
@@ -180,8 +182,8 @@ _MAKERS: dict[str, Callable[[str, Term, System, Protocol], Any]] = {
     "CONSTRAINT": constraint_of,
 }
 """What becomes of each kind of property, in the order of the fields of `Written`."""
-OPTIONS = {"--invariant": "INVARIANT", "--find": "WITNESS", "--constraint": "CONSTRAINT"}
-"""The options that take an expression, with the kind of property that each states."""
+OPTIONS = {"--invariant": "INVARIANT", "--find": "WITNESS", "--constraint": "CONSTRAINT", "until": "WITNESS"}
+"""The options (and the command of `step`) that take an expression, with the kind of property that each states."""
 
 
 def _as_defined(name: Token, resolver: Resolver) -> Term:
@@ -205,7 +207,9 @@ def expression_as(  # noqa: PLR0917
     Raises:
         SpecError: it cannot be read, a name in it is unknown, or types do not fit.
     """
-    found: Invariant = _MAKERS[OPTIONS[option]](name, expression_term(option, text, system, spec), system, protocol)
+    term = expression_term(option, text, system, spec)
+    check_within(term, system)
+    found: Invariant = _MAKERS[OPTIONS[option]](name, term, system, protocol)
     return found
 
 

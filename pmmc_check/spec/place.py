@@ -16,13 +16,26 @@ class TextPlace(NamedTuple):
     text: str
 
 
+_SHOWN_MAX = 160
+"""So much of a line is shown."""
+
+
+def _around(at: int, line: str) -> tuple[str, int]:
+    """The part of a line around a place, and the place in it."""
+    if len(line) <= _SHOWN_MAX:
+        return line, at
+    first = max(0, min(at - _SHOWN_MAX // 2, len(line) - _SHOWN_MAX))
+    before, after = "..." if first else "", "..." if first + _SHOWN_MAX < len(line) else ""
+    return f"{before}{line[first : first + _SHOWN_MAX]}{after}", at - first + len(before)
+
+
 class SpecError(PmmcError):
     """A spec that cannot be used: says where, what is wrong, and what to do."""
 
     in_lines = True
 
     def __init__(self, place: TextPlace, problem: str) -> None:
-        shown = "".join(each if each.isprintable() else " " for each in place.text)
-        context = f"\n    {shown}\n    {' ' * (place.column - 1)}^" if shown.strip() else ""
+        shown, at = _around(place.column - 1, "".join(each if each.isprintable() else " " for each in place.text))
+        context = f"\n    {shown}\n    {' ' * at}^" if shown.strip() else ""
         super().__init__(f"{place.source}:{place.line}:{place.column}: {problem}{context}")
         self.place, self.problem = place, problem

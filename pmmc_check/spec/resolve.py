@@ -12,6 +12,7 @@ from pmmc_check.errors import did_you_mean
 from pmmc_check.properties.invariants import PROPERTIES
 from pmmc_check.protocol.role import System
 from pmmc_check.spec.names import FACT_OPERATORS, FACT_SETS, OPERATORS, QUORUM_OPERATORS, ROLE_TYPES, STATE, constants
+from pmmc_check.spec.outside import outsider
 from pmmc_check.spec.parse import DEPTH_MAX, SourceText, Syntax
 from pmmc_check.spec.place import SpecError
 from pmmc_check.spec.terms import Term
@@ -105,6 +106,7 @@ class Resolver:
         finally:
             self._nested -= 1
         partial = found.kind in ("item", "choose") or (found.kind, found.value) == ("operation", "..")
+        partial |= found.kind == "constant" and not found.names  # a slot that is no slot
         place = found.place or (self.source.place_of(syntax) if partial else None)
         return Term(found.kind, found.type, found.parts, found.value, self.source.excerpt(syntax), found.names, place)
 
@@ -135,6 +137,8 @@ class Resolver:
             self._wrong(name, f"{name} is a function: write {name}[x] for one {name}'s state")
         if str(name) in OPERATORS:
             self._wrong(name, f"{name} takes {_count(OPERATORS[str(name)])}: {name}(...)")
+        if problem := outsider(str(name), self.scope.names):
+            self._wrong(name, problem)
         if str(name) in PROPERTIES:
             how = f"{'--invariant' if self.source.name.startswith('--') else 'INVARIANT'} {name}"
             self._wrong(name, f"{name} is a built-in invariant, which is checked, and no part of an expression; write {how}")

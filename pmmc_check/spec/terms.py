@@ -15,7 +15,7 @@ class Term:
     """`kind` says what is done with `parts`; `value` is what is not a term: a constant, a variable's number, an operator.
 
     `text` is how it is written in the spec, `names` what the variables are called that it binds; `place` is where it stands, of a term that
-    may have no value."""
+    may have no value, and of a number."""
 
     kind: str
     type: Type

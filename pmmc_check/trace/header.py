@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from difflib import get_close_matches
 from typing import Any
 
 from pmmc_check.errors import did_you_mean
@@ -120,6 +122,9 @@ class HeaderBuilder:
             process = known.process_of.get(name)
             if process is None and (header.clients is not None or NAME.fullmatch(name) is None):
                 raise Unfit(f"{name!r} is no process of the header; it has {', '.join(known.process_of)}", "log")
+            if process is None and (alike := _alike(name, known.process_of)):
+                told = f"{name} is no replica, leader or acceptor of the header (did you mean {alike}?)"
+                raise Unfit(f"{told}; if it is a client, add clients={name} to the config line", "log")
             if name in self.logs:
                 raise Unfit(f"{name} has two contracts; leave one", "log")
             self.logs[name] = {COMPLETE: ALL, NONE: NOTHING, MIDDLE: FROM_MIDDLE}.get(form) or partial(frozenset(kinds))
@@ -175,3 +180,11 @@ class HeaderBuilder:
         if not self.logs:
             raise Unfit("no log line says what is recorded; add, for example: log " + ",".join(header.acceptors) + " complete")
         return header
+
+
+def _alike(name: str, known: Collection[str]) -> str | None:
+    """The one of some names that `name` may be a misspelling of: alike, or the same but for its number."""
+    stem = name.rstrip("0123456789")
+    return next(iter(get_close_matches(name, known, n=1, cutoff=0.8)), None) or next(
+        (each for each in known if each.rstrip("0123456789") == stem), None
+    )

@@ -14,6 +14,10 @@ SUFFIXES = (".pmmc", ".trace", ".jsonl", ".pmmc.gz", ".trace.gz", ".jsonl.gz")
 first line would else be left out without a word, and what it shows with it."""
 
 
+NOT_SEARCHED = ("node_modules", "__pycache__")
+"""Folders that are passed by where a directory is searched, beside hidden ones and Python environments: nobody records traces there."""
+
+
 def sources(paths: Sequence[str]) -> list[Source]:
     """All traces at the given paths.
 
@@ -38,7 +42,11 @@ def sources(paths: Sequence[str]) -> list[Source]:
 
 
 def traces_inside(directory: Path) -> Iterator[Source]:
-    """All traces in a directory and those below it; a trace in parts is one. Raises `UsageError` where it cannot be read."""
+    """All traces in a directory and those below it, but for `NOT_SEARCHED`; a trace in parts is one.
+
+    Raises:
+        UsageError: the directory cannot be read.
+    """
     try:
         entries = sorted(directory.iterdir())
     except OSError as error:
@@ -50,8 +58,17 @@ def traces_inside(directory: Path) -> Iterator[Source]:
     else:
         yield from map(Source, files)
     for each in entries:
-        if each.is_dir() and not each.is_symlink():
+        if each.is_dir() and not each.is_symlink() and not _is_passed_by(each):
             yield from traces_inside(each)
+
+
+def passed_by(folder: Path, below: Path) -> bool:
+    """Whether `folder`, or one between it and `below`, is none that is searched."""
+    return any(_is_passed_by(each) for each in (folder, *folder.parents) if each != below and each.is_relative_to(below))
+
+
+def _is_passed_by(folder: Path) -> bool:
+    return folder.name.startswith(".") or folder.name in NOT_SEARCHED or (folder / "pyvenv.cfg").exists()
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,8 @@ from pmmc_check.trace.events import UNKNOWN, Delta, Names, is_chosen
 
 MEMO_SIZE = 4_096
 """Entries after which a memo is emptied."""
-
-PVALUES_KEPT = 4 * MEMO_SIZE
-"""The same for pvalues: duelling leaders are told the same long sets again and again."""
+_PVALUES_MEMO_SIZE = 16_384
+"""The same for pvalues: a long p1b names thousands of them, and the next one names them again."""
 
 NUMBER_MAX = 2**63 - 1
 """The largest number of a trace: nanoseconds since 1970 fit, say."""
@@ -57,11 +56,13 @@ class Values:
         Unfit: the text is no such value, or names a process that the header does not have.
     """
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, bottom: str = "-") -> None:
+        """`bottom` is how ⊥ is written: a trace has `-`, what people look at may have ⊥ itself."""
         self.names = names
+        self.bottom = bottom
+        self._pvalues: dict[str, PValue] = {}
         self._commands: dict[str, Command] = {}
         self._ballots: dict[str, Ballot] = {}
-        self._pvalues: dict[str, PValue] = {}
         self.has_noop = False
         """Whether the no-op has been read."""
 
@@ -127,7 +128,7 @@ class Values:
         known = self._pvalues.get(text)
         if known is None:
             known = self._pvalue(text)
-            _remember(self._pvalues, text, known, PVALUES_KEPT)
+            _remember(self._pvalues, text, known, _PVALUES_MEMO_SIZE)
         return known
 
     def _pvalue(self, text: str) -> PValue:
@@ -185,7 +186,7 @@ class Values:
         if value is UNKNOWN:
             return "?"
         if isinstance(value, Ballot):
-            return "-" if value.round < 0 else f"{value.round}.{self.names.name_of[ProcessId(LEADER, value.leader)]}"
+            return self.bottom if value.round < 0 else f"{value.round}.{self.names.name_of[ProcessId(LEADER, value.leader)]}"
         if isinstance(value, Command):
             return self._show_command(value)
         if isinstance(value, PValue):
@@ -265,7 +266,7 @@ def _quoted(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
-def _remember(memo: dict[str, Any], text: str, value: Any, most: int = MEMO_SIZE) -> None:
-    if len(memo) >= most:
+def _remember(memo: dict[str, Any], text: str, value: Any, size: int = MEMO_SIZE) -> None:
+    if len(memo) >= size:
         memo.clear()
     memo[text] = value

@@ -46,12 +46,10 @@ class Bits:
         for index, word in self._words.items():
             yield from _numbers(index, word)
 
-    def since(self, earlier: Bits | None) -> Iterator[int]:
-        """The numbers that `earlier`, a copy of this set, did not have."""
-        before = earlier._words if earlier is not None else {}
+    def since(self, older: Bits) -> Iterator[int]:
+        """The numbers that are not in `older`, an earlier copy."""
         for index, word in self._words.items():
-            if word != (known := before.get(index, 0)):
-                yield from _numbers(index, word & ~known)
+            yield from _numbers(index, word & ~older._words.get(index, 0))
 
     def copy(self) -> Bits:
         """A copy that later additions leave alone."""
@@ -61,11 +59,10 @@ class Bits:
 
 
 def _numbers(index: int, word: int) -> Iterator[int]:
-    """The numbers of one word."""
-    first = index * _WORD
+    """The numbers of the bits that are set in one word."""
     while word:
         lowest = word & -word
-        yield first + lowest.bit_length() - 1
+        yield index * _WORD + lowest.bit_length() - 1
         word ^= lowest
 
 
@@ -130,6 +127,9 @@ class Ledger:
                 yield from (slot for slot in range(page * _PAGE, (page + 1) * _PAGE) if self.command(slot) == command)
 
 
+_NONE = Bits()
+
+
 class Archive:
     """A set of (family, slot, command); see the module's docstring."""
 
@@ -192,19 +192,15 @@ class Archive:
         """What was added after `mark`."""
         filed, odd = mark
         for family, bits in self._filed.items():
-            yield from self._of_ledger(family, bits.since(filed.get(family)))
+            yield from self._as_filed(family, bits.since(filed.get(family, _NONE)))
         for (family, slot), commands in self._odd.items():
             for command in commands[odd.get((family, slot), 0) :]:
                 yield family, slot, command
 
     def __iter__(self) -> Iterator[tuple[Hashable, int, Command]]:
-        for family, bits in self._filed.items():
-            yield from self._of_ledger(family, bits)
-        for (family, slot), commands in self._odd.items():
-            for command in commands:
-                yield family, slot, command
+        return self.since(({}, {}))
 
-    def _of_ledger(self, family: Hashable, slots: Iterable[int]) -> Iterator[tuple[Hashable, int, Command]]:
+    def _as_filed(self, family: Hashable, slots: Iterable[int]) -> Iterator[tuple[Hashable, int, Command]]:
         for slot in slots:
             command = self.ledger.command(slot)
             assert command is not None, "a bit stands for what the ledger says"

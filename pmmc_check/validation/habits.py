@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.values import REPLICA, Command, ProcessId
 from pmmc_check.trace.events import CRASH, DROP, RECEIVE, RESTART, SEND, UNKNOWN, Event, Header
 from pmmc_check.validation.compact_sets import Bits, Ledger, Once
@@ -26,14 +27,20 @@ LAZY, LIST = "lazy", "list"
 _REPEATED = frozenset({"p1a", "p2a", "decision", "propose"})
 
 
-def as_legal_runs(streams: Iterator[Iterator[Event]], header: Header) -> Iterator[Iterator[Event]]:
-    """The streams of a trace with the habits of its header read as what they mean."""
-    habits = [make for setting, make in _HABITS.items() if setting in _stated(header)]
+def as_legal_runs(streams: Iterator[Iterator[Event]], header: Header, late: bool = False) -> Iterator[Iterator[Event]]:
+    """The streams of a trace with the habits of its header read as what they mean; `late`: for a replay that proposes when the log does."""
+    habits = [make for setting, make in _HABITS.items() if setting in _stated(header) and not (late and setting in _LATE)]
+    habits += [_in_order_of_slots] if late else []
     for stream in streams:
         events = iter(stream)
         for make in habits:
             events = make(events, header)
         yield events
+
+
+def proposes_late(header: Header, protocol: Protocol) -> bool:
+    """Whether replicas are replayed that propose when their logs say so: those of the paper that are lazy."""
+    return header.proposals == LAZY and protocol[REPLICA] is PMMC[REPLICA]
 
 
 def _stated(header: Header) -> set[tuple[str, str]]:
@@ -183,6 +190,26 @@ def _later(events: Iterator[Event], header: Header) -> Iterator[Event]:
         yield from each.finish()
 
 
+def _in_order_of_slots(events: Iterator[Event], header: Header) -> Iterator[Event]:
+    """Proposals that a replica sends between two receives: a step's sends may be logged in any order."""
+    held: dict[str, list[Event]] = {}
+    for event in events:
+        message: Any = event.message
+        if event.action == SEND and message.kind == "propose" and message.slot is not UNKNOWN:
+            held.setdefault(event.log, []).append(event)
+            continue
+        if event.action != SEND and event.log in held:
+            yield from sorted(held.pop(event.log), key=_slot)
+        yield event
+    for proposals in held.values():
+        yield from sorted(proposals, key=_slot)
+
+
+def _slot(event: Event) -> int:
+    slot: int = event.message.slot  # type: ignore[union-attr]  # of a propose
+    return slot
+
+
 def may_propose_later(streams: Iterator[Iterator[Event]], header: Header) -> bool:
     """Whether a replica with such a habit lost a slot: when it proposes the command again is left open, and not all is tried."""
     if header.proposals != LAZY and header.requests != LIST:
@@ -247,6 +274,7 @@ class _Sent:
         return same and before
 
 
+_LATE = (("proposals", LAZY), ("requests", LIST))
 _HABITS = {
     ("sends", "repeated"): _once,
     ("answers", "ignored"): _ignoring,

@@ -28,7 +28,7 @@ from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import place_of, violation_of
 from pmmc_check.validation.decisions_only import DecisionsOnly, Unusual, rejection, shows_decisions_only
-from pmmc_check.validation.habits import as_legal_runs, may_propose_later
+from pmmc_check.validation.habits import as_legal_runs, may_propose_later, proposes_late
 from pmmc_check.validation.memory_limit import MemoryLimit, MemoryLimitReached
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.recorded_facts import Facts
@@ -141,6 +141,8 @@ class _Judge:
         self.reading = _Reading(source, report or (lambda text: None), MemoryLimit(options.memory_bytes_max))
         self.file = str(source.path)
         self.protocol = options.protocol or PMMC
+        self.late = False
+        """Whether replicas are replayed that propose when their logs say so."""
         self.heard: set[str] = set()
         """The logs that have events; known once the trace was read to its end."""
         self.counted: BranchCounts | None = None
@@ -150,26 +152,38 @@ class _Judge:
         self.reading.begin(what)
         return open_trace(self.source.path, self.source.parts, names=names, on_read=self.reading.read)
 
-    def _events(self, trace: Trace) -> Iterator[Iterator[Event]]:
-        """The events as PMMC's own processes would have had them."""
-        return as_legal_runs(trace.events(), trace.header)
+    def _events(self, trace: Trace, searched: bool = False) -> Iterator[Iterator[Event]]:
+        """The events as PMMC's own processes would have had them, or ones that propose when their logs say so (`late`)."""
+        return as_legal_runs(trace.events(), trace.header, self.late and not searched)
 
     def verdict(self) -> TraceVerdict:
         """The verdict, with notes on logs that promise events and have none."""
         trace = self._open("replaying")
+        self.late = proposes_late(trace.header, self.protocol)
         simple = shows_decisions_only(trace.header) and self.protocol is PMMC and trace.header.quorums_meet and not self.options.coverage
         verdict = (self._by_decisions(trace) if simple else None) or self._by_replay(self._open("replaying") if simple else trace)
         changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
         noop = (_NOOP,) if self._has_stray_noop(trace) and verdict.verdict != ACCEPTED else ()
-        unclear = verdict.verdict == REJECTED and not verdict.legal_run and not verdict.violations
-        if unclear and may_propose_later(self._open("looking at lost slots", trace.names).events(), trace.header):
-            verdict = replace(verdict, verdict=INCONCLUSIVE, failure=None, reason=_LATER)
+        if self._is_unclear(verdict) and may_propose_later(self._open("looking at lost slots", trace.names).events(), trace.header):
+            verdict = self._with_late_proposals(verdict, trace.names)
         apart = () if trace.header.quorums_meet else (_QUORUMS_APART,)
         late = self._late(trace)
         middle = (f"{','.join(late)} began before the log: what was before is taken as given, and the log at its word",) if late else ()
         if verdict.verdict == ACCEPTED:
             verdict = replace(verdict, coverage=self.counted)
         return replace(verdict, notes=(*middle, *changed, *apart, *noop, *silent_logs(trace.header, trace.names, self.heard)))
+
+    def _is_unclear(self, verdict: TraceVerdict) -> bool:
+        """Whether a replica that proposes late may have had this run: replays of such replicas are final, the search has none."""
+        final = self.late and verdict.method != "search"
+        return verdict.verdict == REJECTED and not (verdict.legal_run or verdict.violations or final)
+
+    def _with_late_proposals(self, verdict: TraceVerdict, names: Names) -> TraceVerdict:
+        """The verdict where a command that has lost its slot may be proposed again at any time."""
+        if not self.late:
+            self.late = True
+            verdict = self._by_replay(self._open("replaying with late proposals", names))
+        return replace(verdict, verdict=INCONCLUSIVE, failure=None, reason=_LATER) if self._is_unclear(verdict) else verdict
 
     def _by_decisions(self, trace: Trace) -> TraceVerdict | None:
         """The verdict on logs that show decisions only; None where they are unusual."""
@@ -192,7 +206,7 @@ class _Judge:
 
     def _by_replay(self, trace: Trace) -> TraceVerdict:
         """Replay first; then search, if replay could not tell."""
-        replay = (CoveredReplay if self.options.coverage else Replay)(trace.header, trace.names, self.protocol)
+        replay = (CoveredReplay if self.options.coverage else Replay)(trace.header, trace.names, self.protocol, late=self.late)
         ambiguity = None
         try:
             replay.run(self._events(trace))
@@ -237,7 +251,7 @@ class _Judge:
         if not guesses or self.protocol[LEADER] is not PMMC[LEADER]:
             return None
         trace = self._open("replaying with any leaders", guessing.names)
-        replay = Replay(trace.header, trace.names, self.protocol, relaxed=True)
+        replay = Replay(trace.header, trace.names, self.protocol, relaxed=True, late=self.late)
         try:
             replay.run(self._events(trace))
         except Rejected as rejected:
@@ -290,7 +304,7 @@ class _Judge:
             host = names.log_of(trace.values.process(log))
             header = replace(trace.header, logs={host: trace.header.contract(host)})
             leader_is_known = self.protocol[LEADER] is PMMC[LEADER]
-            replay = Replay(header, names, self.protocol, relaxed=leader_is_known)
+            replay = Replay(header, names, self.protocol, relaxed=leader_is_known, late=self.late)
             try:
                 replay.run((event for event in stream if names.log_of(event.process) == host) for stream in self._events(trace))
             except Rejected as rejected:
@@ -355,7 +369,7 @@ class _Judge:
     def _by_search(self, ambiguity: str | None) -> TraceVerdict:
         trace = self._open("preparing the search")
         limit = self.options.search_events_max
-        events = list(islice((event for stream in self._events(trace) for event in stream), limit + 1))
+        events = list(islice((event for stream in self._events(trace, searched=True) for event in stream), limit + 1))
         if not events:
             raise self._nothing_to_judge()
         grounds = Grounds(trace.names, system_of(trace.header, trace.names), Promises(trace.header, trace.names), self.protocol)

@@ -23,7 +23,7 @@ from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import violation_of
 from pmmc_check.validation.compact_sets import Ledger
-from pmmc_check.validation.habits import as_legal_runs
+from pmmc_check.validation.habits import as_legal_runs, proposes_late
 from pmmc_check.validation.recorded_facts import Facts
 from pmmc_check.validation.replay.deadlock import cycle
 from pmmc_check.validation.replay.diagnosis import Mismatch, Rejected
@@ -57,6 +57,7 @@ class LiveJudge:
         """In the order in which they were found; nothing is judged after one that is certain."""
         self.events = 0
         self.heard: set[str] = set()
+        self._late = proposes_late(header, protocol)
         first = Replay(header, names, protocol)
         able = protocol[LEADER] is PMMC[LEADER] and bool(first.promises.leaves_out_calls or header.ballots == "any")
         self._replays = [_Running(first), *([_Running(Replay(header, names, protocol, relaxed=True))] if able else [])]
@@ -102,7 +103,7 @@ class LiveJudge:
     def _as_legal_run(self, file: str, events: list[Event]) -> Iterator[Event]:
         source = self._sources.get(file)
         if source is None:
-            source = self._sources[file] = _Pausing(self.header)
+            source = self._sources[file] = _Pausing(self.header, self._late)
         return source.passed_on(events)
 
     def _try(self, running: _Running, advance: Any) -> None:
@@ -180,12 +181,12 @@ class _Running:
 class _Pausing:
     """The events of one file as PMMC's own processes would have had them; what a habit holds back comes with later ones."""
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, late: bool) -> None:
         self.log = ""
         """The log that had the last event."""
         self._events: list[Event] = []
         self._ended = False
-        (self._stream,) = as_legal_runs(iter([self._endless()]), header)
+        (self._stream,) = as_legal_runs(iter([self._endless()]), header, late)
 
     def _endless(self) -> Iterator[Event]:
         while not self._ended:

@@ -139,3 +139,31 @@ def test_what_is_too_long_or_empty_is_refused(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(UsageError, match="more than 10 events"):
         recording_in(str(TRACES / "good-one-command.pmmc"))
     assert recorded.RECORDED_EVENTS_MAX > 1_000
+
+
+def test_of_logs_that_show_little_as_much_is_followed_as_the_protocol_can_do_and_then_it_says_why() -> None:
+    """Only what two replicas learn is recorded: a whole decision has to be found for the first; for the second there is none."""
+    session, told = load(TRACES / "bad-two-decisions.pmmc")
+    assert "1 of 2 events, 12 steps" in told
+    assert f"It goes no further: {TRACES / 'bad-two-decisions.pmmc'}:7: R2 < decision s=1 c=C2:1" in told
+    assert "Nobody has sent decision(1, c2) → R2 yet." in told
+    assert "The rule: a commander sends decision(s, c)" in told
+    assert [each.choice.step.message.kind for each in session.here.trail if each.choice is not None][-1] == "decision"
+
+
+def test_a_send_that_no_step_makes_is_told_with_its_rule() -> None:
+    _, told = load(TRACES / "bad-window.pmmc")
+    assert "Nobody has sent propose(3, c1:3) yet." in told
+    assert "as long as slot_in < slot_out + WINDOW" in told
+
+
+def test_in_a_folder_copies_that_a_build_has_made_are_passed_by(tmp_path: Path) -> None:
+    text = (TRACES / "good-one-command.pmmc").read_text()
+    for place in (".", "build/lib", "dist", ".git", "node_modules"):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / "run.pmmc").write_text(text)
+    assert recording_in(str(tmp_path)).source.path == tmp_path / "run.pmmc"
+    assert recording_in(str(tmp_path / "build")).source.path == tmp_path / "build/lib/run.pmmc"
+    (tmp_path / "other.pmmc").write_text(text)
+    with pytest.raises(UsageError, match="2 traces are in this directory; give one of them"):
+        recording_in(str(tmp_path))

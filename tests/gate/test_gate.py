@@ -12,6 +12,9 @@ import pytest
 from helpers import ROOT, assert_one_clear_line, in_process
 from junitparser import Error, Failure, JUnitXml
 
+from pmmc_check.cli.parser import parser
+from pmmc_check.gating.configuration import CHECK_OPTIONS, NOT_OF_CHECKS
+
 GOOD, BAD = ROOT / "traces" / "good-one-command.pmmc", ROOT / "traces" / "bad-window.pmmc"
 HEADER = "pmmc-trace 1\n"
 
@@ -130,6 +133,20 @@ def test_the_configuration_says_what_is_expected(folder: Path, capsys: pytest.Ca
     ("text", "expected"),
     [
         ("[[chek]]\n", "there is no key chek (did you mean check?)"),
+        ("\n\n[[chek]]\n", "pmmc-check.toml:3: there is no key chek"),
+        ("[gate]\n\ntime-limit = 3\n", "pmmc-check.toml:3: [gate]: there is no key time-limit (did you mean time_limit?)"),
+        ("[[check]]\n\nacceptors = 3\n", "pmmc-check.toml:3: there is no key acceptors; expected some of name, explore"),
+        ('[[check]]\nnme = "a"\nexplore = {}\n', "pmmc-check.toml:2: there is no key nme (did you mean name?)"),
+        (
+            "[[check]]\n\nexplore = { slots = 1, acceptor = 3 }\n",
+            "pmmc-check.toml:3: explore: there is no option acceptor (did you mean acceptors?)",
+        ),
+        ("[[check]]\nexplore = {}\n[[check]]\n[check.explore]\nacceptor = 3\n", "pmmc-check.toml:5: explore: there is no option acceptor"),
+        (
+            '[[check]]\nfiles = ["x"]\nvalidate.variants = "a"\n',
+            "pmmc-check.toml:3: validate: there is no option variants (did you mean variant?)",
+        ),
+        ("[[check]]\nexplore = { serve = true }\n", "pmmc-check.toml:2: explore: serve cannot be set here"),
         ('[[check]]\nname = "a"\n', "expected explore = {...}"),
         ("[[check]]\nexplore = {}\n", 'pmmc-check.toml:1: [[check]] name: is missing; expected a text, such as name = "'),
         ('[gate]\npaths = ["x"]\n', "pmmc-check.toml: [gate] paths: x: no such file or directory"),
@@ -148,6 +165,13 @@ def test_the_configuration_says_what_is_expected(folder: Path, capsys: pytest.Ca
 def test_a_wrong_configuration_has_one_clear_line(folder: Path, capsys: pytest.CaptureFixture[str], text: str, expected: str) -> None:
     Path("pmmc-check.toml").write_text(text)
     assert_one_clear_line(in_process(capsys, "gate"), expected)
+
+
+@pytest.mark.parametrize("verb", CHECK_OPTIONS)
+def test_a_check_may_set_every_option_that_the_gate_does_not_set_and_that_ends(verb: str) -> None:
+    _, parsers = parser([verb])
+    options = {each.removeprefix("--") for action in parsers[verb]._actions for each in action.option_strings if each.startswith("--")}
+    assert set(CHECK_OPTIONS[verb]) == options - {"help", *NOT_OF_CHECKS}
 
 
 @pytest.mark.parametrize(

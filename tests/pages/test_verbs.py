@@ -85,7 +85,7 @@ def test_gate_shows_all_checks_with_the_runs_of_the_failing_ones(tmp_path: Path,
 def test_show_prints_the_events_and_the_verdict(capsys: Capture) -> None:
     result = in_process(capsys, "show", str(TRACES / "bad-pmax-ignored.pmmc"), "--quiet")
     assert result.returncode == 1
-    assert "A1: ballot - → 0.L1" in result.stdout and "here the run goes wrong" in result.stdout
+    assert "A1: ballot ⊥ → 0.L1" in result.stdout and "here the run goes wrong" in result.stdout
     assert "breaks C2" in result.stdout.splitlines()[-6]
 
 

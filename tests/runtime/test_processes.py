@@ -140,6 +140,14 @@ def test_strangers_who_talk_to_a_node_are_counted_and_do_no_harm(tmp_path: Path)
     assert found["counts"]["bad frames"] >= 1
 
 
+def test_a_fault_is_said_while_the_cluster_runs_which_then_stops() -> None:
+    words = [*COMMAND, "--live", "--variant", "commander-half", "--requests", "100000", "--format", "json", "--loss", "0.2"]
+    done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "--live: rejected after" in done.stderr
+    assert json.loads(done.stdout)["trace"]["verdict"] == "rejected"
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -149,6 +157,8 @@ def test_strangers_who_talk_to_a_node_are_counted_and_do_no_harm(tmp_path: Path)
         (("--kill", "client"), "--kill client"),
         (("--reconfigure", "-1"), "--reconfigure: must not be negative"),
         (("--http", "0", "--simulated"), "--http: virtual time"),
+        (("--live", "--no-record"), "--live: not with --no-record"),
+        (("--scenario", "nowhere.toml"), "nowhere.toml: cannot be read"),
         (("--http", "x"), "--http x: expected PORT"),
         (("--kill", "leader", "--not-durable"), "--not-durable"),
         (("--faults", "all"), "--faults: needs --simulated"),

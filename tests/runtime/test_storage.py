@@ -38,7 +38,23 @@ def test_before_the_first_commit_there_is_nothing(tmp_path: Path) -> None:
 def test_all_commits_are_there_again_in_their_order(tmp_path: Path) -> None:
     records = [pv(B01, 1, C1), pv(B12, 2, C2), SlotCommand(3, C1)]
     committed(tmp_path, Commit(B01, records[:1], 10), Commit(None, (), 20), Commit(B12, records[1:], 30)).close()
-    assert storage(tmp_path).load() == (B12, tuple(records), 30)
+    assert storage(tmp_path).load() == (B12, tuple(records), 30, 0, None)
+
+
+def test_what_is_forgotten_is_gone_and_the_snapshot_is_there_instead(tmp_path: Path) -> None:
+    records = [SlotCommand(slot, C1) for slot in range(1, 6)]
+    committed(tmp_path, Commit(None, records, 10), Commit(None, [SlotCommand(6, C2)], 20, 4, b"all"), Commit(None, (), 30)).close()
+    assert storage(tmp_path).load() == (None, (SlotCommand(5, C1), SlotCommand(6, C2)), 30, 4, b"all")
+
+
+def test_the_file_stays_small_however_much_is_forgotten(tmp_path: Path) -> None:
+    opened = storage(tmp_path)
+    for slot in range(100, 20_000, 100):
+        records = [SlotCommand(each, C1) for each in range(slot - 100, slot)]
+        opened.commit(Commit(None, records, slot, slot - 200 if slot > 200 else None), lambda: None)
+    size = sum(each.stat().st_size for each in tmp_path.iterdir())
+    assert size < 6 * 2**20  # SQLite's journal grows to some 4 MiB before it is taken over
+    assert (tmp_path / "A1.sqlite").stat().st_size < 200_000
 
 
 def test_what_is_written_survives_kill_9(tmp_path: Path) -> None:

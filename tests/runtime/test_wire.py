@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pmmc_check.protocol.messages import Decision, P1a, P1b, P2a, P2b, Propose, Request, Response
+from pmmc_check.protocol.messages import Decision, P1a, P2a, P2b, Propose, Request, Response
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, CLIENT, LEADER, Ballot, Command, ProcessId, PValue, Reconfigure, SlotCommand
-from pmmc_check.runtime.signals import Alive, Heartbeat, Lacking, Probe
+from pmmc_check.protocol.variants.optimised import P1bCollected
+from pmmc_check.runtime.signals import Alive, Heartbeat, Lacking, Order, OrderAnswer, Passed, Probe
 from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.runtime.wire import FRAME_BYTES_MAX, WIRE_VERSION, Foreign, Framing, decode, decode_record, encode, encode_record
 
@@ -29,7 +30,10 @@ contents = st.one_of(
     st.builds(Request, commands),
     st.builds(Propose, numbers, commands),
     st.builds(P1a, ballots),
-    st.builds(P1b, acceptors, ballots, st.frozensets(pvalues, max_size=4)),
+    st.builds(P1bCollected, acceptors, ballots, st.frozensets(pvalues, max_size=4), st.integers(0, 2**40)),
+    st.builds(Passed, st.binary(max_size=9), st.lists(st.builds(SlotCommand, numbers, commands), max_size=3).map(tuple)),
+    st.builds(Order, st.text(max_size=9), st.text(max_size=9)),
+    st.builds(OrderAnswer, st.text(max_size=9), st.text(max_size=9)),
     st.builds(P2a, ballots, numbers, commands),
     st.builds(P2b, acceptors, ballots),
     st.builds(Decision, numbers, commands),

@@ -109,3 +109,20 @@ def test_values_are_the_same_in_all_readings_of_a_directory(tmp_path: Path, caps
     assert "expected  p2a b=0.L1 s=2 c=Ann:1 to A1,A2,A3" in text
     assert "L1.pmmc:3: L1 < propose s=2 c=Zoe:1 from=R1" in text
     assert "accepted={0.L1/2/Ann:1}" in text
+
+
+@pytest.mark.parametrize("place", [".git/x", "node_modules/a/b", ".venv", "env", "__pycache__"])
+def test_what_nobody_records_traces_in_is_passed_by_unless_it_is_named(place: str, folder: Path, capsys: Captured) -> None:
+    (folder / "run").mkdir()
+    for name in ("config.pmmc", "R1.pmmc"):
+        (folder / name).rename(folder / "run" / name)
+    deep = folder / place
+    deep.mkdir(parents=True)
+    (folder / "env").mkdir(exist_ok=True)
+    (folder / "env" / "pyvenv.cfg").touch()
+    (deep / "broken.pmmc").write_text("junk\n")
+    (deep / "wrong.spec").write_text("junk\n")
+    assert main(["validate", str(folder)]) == 0
+    assert main(["gate", str(folder)]) == 0
+    assert main(["validate", str(deep)]) == 2
+    assert "broken.pmmc:1:1: " in capsys.readouterr().err

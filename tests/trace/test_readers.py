@@ -209,4 +209,4 @@ def test_a_wrong_setting_of_a_header_object_is_shown_too(
 
 def test_conversion_without_a_target_asks_for_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["convert", "run.pmmc"]) == 2
-    assert "required: TARGET" in capsys.readouterr().err
+    assert "expected a trace and a target, found one path" in capsys.readouterr().err

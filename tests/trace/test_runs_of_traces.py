@@ -126,4 +126,4 @@ def test_what_a_receipt_changes_belongs_to_it_also_where_the_log_ends_there() ->
         if event.label.startswith("decision"):
             assert "slot_out 1 → 2" in map(str, event.changes)
         if event.label.startswith("p1a"):
-            assert [str(each) for each in event.changes] == ["ballot - → 0.L1"]
+            assert [str(each) for each in event.changes] == ["ballot ⊥ → 0.L1"]

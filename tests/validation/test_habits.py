@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -10,12 +11,19 @@ from typing import NamedTuple
 import pytest
 
 from pmmc_check.api.validating import validate
+from pmmc_check.protocol import variant
+from pmmc_check.protocol.replica import Replica, ReplicaState
+from pmmc_check.protocol.role import Outcome, Outcomes, Send
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.trace.convert import converted
 from pmmc_check.trace.events import ALL, NOTHING
 from pmmc_check.trace.readers.reader import open_trace
 from pmmc_check.trace.sources import Source
-from pmmc_check.validation.judge import judge
+from pmmc_check.validation.habits import as_legal_runs, may_propose_later
+from pmmc_check.validation.judge import JudgeOptions, judge
+from pmmc_check.validation.replay.diagnosis import Rejected
+from pmmc_check.validation.replay.replay import Replay
+from pmmc_check.validation.search.search import SearchBudget
 from pmmc_check.validation.verdict import TraceVerdict
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, REJECTED
 from tests.validation.runs import Run, plan, run
@@ -130,6 +138,34 @@ CASES = {
     "a proposal again": Case("sends=repeated", "R1", TWO + proposed(1, 1) + "R1 > propose s=2 c=C1:2 to=L2\n"),
 }
 
+LOST = asked(1, 2) + proposed(1, 1) + "R1 < decision s=1 c=C2:9\n" + "R1 > response cid=9 result=ok to=C2\n"
+AGAIN = {
+    "at once": LOST + proposed(2, 1) + proposed(3, 2),
+    "after another request": LOST + proposed(2, 2) + proposed(3, 1),
+    "after a request that came later": LOST + asked(3) + proposed(2, 3) + proposed(3, 1),
+    "after other decisions": LOST
+    + proposed(2, 2)
+    + decided(2)
+    + answered(2)
+    + "R1 < decision s=3 c=C2:10\nR1 > response cid=10 result=ok to=C2\n"
+    + proposed(4, 1),
+    "never": LOST + proposed(2, 2) + "R1 end\n",
+    "lost twice": LOST
+    + proposed(2, 1)
+    + "R1 < decision s=2 c=C2:10\nR1 > response cid=10 result=ok to=C2\n"
+    + asked(3)
+    + proposed(3, 3)
+    + proposed(4, 1),
+}
+"""R1's command C1:1 has lost slot 1: a replica that proposes late may propose it again at any time."""
+NEVER_AGAIN = {
+    "a command that has lost nothing": LOST + proposed(2, 1) + proposed(3, 1),
+    "for a slot that is not next": LOST + proposed(3, 1),
+    "for a slot that is decided": LOST + "R1 < decision s=2 c=C2:10\nR1 > response cid=10 result=ok to=C2\n" + proposed(2, 1),
+    "a command that nobody requested": LOST + proposed(2, 7),
+    "the window is full": LOST + asked(*range(3, 12)) + "".join(proposed(slot, slot) for slot in range(2, 12)),
+}
+
 FAULTS = {
     "a request that nobody took is proposed": Case("proposals=lazy", "R1", asked(1, 2) + proposed(1, 3)),
     "a slot is left out": Case("proposals=lazy", "R1", asked(1, 2) + proposed(2, 1)),
@@ -148,7 +184,15 @@ FAULTS = {
 }
 
 
-def judged(folder: Path, case: Case, with_setting: bool = True) -> TraceVerdict:
+def replayed(file: Path) -> Replay:
+    """The replay of all logs. Raises `Rejected`."""
+    trace = open_trace(file)
+    replay = Replay(trace.header, trace.names)
+    replay.run(as_legal_runs(trace.events(), trace.header, late=True))
+    return replay
+
+
+def judged(folder: Path, case: Case, with_setting: bool = True, options: JudgeOptions | None = None) -> TraceVerdict:
     settings = {"acceptors": "A1,A2,A3", "window": "9"}
     given = dict(each.split("=") for each in case.setting.split())
     habits = ("proposals", "requests", "decisions", "answers", "sends")
@@ -156,7 +200,7 @@ def judged(folder: Path, case: Case, with_setting: bool = True) -> TraceVerdict:
     file = folder / "t.pmmc"
     config = " ".join(f"{key}={value}" for key, value in settings.items())
     file.write_text(f"pmmc-trace 1\nconfig replicas=R1 leaders=L1,L2 {config}\nlog {case.logs} complete\n{case.events}")
-    return judge(Source(file))
+    return judge(Source(file), options)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -238,3 +282,63 @@ def test_state_reduction_and_raise_on_accept_combine(tmp_path: Path) -> None:
         assert validate(file, variants=BOTH).accepted
         told += sum(not validate(file, variants=[each]).accepted for each in BOTH)
     assert told, "in some run both make a difference"
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_a_command_that_lost_its_slot_is_proposed_again_at_any_time(tmp_path: Path, name: str) -> None:
+    """With R1's log alone the replay proves nothing; that whole runs are accepted is shown below."""
+    judged(tmp_path, Case("proposals=lazy", "R1", AGAIN[name]), options=JudgeOptions(SearchBudget(50, 1)))
+    replay = replayed(tmp_path / "t.pmmc")
+    assert (replay.blocked, replay.guessed) == ([], "")
+
+
+@pytest.mark.parametrize("name", NEVER_AGAIN)
+def test_after_a_lost_slot_faults_are_rejected_at_their_line(tmp_path: Path, name: str) -> None:
+    verdict = judged(tmp_path, Case("proposals=lazy", "R1", NEVER_AGAIN[name]))
+    assert verdict.verdict == REJECTED, verdict.reason
+    assert verdict.failure is not None
+    assert verdict.failure.at.line == 3 + len(NEVER_AGAIN[name].splitlines()), verdict.failure
+
+
+@pytest.mark.parametrize(
+    ("more", "fits"), [(proposed(2, 1) + proposed(3, 1), True), (proposed(2, 1) + proposed(3, 1) + proposed(4, 1), False)]
+)
+def test_copies_that_wait_are_told_from_one_that_has_lost_its_slot(tmp_path: Path, more: str, fits: bool) -> None:
+    """C1:1 was asked for twice; with the copy that has lost its slot two wait."""
+    lost = asked(1) + proposed(1, 1) + asked(1) + "R1 < decision s=1 c=C2:9\nR1 > response cid=9 result=ok to=C2\n"
+    judged(tmp_path, Case("requests=list proposals=lazy", "R1", lost + more), options=JudgeOptions(SearchBudget(50, 1)))
+    with nullcontext() if fits else pytest.raises(Rejected):
+        replayed(tmp_path / "t.pmmc")
+
+
+class LateReplica(Replica):
+    """Proposes as many of the requests as it likes, in any step, and the others some time later."""
+
+    def propose(self, state: ReplicaState, sends: tuple[Send, ...] = ()) -> Outcomes:
+        yield Outcome(state, sends)
+        yield from super().propose(state, sends)
+
+
+def late_run(seed: int, **changes: object) -> Run:
+    whole = run(plan(seed, 150, protocol=variant(LateReplica), **changes), lambda name: NOTHING if name[0] == "C" else ALL)
+    return Run(replace(whole.header, network=frozenset({"duplicating"}), proposals="lazy"), whole.lines)
+
+
+def loses_slots(late: Run) -> bool:
+    return may_propose_later(iter([iter(late.read()[1])]), late.header)
+
+
+def test_runs_of_replicas_that_propose_late_are_accepted_whole_and_rejected_when_changed() -> None:
+    """Whole logs are judged without a search: with lost slots, crashes and reconfigurations."""
+    rng, lost, rejected = random.Random(7), 0, 0
+    for seed in range(60):
+        late = late_run(seed)
+        verdict = late.judged()
+        assert (verdict.verdict, verdict.method) == (ACCEPTED, "replay"), (seed, verdict)
+        if loses_slots(late):
+            lost += 1
+            proposals = [index for index, line in enumerate(late.lines) if "> propose" in line]
+            del late.lines[rng.choice(proposals)]
+            rejected += late.judged().verdict == REJECTED
+    assert lost > 10
+    assert rejected > lost / 2

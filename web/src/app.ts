@@ -1,6 +1,7 @@
 // The page: reads its data, shows one sheet (or the table of all), and keeps the address in step: #sheet=2&step=12.
 import { load, type PageData, type Sheet } from "./data";
 import { h, replace } from "./dom";
+import { indexView, verdictBadge } from "./index-view";
 import { RunView } from "./run-view";
 import { searchView } from "./search-sheet";
 
@@ -46,13 +47,14 @@ class App {
     this.shown = number;
     const sheet = number === null ? undefined : this.data.sheets[number];
     if (!sheet) {
-      replace(this.root, this.header(this.data.title, null), this.index());
+      replace(this.root, this.header(this.data.title, null), indexView(this.data));
       return;
     }
     document.title = `${sheet.name} - ${this.data.title}`;
     const header = this.header(sheet.summary || sheet.name, sheet);
     if (sheet.run) {
-      const view = new RunView(sheet.run, step, (at) => history.replaceState(null, "", this.data.sheets.length > 1 ? `#sheet=${number}&step=${at}` : `#step=${at}`));
+      const address = (at: number): string => (this.data.sheets.length > 1 ? `#sheet=${number}&step=${at}` : `#step=${at}`);
+      const view = new RunView(sheet.run, step, (at) => history.replaceState(null, "", address(at)), address);
       replace(this.root, header, view.element);
       view.begin();
       this.view = view;
@@ -70,7 +72,8 @@ class App {
       back,
       sheet ? verdictBadge(sheet.verdict) : null,
       h("h1", { title }, title),
-      sheet && !tabs && sheet.name !== title ? h("span", { class: "sheet-name" }, sheet.name) : null,
+      sheet && !tabs && sheet.name !== title ? h("span", { class: "sheet-name", title: sheet.name }, shortName(sheet.name)) : null,
+      sheet?.expected && sheet.expected !== sheet.verdict ? h("span", { class: "expected" }, `expected: ${sheet.expected}`) : null,
       h("span", { class: "space" }),
       tabs,
       h("span", { class: "brand" }, `pmmc-check ${this.data.version}`),
@@ -82,23 +85,11 @@ class App {
     const links = this.data.sheets.map((sheet, number) => h("a", { href: `#sheet=${number}`, "aria-current": sheet === current ? "page" : null }, sheet.name));
     return h("nav", { class: "tabs", "aria-label": "Sheets" }, ...links);
   }
-
-  private index(): HTMLElement {
-    const gate = this.data.sheets.some((each) => each.status !== undefined);
-    const rows = this.data.sheets.map((sheet, number) => {
-      const name = h("a", { href: `#sheet=${number}` }, sheet.name);
-      const cells = [h("td", {}, verdictBadge(sheet.verdict)), h("td", {}, name, sheet.run ? h("span", { class: "has-run", title: "with its run" }, " ▸ run") : null)];
-      const told = gate ? [h("td", { class: sheet.good ? "good" : "bad" }, sheet.status ?? ""), h("td", {}, sheet.expected ?? ""), h("td", { class: "number" }, `${sheet.seconds ?? 0} s`)] : [];
-      return h("tr", {}, ...cells, ...told, h("td", {}, sheet.summary));
-    });
-    const titles = ["verdict", "name", ...(gate ? ["status", "expected", "time"] : []), "summary"];
-    const head = h("tr", {}, ...titles.map((each) => h("th", { scope: "col" }, each)));
-    return h("main", { class: "index" }, h("div", { class: "wide card" }, h("table", {}, h("thead", {}, head), h("tbody", {}, ...rows))));
-  }
 }
 
-function verdictBadge(verdict: string): HTMLElement {
-  return h("span", { class: `verdict ${verdict.replace(/\s/g, "-")}` }, verdict);
+/** Of a file its name, without the folders before it. */
+function shortName(name: string): string {
+  return name.slice(name.lastIndexOf("/", name.length - 2) + 1);
 }
 
 function toggleTheme(): void {

@@ -32,7 +32,23 @@ export interface SearchData {
   facts: [string, string][];
   levels: number[];
   coverage: [string, string, number, number, string][];
-  invariants: [string, string][];
+  /** Name, verdict, and for what it was checked where that differs. */
+  invariants: [string, string, string?][];
+  /** Of a search for every number of slots: the parts of its argument. */
+  parts?: { premises: Premises; oneSlot: Part; replica: Part };
+}
+
+export interface Premises {
+  /** Name, statement, steps compared, and how many of them in a weaker form. */
+  rows: [string, string, number, number][];
+  note: string;
+}
+
+export interface Part {
+  verdict: string;
+  facts: [string, string][];
+  /** What a replica by itself does to break an invariant: what it receives, its state afterwards. */
+  run: [string, string][];
 }
 
 export interface Sheet {

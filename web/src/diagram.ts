@@ -191,12 +191,12 @@ function places(run: Run, event: RunEvent, columns: Columns): number[] {
 
 function* mark(run: Run, event: RunEvent, x: number, y: number, own: boolean): Iterable<SVGElement> {
   const failing = event.marks.has("failing");
-  if (own) yield s("circle", { cx: x, cy: y, r: 13, class: "halo" });
+  if (own) yield failing ? s("rect", { x: x - 13, y: y - 13, width: 26, height: 26, rx: 4, class: "halo failing" }) : s("circle", { cx: x, cy: y, r: 13, class: "halo" });
   if (event.marks.has("decision")) yield s("circle", { cx: x, cy: y, r: 9.5, class: "decision" });
   if (event.kind === "crash") yield s("path", { d: `M${x - 6} ${y - 6}l12 12m0 -12l-12 12`, class: "crash" });
   else if (event.kind === "restart") yield s("path", { d: `M${x + 5} ${y - 4}A6.5 6.5 0 1 0 ${x + 6.5} ${y + 1}m0.5 -7.5l-1 5.5l-5 -1.6`, class: "restart" });
   else if (event.kind === "drop") yield s("circle", { cx: x, cy: y, r: 3, class: "dropped" });
   else if (event.kind === "end") yield s("path", { d: `M${x - 7} ${y}h14`, class: "ended" });
   else yield shape(run.about(event)?.ballot ?? -1, x, y, event.kind === "send" ? 4.4 : 5.6, `${event.kind}${event.inferred ? " inferred" : ""}`);
-  if (failing) yield s("path", { d: `M${x - 11} ${y - 11}h22v22h-22z`, class: "failing-frame" });
+  if (failing) yield s("rect", { x: x - 13, y: y - 13, width: 26, height: 26, rx: 4, class: "failing-frame" });
 }

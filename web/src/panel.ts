@@ -15,7 +15,7 @@ export class Panel {
   private readonly stateBox = h("section", { class: "card state-card", "aria-label": "State after the event" });
   private readonly states: States;
 
-  constructor(private readonly run: Run, private readonly select: (event: number) => void) {
+  constructor(private readonly run: Run, private readonly select: (event: number) => void, private readonly address: (event: number) => string) {
     this.states = new States(run);
     this.element = h("aside", { class: "panel", "aria-label": "Details", tabindex: 0 }, this.explanation(), this.eventBox, this.stateBox, this.facts());
   }
@@ -28,7 +28,14 @@ export class Panel {
   }
 
   private link(event: number, text = `step ${event}`): HTMLElement {
-    return h("button", { type: "button", class: "link", click: () => this.select(event) }, text);
+    const place = this.run.event(event).place;
+    const short = text === place ? place.slice(place.lastIndexOf("/") + 1) : text;
+    const follow = (click: MouseEvent): void => {
+      if (click.ctrlKey || click.metaKey || click.shiftKey) return; // a tab or window of its own
+      click.preventDefault();
+      this.select(event);
+    };
+    return h("a", { class: "link", href: this.address(event), title: short === text ? null : text, click: follow }, short);
   }
 
   private explanation(): HTMLElement | null {

@@ -25,11 +25,11 @@ export class RunView {
   private readonly found = h("span", { class: "found", role: "status" });
   private readonly announcer = h("div", { class: "sr-only", role: "status", "aria-live": "polite" });
 
-  constructor(data: RunData, start: number | null, private readonly moved: (step: number) => void) {
+  constructor(data: RunData, start: number | null, private readonly moved: (step: number) => void, address: (step: number) => string) {
     const run = new Run(data);
     this.run = run;
     this.timeline = new Timeline(run, { select: (event) => this.select(event), fold: (leader) => this.fold(leader) });
-    this.panel = new Panel(run, (event) => this.select(event));
+    this.panel = new Panel(run, (event) => this.select(event), address);
     this.filters = new Filters(run, () => this.refilter());
     this.rows = new Rows(run, this.filters.filter);
     this.slider = h("input", { type: "range", class: "slider", min: 0, max: run.length - 1, value: 0, "aria-label": "Step", input: () => this.select(this.slider.valueAsNumber) });

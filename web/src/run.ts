@@ -43,6 +43,8 @@ const NO_MARKS: Set<string> = new Set();
 
 export class Run {
   readonly length: number;
+  /** How many signs the longest label has. */
+  readonly longestLabel: number;
   readonly processes: Process[];
   readonly messages: Message[];
   readonly slots: number[];
@@ -58,6 +60,7 @@ export class Run {
     this.messages = data.messages.map((raw, id) => this.messageOf(raw, id));
     this.slots = [...new Set(this.messages.map((each) => each.slot))].filter((slot) => slot > 0).sort((a, b) => a - b);
     this.idle = this.idleOnes();
+    this.longestLabel = data.events.reduce((most, raw) => Math.max(most, raw[2].length), 0);
     this.readLives();
   }
 

@@ -1,5 +1,5 @@
 // A search: how its states grew with depth, which steps it took, what it checked and under which bounds.
-import type { SearchData } from "./data";
+import type { Part, Premises, SearchData } from "./data";
 import { type Child, count, h, s } from "./dom";
 
 export function searchView(search: SearchData): HTMLElement {
@@ -7,15 +7,32 @@ export function searchView(search: SearchData): HTMLElement {
     "main",
     { class: "search" },
     h("p", { class: "headline" }, search.headline),
-    h(
-      "div",
-      { class: "search-grid" },
-      search.levels.length > 1 ? levels(search.levels) : null,
-      invariants(search.invariants),
-      coverage(search.coverage),
-      facts(search.facts),
-    ),
+    h("div", { class: "search-grid" }, h("div", {}, ...left(search)), h("div", {}, invariants(search.invariants), ...right(search))),
   );
+}
+
+function left({ levels: sizes, coverage: steps, parts }: SearchData): Child[] {
+  const growth = sizes.length > 1 ? levels(sizes) : null;
+  return parts ? [premises(parts.premises), growth, coverage(steps)] : [growth, coverage(steps)];
+}
+
+function right({ facts: listed, parts }: SearchData): Child[] {
+  if (!parts) return [facts("Bounds, reductions, cost", listed)];
+  return [part("One slot, which stands for all", parts.oneSlot), part("One replica, in any surroundings", parts.replica), facts("What is covered, bounds, cost", listed)];
+}
+
+/** The premises of the step from one slot to all: each with what it says and how many steps were compared. */
+function premises({ rows, note }: Premises): HTMLElement {
+  const shown = rows.map(([name, statement, steps, weaker]) =>
+    h("tr", {}, h("td", { class: "premise" }, h("span", { class: "sign", "aria-hidden": "true" }, "✓"), name), h("td", {}, statement), h("td", { class: "number" }, count(steps), weaker ? h("div", { class: "remark" }, `${count(weaker)} in the weaker form`) : null)),
+  );
+  const head = h("tr", {}, h("th", { scope: "col" }, "premise"), h("th", { scope: "col" }, "what it says"), h("th", { scope: "col", class: "number" }, "steps compared"));
+  return card("Premises, all of which hold", "premises", h("div", { class: "wide" }, h("table", {}, h("thead", {}, head), h("tbody", {}, ...shown))), h("p", { class: "remark" }, note));
+}
+
+function part(title: string, { verdict, facts: listed, run }: Part): HTMLElement {
+  const steps = run.map(([message, state]) => h("li", {}, h("span", { class: "sent" }, message), h("div", { class: "remark" }, state)));
+  return card(title, "part", h("p", {}, h("span", { class: `verdict ${verdict.replace(/\s/g, "-")}` }, verdict)), list(listed), steps.length ? h("ol", { class: "part-run" }, ...steps) : null);
 }
 
 function card(title: string, cls: string, ...children: Child[]): HTMLElement {
@@ -52,8 +69,8 @@ function niceAbove(value: number): number {
   return [1, 2, 4, 5, 6, 8, 10].map((each) => each * power).find((each) => each >= value) ?? value;
 }
 
-function invariants(listed: [string, string][]): HTMLElement {
-  const items = listed.map(([name, verdict]) => h("li", { class: verdict }, h("span", { class: "sign", "aria-hidden": "true" }, { holds: "✓", violated: "✗" }[verdict] ?? "?"), name, h("span", { class: "verdict-word" }, verdict)));
+function invariants(listed: SearchData["invariants"]): HTMLElement {
+  const items = listed.map(([name, verdict, scope]) => h("li", { class: verdict }, h("span", { class: "sign", "aria-hidden": "true" }, { holds: "✓", violated: "✗" }[verdict] ?? "?"), name, h("span", { class: "verdict-word" }, scope ? (verdict === "inconclusive" ? "open" : `${verdict} ${scope}`) : verdict)));
   return card("Invariants", "invariants", h("ul", {}, ...items));
 }
 
@@ -69,6 +86,10 @@ function coverage(listed: SearchData["coverage"]): HTMLElement {
   return card("Steps taken", "coverage", h("div", { class: "wide" }, h("table", {}, h("thead", {}, head), h("tbody", {}, ...rows))));
 }
 
-function facts(listed: [string, string][]): HTMLElement {
-  return card("Bounds, reductions, cost", "facts", h("dl", {}, ...listed.flatMap(([label, text]) => [h("dt", {}, label), h("dd", {}, text)])));
+function facts(title: string, listed: [string, string][]): HTMLElement {
+  return card(title, "facts", list(listed));
+}
+
+function list(listed: [string, string][]): HTMLElement {
+  return h("dl", {}, ...listed.flatMap(([label, text]) => [h("dt", {}, label), h("dd", {}, text)]));
 }

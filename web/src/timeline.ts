@@ -8,6 +8,8 @@ import type { Run, RunEvent } from "./run";
 const SPARE_ROWS = 12;
 const PRINTED_ROWS_MAX = 400;
 const COLUMN_SPARE = 24;
+/** Widths: of a lifeline that is not cramped, of the list at most, of a sign of its labels, of what stands beside them. */
+const [COLUMN_COMFORTABLE, LIST_MAX, LABEL_SIGN, LIST_BESIDE] = [92, 620, 7.6, 112];
 
 export interface TimelineActions {
   select(event: number): void;
@@ -38,7 +40,7 @@ export class Timeline {
     this.element = h("section", { class: "timeline", "aria-label": "Space-time diagram" }, head, this.canvas);
     this.element.addEventListener("scroll", () => this.soon());
     this.element.addEventListener("click", (event) => this.clicked(event));
-    new ResizeObserver(() => this.draw(true)).observe(this.element);
+    new ResizeObserver(() => this.resized()).observe(this.element);
     window.addEventListener("beforeprint", () => this.printed());
     window.addEventListener("afterprint", () => this.draw(true));
   }
@@ -46,6 +48,7 @@ export class Timeline {
   show(rows: Rows, unfolded: Set<number>, hits: Set<number>): void {
     [this.rows, this.unfolded, this.hits] = [rows, unfolded, hits];
     this.canvas.style.height = `${rows.length * ROW}px`;
+    this.fitList();
     this.corner.textContent = rows.length === this.run.length ? plural(this.run.length - 1, "event") : `${rows.length} of ${plural(this.run.length - 1, "event")}`;
     this.draw(true);
   }
@@ -55,6 +58,22 @@ export class Timeline {
     this.reveal(this.rows.rowAtOrBefore(event));
     this.draw(true);
     this.revealColumn(this.columns?.x(this.run.event(event).process));
+  }
+
+  private resized(): void {
+    if (!this.rows) return;
+    this.fitList();
+    this.draw(true);
+  }
+
+  /** Labels have the room that the diagram does not need. */
+  private fitList(): void {
+    this.element.style.removeProperty("--list-width");
+    const usual = this.list.offsetWidth;
+    const shown = this.run.processes.filter((each) => !this.run.idle.has(each.id) && !this.rows.filter.processes.has(each.id) && (each.owner < 0 || this.unfolded.has(each.owner)));
+    const spare = this.element.clientWidth - usual - (shown.length + 0.5) * COLUMN_COMFORTABLE;
+    const wanted = Math.min(LIST_MAX, this.run.longestLabel * LABEL_SIGN + LIST_BESIDE);
+    if (spare > 0 && wanted > usual) this.element.style.setProperty("--list-width", `${Math.min(wanted, usual + spare)}px`);
   }
 
   /** Scrolls sideways where the lifeline of the event is out of sight. */

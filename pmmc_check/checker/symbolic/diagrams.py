@@ -132,17 +132,21 @@ class Diagrams:
     def unfinished(self, initial: Mapping[int, int]) -> int:
         """The set that an operation `closed` on the highest level, which was given up, had found; before that level only `initial`,
         a value for each level. The machine can then be used again; limits no longer stop it."""
-        self.watch = lambda more_bytes: False
-        self.kept = np.zeros(0, np.int64)
         frame, top = self.frames[0], self.events.ascending[-1]
         found: list[tuple[int, int]] = []
         if self.regs[nodes.DEPTH] and frame[nodes.OP] == nodes.FIX and frame[nodes.AT_LEVEL] == top:
             first, size = int(frame[nodes.BASE]), int(frame[nodes.SIZE])
             found = [(value, child) for value, child in self.arena[first : first + size, : nodes.CHILD + 1].tolist()]
-        self.regs[nodes.DEPTH] = self.regs[nodes.ARENA_TOP] = 0
-        self.regs[nodes.RESULT] = NO_VECTOR
+        self.give_up()
+        self.kept = np.zeros(0, np.int64)
         a = self.made(top, found) if found else self.vector(initial)
         return self.collect([a])[0]
+
+    def give_up(self) -> None:
+        """Makes the machine forget what it was doing; it can then be used again, and limits no longer stop it."""
+        self.watch = lambda more_bytes: False
+        self.regs[nodes.DEPTH] = self.regs[nodes.ARENA_TOP] = 0
+        self.regs[nodes.RESULT] = NO_VECTOR
 
     def vector(self, values: Mapping[int, int]) -> int:
         """The set of the one vector with these values; sparse levels may be left out."""
@@ -150,6 +154,18 @@ class Diagrams:
         for level in sorted(values, key=self.events.height):
             a = self.made(level, [(values[level], a)])
         return a
+
+    def level(self, a: int) -> int:
+        """The level of a node."""
+        return int(self.node[a, nodes.LEVEL])
+
+    def values(self) -> dict[int, list[int]]:
+        """The values that edges have, by level, ascending."""
+        levels = np.repeat(self.node[: self.nodes, nodes.LEVEL], self.node[: self.nodes, nodes.COUNT]).astype(np.int64)
+        found: dict[int, list[int]] = {}
+        for key in np.unique(levels << 32 | self.edge[: self.edges_in_use, 0]).tolist():
+            found.setdefault(key >> 32, []).append(key & 0xFFFFFFFF)
+        return found
 
     def edges(self, a: int) -> list[tuple[int, int]]:
         """The edges of a node: value and child."""

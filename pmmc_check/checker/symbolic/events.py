@@ -29,9 +29,11 @@ class Events:
     one value belongs to one level. The lowest level, 0, is that of the one node without edges. `ascending` lists the levels
     by height; levels that fire events are full ones, and made before all others. `restricting` are the functions that map each value
     to itself or to nothing, and such that no event leads from a value of the first kind to one of the second.
+    Unless `closes`, no image is closed: each is one step.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, closes: bool = True) -> None:
+        self.closes = closes
         self.ascending: list[int] = [0]
         self.level = Growing(np.int64, 2, 64)
         self.level.append((0, FULL))
@@ -95,7 +97,7 @@ class Events:
         rest, restricts = -1, True
         for level in sorted(functions, key=self.height):
             restricts = restricts and functions[level] in self.restricting
-            effect = nodes.RELABELS if relabels else nodes.RESTRICTS if restricts else nodes.MOVES
+            effect = nodes.RELABELS if relabels or not self.closes else nodes.RESTRICTS if restricts else nodes.MOVES
             rest = self._part(level, functions[level], rest, effect)
         return rest
 

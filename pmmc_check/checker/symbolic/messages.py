@@ -13,18 +13,21 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from pmmc_check.checker.counterexample import Move
 from pmmc_check.checker.local_steps import History, LocalOutcome, LocalSteps, MessageId, StateId
 from pmmc_check.checker.result import Action
 from pmmc_check.checker.symbolic.collect import POSSIBLE, STAYS
 from pmmc_check.checker.symbolic.events import FULL, SAME, Events, Stopped
 from pmmc_check.checker.symbolic.measure import Measure, ValueCounts
+from pmmc_check.checker.symbolic.notes import Breaking, Notes, Way
 from pmmc_check.checker.symbolic.placing import Placing
+from pmmc_check.checker.tables import Path, PathDelivery
 from pmmc_check.model.faults import Drop
 from pmmc_check.model.network import Inbox
 from pmmc_check.properties.checks import Violated
-from pmmc_check.properties.observe import VARIABLES, Fact
+from pmmc_check.properties.observe import Fact, observe
 from pmmc_check.protocol.messages import Instant
 from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.protocol.values import FAULTS, REPLICA, ProcessId
@@ -64,15 +67,6 @@ class Possible(NamedTuple):
     stays: bool
 
 
-class Taken(NamedTuple):
-    """A step as it can be told: what happens to `process`, which of the outcomes, and from whom."""
-
-    process: int
-    message: MessageId
-    choice: int
-    sender: ProcessId | None
-
-
 class ProcessEvent(NamedTuple):
     """The steps of one process that do the same to all others: `own` is what they do to its own state, `others` the rest by level."""
 
@@ -85,19 +79,21 @@ class ProcessEvent(NamedTuple):
 class MessageSystem:
     """Single deliveries as events. `order` lists the processes, that of the highest level first.
 
-    `possible` lists, for each event, which values can take it, and `taken` which steps these are."""
+    `possible` lists, for each event, which values can take it; `probes` are the events that look out for more. What breaks an
+    invariant stops the exploration, unless there are `notes` for it."""
 
-    def __init__(self, locals_: LocalSteps, order: Sequence[int], events: Events) -> None:
+    def __init__(self, locals_: LocalSteps, order: Sequence[int], events: Events, notes: Notes | None = None) -> None:
         self.locals = locals_
         self.model = locals_.model
         self.network = self.model.network
         self.events = events
         self.level = {process: events.add_level(place) for place, process in enumerate(reversed(order), 1)}
         self.values: list[LocalValue | PartValue] = []
+        self.notes = notes
         self.broken: list[Violated] = []
+        self.probes: list[int] = []
         self.possible: dict[int, list[Possible]] = defaultdict(list)
         self.known: dict[int, ProcessEvent] = {}
-        self.steps: dict[tuple[int, int, int], Taken] = {}
         self._placing = Placing(self.model, events, self.level)
         self._numbers: dict[LocalValue | PartValue, int] = {}
         self._parts: dict[tuple[int, Hashable], int] = {}
@@ -136,7 +132,7 @@ class MessageSystem:
         """
         process, state, _ = self._local(value)
         if violated := self.locals.violated(state):
-            self._stop(violated)
+            self._broken(violated, value, {}, None)
         identity = self.model.processes[process]
         for fault in self.model.fault_steps(identity, self.locals.states[state][1]):
             self._step(value, [self.locals.message_id(fault)], None, {})
@@ -164,8 +160,21 @@ class MessageSystem:
         if identity.role != REPLICA:
             return identity, frozenset()
         messages = [self.locals.messages[message] for message, _ in self.network.contents(content.inbox)]
-        facts = self.locals.checks.facts(identity, Lifecycle.EXITED, messages, ())
-        return identity, frozenset(fact for fact in facts if fact.kind != VARIABLES)
+        facts = observe(identity, Lifecycle.EXITED, messages, ())  # not what is held: at an end nothing is on its way
+        return identity, frozenset(fact for fact in facts if fact.kind in self.locals.checks.observed_kinds)
+
+    def ends(self, level: int, value: int) -> bool:
+        """Whether no step is one of a part with this value, where nothing crashes: all but messages on their way."""
+        return isinstance(self.values[value], LocalValue) or value == self.events.absent(level)
+
+    def local_state(self, value: int) -> Any:
+        """The state of a process with this value; None for what is no process's."""
+        content = self.values[value]
+        return self.locals.states[content.state][1] if isinstance(content, LocalValue) else None
+
+    def fired(self) -> list[int]:
+        """The events that are steps."""
+        return list(self.known)
 
     def work(self) -> int:
         """How many counts `taken` makes."""
@@ -209,9 +218,14 @@ class MessageSystem:
             self.values.append(content)
         return self._numbers[content]
 
-    def _stop(self, violated: Violated) -> None:
-        self.broken.append(violated)
-        raise Stopped
+    def _broken(self, violated: Violated, value: int, take: dict[int, list[Operation]], last: Path | None) -> None:
+        if self.notes is None:
+            self.broken.append(violated)
+            raise Stopped
+        process = self._local(value).process
+        parts = [(number, each.level) for number, each in enumerate(self.values) if isinstance(each, PartValue)]
+        where = {level: [part for part, at in parts if at == level and self._after(part, given)] for level, given in take.items()}
+        self.notes.breaking.append(Breaking({self.level[process]: [value], **where}, Move(process, last) if last else None))
 
     def _sent(self, process: int, sender: ProcessId, message: MessageId) -> int:
         """The level of the part of a process's inbox where a message goes, made with the first that goes there."""
@@ -237,9 +251,9 @@ class MessageSystem:
         test = Operation(TAKE if self.network.keeps_delivered else TEST, message, sender)
         self._probes[function] = (process, level, test)
         own = self.level[process]
-        self.events.share(
-            own, self.events.event({own: function, level: self._function(level, [test])}, relabels=not self.network.keeps_delivered)
-        )
+        together = {own: function, level: self._function(level, [test])}
+        self.probes.append(self.events.event(together, relabels=not self.network.keeps_delivered))
+        self.events.share(own, self.probes[-1])
 
     def _function(self, level: int, operations: Sequence[Operation]) -> int:
         key = (level, tuple(operations))
@@ -288,8 +302,9 @@ class MessageSystem:
         after: dict[int, dict[int, None]] = defaultdict(dict)
         for message in happens:
             for outcome in self.locals.outcomes(state, message):
+                path = Path((PathDelivery(message, outcome.choice, sender),))
                 if outcome.violated:
-                    self._stop(outcome.violated)
+                    self._broken(outcome.violated, value, take, path)
                 moved = self._number(LocalValue(process, outcome.state, history | outcome.recorded))
                 unchanged = moved == value and (self.network.keeps_delivered or not take)
                 if unchanged and not outcome.bundles:
@@ -298,7 +313,8 @@ class MessageSystem:
                 after[number][moved] = None
                 action = Action(self.model.processes[process].role, self.locals.messages[message].kind)
                 self.possible[number].append(Possible(value, action, unchanged))
-                self.steps[number, value, moved] = Taken(process, message, outcome.choice, sender)
+                if self.notes:
+                    self.notes.ways[process, moved].append(Way(number, value, path))
         for number, values in after.items():
             event = self.known[number]
             self.events.enter(event.own, value, values)

@@ -3,19 +3,24 @@ the combinations that are reachable, and each of these is evaluated once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Protocol
 
 from pmmc_check.checker.symbolic.diagrams import Diagrams
 from pmmc_check.checker.symbolic.events import FULL
-from pmmc_check.checker.symbolic.measure import Measure
+from pmmc_check.checker.symbolic.members import SeenFacts
 from pmmc_check.checker.symbolic.nodes import NO_VECTOR, UNIT
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.observe import Fact, Observed
 from pmmc_check.protocol.values import ProcessId
 
-SeenFacts = frozenset[tuple[ProcessId, Fact]]
-"""Facts, each with the process of which it is observed."""
+
+class BrokenFacts(NamedTuple):
+    """A relation that some vectors break: those of which exactly `seen` is observed, `sees` saying what is observed of each value."""
+
+    violated: Violated
+    seen: SeenFacts
+    sees: Mapping[int, SeenFacts]
 
 
 class Showing(Protocol):
@@ -33,23 +38,22 @@ class Relations:
         self.observed: dict[SeenFacts, Observed] = {}
         self._at_once: dict[SeenFacts, Observed] = {}
 
-    def broken(self, diagrams: Diagrams, root: int, system: Showing, slots: int) -> Violated | None:
-        """The first violated relation among the vectors of `root`, the only set that the diagrams still hold.
+    def broken(self, diagrams: Diagrams, root: int, system: Showing, slots: int) -> BrokenFacts | None:
+        """The first violated relation among the vectors of `root`.
 
         What is false where nothing is observed is false in the initial state, which the caller has looked at.
 
         Raises:
             Stopped: a limit was reached.
         """
-        measure = Measure(diagrams, root)
-        values = {level: measure.values(level) for level in diagrams.events.ascending[1:]}
+        values = diagrams.values()
         for slot in (*range(1, slots + 1), *((0,) if self.checks.at_once else ())):
             known = self.observed if slot else self._at_once
             seen_of = {value: self._seen(system, level, value, slot) for level in values for value in values[level]}
-            image = diagrams.image(root, _relabelling(diagrams, values, seen_of))
-            for seen in _combinations(diagrams, image, seen_of):
-                if seen not in known and (violated := self._evaluate(seen, slot)):
-                    return violated
+            image = diagrams.image(root, relabelling(diagrams, values, seen_of))
+            for seen in combinations(diagrams, image, seen_of):
+                if seen and seen not in known and (violated := self._evaluate(seen, slot)):
+                    return BrokenFacts(violated, seen, seen_of)
         return None
 
     def _seen(self, system: Showing, level: int, value: int, slot: int) -> SeenFacts:
@@ -66,8 +70,8 @@ class Relations:
         return self.checks.of_facts(known[seen], slot)
 
 
-def _relabelling(diagrams: Diagrams, values: dict[int, list[int]], seen_of: dict[int, SeenFacts]) -> int:
-    """The event that maps each value to the first one of its level of which the same is observed."""
+def relabelling(diagrams: Diagrams, values: dict[int, list[int]], seen_of: dict[int, SeenFacts]) -> int:
+    """The event that maps each value to the first one of its level of which the same is observed; other values to none."""
     events = diagrams.events
     functions: dict[int, int] = {}
     for level, found in values.items():
@@ -82,15 +86,14 @@ def _relabelling(diagrams: Diagrams, values: dict[int, list[int]], seen_of: dict
     return events.event(functions, relabels=True)
 
 
-def _combinations(diagrams: Diagrams, image: int, seen_of: dict[int, SeenFacts]) -> Iterator[SeenFacts]:
-    """All that is seen in some vector, once each but for the same seen on several paths; nothing at all is left out."""
+def combinations(diagrams: Diagrams, image: int, seen_of: dict[int, SeenFacts]) -> Iterator[SeenFacts]:
+    """All that is seen in some vector, once each but for the same seen on several paths."""
     visited: set[tuple[int, SeenFacts]] = set()
     pending: list[tuple[int, SeenFacts]] = [(image, frozenset())] if image != NO_VECTOR else []
     while pending:
         a, seen = pending.pop()
         if a == UNIT:
-            if seen:
-                yield seen
+            yield seen
             continue
         for value, child in diagrams.edges(a):
             key = (child, seen | seen_of.get(value, frozenset()))

@@ -1,7 +1,7 @@
 """The symbolic search: all reachable states as one decision diagram, then what it says.
 
-A violation that shows in the diagram, or in one process's view on the way, is a fact; the run that leads there is
-looked for by the compiled search, which finds a shortest one."""
+A violation that shows in the diagram, or in one process's view on the way, is a fact; a shortest run that leads there is then
+found by layers (`symbolic.layers`)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from dataclasses import replace
 import numpy as np
 
 from pmmc_check.checker.claims import Claims
-from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.coverage import exercised
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
-from pmmc_check.checker.result import Action, Control, Diagram, Result, Snapshot
+from pmmc_check.checker.result import Action, Control, Diagram, Result, Snapshot, Violation
 from pmmc_check.checker.symbolic.diagrams import Diagrams
+from pmmc_check.checker.symbolic.ends import STUCK, stuck_states
 from pmmc_check.checker.symbolic.events import FULL, Events, Stopped
+from pmmc_check.checker.symbolic.layers import Layers
 from pmmc_check.checker.symbolic.measure import Measure
 from pmmc_check.checker.symbolic.messages import MessageSystem
 from pmmc_check.checker.symbolic.nodes import UNIT
+from pmmc_check.checker.symbolic.notes import Notes
 from pmmc_check.checker.symbolic.observed import Relations
 from pmmc_check.checker.symbolic.order import level_order, order_of_states
 from pmmc_check.checker.symbolic.views import ViewSystem
@@ -42,9 +44,8 @@ _COUNTED_AFTER_A_LIMIT_MAX = 10_000_000
 class SymbolicSearch:
     """Explores `model` to the end, to a violation, or to a limit. Symmetry is not used: a diagram has no need of it.
 
-    `wanted` are the reductions for the run that shows a violation, which the compiled search looks for. `messages` says whether each
-    message has a level of its own, which is not possible with reductions, and otherwise usual. `order` gives the
-    processes their levels, the highest first; without it `symbolic.order` does.
+    `messages` says whether each message has a level of its own, which is not possible with reductions, and otherwise usual. `order`
+    gives the processes their levels, the highest first; without it `symbolic.order` does. One thread is used.
     """
 
     def __init__(
@@ -53,39 +54,29 @@ class SymbolicSearch:
         invariants: Sequence[Invariant],
         control: Control,
         wanted: Reductions,
-        threads: int = 1,
         *,
         trust_claims: bool = False,
         order: Sequence[int] = (),
         messages: bool | None = None,
     ) -> None:
         self.model = model
-        self.invariants = tuple(invariants)
         self.control = control
-        self.wanted = wanted
-        self.threads = threads
         self.trust_claims = trust_claims
         self.checks = Checks(model, invariants)
         self.reductions = replace(wanted, symmetry=False)
-        self.claims = Claims(model, self.reductions, symmetric=False, trusted=trust_claims)
-        self.locals = LocalSteps(model, self.checks, self.claims, Digest(({},)))
         self.relations = Relations(self.checks)
         self.events = Events()
-        self.tables: Tables | None = None
-        self.system: ViewSystem | MessageSystem
-        if not self.reductions.names if messages is None else messages:
-            self.system = MessageSystem(self.locals, order or order_of_states(model.processes), self.events)
-        else:
-            self.tables = Tables(self.locals, self.reductions, model.config.slots)
-            self.system = ViewSystem(self.tables, order or level_order(model.processes, self.reductions.inert), self.events)
+        self.system = self._system(self.events, None, order, messages)
         self.diagrams = Diagrams(self.events, self.system, self._watch)
         self.limit: str | None = None
         self._reported_at = 0.0
 
     def run(self) -> Result:
         """Searches until there is an answer or a limit is reached."""
-        if at_once := self.checks.of_state(self.model.initial()):
-            return self._with_run(at_once)
+        initial = self.model.initial()
+        if at_once := self.checks.of_state(initial):
+            measure = Measure(self.diagrams, self.diagrams.vector(self.system.initial()))
+            return replace(self._result(measure, measure), verdict=VIOLATED, violation=Violation(*at_once, initial, ()), depth=1)
         try:
             root = self._reachable()
         except Interrupted as stopped:
@@ -94,22 +85,47 @@ class SymbolicSearch:
             if self.system.violated:
                 return self._with_run(self.system.violated)
             root = self._reached_so_far()
-        result = self._result(Measure(self.diagrams, root))
+        measure = Measure(self.diagrams, root)
+        result = self._result(measure, measure)
         if self.limit is None:
             try:
-                if broken := self.relations.broken(self.diagrams, root, self.system, self.model.config.slots):
+                if broken := self._broken(root):
                     return self._with_run(broken)
+                self._look_for_endless_runs()
             except Interrupted as stopped:
                 self.limit = str(stopped)
             except Stopped:
                 assert self.limit is not None
-        return replace(
-            result,
-            verdict=INCONCLUSIVE if self.limit else HOLDS,
-            limit=self.limit,
-            seconds=self.control.seconds(),
-            peak_memory_bytes=peak_memory_bytes(),
-        )
+        verdict = INCONCLUSIVE if self.limit else HOLDS
+        return replace(result, verdict=verdict, limit=self.limit, seconds=self.control.seconds(), peak_memory_bytes=peak_memory_bytes())
+
+    def _broken(self, root: int) -> Violated | None:
+        """What the states of `root` break together, or by being an end."""
+        if broken := self.relations.broken(self.diagrams, root, self.system, self.model.config.slots):
+            return broken.violated
+        return STUCK if self.checks.progress and stuck_states(self.diagrams, root, self.system, self.checks) else None
+
+    def _look_for_endless_runs(self) -> None:
+        """For Progress, with a diagram of its own. Whether something is left to decide on an endless run is not known."""
+        if self.checks.progress and not self._layered().all_runs_end():
+            self.limit = "some run never ends, and the symbolic engine does not see whether something is left to decide on it; " + (
+                "take --engine compiled"
+            )
+
+    def _layered(self) -> Layers:
+        """The same system, one delivery after the other."""
+        return Layers(self._system(Events(closes=False), Notes()), self.checks, self._watch)
+
+    def _system(
+        self, events: Events, notes: Notes | None, order: Sequence[int] = (), messages: bool | None = None
+    ) -> ViewSystem | MessageSystem:
+        """The model's steps as events, with the reductions that are on."""
+        self.claims = Claims(self.model, self.reductions, symmetric=False, trusted=self.trust_claims)
+        locals_ = LocalSteps(self.model, self.checks, self.claims, Digest(({},)))
+        if not self.reductions.names if messages is None else messages:
+            return MessageSystem(locals_, order or order_of_states(self.model.processes), events, notes)
+        tables = Tables(locals_, self.reductions, self.model.config.slots)
+        return ViewSystem(tables, order or level_order(self.model.processes, self.reductions.inert), events, notes)
 
     def _reachable(self) -> int:
         """The node of all reachable states, level by level from the lowest."""
@@ -139,15 +155,23 @@ class SymbolicSearch:
         return self.limit is not None
 
     def _with_run(self, broken: Violated) -> Result:
-        """The violation with a shortest run that leads there."""
-        found = CompiledSearch(self.model, self.invariants, self.control, self.wanted, self.threads, trust_claims=self.trust_claims).run()
-        assert found.verdict != HOLDS, f"the compiled search does not find what breaks {broken.invariant}: {broken.how}"
-        result = replace(found, engine="symbolic", diagram=self._diagram())
-        if found.verdict == VIOLATED:
-            return result
-        return replace(
-            result, limit=f"{broken.invariant} is violated ({broken.how}), but the search for a run that shows it: {found.limit}"
-        )
+        """The violation with a shortest run that leads there; the counts are those of the layers. A step that puts others off is several
+        deliveries, so deferral is off."""
+        self.reductions = replace(self.reductions, deferral=False)
+        layers = self._layered()
+        self.system, self.diagrams = layers.system, layers.diagrams
+        violation: Violation | None = None
+        try:
+            violation = layers.shortest()
+        except Interrupted as stopped:
+            self.limit = str(stopped)
+        except Stopped:
+            assert self.limit is not None
+        last, before = layers.measures()
+        if violation is not None:
+            return replace(self._result(last, before), verdict=VIOLATED, violation=violation, depth=len(violation.trace) + 1)
+        how = f"{broken.invariant} is violated ({broken.how}), but the search for a run that shows it: {self.limit}"
+        return replace(self._result(last, before), limit=how, depth=layers.depth)
 
     def _diagram(self) -> Diagram:
         return Diagram(self.diagrams.nodes, int(self.diagrams.edges_in_use), self.diagrams.peak_nodes, self.diagrams.bytes)
@@ -165,15 +189,15 @@ class SymbolicSearch:
         if self.diagrams.watch(0):
             raise Stopped
 
-    def _result(self, measure: Measure) -> Result:
-        counted, put_off = self._counted(measure)
+    def _result(self, reached: Measure, expanded: Measure) -> Result:
+        counted, put_off = self._counted(expanded)
         return Result(
             verdict=INCONCLUSIVE,
             config=self.model.config,
             engine="symbolic",
             reductions=self.reductions.names,
-            distinct_states=measure.states,
-            generated_states=1 + sum(counted.values()) if counted else measure.states,
+            distinct_states=reached.states,
+            generated_states=1 + sum(counted.values()) if counted else reached.states,
             depth=0,
             seconds=self.control.seconds(),
             peak_memory_bytes=peak_memory_bytes(),

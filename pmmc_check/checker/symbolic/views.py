@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pmmc_check.checker.counterexample import Move
 from pmmc_check.checker.coverage import put_off_in_states, taken_from
 from pmmc_check.checker.kernel import REFUSED
 from pmmc_check.checker.result import Action
 from pmmc_check.checker.symbolic.collect import POSSIBLE, STAYS
 from pmmc_check.checker.symbolic.events import Events, Stopped
 from pmmc_check.checker.symbolic.measure import Measure
+from pmmc_check.checker.symbolic.notes import Breaking, Notes, Way
 from pmmc_check.checker.tables import Tables, ViewId
 from pmmc_check.properties.checks import Violated
 from pmmc_check.properties.observe import Fact
@@ -45,19 +47,23 @@ class ViewSystem:
 
     `order` lists the processes, that of the highest level first. All steps of one process that send the same are one
     event; its own part is a closed function from views to views, and each recipient's is an open one, `receive`.
-    `steps` lists the steps by the event in which they are counted, `broken` the views from which a process by itself breaks an invariant.
+    `steps` lists the steps by the event in which they are counted, `broken` the views from which a process by itself breaks an
+    invariant. That stops the exploration, unless there are `notes` for it.
 
     A step that halts is none where no recipient's view changes. That is no product of functions, but a union: for each
     recipient the event that must change it.
     """
 
-    def __init__(self, tables: Tables, order: Sequence[int], events: Events) -> None:
+    def __init__(self, tables: Tables, order: Sequence[int], events: Events, notes: Notes | None = None) -> None:
         self.tables = tables
+        self.locals = tables.locals
         self.order = tuple(order)
         self.events = events
         self.level = {process: events.add_level(place) for place, process in enumerate(reversed(order), 1)}
         self.steps: dict[int, list[TableStep]] = defaultdict(list)
+        self.notes = notes
         self.broken: list[ViewId] = []
+        self.probes: list[int] = []
         self._sendings: dict[tuple[int, Pattern, bool], Sending] = {}
         self._senders: dict[int, tuple[int, Pattern]] = {}
         self._receiving: dict[int, tuple[int, int]] = {}
@@ -72,8 +78,7 @@ class ViewSystem:
         tables = self.tables
         tables.fill_view(value)
         if tables.broken.data[value]:
-            self.broken.append(value)
-            raise Stopped
+            self._break(value)
         process = int(tables.owner.data[value])
         after: dict[Sending, dict[ViewId, None]] = defaultdict(dict)
         for step in range(*tables.step_range.data[value].tolist()):
@@ -81,6 +86,8 @@ class ViewSystem:
             sending = self._sending(process, self._pattern(step), halts)
             after[sending][view] = None
             self.steps[sending.counted].append(TableStep(step, value, view == value or halts))
+            if self.notes:
+                self.notes.ways[process, view].append(Way(sending.counted, value, tables.paths[step]))
         for sending, views in after.items():
             self.events.enter(sending.function, value, views)
             if self._is_top(process, self._senders[sending.counted][1]):
@@ -110,6 +117,19 @@ class ViewSystem:
         """What invariants observe of a view, and whose it is."""
         return self.tables.model.processes[self.order[-level]], self.tables.facts(value)
 
+    def ends(self, level: int, value: ViewId) -> bool:
+        """Whether no step is taken from a view, one that has been explored."""
+        first, last = self.tables.step_range.data[value].tolist()
+        return bool(first == last)
+
+    def local_state(self, value: ViewId) -> Any:
+        """The state of a process with this view."""
+        return self.locals.states[self.tables.views[value].state][1]
+
+    def fired(self) -> list[int]:
+        """The events that are steps."""
+        return list(self.steps)
+
     def work(self) -> int:
         """How many counts `taken` makes."""
         return len(self.steps)
@@ -132,6 +152,13 @@ class ViewSystem:
                 taken[each.number] = possible.of(each.view) - (stays.of(each.view) if stays is not None and each.stays else 0)
         views = {view: marginals[int(tables.owner.data[view])].of(view) for view in tables.put_off}
         return taken_from(tables, taken), put_off_in_states(tables, views)
+
+    def _break(self, view: ViewId) -> None:
+        if self.notes is None:
+            self.broken.append(view)
+            raise Stopped
+        process, path = int(self.tables.owner.data[view]), self.tables.broken_by[view].path
+        self.notes.breaking.append(Breaking({self.level[process]: [view]}, Move(process, path) if path.deliveries else None))
 
     def _pattern(self, step: int) -> Pattern:
         items = range(*self.tables.step_items.data[step].tolist())

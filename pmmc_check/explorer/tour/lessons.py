@@ -358,7 +358,7 @@ _CRASH = Lesson(
     8,
     "crash and restart",
     "What an acceptor must keep on disk",
-    "section 4 (keeping state on disk)",
+    "section 3 (when Paxos works: keeping state on disk)",
     "ACCEPTORS 1 LEADERS 2 REPLICAS 2 SLOTS 1 COMMANDS 2 CRASHES 1 RESTARTS 1 FAULTY acceptor",
     (
         Say("One acceptor, which may crash once and come back. It has accepted (0.L1, 1, c1), and c1 is decided. Then it crashes."),

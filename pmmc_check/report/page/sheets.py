@@ -56,30 +56,35 @@ def witness_sheet(name: str, found: Violation, model: Model) -> Sheet:
 
 def search_sheet(result: Result, notes: Sequence[str] = ()) -> Sheet:
     """What a search covered: how its states grew, which steps it took, and under which bounds."""
-    groups = untaken(result)
-    why_not = {
-        **dict.fromkeys(groups.left_out, "left out by a reduction"),
-        **dict.fromkeys(groups.idle, "delivered without any effect"),
-        **dict.fromkeys(groups.never, "never taken"),
-    }
     return {
         "name": "the search",
         "verdict": result.verdict,
         "summary": size_of(result.config),
         "search": {
             "headline": headline(result).plain,
-            "facts": [[label, text] for label, text in _grouped(facts_of(result, notes)) if label not in _SHOWN_APART],
+            "facts": [[label, text] for label, text in grouped(facts_of(result, notes)) if label not in _SHOWN_APART],
             "levels": list(result.level_sizes),
-            "coverage": [
-                [action.role, action.message, count, result.exercised.put_off.get(action, 0), why_not.get(action, "")]
-                for action, count in coverage(result).items()
-            ],
+            "coverage": coverage_rows(result),
             "invariants": [[name, result.invariant_verdict(name)] for name in result.invariants],
         },
     }
 
 
-def _grouped(facts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def coverage_rows(result: Result) -> list[list[Any]]:
+    """For each kind of step: role, message, how often it was taken, how many of these were put off, and why it never was."""
+    groups = untaken(result)
+    why_not = {
+        **dict.fromkeys(groups.left_out, "left out by a reduction"),
+        **dict.fromkeys(groups.idle, "delivered without any effect"),
+        **dict.fromkeys(groups.never, "never taken"),
+    }
+    return [
+        [action.role, action.message, count, result.exercised.put_off.get(action, 0), why_not.get(action, "")]
+        for action, count in coverage(result).items()
+    ]
+
+
+def grouped(facts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Lines without a label go on with the one before."""
     label, texts = "", list[str]()
     for name, text in facts:
@@ -101,7 +106,7 @@ def check_sheet(result: CheckResult, sheets: Sequence[Sheet] = ()) -> Sheet:
         "status": result.status,
         "good": result.good,
         "seconds": round(result.outcome.seconds, 2),
-        "summary": result.sentence,
+        "summary": result.difference or result.outcome.reason or "",
     }
     if shown is not None:
         return {**shown, **told}

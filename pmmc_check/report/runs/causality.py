@@ -33,6 +33,8 @@ def _taking_part(event: RunEvent) -> Iterator[ProcessId]:
 
 def causal_past(events: Sequence[RunEvent], messages: Sequence[RunMessage], of: Collection[int], by_host: bool = False) -> frozenset[int]:
     """The events without which those numbered `of` could not have happened, these left out."""
+    if not of:
+        return frozenset()
     before = list(causes(events, messages, by_host))
     found: set[int] = set()
     left = list(of)

@@ -3,6 +3,7 @@ linear time."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -55,13 +56,20 @@ class StateReader:
                 found.append(change)
         return found
 
-    def gone(self, host: ProcessId, running: set[ProcessId]) -> list[FieldChange]:
-        """Scouts and commanders of `host` that were there and are no longer."""
+    def different(self, processes: Iterable[Process]) -> list[Process]:
+        """Those whose states are other than the last time."""
+        known = self._states
+        return [each for each in processes if each.state is not known.get(each.me)]
+
+    def gone(self, host: ProcessId, running: Sequence[Process]) -> list[FieldChange]:
+        """Scouts and commanders of `host` that were there and are no longer; `running` are all that are there, each of them noticed."""
         if host.role != LEADER:
             return []
         owned = self._owned.setdefault(host.number, set())
+        if len(running) > len(owned):  # they are all there, and so is the leader
+            return []
         changes = []
-        for each in sorted(owned - running):
+        for each in sorted(owned - {each.me for each in running}):
             owned.discard(each)
             if not isinstance(self._states.pop(each), Lifecycle):
                 changes.append(FieldChange(each, STATUS_FIELD, Status.RUNNING, Status.EXITED))

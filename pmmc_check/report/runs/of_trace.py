@@ -31,28 +31,30 @@ def run_of_trace(source: Source, verdict: TraceVerdict, protocol: Protocol | Non
     """
     trace = open_trace(source.path, source.parts)
     with rare_collections():
-        reader = _replayed(trace.header, trace.names, trace.events(), protocol or PMMC)
-        again = open_trace(source.path, source.parts, names=trace.names)
-        left = [each for stream in again.events() for each in stream if each.at not in reader.index_at]
-    _take_loosely(reader, left, _failing_place(verdict))
+        reader, to_the_end = _replayed(trace.header, trace.names, trace.events(), protocol or PMMC)
+        if not to_the_end:
+            again = open_trace(source.path, source.parts, names=trace.names)
+            left = [each for stream in again.events() for each in stream if each.at not in reader.index_at]
+            _take_loosely(reader, left, _failing_place(verdict))
     return _judged(reader, verdict, _is_by_host(reader))
 
 
 def run_of_events(header: Header, names: Names, events: Iterable[Event], protocol: Protocol | None = None) -> Run:
     """A run of which every event is known, such as a simulated one."""
     with rare_collections():
-        reader = _replayed(header, names, [iter(events)], protocol or PMMC)
+        reader, _ = _replayed(header, names, [iter(events)], protocol or PMMC)
     return reader.run("simulation", "a simulated run", "simulated")
 
 
-def _replayed(header: Header, names: Names, streams: Iterable[Iterator[Event]], protocol: Protocol) -> TraceReader:
-    """What a replay can tell, as far as it gets."""
+def _replayed(header: Header, names: Names, streams: Iterable[Iterator[Event]], protocol: Protocol) -> tuple[TraceReader, bool]:
+    """What a replay can tell, and whether it has taken all events."""
     reader = TraceReader(header, names)
     replay = ObservedReplay(header, names, protocol, reader)
     reader.begin(replay.processes.running.values())
     with suppress(Rejected, Ambiguous):
         replay.run(streams)
-    return reader
+        return reader, True
+    return reader, False
 
 
 def _failing_place(verdict: TraceVerdict) -> tuple[str, int] | None:

@@ -9,6 +9,7 @@ from typing import Any
 from pmmc_check.protocol.messages import Adopted, Message, P1b, Response
 from pmmc_check.protocol.role import replace
 from pmmc_check.protocol.values import (
+    BOTTOM,
     COMMANDER,
     LEADER,
     REPLICA,
@@ -58,7 +59,7 @@ class TraceReader:
 
     def __init__(self, header: Header, names: Names) -> None:
         self.header, self.names = header, names
-        self.writer = DslWriter(Values(names))
+        self.writer = DslWriter(Values(names, bottom=str(BOTTOM)))
         self.promises = Promises(header, names)
         self.events: list[RunEvent] = []
         self.messages: list[RunMessage] = []
@@ -76,6 +77,8 @@ class TraceReader:
         self._received_at: dict[ProcessId, int] = {}
         """By process: the event in which it received something last."""
         self._inferred: dict[tuple[ProcessId, Message], int] = {}
+        self._shown: tuple[Any, str] = (None, "")
+        """The message that was shown last, and its text."""
 
     # ---- what is read ----
 
@@ -181,12 +184,9 @@ class TraceReader:
                 yield from (RunProcess(each, self.show(each), host) for each in sorted(owned, key=lambda one: (one.round, one.slot)))
 
     def _finished(self, message: RunMessage) -> RunMessage:
-        if message.received_at:
-            return changed(message, fate=Fate.DELIVERED)
-        if message.dropped_at is not None:
-            return changed(message, fate=Fate.DROPPED)
-        recorded = self.promises.records(host_of(message.to), message.kind)
-        return changed(message, fate=Fate.PENDING if recorded else Fate.UNRECORDED)
+        if message.received_at or message.dropped_at is not None or self.promises.records(host_of(message.to), message.kind):
+            return message
+        return changed(message, fate=Fate.UNRECORDED)
 
     # ---- messages ----
 
@@ -235,9 +235,9 @@ class TraceReader:
             number = self._made(self._inferred_send(event, taken, sender), sender, event.process, taken)
         index, message = len(self.events), self.messages[number]
         if kind is EventKind.DROP:
-            self.messages[number] = changed(message, dropped_at=index)
+            self.messages[number] = changed(message, dropped_at=index, fate=Fate.DELIVERED if message.received_at else Fate.DROPPED)
         else:
-            self.messages[number] = changed(message, received_at=(*message.received_at, index))
+            self.messages[number] = changed(message, received_at=(*message.received_at, index), fate=Fate.DELIVERED)
             self._arrived[key] = number
         return number
 
@@ -264,12 +264,13 @@ class TraceReader:
             found.append(FieldChange(event.process, STATUS_FIELD, Status.RUNNING, Status.DOWN))
         elif event.action == RESTART:
             found.append(FieldChange(event.process, STATUS_FIELD, Status.DOWN, Status.RUNNING))
-        known = [each for each in touched if self.promises.is_replayed(each.me)]
-        for each in known:
-            self._seen[each.me] = None
-            found += self._states.changes(each)
-        if known:
-            found += self._states.gone(host_of(known[0].me), {each.me for each in known})
+        if self.promises.is_replayed(event.process):  # all that are touched run where the process does
+            running = list(touched)
+            for each in self._states.different(running):
+                self._seen[each.me] = None
+                found += self._states.changes(each)
+            if running:
+                found += self._states.gone(host_of(event.process), running)
         return tuple(found)
 
     def _marks(self, event: Event, changes: Iterable[FieldChange], unjudged: bool) -> Iterator[EventMark]:
@@ -294,6 +295,11 @@ class TraceReader:
 
     def show_message(self, message: Any) -> str:
         """The message in the words of the DSL; a long set is shown by its size."""
+        if message is not self._shown[0]:  # of a broadcast it is the same again and again
+            self._shown = (message, self._text(message))
+        return self._shown[1]
+
+    def _text(self, message: Any) -> str:
         if not isinstance(message, P1b | Adopted):
             return self.writer.message(message)
         name, pvalues = pvalues_of(message)

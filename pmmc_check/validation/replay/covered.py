@@ -54,10 +54,10 @@ class _CountedProcess(Process):
 class CoveredReplay(Replay):
     """Replays as `Replay` does; `counts` says what was taken."""
 
-    def __init__(self, header: Header, names: Names, protocol: Protocol = PMMC) -> None:
+    def __init__(self, header: Header, names: Names, protocol: Protocol = PMMC, *, late: bool | None = None) -> None:
         self._taken: Counter[str] = Counter()
         self._protocol = protocol
-        super().__init__(header, names, protocol, make=partial(_CountedProcess, self._add))
+        super().__init__(header, names, protocol, make=partial(_CountedProcess, self._add), late=late)
 
     def _add(self, name: str) -> None:
         self._taken[name] += 1

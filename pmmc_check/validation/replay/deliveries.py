@@ -100,11 +100,17 @@ class Deliveries:
         """Takes the first message in flight that a receive with unrecorded fields (?) may be."""
         if type(getattr(event.message, "accepted", None)) is Delta:
             raise Ambiguous(f"{event.place} receives a delta of a p1b with another unrecorded field (?)")
-        for message, _ in self.network.to(event.process):
+        network = self.network
+        filed: list[Message] | None = []
+        if isinstance(network, EverSent) and network.filed:
+            filed = network.filed_like(event.process, event.message)
+        candidates: list[Message] = [each for each, _ in self.network.to(event.process)]
+        candidates += filed or ()
+        for message in candidates:
             if matches(event.message, message) and self.network.take(sender, event.process, message):
                 self.guessed = self.guessed or f"{event.place} receives a message with an unrecorded field (?)"
                 return message
-        if isinstance(self.network, EverSent) and self.network.filed:
+        if filed is None:
             raise Ambiguous(f"{event.place} receives a message with an unrecorded field (?), and that was sent long before")
         return None
 

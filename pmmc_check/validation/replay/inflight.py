@@ -11,11 +11,13 @@ sender is not named, the greedy choice could be wrong: then `Ambiguous` is raise
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 from pmmc_check.protocol.messages import Decision, Message, P2a, P2b, Propose, Request, Response
 from pmmc_check.protocol.values import ProcessId
-from pmmc_check.trace.events import Event
+from pmmc_check.trace.events import UNKNOWN, Event
 from pmmc_check.validation.compact_sets import RECENT, Archive, Ledger, Once
 
 
@@ -175,6 +177,13 @@ class EverSent:
         return isinstance(message, Request) and self.numbered.seen((to, message.command._replace(cid=0)), message.command.cid)
 
     drop = take
+
+    def filed_like(self, to: ProcessId, pattern: Any) -> list[Message] | None:
+        """What `to` does not know, of that which a receive with unrecorded fields may be; None where that cannot be told."""
+        if isinstance(pattern, P2a | Decision) and pattern.slot is not UNKNOWN:
+            commands = self.about_slots.commands((pattern.kind, to), pattern.slot)
+            return [replace(pattern, command=command) for command in commands] if pattern.command is UNKNOWN else []
+        return None if isinstance(pattern, P2a | Decision | Propose | P2b | Request | Response) else []
 
     def to(self, to: ProcessId) -> list[tuple[Message, Event | None]]:
         """What was sent to one process lately: for explanations, and for receives that leave a field out."""

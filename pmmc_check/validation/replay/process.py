@@ -6,7 +6,7 @@ point, even in the middle of a step, but it may not go on before its step is com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
@@ -17,7 +17,8 @@ from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCO
 from pmmc_check.trace.events import UNKNOWN, Delta, Event, is_chosen
 from pmmc_check.trace.matching import matches
 from pmmc_check.validation.compact_sets import Ledger, Once
-from pmmc_check.validation.replay.in_place import IN_PLACE, GrowingPValues, Mark, copied
+from pmmc_check.validation.replay.in_place import IN_PLACE, GrowingPValues, InPlace, Mark, copied
+from pmmc_check.validation.replay.late_proposals import InPlaceLateReplica
 from pmmc_check.validation.replay.open_requests import resolved
 
 ChooseOutcome = Callable[[Iterable[Outcome]], Outcome]
@@ -128,7 +129,10 @@ class Process:
         None when they are not pending. Resolves stand-ins for requests, unknown fields, deltas and results.
         """
         if type(message) is Propose:
-            self._resolve(message)
+            if isinstance(self.role, InPlaceLateReplica):
+                self._propose_now(self.role, message)
+            else:
+                self._resolve(message)
         pending = self.pending
         if peers is not None and len(peers) == 1:
             for index, send in enumerate(pending):
@@ -186,6 +190,14 @@ class Process:
                     ]
                 return
 
+    def _propose_now(self, role: InPlaceLateReplica, message: Propose) -> None:
+        """A replica that proposes when it likes does it now, unless this is one more send of a proposal."""
+        if any(send.message == message for send in self.pending) or UNKNOWN in (message.slot, message.command):
+            return
+        outcome = role.propose_now(self.state, message.slot, message.command)
+        if outcome is not None:
+            self.state, self.pending = outcome.state, [*self.pending, *outcome.sends]
+
     def show_state(self, show: Callable[[Any], str]) -> str:
         """The variables that a reader of the paper would ask for."""
         state = self.state
@@ -226,8 +238,14 @@ MakeProcess = Callable[[Role, Outcome], Process]
 class Processes:
     """All role processes of a run by identity; scouts and commanders appear when their leader creates them."""
 
-    def __init__(self, system: System, protocol: Protocol = PMMC, make: MakeProcess = Process) -> None:
-        self.system, self.protocol, self._make = system, protocol, make
+    def __init__(
+        self,
+        system: System,
+        protocol: Protocol = PMMC,
+        make: MakeProcess = Process,
+        in_place: Mapping[type[Role], type[InPlace]] = IN_PLACE,
+    ) -> None:
+        self.system, self.protocol, self._make, self.in_place = system, protocol, make, in_place
         self.running: dict[ProcessId, Process] = {}
         self.ledger = Ledger()
         self._creates_again = not states_claim(protocol[LEADER], "starts_once")
@@ -239,7 +257,7 @@ class Processes:
     def start(self, me: ProcessId, start: Start) -> Process:
         """Creates a process; the processes that it creates in turn are created too."""
         role_class = self.protocol[me.role]
-        in_place = IN_PLACE.get(role_class)
+        in_place = self.in_place.get(role_class)
         role = role_class(me, self.system) if in_place is None else in_place(me, self.system, self.ledger)
         outcome = role.start(start.command)
         process = self.running[me] = self._make(role, outcome)

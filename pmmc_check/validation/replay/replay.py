@@ -21,20 +21,24 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.role import Lifecycle
+from pmmc_check.protocol.replica import Replica
+from pmmc_check.protocol.role import Lifecycle, Role
 from pmmc_check.protocol.values import CLIENT, COMMANDER, REPLICA, SCOUT, ProcessId
 from pmmc_check.trace.events import CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Event, Header, Names
 from pmmc_check.trace.matching import undetermined
 from pmmc_check.trace.system import system_of
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
+from pmmc_check.validation.habits import LIST, proposes_late
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.replay.any_calls import AnyCalls
 from pmmc_check.validation.replay.deadlock import Wait, waits
 from pmmc_check.validation.replay.deliveries import Deliveries
 from pmmc_check.validation.replay.diagnosis import Diagnosis, Rejected
+from pmmc_check.validation.replay.in_place import IN_PLACE, InPlace
 from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.interleaving import Interleaving, Log
+from pmmc_check.validation.replay.late_proposals import InPlaceLateReplica, InPlaceListReplica
 from pmmc_check.validation.replay.process import MakeProcess, Process, Processes
 from pmmc_check.validation.replay.unrecorded import SilentCalls
 from pmmc_check.validation.replay.versions import Versions
@@ -48,16 +52,26 @@ class Replay:
 
     After `run` without `Rejected`: every log has been replayed to its end. `exact` says whether that proves the trace to be a legal
     run, or whether some process's log was too thin for that. `relaxed`: leaders whose logs leave out calls may do whatever there is reason
-    for (`any_calls.py`), so that nothing is guessed of them, and nothing proved. `make` makes the processes.
+    for (`any_calls.py`), so that nothing is guessed of them, and nothing proved. `make` makes the processes. `late`: replicas propose when
+    their logs say so (None: where the header says that they are lazy).
     """
 
     def __init__(
-        self, header: Header, names: Names, protocol: Protocol = PMMC, *, relaxed: bool = False, make: MakeProcess = Process
+        self,
+        header: Header,
+        names: Names,
+        protocol: Protocol = PMMC,
+        *,
+        relaxed: bool = False,
+        make: MakeProcess = Process,
+        late: bool | None = None,
     ) -> None:
         self.header, self.names = header, names
         system = system_of(header, names)
         self.promises = Promises(header, names)
-        self.processes = Processes(system, protocol, make)
+        late_roles: dict[type[Role], type[InPlace]] = {Replica: InPlaceListReplica if header.requests == LIST else InPlaceLateReplica}
+        self._late = proposes_late(header, protocol) if late is None else late
+        self.processes = Processes(system, protocol, make, {**IN_PLACE, **(late_roles if self._late else {})})
         self.interleaving = Interleaving(self._advance)
         self.diagnosis = Diagnosis(header, self.processes, DslWriter(Values(names)))
         self.deliveries = Deliveries(header, system, self.promises, self.interleaving, self.diagnosis)
@@ -275,7 +289,8 @@ class Replay:
             self._check_no_post(event, "it has stopped")
             return
         for key, recorded in event.post or ():
-            if getattr(process.state, key) != recorded:
+            actual = getattr(process.state, key)
+            if actual != recorded and not (key == "slot_in" and self._late and recorded > actual):  # with proposals that come later
                 raise self.diagnosis.other_state(event, process, key, recorded)
 
     def _check_no_post(self, event: Event, why: str) -> None:

@@ -1,0 +1,178 @@
+"""However long a cluster runs, it takes no more room; and for the protocol nothing is ever forgotten."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from helpers import A1, ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pmmc_check.protocol.values import LEADER, REPLICA, ProcessId
+from pmmc_check.runtime.collecting import NumberSet, decode_application, encode_application
+from pmmc_check.runtime.growing import AcceptedPValues, CommandsBySlot
+from pmmc_check.runtime.machines import KeyValueStore
+from pmmc_check.runtime.replica_driver import ReplicaDriver
+from pmmc_check.runtime.roster import Roster
+from pmmc_check.runtime.simulated_faults import faults_named
+from pmmc_check.runtime.simulated_run import SIMULATED_TIMING, SimulatedCluster, SimulationPlan
+from pmmc_check.trace.sources import sources
+from pmmc_check.validation.judge import judge
+from pmmc_check.verdicts import ACCEPTED
+
+KEEP = 10
+ROSTER = Roster(timing=SIMULATED_TIMING, keep=KEEP)
+R1, R2, R3 = (ProcessId(REPLICA, n) for n in (1, 2, 3))
+L1 = ProcessId(LEADER, 1)
+
+
+def simulated(seed: int, faults: str, requests: int = 60, seconds: float = 60.0, roster: Roster = ROSTER) -> SimulatedCluster:
+    half = seconds / 2 if roster.configurations else None
+    return SimulatedCluster(SimulationPlan(roster, KeyValueStore(), seed, requests, seconds, faults_named(faults), reconfigure=half))
+
+
+def assert_accepted(cluster: SimulatedCluster, folder: Path) -> None:
+    (source,) = sources([str(cluster.write_trace(folder))])
+    verdict = judge(source)
+    assert (verdict.verdict, verdict.method) == (ACCEPTED, "replay")
+
+
+@given(st.lists(st.integers(0, 40)))
+def test_a_number_set_is_a_set(numbers: list[int]) -> None:
+    made = NumberSet()
+    for each in numbers:
+        made.add(each)
+    assert [each for each in range(-1, 43) if each in made] == sorted(set(numbers))
+    ranges = made.ranges()
+    assert all(left[1] + 1 < right[0] for left, right in pairwise(ranges))
+    assert NumberSet(ranges).ranges() == ranges
+
+
+@pytest.mark.parametrize(
+    ("inner", "can"), [({"k": "v"}, True), (10**12, True), ([1, {"a": [None, 2.5]}], True), ((1, 2), False), ({1, 2}, False)]
+)
+def test_a_state_is_written_down_only_if_it_comes_back_as_it_was(inner: object, can: bool) -> None:
+    state = (inner, {3: {1: "ok", 7: "-"}})
+    data = encode_application(state)
+    assert (data is not None) is can
+    assert data is None or decode_application(data) == state
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_with_all_faults_no_node_ever_holds_more_than_what_is_recent(tmp_path: Path, seed: int) -> None:
+    cluster = simulated(seed, "all")
+    world, most = cluster.world, dict.fromkeys(("memory", "disk"), 0)
+
+    def look() -> None:
+        for me, node in world.nodes.items():
+            held = [getattr(node.state, name, None) for name in ("accepted", "decisions", "proposals")]
+            sizes = [each.kept if isinstance(each, CommandsBySlot) else len(each) for each in held if each is not None]
+            most["memory"] = max(most["memory"], *sizes, 0)
+            most["disk"] = max(most["disk"], len(world.disks[me].records))
+        world.at(0.5, look)
+
+    world.at(0.5, look)
+    result = cluster.run()
+    assert result.failures == []
+    assert result.decided >= 300
+    assert 0 < most["memory"] < 130, most  # nodes that are cut off, or asleep, forget later
+    assert 0 < most["disk"] < 130, most
+    assert_accepted(cluster, tmp_path)
+
+
+def test_a_replica_that_was_away_for_long_gets_a_snapshot(tmp_path: Path) -> None:
+    cluster = simulated(1, "none")
+    world = cluster.world
+    world.at(0.3, lambda: world.crash(R3))
+    world.at(20, lambda: world.start(R3))
+    result = cluster.run()
+    assert result.failures == []
+    assert world.nodes[R3].counts["snapshots taken over"] == 1
+    assert sum("c=?" in line for line in world.logs[R3].lines) > 100
+    world.run(world.time + 1)
+    world.crash(R3)  # and its own disk holds it now
+    world.start(R3)
+    assert world.nodes[R3].state.application == world.nodes[R1].state.application
+    assert_accepted(cluster, tmp_path)
+
+
+def test_a_snapshot_knows_who_leads(tmp_path: Path) -> None:
+    roster = ROSTER.again(2)
+    cluster = simulated(1, "none", 60, 1.0, roster)
+    world = cluster.world
+    world.at(0.2, lambda: world.crash(R3))
+    world.at(10, lambda: world.start(R3))
+    for me in (R1, R2):  # so that R3 must propose itself
+        world.at(40, lambda me=me: world.crash(me))  # type: ignore[misc]
+        world.at(60, lambda me=me: world.start(me))  # type: ignore[misc]
+    assert cluster.run().failures == []
+    driver = world.nodes[R3].driver
+    assert isinstance(driver, ReplicaDriver)
+    assert world.nodes[R3].counts["snapshots taken over"] == 1
+    assert driver.leaders_of(driver.state.slot_out) == driver.state.leaders == roster.configurations[1].leaders
+    assert_accepted(cluster, tmp_path)
+
+
+def test_a_new_leader_is_told_what_was_forgotten_and_proposes_nothing_there(tmp_path: Path) -> None:
+    cluster = simulated(1, "none")
+    world = cluster.world
+    world.at(1.0, lambda: world.crash(L1))
+    result = cluster.run()
+    assert result.failures == []
+    log = [line for me in (2, 3) for line in world.logs[ProcessId(LEADER, me)].lines]
+    assert any("< p1b" in line and "accepted=?" in line for line in log)
+    accepted = world.nodes[A1].state.accepted
+    assert isinstance(accepted, AcceptedPValues)
+    assert len(accepted) < 150
+    assert_accepted(cluster, tmp_path)
+
+
+def test_a_state_machine_that_cannot_be_written_down_forgets_nothing_and_works(tmp_path: Path) -> None:
+    class Sums:
+        def initial(self) -> tuple[int, ...]:
+            return ()
+
+        def apply(self, state: tuple[int, ...], operation: str) -> tuple[tuple[int, ...], str]:
+            return (*state, int(operation)), str(sum(state) + int(operation))
+
+        def key(self, operation: str) -> None:
+            return None
+
+        def sample(self, choose: Callable[[int], int]) -> str:
+            return str(choose(9))
+
+    cluster = SimulatedCluster(SimulationPlan(ROSTER, Sums(), 1, 20))
+    result = cluster.run()
+    assert result.failures == []
+    assert cluster.world.nodes[R1].state.decisions.kept == 100
+    assert_accepted(cluster, tmp_path)
+
+
+def test_real_processes_forget_and_come_back_with_a_snapshot(tmp_path: Path) -> None:
+    options = [
+        "--keep",
+        "5",
+        "--requests",
+        "40",
+        "--kill",
+        "replica",
+        "--every",
+        "0.5",
+        "--clients",
+        "3",
+        "--machine",
+        "kv",
+        "--format",
+        "json",
+    ]
+    words = [sys.executable, "-m", "pmmc_check", "run", "--quiet", *options, "--loss", "0.1", "--trace-dir", str(tmp_path)]
+    done = subprocess.run(words, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["faults"]["replicas killed"] > 0

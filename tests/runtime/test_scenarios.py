@@ -1,0 +1,142 @@
+"""Scenarios: what goes wrong, and when, from a file; in virtual time and with real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import ROOT
+
+from pmmc_check.errors import UsageError
+from pmmc_check.protocol.values import ACCEPTOR, LEADER, ProcessId
+from pmmc_check.runtime.machines import KeyValueStore
+from pmmc_check.runtime.roster import Roster
+from pmmc_check.runtime.scenario import Scenario, read_scenario
+from pmmc_check.runtime.simulated_run import SIMULATED_TIMING, SimulatedCluster, SimulationPlan
+from pmmc_check.trace.sources import sources
+from pmmc_check.validation.judge import judge
+from pmmc_check.verdicts import ACCEPTED
+
+ROSTER = Roster(timing=SIMULATED_TIMING)
+EVERYTHING = """
+[[at]]
+seconds = 0.3
+loss = 0.2
+duplication = 0.2
+reordering = 0.02
+kill = ["A1", "L1"]
+[[at]]
+seconds = 0.7
+restart = ["A1", "L1"]
+pause = ["R2"]
+one_way = [["A3"], ["L1", "L2", "L3"]]
+clock_jump = { nodes = ["L2"], seconds = -30.0 }
+[[at]]
+seconds = 1.1
+mend = true
+resume = ["R2"]
+slow_disk = { nodes = ["A2"], seconds = 0.05 }
+partition = [["A1", "R1"], ["A2", "A3", "L1", "L2", "L3", "R2", "R3"]]
+full_disk = ["A3"]
+[[at]]
+seconds = 1.6
+mend = true
+restart = ["A3"]
+slow_disk = { nodes = ["A2"], seconds = 0 }
+"""
+
+
+def scenario(folder: Path, text: str = EVERYTHING) -> Scenario:
+    path = folder / "bad-day.toml"
+    path.write_text(text)
+    return read_scenario(path, ROSTER)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_simulated_cluster_survives_a_bad_day(tmp_path: Path, seed: int) -> None:
+    plan = SimulationPlan(ROSTER, KeyValueStore(), seed, 10, 1.0, scenario=scenario(tmp_path))
+    cluster = SimulatedCluster(plan)
+    result = cluster.run()
+    assert result.failures == []
+    assert result.faults["kill"] == 2 and result.faults["partition"] == 2 and result.faults["clock-jump"] == 1
+    (source,) = sources([str(cluster.write_trace(tmp_path / "logs"))])
+    assert judge(source).verdict == ACCEPTED
+
+
+def test_what_is_said_happens_when_it_is_said(tmp_path: Path) -> None:
+    text = '[[at]]\nseconds = 5\nrestart = ["A1"]\nloss = 0\n[[at]]\nseconds = 2\nkill = ["A1"]\npartition = [["A2"], ["L1"]]\nloss = 0.5\n'
+    cluster = SimulatedCluster(SimulationPlan(ROSTER, KeyValueStore(), 1, 10, 10.0, scenario=scenario(tmp_path, text)))
+    world, a1, seen = cluster.world, ProcessId(ACCEPTOR, 1), []
+    for at in (1, 3, 6):
+        world.at(
+            at,
+            lambda: seen.append(
+                (a1 in world.nodes, world.weather.loss, (ProcessId(LEADER, 1), ProcessId(ACCEPTOR, 2)) in world.weather.blocked)
+            ),
+        )
+    assert cluster.run().failures == []
+    assert seen == [(True, 0.0, False), (False, 0.5, True), (True, 0.0, True)]
+
+
+def test_real_processes_survive_the_same_day(tmp_path: Path) -> None:
+    scenario(tmp_path)
+    words = [
+        sys.executable,
+        "-m",
+        "pmmc_check",
+        "run",
+        "--quiet",
+        "--live",
+        "--scenario",
+        str(tmp_path / "bad-day.toml"),
+        "--machine",
+        "kv",
+    ]
+    logs = tmp_path / "logs"
+    done = subprocess.run(
+        [*words, "--trace-dir", str(logs), "--clients", "2", "--requests", "8", "--format", "json"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert found["faults"] | {"kill": 2, "full-disk": 1, "pause": 1, "clock-jump": 1} == found["faults"]
+    assert "meta.scenario=bad-day.toml" in (logs / "cluster.pmmc").read_text()
+    assert "A1 crash" in (logs / "A1.pmmc").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "expected [[at]] tables"),
+        ("at = 3", "expected [[at]] tables"),
+        ("x = 3\n[[at]]\nseconds=1\nloss=0", "expected [[at]] tables"),
+        ("[[at]]\nloss = 0.1", "seconds = None: expected a number"),
+        ("[[at]]\nseconds = 1", "[[at]] number 1: nothing happens"),
+        ("[[at]]\nseconds = 1\nlos = 0.1", "los: nothing is called so (did you mean loss?)"),
+        ("[[at]]\nseconds = 1\nloss = 1.5", "loss = 1.5: expected a number from 0 to 0.99"),
+        ("[[at]]\nseconds = -1\nloss = 0.5", "seconds = -1: expected"),
+        ("[[at]]\nseconds = nan\nloss = 0.5", "seconds = nan: expected"),
+        ("[[at]]\nseconds = 1\nkill = 'A1'", "kill: expected a list of nodes"),
+        ("[[at]]\nseconds = 1\nkill = ['A9']", "kill: 'A9' is no node"),
+        ("[[at]]\nseconds = 1\nkill = ['C1']", "C1 is a client"),
+        ("[[at]]\nseconds = 1\npartition = [['A1']]", "two or more groups"),
+        ("[[at]]\nseconds = 1\none_way = [['A1'], ['A2'], ['A3']]", "expected two groups"),
+        ("[[at]]\nseconds = 1\nslow_disk = 3", "slow_disk: expected {"),
+        ("[[at]]\nseconds = 1\nslow_disk = { nodes = ['A1'], seconds = -3 }", "slow_disk.seconds = -3"),
+        ("[[at]]\nseconds = 1\nmend = 3", "mend: expected true"),
+        ("[[at", "is no TOML"),
+    ],
+)
+def test_what_is_wrong_in_a_scenario_is_said_with_its_place(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(UsageError) as found:
+        scenario(tmp_path, text)
+    assert says in str(found.value)
+    assert str(tmp_path / "bad-day.toml") in str(found.value)

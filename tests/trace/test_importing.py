@@ -1,0 +1,419 @@
+"""Other people's logs become traces by a mapping; what is wrong in the mapping or in a log is told at its place."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+from helpers import ROOT, assert_one_clear_line, in_process
+
+from pmmc_check.trace.errors import TraceError
+from pmmc_check.trace.importing import importer as importing
+from pmmc_check.trace.importing.importer import Importer
+from pmmc_check.trace.importing.mapping import read_mapping
+from pmmc_check.trace.importing.toml_places import lines_of_keys
+
+SCHEMA = json.loads((ROOT / "pmmc_check/trace/importing/mapping.schema.json").read_text())
+HEADER = """\
+[header]
+replicas = ["R1"]
+leaders = ["L1", "L2"]
+acceptors = ["A1", "A2", "A3"]
+window = 5
+logs = { A1 = "complete", A2 = "complete", L1 = ["p1a", "p2a"], R1 = "complete", C1 = "complete" }
+"""
+P1A = '[[rule]]\nwhen = { m = "p" }\ndo = "recv"\nmsg = "p1a"\nat = "{n}"\nb = "{b}"\n'
+P2B = '[[rule]]\nwhen = { m = "q" }\ndo = "send"\nmsg = "p2b"\nat = "{n}"\nb = "{b}"\nto = { b = "{b}", s = "{s}" }\n'
+
+
+def mapped(folder: Path, rules: str, *lines: str, rest: str = "", strict: bool = True) -> tuple[list[str], Importer]:
+    """The events' lines that a mapping makes of a log."""
+    (mapping := folder / "m.toml").write_text(HEADER + rest + rules)
+    jsonschema.validate(tomllib.loads(mapping.read_text()), SCHEMA)
+    (log := folder / "node.log").write_text("".join(f"{line}\n" for line in lines))
+    importer = Importer(read_mapping(mapping), strict=strict, origins=False)
+    return [each.text for each in importer.events(log)], importer
+
+
+def text_of(folder: Path, rules: str, *lines: str, rest: str = "") -> list[str]:
+    return mapped(folder, rules, *lines, rest=rest)[0]
+
+
+# ---- what a mapping can say ----
+
+
+def test_keys_may_lie_deep_and_templates_join_them(tmp_path: Path) -> None:
+    rule = P1A.replace("{b}", "{fields.ballot.n}.{fields.ballot.0}").replace("{n}", "A{span.id}").replace("m =", "fields.message =")
+    line = {"fields": {"message": "p", "ballot": {"n": 3, "0": "L2"}}, "span": {"id": 1}}
+    assert text_of(tmp_path, rule, json.dumps(line)) == ["A1 < p1a b=3.L2"]
+
+
+def test_a_key_may_have_dots_itself(tmp_path: Path) -> None:
+    rule = P1A.replace("m =", '"log.message" =').replace("{b}", "{trace.b}")
+    assert text_of(tmp_path, rule, '{"log.message":"p","trace.b":"0.L1","n":"A1"}') == ["A1 < p1a b=0.L1"]
+
+
+@pytest.mark.parametrize(
+    ("rest", "ballot", "becomes"),
+    [
+        ('[ballots]\n"none" = "-"\n', '"none"', "-"),
+        ("[ballots]\n'/(\\d+)@node(\\d)/' = '\\1.L\\2'\n", '"7@node2"', "7.L2"),
+        ('[processes]\n"10.0.0.1:7" = "L1"\n', '"4.10.0.0.1:7"', "4.L1"),
+        ("[input]\nballot_stride = 2\n", "7", "3.L2"),
+        ("[input]\nballot_stride = 10\n", "70", "7.L1"),
+    ],
+)
+def test_ballots_are_renamed_and_numbers_taken_apart(tmp_path: Path, rest: str, ballot: str, becomes: str) -> None:
+    rules = P2B.replace('to = { b = "{b}", s = "{s}" }', 'to = { b = "0.L1", s = "1" }')
+    assert text_of(tmp_path, rules, f'{{"m":"q","n":"A1","b":{ballot}}}', rest=rest) == [f"A1 > p2b b={becomes} to=0.L1/1"]
+
+
+@pytest.mark.parametrize(
+    ("c", "line", "becomes"),
+    [
+        ('"{c}"', '"c":"C1:7:put"', "C1:7:put"),
+        ('"{who}:{no}"', '"who":"C1","no":7', "C1:7"),
+        ('"{who}:{no}:{op?}"', '"who":"C1","no":7', "C1:7"),
+        ('"{c}"', '"c":"C1:7:put x 1"', 'C1:7:"put x 1"'),
+        ('{ client = "{who}", number = "{no}", operation = "{op?}" }', '"who":"C1","no":7,"op":"a:b"', 'C1:7:"a:b"'),
+        ('{ client = "{who}", number = "{no}", operation = "{op?}" }', '"who":"C1","no":7,"op":null', "C1:7"),
+        ('{ client = "{who}", number = "{no}", reconfigure = "{to}" }', '"who":"C1","no":7,"to":["two","L1"]', "C1:7:reconfigure(L1,L2)"),
+        ('"{c}"', '"c":"C1:7:reconfigure(two)"', "C1:7:reconfigure(L2)"),
+        ('"{c}"', '"c":"NOP"', "noop"),
+        ('"{c}"', '"c":"fill 3"', "noop"),
+    ],
+)
+def test_commands_are_put_together(tmp_path: Path, c: str, line: str, becomes: str) -> None:
+    rule = f'[[rule]]\nwhen = {{ m = "d" }}\ndo = "recv"\nmsg = "decision"\nat = "R1"\ns = "{{s}}"\nc = {c}\n'
+    sets = [f'{{ leaders = [{each}], acceptors = ["A1", "A2", "A3"] }}' for each in ('"L1", "L2"', '"L2"')]
+    rest = f"configurations = [{', '.join(sets)}]\n[input]\nfirst_slot = 0\n[processes]\ntwo = 'L2'\n"
+    rest += "[commands]\nNOP = 'noop'\n'/fill \\d+/' = 'noop'\n"
+    assert text_of(tmp_path, rule, f'{{"m":"d","s":0,{line}}}', rest=rest) == [f"R1 < decision s=1 c={becomes}"]
+
+
+SET = (
+    P1A.replace("recv", "send").replace("p1a", "p1b")
+    + 'to = { b = "0.L1" }\naccepted = { each = "acc", b = "{b}", s = "{s}", c = "{c}" MORE }\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "accepted", "becomes"),
+    [
+        ("", '[{"b":"0.L1","s":2,"c":"C1:1"},{"b":"1.L1","s":3,"c":"C1:2"}]', "{0.L1/2/C1:1,1.L1/3/C1:2}"),
+        ("", "[]", "{}"),
+        ("", "null", "{}"),
+        (", delta = true", '[{"b":"0.L1","s":2,"c":"C1:1"}]', "+{0.L1/2/C1:1}"),
+        (r""", match = '(?P<s>\d+)=(?P<b>[^/]+)/(?P<c>\S+?)(?:,|$)'""", '"2=0.L1/C1:1,3=1.L1/C1:2"', "{0.L1/2/C1:1,1.L1/3/C1:2}"),
+        (r""", match = '(?P<s>\d+)=(?P<b>[^/]+)/(?P<c>\S+)'""", '["2=0.L1/C1:1"]', "{0.L1/2/C1:1}"),
+    ],
+)
+def test_sets_are_lists_or_texts(tmp_path: Path, more: str, accepted: str, becomes: str) -> None:
+    found = text_of(tmp_path, SET.replace(" MORE", more), f'{{"m":"p","n":"A1","b":"0.L1","acc":{accepted}}}')
+    assert found == [f"A1 > p1b b=0.L1 accepted={becomes} to=0.L1"]
+
+
+def test_a_set_may_be_an_object_by_slot_or_lists_of_three(tmp_path: Path) -> None:
+    by_slot = SET.replace(" MORE", "").replace('s = "{s}", c = "{c}" }', 's = "{@key}", c = "{c}" }')
+    line = '{"m":"p","n":"A1","b":"0.L1","acc":{"2":{"b":"0.L1","c":"C1:1"}}}'
+    assert text_of(tmp_path, by_slot, line) == ["A1 > p1b b=0.L1 accepted={0.L1/2/C1:1} to=0.L1"]
+    triples = SET.replace('each = "acc", b = "{b}", s = "{s}", c = "{c}" MORE', 'each = "acc", b = "{0}", s = "{1}", c = "{2}"')
+    line = '{"m":"p","n":"A1","b":"0.L1","acc":[["0.L1",2,"C1:1"]]}'
+    assert text_of(tmp_path, triples, line) == ["A1 > p1b b=0.L1 accepted={0.L1/2/C1:1} to=0.L1"]
+
+
+def test_text_logs_are_read_by_expressions(tmp_path: Path) -> None:
+    rest = "[input]\nformat = 'text'\nline = '^(?P<time>\\S+) \\[(?P<thread>[^\\]]+)\\] (?P<message>.*)$'\n"
+    rule = "[[rule]]\nmatch = 'prepare (?P<b>\\S+)$'\ndo = 'recv'\nmsg = 'p1a'\nat = '{thread}'\nb = '{b}'\nt = '{time}'\n"
+    lines = ("12:00:01,5 [A1] got prepare 0.L1", "    at paxos.Acceptor.main", "12:00:02,5 [A1] prepared 0.L1")
+    found, importer = mapped(tmp_path, rule, *lines, rest=rest)
+    assert found == ["A1 < p1a b=0.L1 t=12-00-01-5"]
+    assert [error.line for error in importer.report.first_unmatched] == [2, 3]
+
+
+def test_json_may_have_something_around_it_and_expressions_in_it(tmp_path: Path) -> None:
+    rest = "[input]\nline = '^(?P<pod>\\S+) stdout F (?P<json>.*)$'\nmessage = 'm'\n"
+    rule = "[[rule]]\nmatch = 'prepare (?P<b>\\S+)$'\ndo = 'recv'\nmsg = 'p1a'\nat = '{pod}'\nb = '{b}'\n"
+    assert text_of(tmp_path, rule, 'A1 stdout F {"m":"prepare 0.L1"}', rest=rest) == ["A1 < p1a b=0.L1"]
+
+
+def test_the_log_of_a_line_may_be_that_of_its_file(tmp_path: Path) -> None:
+    rule = P1A.replace("{n}", "{@file}")
+    assert text_of(tmp_path, rule, '{"m":"p","b":"0.L1"}', rest='[processes]\nnode = "A1"\n') == ["A1 < p1a b=0.L1"]
+
+
+def test_one_line_may_be_several_events_and_a_batch_some_for_each_member(tmp_path: Path) -> None:
+    rule = (
+        '[[rule]]\nwhen = { m = "batch" }\nfor_each = "slots"\nat = "A1"\nb = "0.L1"\n'
+        '[[rule.emit]]\ndo = "recv"\nmsg = "p2a"\ns = "{slot}"\nc = "{c}"\n'
+        '[[rule.emit]]\ndo = "send"\nmsg = "p2b"\nto = { b = "0.L1", s = "{slot}" }\n'
+    )
+    line = '{"m":"batch","slots":[{"slot":5,"c":"C1:5"},{"slot":6,"c":"C1:6"}]}'
+    assert text_of(tmp_path, rule, line) == [
+        "A1 < p2a b=0.L1 s=5 c=C1:5", "A1 > p2b b=0.L1 to=0.L1/5", "A1 < p2a b=0.L1 s=6 c=C1:6", "A1 > p2b b=0.L1 to=0.L1/6",
+    ]  # fmt: skip
+
+
+def test_the_first_rule_that_matches_counts_and_conditions_may_be_of_any_kind(tmp_path: Path) -> None:
+    rules = '[[rule]]\nwhen = { m = ["p", "x"], n = { like = "^B" } }\ndrop = true\n'
+    rules += "[[rule]]\nwhen = { err = { present = true } }\ndrop = true\n[[rule]]\nwhen = { retry = true, k = 3 }\ndrop = true\n" + P1A
+    lines = [
+        {"m": "p", "n": "B1"},
+        {"m": "p", "n": "A1", "err": 0},
+        {"m": "p", "n": "A1", "retry": True, "k": 3},
+        {"m": "p", "n": "A1", "b": "0.L1"},
+    ]
+    found, importer = mapped(tmp_path, rules, *map(json.dumps, lines))
+    assert found == ["A1 < p1a b=0.L1"]
+    assert [each.lines for each in importer.report.rules] == [1, 1, 1, 1]
+
+
+def test_faults_states_and_defaults(tmp_path: Path) -> None:
+    rest = '[defaults]\nat = "{n}"\nt = "{time?}"\npost = { ballot = "{promised}" }\n'
+    rules = '[[rule]]\nwhen = { m = "p" }\ndo = "recv"\nmsg = "p1a"\nb = "{b}"\n'
+    rules += '[[rule]]\nwhen = { m = "up" }\ndo = "restart"\n[[rule]]\nwhen = { m = "down" }\ndo = "crash"\n'
+    lines = ('{"m":"p","n":"A1","b":"0.L1","promised":"0.L1","time":5.5}', '{"m":"down","n":"A1"}', '{"m":"up","n":"A1","promised":"0.L1"}')
+    assert text_of(tmp_path, rules, *lines, rest=rest) == ["A1 < p1a b=0.L1 t=5.5 | ballot=0.L1", "A1 crash", "A1 restart | ballot=0.L1"]
+
+
+def test_repetitions_are_left_out_until_the_process_restarts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = P1A.replace("recv", "send") + "once = true\n" + '[[rule]]\nwhen = { m = "up" }\ndo = "restart"\nat = "{n}"\n'
+    one, two = '{"m":"p","n":"L1","b":"0.L1"}', '{"m":"p","n":"L1","b":"1.L1"}'
+    found, importer = mapped(tmp_path, rule, one, one, two, one, '{"m":"up","n":"L1"}', one)
+    assert found == ["L1 > p1a b=0.L1", "L1 > p1a b=1.L1", "L1 restart", "L1 > p1a b=0.L1"]
+    assert importer.report.rules[0].repeated == 2
+    monkeypatch.setattr(importing, "REPETITIONS_REMEMBERED", 1)
+    assert text_of(tmp_path, rule, one, two, one, one) == ["L1 > p1a b=0.L1", "L1 > p1a b=1.L1", "L1 > p1a b=0.L1"]
+
+
+def test_receives_that_nothing_follows_are_left_out(tmp_path: Path) -> None:
+    rules = P1A + "needs_answer = true\n" + P2B
+    got, sent = '{"m":"p","n":"A1","b":"0.L1"}', '{"m":"q","n":"A1","b":"0.L1","s":1}'
+    found, importer = mapped(tmp_path, rules, got, got, '{"m":"p","n":"A2","b":"0.L1"}', sent, got, rest="")
+    assert found == ["A1 < p1a b=0.L1", "A1 > p2b b=0.L1 to=0.L1/1"]
+    assert importer.report.rules[0].unanswered == 3
+
+
+# ---- what is wrong ----
+
+WRONG = {
+    "no table": ("[rules]\n", 8, "[rules] is no table of a mapping (did you mean rule?)"),
+    "a key of a rule": (P1A + 'bb = "1"\n', 14, "bb is no field of p1a (did you mean b?); expected some of at, do, msg, b, to, from"),
+    "a kind": (P1A.replace("p1a", "p1"), 11, "msg = 'p1' (did you mean p1"),
+    "a verb": (P1A.replace("recv", "receive"), 10, "do = 'receive' (did you mean recv?); expected one of recv, send"),
+    "a field that is missing": (P1A.replace('b = "{b}"\n', ""), 8, 'p1a needs b; add b = "{...}", or b = "?" where it was not recorded'),
+    "no log": (P1A.replace('at = "{n}"\n', ""), 8, "at is missing"),
+    "a brace": (P1A.replace("{b}", "{b"), 13, "expected {path}, a key of the log's lines in braces"),
+    "an expression": (P1A + "match = '('\n", 14, "match: no regular expression: missing ), unterminated subpattern"),
+    "a renaming": ("[processes]\n'/a(b)/' = '\\2'\n" + P1A, 9, "does not fit its expression: invalid group reference 2"),
+    "no condition": (P1A.replace('when = { m = "p" }\n', ""), 8, "a rule has when = or match ="),
+    "nothing to do": ('[[rule]]\nwhen = { m = "p" }\n', 8, "a rule has do = and msg = (an event), emit = [...] (several), or drop = true"),
+    "dropped and an event": ('[[rule]]\nwhen = { m = "p" }\ndrop = true\ndo = "recv"\n', 11, "do is no key of rule"),
+    "a number": (P1A.replace('b = "{b}"', "b = 1"), 13, "b: expected a text in quotes, found a number"),
+    "a truth value": (P1A + 'once = "yes"\n', 14, "once: expected true or false, found a text"),
+    "an input": ('[input]\nformat = "xml"\n' + P1A, 9, "format = 'xml'; expected one of json, text"),
+    "in a list": (
+        P1A + "[[rule]]\nwhen = { m = 'z' }\nemit = [\n  { do = 'crash', at = 'A1' },\n  { do = 'crash', at = 'A1', b = '1' },\n]\n",
+        18,
+        "b is no field of crash",
+    ),
+    "a set": (SET.replace(" MORE", ", delt = true"), 15, "delt is no key of rule.accepted (did you mean delta?)"),
+    "a set without a list": (SET.replace('each = "acc", ', "").replace(" MORE", ""), 15, "each is missing"),
+    "a scout": (P2B.replace('b = "{b}", s', "s"), 14, "b is missing: a scout is named by b, a commander by b and s"),
+    "a condition": (P1A.replace('m = "p"', "m = 1.5"), 9, "m = 1.5: expected a text, a number, true, false, or a list of them"),
+    "a stride": ("[input]\nballot_stride = 0\n" + P1A, 9, "ballot_stride = 0: expected a number from 1"),
+    "JSON around": ("[input]\nline = '(.*)'\n" + P1A, 9, "line = has a group (?P<json>...)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_in_a_mapping_is_told_at_its_line(tmp_path: Path, name: str) -> None:
+    text, line, problem = WRONG[name]
+    (file := tmp_path / "m.toml").write_text(f"{HEADER}\n{text}" if not text.startswith("[header") else text)
+    with pytest.raises(TraceError) as error:
+        read_mapping(file)
+    assert str(error.value).startswith(f"{file}:{line}: "), str(error.value)
+    assert problem in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "problem"),
+    [
+        ('window = 5\n', "", 1, "the configuration lacks window=; add window=5"),
+        ('window = 5', 'window = "5"', 5, "'window' must be a number"),
+        ('A1 = "complete"', 'A1 = "whole"', 6, "'logs' must be for each process"),
+        ('A1 = "complete"', 'A7 = "complete"', 6, "A7 is no replica, leader or acceptor of the header (did you mean A1?)"),
+        ('["p1a", "p2a"]', '["p1a", "p3a"]', 6, "'p3a' is no message kind (did you mean p"),
+        ('window = 5', 'window = 5\nproposal = "lazy"', 6, "'proposal' is no setting"),
+        ('window = 5', 'window = 5\nproposals = "lasy"', 6, "proposals=lasy is no setting (did you mean lazy?)"),
+        ('["R1"]', '["R1", "L1"]', 3, "two processes are called L1"),
+        ("[header]\n", "[header]\n[header]\n", 2, "is no TOML: Cannot declare ('header',) twice"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_its_header_is_told_at_its_line(tmp_path: Path, old: str, new: str, line: int, problem: str) -> None:
+    (file := tmp_path / "m.toml").write_text(HEADER.replace(old, new, 1) + P1A)
+    with pytest.raises(TraceError) as error:
+        read_mapping(file)
+    assert str(error.value).startswith(f"{file}:{line}:"), str(error.value)
+    assert problem in str(error.value)
+
+
+MEANING = (
+    "a brace",
+    "an expression",
+    "a renaming",
+    "a kind",
+    "JSON around",
+    "a field that is missing",
+    "no log",
+    "a key of a rule",
+    "in a list",
+)
+"""What is wrong in more than its form."""
+
+
+@pytest.mark.parametrize("text", [name for name in WRONG if name not in MEANING])
+def test_the_schema_refuses_them_as_well(text: str) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(tomllib.loads(HEADER + WRONG[text][0] + ("" if "[[rule" in WRONG[text][0] else P1A)), SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('{"m":"p","n":"A1"}', "the line has no 'b'; it has m, n (m.toml:7, recv p1a)"),
+        ('{"m":"p","n":"A1","B":"0.L1"}', "the line has no 'b' (did you mean B?)"),
+        ('{"m":"p","n":"A9","b":"0.L1"}', "A9 has events, but the header promises none; add a line: log A9 complete"),
+        ('{"m":"p","n":"A1","b":"0.X"}', "'X' is no leader of the header; it has L1, L2"),
+        ('{"m":"p","n":"A1","b":""}', "b is empty"),
+        ('{"m":"p","n":"A1","b":[1]}', "'[1]' is no ballot"),
+        ('{"m":"p","n":"L1","b":"0.L1"}', "a leader never receives p1a"),
+    ],
+)
+def test_a_line_that_makes_no_event_is_told_with_its_rule(tmp_path: Path, line: str, problem: str) -> None:
+    good = '{"m":"p","n":"A1","b":"0.L1"}'
+    with pytest.raises(TraceError) as error:
+        text_of(tmp_path, P1A, good, line)
+    told = str(error.value).replace(f"{tmp_path}/", "")
+    assert told.startswith("node.log:2: ")
+    assert problem in told
+    _, importer = mapped(tmp_path, P1A, good, line, good, strict=False)
+    assert (importer.report.events, importer.report.wrong) == (2, 1)
+
+
+# ---- the command ----
+
+
+def files(folder: Path, rules: str = P1A, *lines: str, rest: str = "") -> tuple[str, str]:
+    (mapping := folder / "m.toml").write_text(HEADER + rest + rules)
+    (log := folder / "A1.log").write_text("".join(f"{line}\n" for line in lines or ('{"m":"p","n":"A1","b":"0.L1"}', "panic: oh no")))
+    return str(mapping), str(log)
+
+
+def test_a_dry_run_counts_and_shows_what_nobody_matched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    junk = [f"junk {number}" for number in range(1, 13)]
+    rules = P1A + '[[rule]]\nname = "beat"\nwhen = { mm = "beat" }\ndrop = true\n'
+    mapping, log = files(tmp_path, rules, '{"m":"p","n":"A1","b":"0.L1"}', *junk, '{"m":"p","n":"A1","b":"1.L1"}')
+    done = in_process(capsys, "convert", "--map", mapping, "--dry-run", log)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[:6] == [
+        "1 log, 14 lines, 2 events",
+        "  rule       in line  lines  events",
+        "  recv p1a         7      2       2",
+        "  beat            13      0       0  dropped, never: no line has mm (did you mean m?)",
+        "  (no rule)              12       0",
+        "lines that no rule matched (the first 10 of 12):",
+    ]
+    assert done.stdout.splitlines()[6:8] == [f"  {log}:2: no JSON: unexpected character, expected a JSON value", "      junk 1"]
+    assert len(done.stdout.splitlines()) == 6 + 2 * 10
+
+
+def test_a_dry_run_shows_lines_that_make_no_event(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mapping, log = files(tmp_path, P1A, '{"m":"p","n":"A1","b":"0.L1"}', '{"m":"p","n":"A1"}')
+    done = in_process(capsys, "convert", "--map", mapping, "--dry-run", log)
+    assert done.returncode == 2
+    assert f"lines that make no event:\n  {log}:2: the line has no 'b'; it has m, n ({mapping}:7, recv p1a)\n" in done.stdout
+
+
+def test_logs_become_one_file_or_a_folder_of_parts_and_events_name_their_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mapping, log = files(tmp_path)
+    done = in_process(capsys, "convert", "--map", mapping, log, "-")
+    assert done.stdout.splitlines()[-1] == "A1 < p1a b=0.L1 id=A1.log+1"
+    assert "1 line matches no rule, so no event was made of them; --dry-run shows them" in done.stderr
+    in_process(capsys, "convert", "--map", mapping, "--no-origins", "--to", "jsonl", log, str(tmp_path / "parts/"))
+    assert in_process(capsys, "convert", "--map", mapping, log, f"{tmp_path}/trace/").returncode == 0
+    assert sorted(each.name for each in (tmp_path / "trace").iterdir()) == ["A1.pmmc", "config.pmmc"]
+    assert (tmp_path / "trace" / "A1.pmmc").read_text() == "pmmc-trace 1 part\nA1 < p1a b=0.L1 id=A1.log+1\n"
+    (tmp_path / "trace.jsonl").unlink(missing_ok=True)
+    assert in_process(capsys, "convert", "--map", mapping, "--no-origins", log, f"{tmp_path}/trace.jsonl").returncode == 0
+    assert (tmp_path / "trace.jsonl").read_text().splitlines()[-1] == '{"at":"A1","do":"recv","msg":"p1a","b":"0.L1"}'
+
+
+def test_several_logs_in_one_file_are_in_the_order_of_their_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (mapping := tmp_path / "m.toml").write_text(HEADER + P1A + 't = "{t}"\n')
+    logs = []
+    for name, times in (("A1", (1, 3, 10)), ("A2", (2, 4))):
+        logs.append(tmp_path / f"{name}.log")
+        logs[-1].write_text("".join(f'{{"m":"p","n":"A1","b":"{time}.L1","t":{time}}}\n' for time in times))
+    done = in_process(capsys, "convert", "--map", str(mapping), "--no-origins", *map(str, logs), "-")
+    assert [line.rpartition("=")[2] for line in done.stdout.splitlines() if " < " in line] == ["1", "2", "3", "4", "10"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--map", "M", "LOG"], "expected logs, then a target"),
+        (["--map", "M", "LOG", "LOG"], "is a log that is read; write to another file"),
+        (["--map", "M", "nowhere.log", "-"], "nowhere.log: no such file or directory"),
+        (["--map", "nowhere.toml", "LOG", "-"], "nowhere.toml: cannot be read: No such file or directory"),
+        (["--dry-run", "LOG", "-"], "--dry-run is about logs that a mapping reads; add --map FILE.toml"),
+        (["LOG", "LOG", "-"], "expected a trace and a target, found 3 paths"),
+        (["--map", "LOG", "LOG", "-"], "is no TOML"),
+    ],
+)
+def test_arguments_that_make_no_sense(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], problem: str) -> None:
+    mapping, log = files(tmp_path)
+    given = [{"M": mapping, "LOG": log}.get(each, each) for each in arguments]
+    assert_one_clear_line(in_process(capsys, "convert", *given), problem)
+
+
+def test_a_mapping_may_ask_for_a_rule_for_every_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mapping, log = files(tmp_path, rest='[input]\nunmatched = "refuse"\n')
+    done = in_process(capsys, "convert", "--map", mapping, log, "-")
+    assert done.returncode == 2
+    assert (
+        f'{log}:2: no JSON: unexpected character, expected a JSON value; [input] unmatched = "refuse" asks for a rule for every line'
+        in done.stderr
+    )
+
+
+def test_nothing_that_matches_is_no_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mapping, log = files(tmp_path, P1A, '{"m":"other"}')
+    assert_one_clear_line(
+        in_process(capsys, "convert", "--map", mapping, log, str(tmp_path / "t.pmmc")), "no line of these logs is an event"
+    )
+
+
+# ---- places in TOML ----
+
+
+def test_every_key_has_its_line() -> None:
+    text = (
+        'a = 1  # [x]\n"b.c" = """\nd = 2\n"""\n[t."u v"]\n'
+        "k = { x = [1,\n 2], y.z = '#' }\n"
+        '[[r]]\n[[r.e]]\nq = [\n  { w = 1 },\n  { w = "]" },\n]\n'
+        "[[r]]\np = '''\n[no]\n'''\ns = 1979-05-27 # date\n"
+    )
+    assert tomllib.loads(text)
+    places = lines_of_keys(text)
+    expected = {
+        ("a",): 1, ("b.c",): 2, ("t", "u v", "k"): 6, ("t", "u v", "k", "x", 1): 7, ("t", "u v", "k", "y", "z"): 7, ("r",): 8, ("r", 0): 8,
+        ("r", 0, "e", 0): 9, ("r", 0, "e", 0, "q", 1, "w"): 12, ("r", 1): 14, ("r", 1, "p"): 15, ("r", 1, "s"): 18,
+    }  # fmt: skip
+    assert {path: places.get(path) for path in expected} == expected
+    assert ("d",) not in places
+    assert ("no",) not in places
