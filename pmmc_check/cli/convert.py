@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_USAGE, say
-from pmmc_check.cli.outputs import OutputFile, print_results, write_results
+from pmmc_check.cli.outputs import OutputFile, make_folder, print_results, write_results
 from pmmc_check.errors import UsageError
 from pmmc_check.trace.convert import WRITERS, converted, format_of
 from pmmc_check.trace.readers.reader import DSL, open_trace
@@ -101,7 +101,7 @@ def _import(arguments: argparse.Namespace, paths: Sequence[str]) -> int:
     logs, target = _logs(texts), Path(name)
     if name.endswith("/") or target.is_dir():
         to = arguments.to or DSL
-        _make(target)
+        make_folder("", target)
         suffix = {"dsl": "pmmc"}.get(to, to)
         _write(str(target / f"config.{suffix}"), imported_header(importer, to))
         for log, part in zip(logs, _part_names(logs), strict=True):
@@ -145,10 +145,3 @@ def _part_names(logs: Sequence[Path]) -> Iterator[str]:
         name = next(each for each in (stem, *(f"{stem}-{number}" for number in range(2, len(logs) + 2))) if each not in taken)
         taken.add(name)
         yield name
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be made: {error.strerror}") from None

@@ -6,10 +6,12 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from pmmc_check.cli.outputs import OutputFile, make_folder, print_results
+from pmmc_check.cli.outputs import make_folder, print_results
 from pmmc_check.errors import UsageError
 
 _FOLDER = Path(__file__).parent.parent / "examples"
+_LISTED = (".pmmc", ".py", "mapping.toml", "servers/rust/src/main.rs", "acceptor.go", "AcceptorStep.java", ".cpp")
+_SUFFIXES = (".pmmc", ".py", ".toml", ".md", ".log", ".gz", ".go", ".mod", ".rs", ".java", ".xml", ".cpp")
 _EPILOG = """\
 examples:
   pmmc-check examples          what there is
@@ -28,42 +30,45 @@ def run(arguments: argparse.Namespace) -> int:
     """Lists or copies the examples."""
     names = sorted(_names(_FOLDER))
     if arguments.directory is None:
-        width = max(map(len, names))
-        print_results(*(f"{name:{width}}  {_summary(_FOLDER / name)}".rstrip() for name in names))
+        listed = [name for name in names if name.endswith(_LISTED)]
+        width = max(map(len, listed))
+        print_results(*(f"{name:{width}}  {_summary(_FOLDER / name)}".rstrip() for name in listed))
         print_results("", "pmmc-check examples DIR copies them to DIR")
         return 0
     directory = Path(arguments.directory).absolute()
     for each in (directory, *directory.parents):
         if each.is_file():
             raise UsageError(f"{each}: is a file; give a folder")
-    texts = {directory / name: (_FOLDER / name).read_text(encoding="utf-8") for name in names}
-    for target, text in texts.items():
-        if target.exists() and not (target.is_file() and target.read_text(encoding="utf-8", errors="replace") == text):
+    contents = {directory / name: (_FOLDER / name).read_bytes() for name in names}
+    for target, content in contents.items():
+        if target.exists() and not (target.is_file() and target.read_bytes() == content):
             raise UsageError(f"{target} exists and is another file; give a folder without it")
-    for target, text in texts.items():
-        _copy(target, text)
+    for target, content in contents.items():
+        _copy(target, content)
     print_results(f"{len(names)} files are in {directory}; next: pmmc-check validate {Path(arguments.directory, 'traces')}")
     return 0
 
 
 def _names(folder: Path) -> Iterator[str]:
     for each in folder.rglob("*"):
-        if each.is_file() and each.suffix in (".pmmc", ".py"):
+        if each.is_file() and each.suffix in _SUFFIXES:
             yield each.relative_to(_FOLDER).as_posix()
 
 
 def _summary(file: Path) -> str:
     """What the first comment says of an example."""
     lines = file.read_text(encoding="utf-8").splitlines()
-    if file.suffix == ".py":
-        return lines[0].strip('"')
+    if file.suffix != ".pmmc":
+        return lines[0].strip('"').lstrip("/#! ")
     comments = [line.lstrip("# ").removeprefix("verdict: ") for line in lines[:2] if line.startswith("#")]
     return ": ".join(comments)
 
 
-def _copy(target: Path, text: str) -> None:
+def _copy(target: Path, content: bytes) -> None:
     if target.exists():
         return
     make_folder("", target.parent)
-    with OutputFile("", str(target)) as output:
-        output.write(text)
+    try:
+        target.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written: {error.strerror}") from None

@@ -81,7 +81,7 @@ class Importer:
         Raises:
             TraceError: it cannot be read; or, where this is strict, one of its lines makes no event.
         """
-        return _answered(_once(self._events(log)))
+        return self._answered(self._once(self._events(log)))
 
     def _events(self, log: Path) -> Iterator[tuple[RuleCount, Imported]]:
         maker = _EventMaker(self, log)
@@ -111,6 +111,49 @@ class Importer:
             except Unfit as unfit:
                 rule = count.rule
                 self._wrong(TraceError(str(log), number, 0, f"{unfit.problem} ({self.mapping.file}:{rule.line}, {rule.name})", text))
+
+    def _once(self, events: Iterator[tuple[RuleCount, Imported]]) -> Iterator[tuple[RuleCount, Imported]]:
+        """Without repetitions, of rules that ask for it; a process that restarts begins anew."""
+        seen: dict[str, OrderedDict[Any, None]] = {}
+        for count, imported in events:
+            event = imported.event
+            if event.action == RESTART:
+                seen.pop(event.log, None)
+            if count.rule.once:
+                known = seen.setdefault(event.log, OrderedDict())
+                key = event.action, event.process, event.message, event.peers
+                if key in known:
+                    count.repeated += 1
+                    self._leave_out(count)
+                    continue
+                known[key] = None
+                if len(known) > REPETITIONS_REMEMBERED:
+                    known.popitem(last=False)
+            yield count, imported
+
+    def _answered(self, events: Iterator[tuple[RuleCount, Imported]]) -> Iterator[Imported]:
+        """Without receives that their process did not answer, of rules that ask for it."""
+        held: dict[str, tuple[RuleCount, Imported]] = {}
+        for count, imported in events:
+            log = imported.event.log
+            waiting = held.pop(log, None)
+            if waiting is not None:
+                if imported.event.action == SEND:
+                    yield waiting[1]
+                else:
+                    waiting[0].unanswered += 1
+                    self._leave_out(waiting[0])
+            if count.rule.needs_answer and imported.event.action == RECEIVE:
+                held[log] = count, imported
+            else:
+                yield imported
+        for count, _ in held.values():
+            count.unanswered += 1
+            self._leave_out(count)
+
+    def _leave_out(self, count: RuleCount) -> None:
+        count.events -= 1
+        self.report.events -= 1
 
     def _fields(self, text: str, stem: str) -> dict[str, Any] | None:
         """The fields of a line; None where it has not the form of this log's lines. Raises `Unfit`."""
@@ -193,7 +236,7 @@ class _EventMaker:
             raw["id"] = f"{self.origin}+{number}"
         if post is None and pattern.kind is not None:
             text = _line(log, pattern, raw)
-            event = self.fast(text, number)
+            event = self.fast(number, text)
             if event is not None:
                 return Imported(event, text)
         for key, value in raw.items():
@@ -238,41 +281,3 @@ def _dispatch(counts: Sequence[RuleCount]) -> Callable[[Fields], Sequence[RuleCo
         return rest if value is NOT_THERE else by_text.get(value if type(value) is str else shown_plainly(value), rest)
 
     return candidates
-
-
-def _once(events: Iterator[tuple[RuleCount, Imported]]) -> Iterator[tuple[RuleCount, Imported]]:
-    """Without repetitions, of rules that ask for it; a process that restarts begins anew."""
-    seen: dict[str, OrderedDict[Any, None]] = {}
-    for count, imported in events:
-        event = imported.event
-        if event.action == RESTART:
-            seen.pop(event.log, None)
-        if count.rule.once:
-            known = seen.setdefault(event.log, OrderedDict())
-            key = event.action, event.process, event.message, event.peers
-            if key in known:
-                count.repeated += 1
-                continue
-            known[key] = None
-            if len(known) > REPETITIONS_REMEMBERED:
-                known.popitem(last=False)
-        yield count, imported
-
-
-def _answered(events: Iterator[tuple[RuleCount, Imported]]) -> Iterator[Imported]:
-    """Without receives that their process did not answer, of rules that ask for it."""
-    held: dict[str, tuple[RuleCount, Imported]] = {}
-    for count, imported in events:
-        log = imported.event.log
-        waiting = held.pop(log, None)
-        if waiting is not None:
-            if imported.event.action == SEND:
-                yield waiting[1]
-            else:
-                waiting[0].unanswered += 1
-        if count.rule.needs_answer and imported.event.action == RECEIVE:
-            held[log] = count, imported
-        else:
-            yield imported
-    for count, _ in held.values():
-        count.unanswered += 1

@@ -134,7 +134,7 @@ func (l *leader) receive(m message) {
 		}
 		delete(c.waits, m.from)
 		if l.enough(c.waits) || *bug == "decides-early" {
-			c.decided, c.resends = true, 6
+			c.decided, c.resends = true, 3
 			l.log.line("chosen", "dir", "out", "attempt", c.ballot, "slot", c.slot, "cmd", c.cmd)
 			l.announce(c)
 		}
