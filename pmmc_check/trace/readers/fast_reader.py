@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, REPLICA, ProcessId
 from pmmc_check.trace.errors import Unfit
-from pmmc_check.trace.events import RECEIVE, SEND, Event
+from pmmc_check.trace.events import PERFORM, RECEIVE, SEND, Event, Perform
 from pmmc_check.trace.fields import FIELDS, SET_FIELDS
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.readers.frequent_events import SHAPES, Compose, EventComposer
@@ -47,7 +47,7 @@ class FastReader:
         self._tables: dict[tuple[str, str], tuple[ProcessId, dict[str, Meaning]]] = {}
         self._shared: dict[tuple[str, str, str], dict[str, Meaning]] = {}
 
-    def event(self, text: str, number: int) -> Event | None:
+    def event(self, text: str, number: int) -> Event | Perform | None:
         """The event of a line, or None when only the grammar can tell."""
         try:
             log, action, kind, *words = text.split(" ")
@@ -55,9 +55,11 @@ class FastReader:
         except (KeyError, ValueError, Unfit):
             return self._event(text, number)
 
-    def _event(self, text: str, number: int) -> Event | None:
+    def _event(self, text: str, number: int) -> Event | Perform | None:
         """As `event`, for words not met before, and for events with a time, an id or a recorded state."""
         parts = text.split(" ", 2)
+        if len(parts) == 3 and parts[1] == PERFORM:
+            return self._perform(parts[0], parts[2], number)
         if len(parts) < 3 or parts[1] not in (RECEIVE, SEND):
             return None
         log, action, rest = parts
@@ -82,6 +84,19 @@ class FastReader:
             table[key] = meaning
         process, message, peers, state = meaning
         return Event(log, process or owner, action, message, peers, self.file, number, time or None, state, name or None)
+
+    def _perform(self, log: str, rest: str, number: int) -> Perform | None:
+        """What a replica performed, in the usual words; None when only the grammar can tell."""
+        words, _, time = rest.partition(" t=")
+        words, _, name = words.partition(" id=")
+        slot, _, command = words.partition(" ")
+        if not _UNUSUAL.isdisjoint(rest) or " " in command or (time and not WORD.fullmatch(time)) or (name and not WORD.fullmatch(name)):
+            return None
+        try:
+            raw = {"s": _text_of("s", slot), "c": _text_of("c", command), "time": time or None, "id": name or None}
+            return self.event_builder.perform(log, raw, None, self.file, number)
+        except (KeyError, Unfit):
+            return None
 
     def _learn(self, log: str, owner: ProcessId, action: str, kind: str) -> None:
         """The next event of this log, action and kind may be one that is quickly put together."""
