@@ -189,10 +189,8 @@ def _check_fields(kind: str | None, raw: dict[str, Any]) -> None:
     expected = (*FIELDS[kind], "to", "from") if kind is not None else ()
     for key in raw:
         if key not in expected:
-            raise Unfit(
-                f'{key!r} is no field of {kind or "this event"}; expected {", ".join(expected) or "none"}; or list it in the header\'s "ignore"',
-                key,
-            )
+            known = ", ".join(expected) or "none"
+            raise Unfit(f"{key!r} is no field of {kind or 'this event'}; expected {known}; or list it in the header's ignore", key)
     for key in FIELDS[kind] if kind is not None else ():
         if key not in raw and key != "a":
             raise Unfit(f"{kind} needs {key!r}; write null if it was not recorded", "msg")
