@@ -61,7 +61,7 @@ def _widest(text: str) -> int:
     return max(map(len, text.splitlines()))
 
 
-@pytest.mark.parametrize("columns", [72, 80, 120, 149, 150, 200])
+@pytest.mark.parametrize("columns", [72, 80, 129, 130, 149, 150, 200])
 @pytest.mark.parametrize("view", [None, "list", "table", "lanes"])
 def test_no_line_is_wider_than_the_terminal(
     columns: int, view: str | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -71,9 +71,22 @@ def test_no_line_is_wider_than_the_terminal(
     assert _widest(shown) <= columns
     assert not re.search(r" $", shown, re.MULTILINE)
     taken = view or ("table" if columns >= 150 else "list")
+    if taken == "lanes" and columns < 130:
+        assert f"As lanes these 9 processes need 130 columns, and there are {columns}; so this is the list." in " ".join(shown.split())
+        taken = "list"
     assert ("R1: slot_in 1 → 2\n" in shown) == (taken == "list")
     assert bool(re.search(r"^# .* replica .* acceptor", shown, re.MULTILINE)) == (taken == "table")
     assert bool(re.search(r"^# .* L1 ", shown, re.MULTILINE)) == (taken == "lanes")
+
+
+def test_lanes_that_would_be_too_narrow_are_a_list_that_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    shown = in_process(capsys, *FAULTY, "--view", "lanes").stdout
+    assert _widest(shown) <= 40
+    assert "need 130 columns, and there are 40; so this is the list." in " ".join(shown.split())
+    assert "R1: slot_in 1 → 2\n" in shown
 
 
 @pytest.mark.parametrize(("columns", "width"), [(None, 80), ("120", 120), ("0", 80), ("nonsense", 80), ("10", 40)])

@@ -29,25 +29,29 @@ def serve(arguments: argparse.Namespace) -> int:
         if error.name not in ("starlette", "uvicorn", "anyio", "h11"):
             raise
         raise UsageError(f"--serve: needs {error.name}; install it with: pip install 'pmmc-check[serve]'") from None
-    from pmmc_check.cli.stepping import subject_of, users_code_kept_in
+    from pmmc_check.cli.stepping import session_of, users_code_kept_in
+    from pmmc_check.explorer.server.answers import Beginning
     from pmmc_check.explorer.server.background import BackgroundSearch
     from pmmc_check.explorer.server.gatekeeper import LOOPBACK, Gatekeeper, token_from
+    from pmmc_check.explorer.session import path_text
 
     where = served_at(_address(arguments))
     _check_other_options(arguments)
     token = token_from(os.environ.get(TOKEN))
     with users_code_kept_in(arguments):
-        subject, spec = subject_of(arguments)
-        search, limits = _search(arguments, subject)
+        session, spec, told = session_of(arguments)
+        subject, beginning = session.subject, Beginning(path_text(session.here.path), told)
+        asked = None if arguments.load else _search(arguments, subject)  # of what comes after a recorded run `until` searches
         at = listening(where)
         gatekeeper = Gatekeeper(token, where.host, at.getsockname()[1])
-        serving = Serving(subject, spec, BackgroundSearch(subject, search, limits), at, gatekeeper)
-        print_results(gatekeeper.address)
-        if where.host not in LOOPBACK:
-            say(
-                "explore", f"--serve {where.host}: whoever can reach this machine and knows the address can step, too; nothing is encrypted"
-            )
+        serving = Serving(subject, spec, BackgroundSearch(subject, *asked) if asked else None, at, gatekeeper, beginning)
         try:
+            print_results(f"{gatekeeper.address}#{beginning.path}" if told else gatekeeper.address)
+            if where.host not in LOOPBACK:
+                say(
+                    "explore",
+                    f"--serve {where.host}: whoever can reach this machine and knows the address can step, too; nothing is encrypted",
+                )
             serving.wait()
         except KeyboardInterrupt:
             signals_forgotten()

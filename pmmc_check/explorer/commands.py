@@ -202,8 +202,9 @@ def _save(rest: str, session: Session, dialogue: Dialogue) -> Reply:
 
 
 def _help(rest: str, session: Session, dialogue: Dialogue) -> Reply:
-    text = help_of(command_named(rest.split(maxsplit=1)[0])) if rest else whole_help(session.subject)
-    return Reply(session, (Text(text),))
+    if rest:
+        return Reply(session, (Text(help_of(command_named(rest.split(maxsplit=1)[0]))),))
+    return Reply(session, tuple(whole_help(session.subject)))
 
 
 def _quit(rest: str, session: Session, dialogue: Dialogue) -> Reply:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rich.console import RenderableType
+from rich.text import Text
+
 from pmmc_check.explorer.session import Session, Subject, Visit
 from pmmc_check.explorer.until import AT_END, NAMED_PREDICATES, VIOLATED_ANY, known_goals
 from pmmc_check.model.faults import Drop
 from pmmc_check.protocol.values import FAULTS
+from pmmc_check.report.layout import labelled
+from pmmc_check.report.words import counted
 from pmmc_check.trace.events import KINDS
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -36,8 +41,7 @@ _MORE = {
         "Predicates with names:\n"
         + "\n".join(f"  {name:10} {meaning}" for name, (_, meaning) in NAMED_PREDICATES.items())
         + f"\n  {VIOLATED_ANY:10} some invariant is broken\n  {AT_END:10} nothing can happen any more (not the shortest way)\n"
-        "The names of witnesses (reached) and invariants (broken) are predicates, too; and so is any\n"
-        "expression of docs/specs.md:\n"
+        "The names of witnesses (reached) and invariants (broken) are predicates, too; and so is any expression of docs/specs.md:\n"
         "  until leader[L1].active\n"
         "  until \\E a, b \\in Acceptors : acceptor[a].ballot < acceptor[b].ballot\n"
         "Ctrl-C stops a search that takes too long."
@@ -48,9 +52,8 @@ _MORE = {
         "Where several steps fit, their numbers are listed. A tick in the list marks steps that were taken before."
     ),
     "why": (
-        "The answer is one of: not sent yet (and what is missing), delivered or lost already, the receiver is\n"
-        "down, does not exist yet or has exited, others are before it (fifo), or it would change nothing; with\n"
-        "the protocol's rule.\n"
+        "The answer is one of: not sent yet (and what is missing), delivered or lost already, the receiver is down, does not exist yet or "
+        "has exited, others are before it (fifo), or it would change nothing; with the protocol's rule.\n"
         "  why not p2a(0.L1) to A2\n"
         "  why not adopted(0.L1)"
     ),
@@ -63,22 +66,19 @@ _MORE = {
 }
 
 
-def whole_help(subject: Subject) -> str:
+def whole_help(subject: Subject) -> Iterator[RenderableType]:
     """All commands, and how to begin."""
-    lines = [
-        "Each line of the list is a step that can happen next: a message on its way, delivered to its",
-        "receiver, and what that would change. Type a step's number to take it.",
-        "",
-    ]
-    for name, (takes, does) in COMMANDS.items():
-        lines.append(f"  {f'{name} {takes}'.strip():22} {does}")
+    yield Text(
+        "Each line of the list is a step that can happen next: a message on its way, delivered to its receiver, and what that would "
+        "change. Type a step's number to take it."
+    )
+    yield ""
+    yield labelled([(f"{name} {takes}".strip(), does) for name, (takes, does) in COMMANDS.items()], 0)
+    yield ""
+    yield Text("Commands may be shortened (`b`, `inv`). To begin with: `until decided`, `history`, `back 3`, `why not p2a to A1`.")
     config = subject.model.config
-    lines += [
-        "",
-        "Commands may be shortened (`b`, `inv`). To begin with: `until decided`, `history`, `back 3`, `why not p2a to A1`.",
-        f"Here: {config.acceptors} acceptors, {config.leaders} leaders, {config.replicas} replicas, {config.network} network.",
-    ]
-    return "\n".join(lines)
+    counts = (counted(config.acceptors, "acceptor"), counted(config.leaders, "leader"), counted(config.replicas, "replica"))
+    yield Text(f"Here: {', '.join(counts)}, {config.network} network.")
 
 
 def help_of(name: str) -> str:

@@ -64,7 +64,7 @@ def goal_of(subject: Subject, text: str, spec: Spec | None = None) -> Goal:
         hint = did_you_mean(text, known_goals(subject))
         raise CannotStep(f"until {text}: no such predicate{hint}; there are {', '.join(known_goals(subject))}, and expressions")
     expression = NAMED_PREDICATES[text][0] if text in NAMED_PREDICATES else text
-    return Goal(text, (expression_as("--find", expression, text, model.system, model.protocol, spec),))
+    return Goal(text, (expression_as("until", expression, text, model.system, model.protocol, spec),))
 
 
 def _defined(spec: Spec | None, name: str) -> bool:
@@ -111,21 +111,21 @@ def way(start: Visit, goal: Goal, checks: Checks, control: Control) -> tuple[Tra
     model = start.subject.model
     plain = _plain_way(model, start.state, checks, control)
     if plain is None:
-        raise CannotStep(f"{goal.text}: no state that can be reached from here is one")
+        raise CannotStep(f"until {goal.text}: no state that can be reached from here is one")
     if plain or control.stop:
         return _found(plain, goal, control)
     result = _compiled_search(model, start.state, goal, control).run()
     if result.violation is not None:
         return tuple(result.violation.trace)
     if result.limit is not None:
-        raise CannotStep(f"{goal.text}: not found before the search was stopped: {result.limit}")
+        raise CannotStep(f"until {goal.text}: not found before the search was stopped: {result.limit}")
     searched = f"{result.distinct_states:,} states were searched, with reductions"
-    raise CannotStep(f"{goal.text}: no state that can be reached from here is one ({searched})")
+    raise CannotStep(f"until {goal.text}: no state that can be reached from here is one ({searched})")
 
 
 def _found(steps: tuple[TraceStep, ...], goal: Goal, control: Control) -> tuple[TraceStep, ...]:
     if not steps:
-        raise CannotStep(f"{goal.text}: not found before the search was interrupted")
+        raise CannotStep(f"until {goal.text}: not found before the search was interrupted")
     return steps
 
 

@@ -86,6 +86,10 @@ def _recipients(model: Model, to: Sequence[ProcessId]) -> str:
     return f"all {to[0].role}s" if len(to) > 1 and set(to) == set(everyone) else ", ".join(map(str, to))
 
 
+_LANE_WIDTH_MIN = 14
+"""A lane that is narrower, its space included, cuts words like request(c1) in two."""
+
+
 def steps_view(steps: Sequence[ShownStep], layout: Layout) -> Iterator[RenderableType]:
     """The steps in the view that `layout` asks for."""
     views = {"list": list_view, "table": table_view, "lanes": lanes_view}
@@ -132,9 +136,16 @@ def _cell(effect: Effect) -> Text:
 
 
 def lanes_view(steps: Sequence[ShownStep], layout: Layout) -> Iterator[RenderableType]:
-    """One row a step, one column a process: what it receives (←), how it changes, what it sends (→)."""
+    """One row a step, one column a process: what it receives (←), how it changes, what it sends (→). Where the lanes would be too narrow to
+    be read, it is the list, and a sentence says so."""
     present = {effect.process for each in steps for effect in each.effects}
     lanes = sorted(present, key=lambda process: (ROLES.index(process.role), process[1:]))
+    needed = len(lanes) * _LANE_WIDTH_MIN + len(str(len(steps))) + len(" !")
+    if layout.width < needed:
+        yield Text(f"As lanes these {len(lanes)} processes need {needed} columns, and there are {layout.width}; so this is the list.")
+        yield ""
+        yield from list_view(steps, layout)
+        return
     rows = []
     for each in steps:
         effects = {effect.process: effect for effect in each.effects}

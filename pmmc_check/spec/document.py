@@ -182,8 +182,8 @@ _MAKERS: dict[str, Callable[[str, Term, System, Protocol], Any]] = {
     "CONSTRAINT": constraint_of,
 }
 """What becomes of each kind of property, in the order of the fields of `Written`."""
-OPTIONS = {"--invariant": "INVARIANT", "--find": "WITNESS", "--constraint": "CONSTRAINT"}
-"""The options that take an expression, with the kind of property that each states."""
+OPTIONS = {"--invariant": "INVARIANT", "--find": "WITNESS", "--constraint": "CONSTRAINT", "until": "WITNESS"}
+"""The options (and the command of `step`) that take an expression, with the kind of property that each states."""
 
 
 def _as_defined(name: Token, resolver: Resolver) -> Term:

@@ -12,12 +12,14 @@ from pmmc_check.checker.result import TraceStep, Violation
 from pmmc_check.config import Config
 from pmmc_check.model.faults import Crash, Drop, Restart
 from pmmc_check.model.model import Model
+from pmmc_check.properties.checks import Checks
 from pmmc_check.protocol import Ballot, ProcessId
 from pmmc_check.protocol.values import LEADER, REPLICA
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.report.runs.of_search import run_of_violation, run_of_witness
 from pmmc_check.report.runs.of_trace import run_of_trace
 from pmmc_check.report.runs.run import EventKind, EventMark, Fate, FieldChange, Run, RunEvent, RunMessage, RunProcess
+from pmmc_check.spec.document import expression_as
 from pmmc_check.trace.sources import Source
 from pmmc_check.validation.judge import judge
 
@@ -71,14 +73,17 @@ def without_fault() -> Found:
 @cache
 def eventful(network: str) -> Found:
     """A walk on `network` with a crash, a restart, a reconfiguration that takes effect, and where the network can, a loss or a double."""
-    config = small(slots=2, window=1, reconfigurations=1, crashes=1, restarts=1, rounds=2, network=network)
-    model = Model(config)
+    model = _eventful_model(network)
     for seed in range(2000):
         trace = _walk(model, random.Random(seed))
         if _is_eventful(trace, model):
             violation = Violation("a walk", "reached", model.initial(), tuple(trace))
             return Found(violation, model, run_of_witness("a walk", violation, model))
     raise AssertionError("no walk has everything")
+
+
+def _eventful_model(network: str) -> Model:
+    return Model(small(slots=2, window=1, reconfigurations=1, crashes=1, restarts=1, rounds=2, network=network))
 
 
 def _walk(model: Model, choose: random.Random) -> list[TraceStep]:
@@ -105,6 +110,24 @@ def _is_eventful(trace: list[TraceStep], model: Model) -> bool:
     return bool({Crash, Restart} <= kinds and reconfigured and special)
 
 
+@cache
+def eventful_counterexample(network: str) -> Found:
+    """An invariant is broken by a run with a crash, a restart, a reconfiguration, and where the network can, a loss or a double: that no
+    replica ever leaves the first configuration."""
+    model = _eventful_model(network)
+    stays = expression_as("--invariant", r"\A r \in Replicas : L2 \notin replica[r].leaders", "Stays", model.system, model.protocol)
+    checks = Checks(model, (stays,))
+    for seed in range(2000):
+        trace = _walk(model, random.Random(seed))
+        end = next((number for number, each in enumerate(trace, 1) if checks.of_state(each.after)), None)
+        if end is not None and _is_eventful(trace[:end], model):
+            broken = checks.of_state(trace[end - 1].after)
+            assert broken is not None
+            violation = Violation(stays.name, broken[1], model.initial(), tuple(trace[:end]))
+            return Found(violation, model, run_of_violation(violation, model))
+    raise AssertionError("no walk has everything")
+
+
 def hostile() -> Run:
     """A run made of hostile texts: names, messages, labels, fields and values."""
     one, two, scout = ProcessId(REPLICA, 1), ProcessId(LEADER, 1), ProcessId("scout", 1)
@@ -129,7 +152,8 @@ def hostile() -> Run:
 
 
 _TRACES = {each.stem: each for each in sorted((ROOT / "traces").glob("*.pmmc"))}
-NAMES = ("counterexample", "without fault", "hostile", *NETWORKS, *_TRACES)
+_BROKEN = {f"counterexample on {network}": network for network in NETWORKS}
+NAMES = ("counterexample", "without fault", "hostile", *NETWORKS, *_BROKEN, *_TRACES)
 """Every kind of run: found by a search, walked on each network, recorded."""
 
 
@@ -139,6 +163,8 @@ def run_named(name: str) -> Run:
     if name in _TRACES:
         source = Source(_TRACES[name])
         return run_of_trace(source, judge(source))
+    if name in _BROKEN:
+        return eventful_counterexample(_BROKEN[name]).run
     if name in NETWORKS:
         return eventful(name).run
     made = {"counterexample": lambda: counterexample().run, "without fault": lambda: without_fault().run, "hostile": hostile}

@@ -8,13 +8,14 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from helpers import A1, C1, C2, L1, ROOT, in_process, options, small
 
-from exchange.runs import NETWORKS, counterexample, eventful, without_fault
+from exchange.runs import NETWORKS, Found, counterexample, eventful, eventful_counterexample, without_fault
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.protocol import Ballot, ProcessId, PValue, SlotCommand
@@ -178,8 +179,11 @@ def replayed(run: TlaRun, folder: Path) -> tuple[str | None, int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
-def test_tlc_replays_a_run_with_crash_restart_loss_and_reconfiguration(network: str, tmp_path: Path) -> None:
-    found = eventful(network)
+@pytest.mark.parametrize("found_by", [eventful, eventful_counterexample])
+def test_tlc_replays_a_run_with_crash_restart_loss_and_reconfiguration(
+    found_by: Callable[[str], Found], network: str, tmp_path: Path
+) -> None:
+    found = found_by(network)
     run = tla_run(found.violation, found.model, "a walk")
     assert replayed(run, tmp_path) == (REPLAYED, run.steps)
 

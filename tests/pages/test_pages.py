@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from exchange.runs import eventful_counterexample
 from helpers import ROOT
 
 from pages.conftest import Opened
 from pages.runs import NETWORKS, counterexample, eventful, reconfigured, searched, simulated
+from pmmc_check.protocol.values import host_of
 from pmmc_check.report.page.sheets import lines_sheet, run_sheet, search_sheet, trace_sheet
 from pmmc_check.report.runs.of_trace import run_of_trace
 from pmmc_check.report.runs.run import EventKind, EventMark, Fate, Run
@@ -48,6 +50,46 @@ def test_a_counterexample_is_shown_as_it_is(opened: Open, network: str) -> None:
     _shows(page, run)
     assert page.step == len(run.events) - 1, "it opens where the run goes wrong"
     assert page.texts(".why p") == ["".join(span.text for span in paragraph) for paragraph in run.explanation]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_counterexample_with_crash_restart_loss_and_reconfiguration_is_shown_as_it_is(opened: Open, network: str) -> None:
+    run = eventful_counterexample(network).run
+    kinds = {each.kind for each in run.events}
+    assert {EventKind.CRASH, EventKind.RESTART} <= kinds and (EventKind.DROP in kinds) == (network == "lossy")
+    assert any(EventMark.RECONFIGURATION in each.marks for each in run.events)
+    page = opened([run_sheet("counterexample", run)], **TALL)
+    _shows(page, run)
+    _arrows_lead_from_sender_to_recipient(page, run)
+    assert page.step == len(run.events) - 1 and page.count(".failing-frame") == 1
+
+
+def _arrows_lead_from_sender_to_recipient(opened: Opened, run: Run) -> None:
+    """From the lifeline and the row of the send to those of the receipt; scouts and commanders are on their leader's lifeline."""
+    x_of: dict[str, float] = opened.page.evaluate(_LIFELINES)
+    ends = {number: ends for number, *ends in opened.page.evaluate(_ARROW_ENDS)}
+    checked = 0
+    for message in run.messages:
+        if not message.received_at or message.sent_at is None or message.sender is None:
+            continue
+        x1, y1, x2, y2 = ends[message.id]
+        assert (x1, y1) == pytest.approx((x_of[str(host_of(message.sender))], _row(message.sent_at)), abs=0.6)
+        assert (x2, y2) == pytest.approx((x_of[str(host_of(message.to))], _row(message.received_at[0])), abs=8)
+        checked += 1
+    assert checked > 3
+
+
+def _row(event: int) -> float:
+    return (event + 0.5) * 30
+
+
+_LIFELINES = """() => Object.fromEntries([...document.querySelectorAll('.lifeline-names .name')].map(
+    name => [name.querySelector('span').textContent, parseFloat(name.style.left) + parseFloat(name.style.width) / 2]))"""
+_ARROW_ENDS = """() => [...document.querySelectorAll('g.arrow.received')].map(group => {
+    const line = group.querySelector('.line'), length = line.getTotalLength();
+    const [start, end] = [line.getPointAtLength(0), line.getPointAtLength(length)];
+    return [Number(group.dataset.message), start.x, start.y, end.x, end.y];
+})"""
 
 
 @pytest.mark.parametrize("network", ["lossy", *(pytest.param(each, marks=pytest.mark.slow) for each in NETWORKS if each != "lossy")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from pmmc_check.explorer.commands import Dialogue, answered, command_named
@@ -33,13 +34,22 @@ def session_at(subject: Subject, path: str) -> Session:
     return begun(subject).moved(node_at(subject, path_from(path)))
 
 
-def about(subject: Subject) -> dict[str, Any]:
-    """What does not change: the configuration, and what is checked."""
+@dataclass(frozen=True)
+class Beginning:
+    """Where the page begins: the path to the end of a recorded run, and what there is to say of that run; else the start."""
+
+    path: str = ""
+    told: tuple[str, ...] = ()
+
+
+def about(subject: Subject, beginning: Beginning) -> dict[str, Any]:
+    """What does not change: the configuration, what is checked, where it begins."""
     config = subject.model.config
     return {
         "size": size_of(config),
         "network": f"{config.network}: {network_named(config.network).explanation}",
         "variants": list(subject.variants),
+        "recorded": {"path": beginning.path, "told": list(beginning.told)} if beginning.told else None,
         "invariants": [[each.name, each.statement] for each in subject.invariants],
         "witnesses": [[each.name, each.statement.removeprefix("~")] for each in subject.witnesses],
     }

@@ -16,7 +16,7 @@ from starlette.responses import Response as HttpResponse
 from starlette.routing import Route
 
 from pmmc_check.errors import PmmcError
-from pmmc_check.explorer.server.answers import about, command_answer, state_answer, trace_answer, why_not_answer
+from pmmc_check.explorer.server.answers import Beginning, about, command_answer, state_answer, trace_answer, why_not_answer
 from pmmc_check.explorer.server.background import BackgroundSearch
 from pmmc_check.explorer.server.gatekeeper import HEADERS, Gatekeeper
 from pmmc_check.explorer.session import Subject
@@ -36,8 +36,10 @@ ASSETS = {
 class ExplorerPages:
     """Answers requests about one subject."""
 
-    def __init__(self, subject: Subject, spec: Spec | None, search: BackgroundSearch | None, gatekeeper: Gatekeeper) -> None:
-        self._subject, self._spec, self._search, self._gatekeeper = subject, spec, search, gatekeeper
+    def __init__(
+        self, subject: Subject, spec: Spec | None, search: BackgroundSearch | None, gatekeeper: Gatekeeper, beginning: Beginning
+    ) -> None:
+        self._subject, self._spec, self._search, self._gatekeeper, self._beginning = subject, spec, search, gatekeeper, beginning
         self._searching = asyncio.Semaphore(SEARCHES_MAX)
         self._files = {
             name: files("pmmc_check.explorer.server").joinpath("assets", file).read_bytes() for name, (file, _) in ASSETS.items()
@@ -84,7 +86,7 @@ class ExplorerPages:
         return PlainTextResponse("there is nothing here\n", 404)
 
     async def _about(self, request: HttpRequest) -> HttpResponse:
-        return JSONResponse(about(self._subject))
+        return JSONResponse(about(self._subject, self._beginning))
 
     async def _state(self, request: HttpRequest) -> HttpResponse:
         return JSONResponse(await run_in_threadpool(state_answer, self._subject, request.query_params.get("path", "")))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import uvicorn
 
 from pmmc_check.errors import UsageError
+from pmmc_check.explorer.server.answers import Beginning
 from pmmc_check.explorer.server.application import ExplorerPages
 from pmmc_check.explorer.server.background import BackgroundSearch
 from pmmc_check.explorer.server.gatekeeper import Gatekeeper
@@ -65,13 +66,22 @@ _TAKEN = (98, 48, 10048)
 """EADDRINUSE on Linux, macOS, Windows."""
 
 
+_AT_THE_START = Beginning()
+
+
 class Serving:
     """Answers from another thread, so that the main one hears Ctrl-C."""
 
-    def __init__(
-        self, subject: Subject, spec: Spec | None, search: BackgroundSearch | None, at: socket.socket, gatekeeper: Gatekeeper
+    def __init__(  # noqa: PLR0917
+        self,
+        subject: Subject,
+        spec: Spec | None,
+        search: BackgroundSearch | None,
+        at: socket.socket,
+        gatekeeper: Gatekeeper,
+        beginning: Beginning = _AT_THE_START,
     ) -> None:
-        pages = ExplorerPages(subject, spec, search, gatekeeper)
+        pages = ExplorerPages(subject, spec, search, gatekeeper, beginning)
         config = uvicorn.Config(
             pages.application(), log_level="error", access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=1
         )

@@ -185,7 +185,7 @@ def _searched(lesson: Lesson, path: ChoicePath, question: CanHappen) -> Searched
     except CannotStep as error:
         if "before the search was stopped" in str(error):
             raise
-        found = str(error).removeprefix(f"{goal.text}: ").replace("from here", where)
+        found = str(error).removeprefix(f"until {goal.text}: ").replace("from here", where)
         return Searched(False, f"The engine searched: {found}.")
     return Searched(True, f"The engine found a shortest run {where}: {counted(len(steps), 'step')}.")
 

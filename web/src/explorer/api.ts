@@ -29,6 +29,8 @@ export interface About {
   size: string;
   network: string;
   variants: string[];
+  /** The recorded run that was loaded: the path to its end, and what there is to say of it. */
+  recorded: { path: string; told: string[] } | null;
   invariants: [string, string][];
   witnesses: [string, string][];
 }

@@ -34,7 +34,7 @@ class Explorer {
     const left = h("section", { class: "side left", "aria-label": "What can happen next" }, h("h2", {}, "Next"), this.next, h("div", { class: "tools" }, quick, form, ask, this.said));
     const right = h("section", { class: "side right", "aria-label": "State, properties and branches" }, this.tabs, this.panel);
     const title = h("div", { class: "title" }, h("h1", {}, "pmmc-check"), h("p", {}, about.size, about.variants.length > 0 && h("b", {}, ` with ${about.variants.join(", ")}`)), h("p", { class: "network", title: about.network }, about.network.split(":")[0] ?? "", " network"));
-    replace(document.getElementById("app") ?? document.body, h("header", { class: "top" }, title, this.search), h("div", { class: "bar" }, this.crumbs, h("div", { class: "buttons" }, this.button("back", "← Back", () => this.back()), this.button("forward", "Forward →", () => this.forward()), this.button("restart", "Start", () => this.go("")), this.button("save", "Save as trace", () => void this.save()))), this.alerts, h("main", { class: "explorer" }, left, this.diagram, right));
+    replace(document.getElementById("app") ?? document.body, h("header", { class: "top" }, title, this.search), h("div", { class: "bar" }, this.crumbs, h("div", { class: "buttons" }, this.button("back", "← Back", () => this.back()), this.button("forward", "Forward →", () => this.forward()), this.button("restart", "Start", () => this.go("")), about.recorded && this.button("recorded", "Recorded run", () => this.go(about.recorded?.path ?? "")), this.button("save", "Save as trace", () => void this.save()))), this.alerts, h("main", { class: "explorer" }, left, this.diagram, right));
     window.addEventListener("hashchange", () => void this.show());
     document.addEventListener("keydown", (event) => this.pressed(event));
     void this.show();
@@ -98,7 +98,9 @@ class Explorer {
     document.title = state.depth ? `step ${state.depth} · pmmc-check` : "the start · pmmc-check";
     const broken = state.broken.map(([name, how]) => h("p", { class: "alert is-broken" }, h("b", {}, `${name} is broken`), `: ${how}`));
     const ended = state.ended && h("p", { class: "alert note" }, "Nothing can happen any more.");
-    replace(this.alerts, ...broken, ended);
+    const recorded = this.about.recorded;
+    const loaded = recorded && recorded.path === state.path && h("details", { class: "alert note loaded", open: true }, h("summary", {}, recorded.told[0] ?? ""), ...recorded.told.slice(1).map((each) => h("p", {}, each)));
+    replace(this.alerts, loaded, ...broken, ended);
     this.drawCrumbs(state);
     replace(this.next, ...panels.choices(state, this.branches, (path) => this.go(path)));
     this.drawDiagram(state);
