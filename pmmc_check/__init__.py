@@ -8,11 +8,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pmmc_check.api.drawing import DrawnGraph
     from pmmc_check.api.exploration import Exploration, Witness
     from pmmc_check.api.exploring import explore
     from pmmc_check.api.failure import CheckFailed
     from pmmc_check.api.following import Follower, LiveRemark
     from pmmc_check.api.gatekeeping import GateReport, gate
+    from pmmc_check.api.roles import step_server
     from pmmc_check.api.simulating import SimulatedRun, simulate
     from pmmc_check.api.validating import Validation, validate
     from pmmc_check.checker.result import Snapshot
@@ -27,11 +29,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "api.drawing": ("DrawnGraph",),
     "api.exploration": ("Exploration", "Witness"),
     "api.exploring": ("explore",),
     "api.failure": ("CheckFailed",),
     "api.following": ("Follower", "LiveRemark"),
     "api.gatekeeping": ("GateReport", "gate"),
+    "api.roles": ("step_server",),
     "api.simulating": ("SimulatedRun", "simulate"),
     "api.validating": ("Validation", "validate"),
     "checker.result": ("Snapshot",),
@@ -54,6 +58,7 @@ __all__ = [
     "CheckResult",
     "Client",
     "Commander",
+    "DrawnGraph",
     "Exploration",
     "Follower",
     "GateReport",
@@ -75,6 +80,7 @@ __all__ = [
     "explore",
     "gate",
     "simulate",
+    "step_server",
     "validate",
 ]
 

@@ -23,6 +23,15 @@ class ProtocolError(PmmcError):
     """A role handed in by the user broke the contract of `pmmc_check.protocol.role.Role`."""
 
 
+class FailedStep(ProtocolError):
+    """A step of a role failed by itself; `why` says how. `is_assertion`: it found that something is not as it must be, by an assertion
+    or a panic, which is a finding; else its program crashed."""
+
+    def __init__(self, text: str, why: str, *, is_assertion: bool) -> None:
+        super().__init__(text)
+        self.why, self.is_assertion = why, is_assertion
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """` (did you mean ...?)` with the one of `known` that `name` is most like; empty where none is. The dashes and dots that all of a
     kind begin with do not count: `--slots` is not like `--jobs`."""

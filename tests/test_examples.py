@@ -11,7 +11,11 @@ from helpers import ROOT, assert_one_clear_line, command, in_process, options
 
 EXAMPLES = ROOT / "pmmc_check" / "examples"
 FILES = sorted(each.relative_to(EXAMPLES).as_posix() for each in EXAMPLES.rglob("*") if each.is_file() and "__pycache__" not in each.parts)
-LISTED = [name for name in FILES if name.endswith((".py", ".pmmc", "mapping.toml"))]
+LISTED = [
+    name
+    for name in FILES
+    if name.endswith((".py", ".pmmc", "mapping.toml", "servers/rust/src/main.rs", "acceptor.go", "AcceptorStep.java", ".cpp"))
+]
 
 
 def test_all_are_listed_with_what_they_show(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": {"errors", "users_code", "protocol", "config"},
     "properties": {"errors", "users_code", "protocol", "config", "model"},
     "trace": {"errors", "verdicts", "protocol"},
+    "external": {"errors", "users_code", "protocol", "trace"},
     "spec": {"errors", "users_code", "protocol", "config", "model", "properties", "verdicts"},
     "checker": _ENGINES,
     "validation": _ENGINES,
@@ -30,9 +31,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gating": _ENGINES | {"spec", "checker", "validation"},
     "report": _ENGINES | {"checker", "validation", "runtime", "gating"},
     "explorer": _ENGINES | {"spec", "checker", "validation", "report"},
-    "api": _ENGINES | {"spec", "checker", "validation", "runtime", "gating", "report"},
+    "api": _ENGINES | {"external"} | {"spec", "checker", "validation", "runtime", "gating", "report"},
     "pytest_plugin": {"api", "errors", "spec", "trace"},
-    "cli": _ENGINES | {"spec", "checker", "validation", "runtime", "gating", "report", "explorer", "api"},
+    "cli": _ENGINES | {"external"} | {"spec", "checker", "validation", "runtime", "gating", "report", "explorer", "api"},
 }
 """What each part may import besides itself."""
 TOP = {"__init__", "__main__"}

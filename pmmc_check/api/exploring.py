@@ -112,11 +112,17 @@ def explored(options: SearchOptions, asked: AskedProperties, model: Model, spec:
     for number, each in enumerate(asked.witnesses):
         with controlled() as control:
             asked_of = again(_only_witness(number))
-            found, about, more = result_of(options, model, control, (each,), asked.constraints, asked_of)
+            found, about, more = result_of(options, model, control, (each,), asked.constraints, asked_of, judges=False)
         notes += [note for note in more if note not in notes]
         witnesses.append((WitnessSearch(each.name, found), about))
     return exploration_of(
-        result, about_all if result or not witnesses else witnesses[0][1], notes, witnesses, spec=spec, variants=options.variants
+        result,
+        about_all if result or not witnesses else witnesses[0][1],
+        notes,
+        witnesses,
+        asked=asked,
+        spec=spec,
+        variants=options.variants,
     )
 
 

@@ -6,14 +6,19 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from pmmc_check.api.machine import cores
 from pmmc_check.errors import UsageError
+from pmmc_check.external.lifetime import deadline_seconds, ends_in_time, servers_ended
 from pmmc_check.protocol import PMMC, Protocol, Role, variant
 from pmmc_check.protocol.values import ROLES
 from pmmc_check.users_code import fate, handed_in, users_code
+
+EXEC = "exec:"
+"""What a program that plays roles is called by, instead of `module:object`."""
 
 
 def role_classes(where: str, given: Any) -> list[type[Role]]:
@@ -64,15 +69,47 @@ def protocol_from(reference: str, base: Protocol = PMMC) -> Protocol:
 
 
 def roles_from(reference: str) -> list[type[Role]]:
-    """The role class, or those in the mapping or sequence of role classes, that `reference` (`module:object`) names.
+    """The role class, or those in the mapping or sequence of role classes, that `reference` (`module:object`) names; or those that the
+    program plays which `reference` (`exec:command`) starts. It ends with the innermost `servers_ended`.
 
     Raises:
-        UsageError: it cannot be loaded, or is no role.
+        UsageError: it cannot be loaded or started, or is no role.
+        ProtocolError: it breaks the step protocol.
     """
+    if reference.startswith(EXEC):
+        return _roles_of_program(reference.removeprefix(EXEC))
     where = f"--protocol {reference}"
     found = object_named(where, reference)
     with users_code(f"{where}: looking at it"):
         return role_classes(where, found)
+
+
+def _roles_of_program(command: str) -> list[type[Role]]:
+    from pmmc_check.external.roles import roles_of
+    from pmmc_check.external.server import StepServer
+
+    handed_in(EXEC)
+    server = StepServer(command, deadline_seconds(), cores())
+    ends_in_time(server)
+    with users_code(f"{server.where}: saying which roles it plays"):
+        return roles_of(server)
+
+
+@contextmanager
+def step_server(command: str, deadline: float | None = None) -> Iterator[list[type[Role]]]:
+    """The roles that a program in any language plays (docs/any-language.md), as `roles` of `explore`, `validate` and the others:
+
+    >>> with step_server("./my_acceptor") as roles:  # doctest: +SKIP
+    ...     explore(roles=roles).assert_holds()
+
+    The program runs until the end of the block. `deadline` is the time that it may take for one answer, in seconds (default: 10).
+
+    Raises:
+        UsageError: it cannot be started.
+        ProtocolError: it breaks the step protocol.
+    """
+    with servers_ended(deadline):
+        yield _roles_of_program(command)
 
 
 def object_named(where: str, reference: str) -> Any:
@@ -84,7 +121,9 @@ def object_named(where: str, reference: str) -> Any:
     """
     module_name, colon, object_name = reference.partition(":")
     if not (module_name and colon and object_name):
-        raise UsageError(f"{where}: expected module:object, for example my_variant:MyAcceptor")
+        raise UsageError(
+            f"{where}: expected module:object, for example my_variant:MyAcceptor, or exec:command for a program (docs/any-language.md)"
+        )
     handed_in(module_name)
     module = _imported(where, module_name)
     with users_code(f"{where}: looking at it"):

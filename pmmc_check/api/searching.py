@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from pmmc_check.api.crashes import check_no_crash
 from pmmc_check.api.machine import cores
 from pmmc_check.api.options import SearchOptions
 from pmmc_check.api.roles import role_classes
 from pmmc_check.checker.continued import every_violation
+from pmmc_check.checker.false_claim import FalseClaim
 from pmmc_check.checker.iterative import grow
 from pmmc_check.checker.memory import affordable_bytes
 from pmmc_check.checker.reductions import Reductions, applicable, reductions_named
@@ -19,7 +21,7 @@ from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.model.network import network_named
 from pmmc_check.properties.checks import Checks
-from pmmc_check.properties.invariants import Invariant, invariants_named
+from pmmc_check.properties.invariants import Invariant, invariants_named, with_assertions
 from pmmc_check.properties.progress import Progress
 from pmmc_check.properties.quorums import judgeable
 from pmmc_check.properties.written import WrittenInvariant
@@ -70,11 +72,13 @@ def result_of(  # noqa: PLR0917
     asked: Sequence[Invariant] | None = None,
     constraints: Sequence[WrittenInvariant] = (),
     asked_of: AskedOf | None = None,
+    *,
+    judges: bool = True,
 ) -> tuple[Result, Model, list[str]]:
     """Runs the search that was asked for; also returns the model that its result is about, and notes about what is off.
 
     `asked` are the invariants where they are more than names, and `asked_of` makes them of a smaller model; `constraints` are for the
-    exhaustive strategy, without the symbolic engine.
+    exhaustive strategy, without the symbolic engine. `judges`: that a step of a role fails is a violation; else only the end of a run.
 
     Raises:
         UsageError: options contradict each other.
@@ -86,7 +90,10 @@ def result_of(  # noqa: PLR0917
     invariants = built_in_invariants(options) if asked is None else asked
     waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers if asked is None]
     if options.engine == "symbolic":
-        _check_symbolic(options, invariants)
+        _check_symbolic(options)
+    if judges:
+        invariants = with_assertions(invariants, model.protocol)
+    model.failing_ends_runs = True
     _check_begins_within(constraints, model)
     reductions, notes = applicable(reductions_named(options.reduce or "all"), model, [*invariants, *constraints])
     if options.engine == "symbolic":
@@ -94,43 +101,65 @@ def result_of(  # noqa: PLR0917
     judged, quorum_notes = judgeable(model, invariants)
     if options.invariants and len(judged) < len(invariants):
         raise UsageError(f"--invariant {options.invariants[0]}: {quorum_notes[0]}")
-    engine = engine_for(options, invariants, control, reductions, constraints)
-    if options.strategy == "iterative":
-        growing = _Growing(options, control, reductions, engine, asked_of)
-        result, model = grow(model.config, model.protocol, growing.search)
-        notes = [*notes, *growing.notes()]
-    elif options.keep_going:
-        result = every_violation(judged, lambda left: engine_for(options, left, control, reductions, constraints)(model))
-        notes = [] if options.engine == "reference" else notes
-    else:
-        result = engine(model).run()
-        notes = [] if options.engine == "reference" else notes
+    searches = _Searches(options, control, reductions, constraints, judged if options.keep_going else invariants, judges, asked_of)
+    try:
+        result, model = searches.run(model)
+    except FalseClaim:
+        if not model.failed_steps:
+            raise
+        # a step that a reduction leaves out fails: then the run that leads to it is what is wanted
+        searches = replace(searches, reductions=replace(reductions, inert=False, halting=False))
+        notes.append("inert and halting are off: a step fails that they would leave out")
+        result, model = searches.run(Model(model.config, model.protocol))
+    notes = [*([] if options.engine == "reference" else notes), *searches.notes()]
     model.check_still_pure()
+    check_no_crash(result, model)
     return result, model, notes + waived + quorum_notes
 
 
-class _Growing:
-    """Makes the searches of the iterative strategy. What is written is about one model, so it is made for each; where a smaller model lacks
-    what it names, that is left out."""
+@dataclass
+class _Searches:
+    """Makes the searches of a strategy.
 
-    def __init__(self, options: SearchOptions, control: Control, reductions: Reductions, engine: Engine, asked_of: AskedOf | None) -> None:
-        self._how = options, control, reductions
-        self._engine, self._asked_of = engine, asked_of
-        self._left_out = 0
+    With the iterative one, what is written is about one model, so it is made for each (`asked_of`); where a smaller model lacks what it
+    names, that is left out.
+    """
 
-    def search(self, model: Model) -> Search | None:
-        """The search of one model."""
-        if self._asked_of is None:
-            return self._engine(model)
-        asked = self._asked_of(model)
-        self._left_out += asked is None
-        options, control, reductions = self._how
-        return None if asked is None else engine_for(options, asked, control, reductions)(model)
+    options: SearchOptions
+    control: Control
+    reductions: Reductions
+    constraints: Sequence[WrittenInvariant]
+    invariants: Sequence[Invariant]
+    judges: bool
+    asked_of: AskedOf | None
+    left_out: int = 0
+
+    def run(self, model: Model) -> tuple[Result, Model]:
+        """The result of the strategy, and the model that it is about."""
+        if self.options.strategy == "iterative":
+            self.left_out = 0
+            return grow(model.config, model.protocol, self._smaller)
+        if self.options.keep_going:
+            return every_violation(self.invariants, lambda left: self._search(model, left)), model
+        return self._search(model, self.invariants).run(), model
 
     def notes(self) -> list[str]:
         """How many were left out."""
         why = "which lack what the properties name"
-        return [f"{counted(self._left_out, 'smaller configuration')} left out, {why}"] if self._left_out else []
+        return [f"{counted(self.left_out, 'smaller configuration')} left out, {why}"] if self.left_out else []
+
+    def _smaller(self, model: Model) -> Search | None:
+        if self.asked_of is None:
+            return self._search(model, self.invariants)
+        asked = self.asked_of(model)
+        self.left_out += asked is None
+        if asked is None:
+            return None
+        return self._search(model, with_assertions(asked, model.protocol) if self.judges else asked)
+
+    def _search(self, model: Model, invariants: Sequence[Invariant]) -> Search:
+        model.failing_ends_runs = True
+        return engine_for(self.options, invariants, self.control, self.reductions, self.constraints)(model)
 
 
 def built_in_invariants(options: SearchOptions) -> Sequence[Invariant]:
@@ -201,10 +230,8 @@ def _needs_single_states(options: SearchOptions, invariants: Sequence[Invariant]
     return bounded or bool(constraints) or any(isinstance(each, WrittenInvariant | Progress) for each in invariants)
 
 
-def _check_symbolic(options: SearchOptions, invariants: Sequence[Invariant]) -> None:
-    """What needs states one by one, or runs, is not for the symbolic engine."""
-    if any(each.name == "Progress" for each in invariants):
-        raise UsageError("--invariant Progress: the symbolic engine knows states, not runs; leave --engine symbolic out")
+def _check_symbolic(options: SearchOptions) -> None:
+    """What needs states one by one is not for the symbolic engine."""
     for option, given in (("--max-states", options.max_states), ("--max-depth", options.max_depth)):
         if given is not None:
             raise UsageError(

@@ -127,6 +127,12 @@ class Claims:
         """
         if not self.reductions.halting or isinstance(message, Instant) or not self._stated[process.role, "only_halts"]:
             return False
+        answer = self._is_harmless(process, state, message, sender)
+        if self._graph is not None and not self._being_asked:
+            self._graph.settle()
+        return answer
+
+    def _is_harmless(self, process: ProcessId, state: Any, message: Message, sender: ProcessId | None) -> bool:
         if state is not None or sender is None:
             return self._only_halts(process, state, message, sender)
         key = (process, message, sender)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from pmmc_check.errors import ProtocolError
+from pmmc_check.model.calls import shown_outcomes
 from pmmc_check.model.content import Renaming
 from pmmc_check.model.model import Model
 from pmmc_check.protocol.messages import Message, show
-from pmmc_check.protocol.role import Lifecycle, Outcome
+from pmmc_check.protocol.role import Outcome
 from pmmc_check.protocol.values import Command, ProcessId, leader_id
 
 
@@ -42,7 +43,7 @@ def asymmetric(
             *_step_lines(step, given),
             f"with {pair} exchanged:",
             *_step_lines(image, found),
-            _line("expected", _answer(expected)),
+            _line("expected", shown_outcomes(expected)),
         ],
         f"treat {pair} alike, or leave the claim out",
     )
@@ -92,16 +93,12 @@ def _claimed_lines(made_in: Any, state: Any) -> list[str]:
 
 def _step_lines(step: LocalStepShown, outcomes: Sequence[Outcome]) -> list[str]:
     process, state, message = step
-    return [_line("process", str(process)), _line("state", show(state)), _line("message", str(message)), _line("answer", _answer(outcomes))]
-
-
-def _answer(outcomes: Sequence[Outcome]) -> str:
-    return " or ".join(sorted(map(_outcome, outcomes)))
-
-
-def _outcome(outcome: Outcome) -> str:
-    after = "exits" if outcome.state is Lifecycle.EXITED else show(outcome.state)
-    return after + "".join(f", sends {message} to {to}" for to, message in outcome.sends)
+    return [
+        _line("process", str(process)),
+        _line("state", show(state)),
+        _line("message", str(message)),
+        _line("answer", shown_outcomes(outcomes)),
+    ]
 
 
 def _exchanged(renaming: Renaming) -> list[str]:

@@ -5,7 +5,7 @@ itself has no numbers for. With symmetry it has, for each generator, arrays that
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -84,6 +84,8 @@ class LocalGraph:
         self._everywhere: dict[ProcessNumber, dict[ClaimNumber, None]] = defaultdict(dict)
         self._once_exists: dict[tuple[ProcessNumber, ClaimNumber], dict[ClaimNumber, None]] = defaultdict(dict)
         self._creators: dict[ProcessNumber, set[ProcessNumber]] = defaultdict(set)
+        self._settling = False
+        self._unexamined: deque[tuple[StateNumber, ClaimNumber, Origin]] = deque()
         for process, view in zip(model.processes, model.initial(), strict=True):
             if view.state is not Lifecycle.NOT_STARTED:
                 self.met(process, Lifecycle.NOT_STARTED, Start(), (model.started(process, Start()),))
@@ -101,6 +103,7 @@ class LocalGraph:
         if step not in self._answers:
             self._add(step, self._numbered(number, outcomes))
             self._close(step)
+            self.settle()
 
     def _close(self, step: GraphStep) -> None:
         """Adds all images of a step; each must be answered by the image of the answer."""
@@ -133,12 +136,11 @@ class LocalGraph:
         """
         number = self._state(self.model.index[process], state)
         self._hold(number, {self._claim(HeldClaim(self._message(message), None)): number})
+        self.settle()
 
     def only_halted(self, process: ProcessId, state: Any, message: Message, sends: Sequence[Send], sender: ProcessId | None) -> None:
         """The same of a claim that `message` can only stop the process, and send the like of `sends`; `state` None: in whatever state.
-
-        Raises:
-            FalseClaim: it can do more.
+        It is checked by the next `settle`: when all claims on which it rests have been made.
         """
         claim = self._claim(HeldClaim(self._message(message), self._items(sends)))
         if state is not None:
@@ -192,18 +194,19 @@ class LocalGraph:
                 continue
             new = {claim: given[claim] for claim in given if claim not in held}
             held.update(new)
-            for claim, origin in new.items():
-                self._examine(at, claim, origin)
+            self._unexamined.extend((at, claim, origin) for claim, origin in new.items())
             pending.extend((later, new) for later in self._following[at])
             for g in range(len(self._renamings)):
-                images = {self._claim_image(g, claim): self._origin_image(g, origin) for claim, origin in new.items()}
+                images = {
+                    self._claim_image(g, claim): None if origin is None else self._state_image(g, origin) for claim, origin in new.items()
+                }
                 pending.append((self._state_image(g, at), images))
 
     def _hold_here(self, state: StateNumber, claim: ClaimNumber) -> None:
         """The same of one that is claimed of all states of the process, of those that follow and of the images in any case."""
         if claim not in self._held[state]:
             self._held[state][claim] = None
-            self._examine(state, claim, None)
+            self._unexamined.append((state, claim, None))
 
     def _hold_everywhere(self, process: ProcessNumber, claim: ClaimNumber, sender: ProcessNumber | None) -> None:
         """A claim about every state of a process, and its images; from the sender's creation on where the process alone creates it."""
@@ -231,6 +234,20 @@ class LocalGraph:
             for each in creators:
                 for claim in self._once_exists.pop((each, self._claim(Exists(process))), {}):
                     self._hold_everywhere(each, claim, process)
+
+    def settle(self) -> None:
+        """Examines what has come to be claimed: once all images of a step have been asked for, so that every state which a role is asked
+        about is one that some step of the role has led to.
+
+        Raises:
+            FalseClaim: some claim is refuted.
+        """
+        if self._settling:
+            return
+        self._settling = True
+        while self._unexamined:
+            self._examine(*self._unexamined.popleft())
+        self._settling = False
 
     def _examine(self, at: StateNumber, which: ClaimNumber, origin: Origin) -> None:
         """Asks the role whether what is claimed of a state is true in it."""
@@ -354,9 +371,6 @@ class LocalGraph:
                     image = self._claim(HeldClaim(self._message_image(g, message), sent))
             self._claim_images[g][claim] = image
         return image
-
-    def _origin_image(self, g: int, origin: Origin) -> Origin:
-        return None if origin is None else self._state_image(g, origin)
 
     # Back to what people read
 

@@ -191,7 +191,7 @@ class LocalSteps:
         return reaches
 
     def _matters(self, process: ProcessId, state: Any, message: Message) -> bool:
-        if state is Lifecycle.EXITED:
+        if state in (Lifecycle.EXITED, Lifecycle.FAILED):
             return not (self.claims.reductions.inert and self.claims.stays_exited)
         if isinstance(state, Crashed):
             if not self.model.system.faults.may_restart(process.role):

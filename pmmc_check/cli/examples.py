@@ -10,8 +10,8 @@ from pmmc_check.cli.outputs import make_folder, print_results
 from pmmc_check.errors import UsageError
 
 _FOLDER = Path(__file__).parent.parent / "examples"
-_LISTED = (".pmmc", ".py", "mapping.toml")
-_SUFFIXES = (".pmmc", ".py", ".toml", ".md", ".log", ".gz", ".go", ".mod", ".rs", ".java", ".xml")
+_LISTED = (".pmmc", ".py", "mapping.toml", "servers/rust/src/main.rs", "acceptor.go", "AcceptorStep.java", ".cpp")
+_SUFFIXES = (".pmmc", ".py", ".toml", ".md", ".log", ".gz", ".go", ".mod", ".rs", ".java", ".xml", ".cpp")
 _EPILOG = """\
 examples:
   pmmc-check examples          what there is
@@ -58,8 +58,8 @@ def _names(folder: Path) -> Iterator[str]:
 def _summary(file: Path) -> str:
     """What the first comment says of an example."""
     lines = file.read_text(encoding="utf-8").splitlines()
-    if file.suffix == ".py":
-        return lines[0].strip('"')
+    if file.suffix != ".pmmc":
+        return lines[0].strip('"').lstrip("/#! ")
     comments = [line.lstrip("# ").removeprefix("verdict: ") for line in lines[:2] if line.startswith("#")]
     return ": ".join(comments)
 

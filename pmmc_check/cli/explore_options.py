@@ -7,6 +7,7 @@ import argparse
 from pmmc_check.cli.exports import configure_export
 from pmmc_check.cli.graphs import configure_graph
 from pmmc_check.cli.pages import configure_html
+from pmmc_check.cli.programs import configure_deadline
 
 _THREADS_MAX = 256
 
@@ -20,6 +21,8 @@ examples:
       a seeded fault, and a shortest run that shows it
   pmmc-check explore --acceptors 1 --slots 1 --protocol my_variant:MyAcceptor
       a role of your own (docs/your-own-role.md has a complete example)
+  pmmc-check explore --protocol 'exec:./target/release/acceptor-step'
+      roles that a program plays, in any language (docs/any-language.md)
   pmmc-check explore --slots 3 --time-limit 60
       as far as a minute goes: then "inconclusive", exit code 3
   pmmc-check explore --slots any --ballots 4
@@ -122,7 +125,14 @@ def _what(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a built-in variant, such as a seeded fault; may be repeated (pmmc-check variants lists them)",
     )
-    what.add_argument("--protocol", metavar="MODULE:OBJECT", action="append", default=[], help="a role of your own in place of the paper's")
+    what.add_argument(
+        "--protocol",
+        metavar="MODULE:OBJECT|exec:COMMAND",
+        action="append",
+        default=[],
+        help="a role of your own in place of the paper's: in Python, or a program in any language (docs/any-language.md); may be repeated",
+    )
+    configure_deadline(what)
 
 
 def _how(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,7 @@ from pmmc_check.cli.interrupts import exit_at_once, signals_handled
 from pmmc_check.cli.outputs import PLAIN_TEXT, print_results
 from pmmc_check.cli.parser import module_of, parsed
 from pmmc_check.errors import UsageError
+from pmmc_check.external.lifetime import servers_ended
 from pmmc_check.users_code import anything_handed_in, nothing_handed_in
 
 
@@ -64,7 +65,8 @@ def _run(asked: argparse.Namespace | int) -> int:
         print_results(f"pmmc-check {__version__}")
         return EXIT_HOLDS
     try:
-        code: int = module_of(asked.verb).run(asked)
+        with servers_ended(getattr(asked, "step_deadline", None)):
+            code: int = module_of(asked.verb).run(asked)
     except UsageError as error:
         if not (settings := getattr(asked, "from_spec", None)):
             raise

@@ -17,6 +17,7 @@ from pmmc_check.cli.failures import say
 from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.outputs import OutputFile, check_apart, make_folder, prints_to_stderr, write_results
 from pmmc_check.cli.pages import PageFile, configure_html, sheet_of_run
+from pmmc_check.cli.programs import configure_deadline
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
@@ -56,7 +57,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name, rate in (("loss", 0.1), ("duplication", 0.2), ("crash", 0.0), ("reconfiguration", 0.0)):
         parser.add_argument(f"--{name}-rate", type=float, default=rate, metavar="P", help="a step (default %(default)s)")
     parser.add_argument("--variant", action="append", default=[], metavar="NAME", help=f"a seeded fault: {', '.join(VARIANTS)}")
-    parser.add_argument("--protocol", metavar="MODULE:OBJECT", help="roles of your own in place of the paper's")
+    parser.add_argument("--protocol", metavar="MODULE:OBJECT|exec:COMMAND", help="roles of your own in place of the paper's")
+    configure_deadline(parser)
     parser.add_argument("--out", metavar="FILE|DIR", default="-", help="(default: stdout)")
     configure_html(parser, "the whole run, whatever its trace leaves out,")
     configure_export(parser, "the whole run, of one trace,")

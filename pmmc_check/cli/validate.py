@@ -13,13 +13,23 @@ from typing import TYPE_CHECKING
 from pmmc_check.api.judging import judged
 from pmmc_check.api.machine import cores
 from pmmc_check.api.roles import roles_from
-from pmmc_check.api.validating import SEARCH_EVENTS, SEARCH_SECONDS, SEARCH_STATES, judge_options, recordable, with_memory, with_roles
+from pmmc_check.api.validating import (
+    SEARCH_EVENTS,
+    SEARCH_SECONDS,
+    SEARCH_STATES,
+    Validation,
+    judge_options,
+    recordable,
+    with_memory,
+    with_roles,
+)
 from pmmc_check.cli.branch_coverage import CoverageReport, check_coverage, configure_coverage
 from pmmc_check.cli.exports import ExportFiles, configure_export
 from pmmc_check.cli.follow import check_follow, configure_follow, follow
 from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.outputs import OutputFile, check_apart, print_results, prints_to_stderr
-from pmmc_check.cli.pages import PageFile, configure_html, sheets_of_traces
+from pmmc_check.cli.pages import PageFile, configure_html
+from pmmc_check.cli.programs import configure_deadline
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.errors import UsageError
 from pmmc_check.report.trace_json import as_object
@@ -89,7 +99,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     configure_html(parser, "the runs, those that are rejected first,")
     configure_export(parser, "the run, if the trace is one alone,")
-    parser.add_argument("--protocol", metavar="MODULE:OBJECT", help="judge by roles of your own in place of the paper's")
+    parser.add_argument("--protocol", metavar="MODULE:OBJECT|exec:COMMAND", help="judge by roles of your own in place of the paper's")
+    configure_deadline(parser)
     parser.add_argument(
         "--max-memory", type=int, metavar="MIB", help="memory that judging one trace may take (default: its share of what is free)"
     )
@@ -144,7 +155,8 @@ def run(arguments: argparse.Namespace) -> int:
             for file, content in files:
                 file.write(content(listed))
                 file.commit()
-            page.write(_page_title(arguments.paths), lambda: sheets_of_traces(found, listed, options.protocol), index=len(found) > 1)
+            validation = Validation(tuple(listed), tuple(found), options.protocol)
+            page.write_page(lambda: validation.page(_page_title(arguments.paths)))
     verdict = worst(listed)
     return EXITS[INCONCLUSIVE] if interrupted or (verdict == ACCEPTED and coverage.too_low) else EXITS[verdict]
 

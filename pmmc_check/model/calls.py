@@ -7,11 +7,11 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from pmmc_check.errors import ProtocolError
+from pmmc_check.errors import FailedStep, ProtocolError
 from pmmc_check.protocol.messages import Message, show
-from pmmc_check.protocol.role import Outcome, Outcomes, Role, Send, System
+from pmmc_check.protocol.role import Lifecycle, Outcome, Outcomes, Role, Send, System
 from pmmc_check.protocol.values import Command, ProcessId
-from pmmc_check.users_code import users_code
+from pmmc_check.users_code import fate, users_code
 
 _OUTCOMES_MAX = 10_000
 """More choices than the paper leaves anywhere: a step that yields more will not end."""
@@ -27,9 +27,28 @@ def called(role: Role, method: str, arguments: tuple[Any, ...], known: Collectio
     """Calls `start`, `step` or `restart` of a role and checks the answer; `known` are the processes that there are.
 
     Raises:
+        FailedStep: an assertion of its own failed, or it is a program that crashed.
         ProtocolError: it raised something, changed what it was given, or answered with what is no outcome.
     """
-    return _answers(name_of(type(role).__name__, method, role.me), method, lambda: getattr(role, method)(*arguments), arguments, known)
+    name = name_of(type(role).__name__, method, role.me)
+    try:
+        return _answers(name, method, lambda: getattr(role, method)(*arguments), arguments, known)
+    except ProtocolError as error:
+        if isinstance(error.__cause__, AssertionError):
+            raise FailedStep(str(error), f"{name} {fate(error.__cause__)}", is_assertion=True) from error.__cause__
+        if isinstance(error, FailedStep) or error.in_lines:
+            raise
+        raise with_evidence(error, role) from error.__cause__
+
+
+def with_evidence(error: ProtocolError, role: Role) -> ProtocolError:
+    """The error, with what a role that another program plays was asked and answered last."""
+    evidence = getattr(role, "evidence", None)
+    if evidence is None:
+        return error
+    told = ProtocolError(f"{error}{evidence()}")
+    told.in_lines = True
+    return told
 
 
 @lru_cache(maxsize=4096)
@@ -112,3 +131,13 @@ def _check_outcome(name: str, outcome: Any, known: Collection[ProcessId] | None)
 def shown(arguments: tuple[Any, ...]) -> str:
     """What a method was called with, for a message."""
     return "; ".join(map(show, arguments))
+
+
+def shown_outcomes(outcomes: Iterable[Outcome]) -> str:
+    """An answer, for a message."""
+    return " or ".join(sorted(map(_outcome, outcomes)))
+
+
+def _outcome(outcome: Outcome) -> str:
+    after = {Lifecycle.EXITED: "exits", Lifecycle.FAILED: "fails"}.get(outcome.state) or show(outcome.state)
+    return after + "".join(f", sends {message} to {to}" for to, message in outcome.sends)

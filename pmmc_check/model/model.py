@@ -12,8 +12,8 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from pmmc_check.config import Config
-from pmmc_check.errors import ProtocolError, UsageError
-from pmmc_check.model.calls import called, made, name_of, shown
+from pmmc_check.errors import FailedStep, ProtocolError, UsageError
+from pmmc_check.model.calls import called, made, name_of, shown, shown_outcomes, with_evidence
 from pmmc_check.model.content import Digest
 from pmmc_check.model.deviations import Deviations
 from pmmc_check.model.faults import FAULTS_ID, Drop, FaultBudget, FaultStep, Restart, Spend, fault_outcome, fault_steps, spent
@@ -89,6 +89,10 @@ class Model:
         self.deviations = Deviations(self.roles, self.system)
         self._started: dict[tuple[ProcessId, Start], Outcome] = {}
         self._outcomes: dict[tuple[ProcessId, Hashable, Message], tuple[Outcome, ...]] = {}
+        self.failing_ends_runs = False
+        """Whether a step that fails is a step, after which its process does nothing. Else it ends the search, without a verdict."""
+        self.failed_steps: dict[tuple[Any, ...], FailedStep] = {}
+        """Why steps have failed, by the process and what its role was called with."""
         self._check_restarts()
 
     def initial(self) -> State:
@@ -207,7 +211,7 @@ class Model:
         """
         if isinstance(message, FaultStep) or isinstance(state, Lifecycle):
             return self.outcomes(process, state, message)
-        outcomes = called(self.roles[process], "step", (state, message), self.index)
+        outcomes = self._called(process, "step", (state, message))
         self.deviations.note(process, "step", (state, message), outcomes)
         return outcomes
 
@@ -216,8 +220,11 @@ class Model:
         role = self.roles[process]
         if process.role in self.deviations.comparing:
             return self.asked(process, state, message) in expected
-        with users_code(name_of(type(role).__name__, "step", process)):
-            return tuple(islice(role.step(state, message), 1 + max(map(len, expected)))) in expected
+        try:
+            with users_code(name_of(type(role).__name__, "step", process)):
+                return tuple(islice(role.step(state, message), 1 + max(map(len, expected)))) in expected
+        except ProtocolError:
+            return self.asked(process, state, message) in expected
 
     def known_steps(self) -> Iterator[tuple[ProcessId, Any, Message, tuple[Outcome, ...]]]:
         """Every step that a role has been asked for so far: (process, state, message, outcomes)."""
@@ -241,7 +248,7 @@ class Model:
     def _asked_twice(self, process: ProcessId, method: str, arguments: tuple[Any, ...]) -> tuple[Outcome, ...]:
         role = self.roles[process]
         with users_code(f"reading what {name_of(type(role).__name__, method, process)} returned"):
-            outcomes = called(role, method, arguments, self.index)
+            outcomes = self._called(process, method, arguments)
             self._compare(process, method, arguments, outcomes)
             self.deviations.note(process, method, arguments, outcomes)
             if len(outcomes) == 1:
@@ -249,13 +256,30 @@ class Model:
                 return outcomes
             return tuple(sorted(outcomes, key=self.content.order))
 
+    def _called(self, process: ProcessId, method: str, arguments: tuple[Any, ...]) -> tuple[Outcome, ...]:
+        """What a role answers. Where a step of it fails that is its outcome, and why is kept."""
+        try:
+            return called(self.roles[process], method, arguments, self.index)
+        except FailedStep as failed:
+            if method == "start" or not self.failing_ends_runs:
+                raise
+            self.failed_steps.setdefault((process, *arguments), failed)
+            return (Outcome(Lifecycle.FAILED),)
+
+    def failed_step(self, process: ProcessId, state: Any, message: Message) -> FailedStep:
+        """Why a step that was asked for has failed."""
+        restarts = isinstance(message, Restart) and isinstance(state, Crashed)
+        return self.failed_steps[(process, state.state) if restarts else (process, state, message)]
+
     def _compare(self, process: ProcessId, method: str, arguments: tuple[Any, ...], known: tuple[Outcome, ...]) -> None:
         role = self.roles[process]
-        if frozenset(known) != frozenset(called(role, method, arguments, self.index)):
-            raise ProtocolError(
-                f"{type(role).__name__}.{method} is not deterministic: {process} answered ({shown(arguments)}) in two ways; "
+        if frozenset(known) != frozenset(answered := self._called(process, method, arguments)):
+            error = ProtocolError(
+                f"{type(role).__name__}.{method} is not deterministic: {process} answered ({shown(arguments)}) in two ways: "
+                f"{shown_outcomes(known)}; then {shown_outcomes(answered)}; "
                 f"it must be a function of its arguments (no clock, no randomness, no variables of its own)"
             )
+            raise with_evidence(error, role)
 
     def recorded(self, sends: Iterable[Send]) -> frozenset[Message]:
         """Those of `sends` that history keeps."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pmmc_check.errors import ProtocolError
 from pmmc_check.model.model import Model, State, Step
-from pmmc_check.properties.invariants import Invariant, RelationInvariant, StateInvariant, StepInvariant
+from pmmc_check.properties.invariants import ASSERTION, Invariant, RelationInvariant, StateInvariant, StepInvariant
 from pmmc_check.properties.observe import HELD, VARIABLES, Fact, Observed, by_slot, held, observe, state_fact
 from pmmc_check.properties.progress import Left, LocalStates, Progress, check_possible, check_unconstrained, endless, left_to_decide, stuck
 from pmmc_check.properties.quorums import Quorums
@@ -68,6 +68,9 @@ class Checks:
         """Checks one local step; a restart is a step from the state before the crash."""
         if isinstance(before, Lifecycle) or isinstance(outcome.state, Crashed):
             return None
+        if outcome.state is Lifecycle.FAILED:
+            why = self.model.failed_step(process, before, message).why
+            return Violated(ASSERTION.name, f"{process} fails on {message}: {why}") if ASSERTION in self._step else None
         if isinstance(before, Crashed):
             before = before.state
         for each in self._step:

@@ -20,6 +20,7 @@ from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED, Fa
 from pmmc_check.properties.progress import Progress
 from pmmc_check.properties.quorums import Quorums
 from pmmc_check.properties.written import WrittenInvariant
+from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.messages import Message, Propose
 from pmmc_check.protocol.role import Lifecycle, Outcome, System
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, NOOP, REPLICA, Command, ProcessId, Reconfigure, SlotCommand
@@ -270,8 +271,17 @@ INVARIANTS: dict[str, Invariant] = {
 """All invariants, in the order in which reports list them and in which a tie between violations is broken."""
 
 
-PROPERTIES: dict[str, Invariant] = {**INVARIANTS, "Progress": Progress()}
+ASSERTION = StepInvariant("Assertion", "no step of a role fails, by an assertion of its own say", frozenset(), lambda *step: None)
+"""Checked wherever roles of a user's own are; `Checks` knows a step that failed by the state after it."""
+
+PROPERTIES: dict[str, Invariant] = {**INVARIANTS, "Progress": Progress(), ASSERTION.name: ASSERTION}
 """What can be asked for by name. Progress is checked only when it is: it needs a network without loss, and costs reductions."""
+
+
+def with_assertions(invariants: Sequence[Invariant], protocol: Protocol) -> Sequence[Invariant]:
+    """The invariants, and where some role is not of this package, that no step of it fails."""
+    own = any(not each.__module__.startswith(("pmmc_check.protocol.", "pmmc_check.model.")) for each in protocol.values())
+    return [*invariants, ASSERTION] if own and ASSERTION not in invariants else invariants
 
 
 def invariants_named(names: Collection[str], without: Collection[str] = ()) -> Sequence[Invariant]:

@@ -26,6 +26,8 @@ class Lifecycle(Enum):
 
     NOT_STARTED = "not started"
     EXITED = "exited"
+    FAILED = "failed"
+    """A step of it failed: by an assertion of its own, say. Nothing follows."""
 
     def __str__(self) -> str:
         return self.value

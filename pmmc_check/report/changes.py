@@ -10,6 +10,8 @@ from pmmc_check.protocol.messages import show, sorted_texts
 from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.protocol.values import ProcessId
 
+_ENDS = {Lifecycle.EXITED: "exits", Lifecycle.FAILED: "fails"}
+
 
 class Change(NamedTuple):
     """One field of one process; `field` is empty when the process as a whole started or exited."""
@@ -44,7 +46,7 @@ def _local_changes(process: ProcessId, before: Any, after: Any) -> list[Change]:
     if isinstance(before, Crashed) and not isinstance(after, Lifecycle):
         return [Change(process, "", "crashed", f"restarts with {show(after)}")]
     if isinstance(after, Lifecycle):
-        return [Change(process, "", show(before), "exits" if after is Lifecycle.EXITED else str(after))]
+        return [Change(process, "", show(before), _ENDS.get(after, str(after)))]
     if isinstance(before, Lifecycle):
         return [Change(process, "", show(before), f"starts {show(after)}")]
     if not is_dataclass(after):

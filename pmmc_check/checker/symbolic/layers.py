@@ -15,10 +15,12 @@ import numpy as np
 from pmmc_check.checker.counterexample import Move, executed
 from pmmc_check.checker.result import Violation
 from pmmc_check.checker.symbolic.diagrams import Diagrams
+from pmmc_check.checker.symbolic.ends import stuck_states
 from pmmc_check.checker.symbolic.events import FULL, Events
 from pmmc_check.checker.symbolic.measure import Measure
 from pmmc_check.checker.symbolic.members import Member, Wanted, contains, member
 from pmmc_check.checker.symbolic.messages import MessageSystem
+from pmmc_check.checker.symbolic.nodes import NO_VECTOR
 from pmmc_check.checker.symbolic.notes import Notes
 from pmmc_check.checker.symbolic.observed import Relations
 from pmmc_check.checker.symbolic.views import ViewSystem
@@ -83,31 +85,67 @@ class Layers:
         Raises:
             Stopped: `watch` said so.
         """
+        last = self._layers[-1]
+        self._add_following(last)
+        assert self._layers[-1] != last, "no run leads to what the search has found broken"
+
+    def all_runs_end(self) -> bool:
+        """Whether no run is endless: whether for some k there is no state that exactly k deliveries lead to. Such sets are then the
+        layers, of which only the last is kept, and one to compare with: if there are endless runs, the sets repeat themselves.
+
+        Raises:
+            Stopped: `watch` said so.
+        """
+        mark, steps, power = self._layers[-1], 0, 1
+        while True:
+            self._explore()
+            self._look()
+            self._layers = [mark, self._layers[-1]]
+            self._add_following(NO_VECTOR)
+            mark, _, last = self._layers
+            if last in (NO_VECTOR, mark):
+                return last == NO_VECTOR
+            steps += 1
+            if steps == power:
+                mark, steps, power = last, 0, 2 * power
+            mark, last = self._layers = self.diagrams.collect([mark, last])
+
+    def _add_following(self, first: int) -> None:
+        """Adds the union of `first` and what one more delivery leads to from the last layer."""
         diagrams, last = self.diagrams, self._layers[-1]
-        diagrams.kept = np.array([*self._layers, last])
+        diagrams.kept = np.array([*self._layers, first])
         for event in self.system.fired():
             image = diagrams.image(last, event)
             diagrams.kept[-1] = diagrams.union(int(diagrams.kept[-1]), image)
-        assert diagrams.kept[-1] != last, "no run leads to what the search has found broken"
         self._layers = diagrams.collect(diagrams.kept.tolist())
 
-    def _broken_state(self) -> Target | None:
-        """States of the last layer that break something."""
+    def _explore(self) -> None:
         for level, values in self.diagrams.values().items():
             for value in values if self.events.absent(level) == FULL else ():
                 if value not in self._explored:
                     self._explored.add(value)
                     self.system.explore(value)
+
+    def _look(self) -> None:
+        """Makes all steps from the last layer known."""
+        for event in self.system.probes:  # there will be more, of messages that are only sent from here
+            self.diagrams.image(self._layers[-1], event)
+
+    def _broken_state(self) -> Target | None:
+        """States of the last layer that break something."""
+        self._explore()
         for each in self.notes.breaking:
             if each.last is None:
                 return Target(Wanted(each.where))
         facts = self.relations.broken(self.diagrams, self._layers[-1], self.system, self.locals.model.config.slots)
-        return Target(Wanted({}, facts.seen, facts.sees)) if facts else None
+        if facts:
+            return Target(Wanted({}, facts.seen, facts.sees))
+        ends = stuck_states(self.diagrams, self._layers[-1], self.system, self.checks) if self.checks.progress else None
+        return Target(ends) if ends else None
 
     def _breaking_step(self) -> Target | None:
         """States of the last layer from which a step breaks something."""
-        for event in self.system.probes:  # there will be more, of messages that are only sent from here
-            self.diagrams.image(self._layers[-1], event)
+        self._look()
         return next((Target(Wanted(each.where), each.last) for each in self.notes.breaking), None)
 
     def _run_to(self, broken: Target) -> list[Move]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pmmc_check.checker.counterexample import Move
 from pmmc_check.checker.local_steps import History, LocalOutcome, LocalSteps, MessageId, StateId
@@ -27,7 +27,7 @@ from pmmc_check.checker.tables import Path, PathDelivery
 from pmmc_check.model.faults import Drop
 from pmmc_check.model.network import Inbox
 from pmmc_check.properties.checks import Violated
-from pmmc_check.properties.observe import VARIABLES, Fact
+from pmmc_check.properties.observe import Fact, observe
 from pmmc_check.protocol.messages import Instant
 from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.protocol.values import FAULTS, REPLICA, ProcessId
@@ -160,8 +160,17 @@ class MessageSystem:
         if identity.role != REPLICA:
             return identity, frozenset()
         messages = [self.locals.messages[message] for message, _ in self.network.contents(content.inbox)]
-        facts = self.locals.checks.facts(identity, Lifecycle.EXITED, messages, ())
-        return identity, frozenset(fact for fact in facts if fact.kind != VARIABLES)
+        facts = observe(identity, Lifecycle.EXITED, messages, ())  # not what is held: at an end nothing is on its way
+        return identity, frozenset(fact for fact in facts if fact.kind in self.locals.checks.observed_kinds)
+
+    def ends(self, level: int, value: int) -> bool:
+        """Whether no step is one of a part with this value, where nothing crashes: all but messages on their way."""
+        return isinstance(self.values[value], LocalValue) or value == self.events.absent(level)
+
+    def local_state(self, value: int) -> Any:
+        """The state of a process with this value; None for what is no process's."""
+        content = self.values[value]
+        return self.locals.states[content.state][1] if isinstance(content, LocalValue) else None
 
     def fired(self) -> list[int]:
         """The events that are steps."""

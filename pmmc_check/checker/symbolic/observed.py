@@ -50,9 +50,9 @@ class Relations:
         for slot in (*range(1, slots + 1), *((0,) if self.checks.at_once else ())):
             known = self.observed if slot else self._at_once
             seen_of = {value: self._seen(system, level, value, slot) for level in values for value in values[level]}
-            image = diagrams.image(root, _relabelling(diagrams, values, seen_of))
-            for seen in _combinations(diagrams, image, seen_of):
-                if seen not in known and (violated := self._evaluate(seen, slot)):
+            image = diagrams.image(root, relabelling(diagrams, values, seen_of))
+            for seen in combinations(diagrams, image, seen_of):
+                if seen and seen not in known and (violated := self._evaluate(seen, slot)):
                     return BrokenFacts(violated, seen, seen_of)
         return None
 
@@ -70,8 +70,8 @@ class Relations:
         return self.checks.of_facts(known[seen], slot)
 
 
-def _relabelling(diagrams: Diagrams, values: dict[int, list[int]], seen_of: dict[int, SeenFacts]) -> int:
-    """The event that maps each value to the first one of its level of which the same is observed."""
+def relabelling(diagrams: Diagrams, values: dict[int, list[int]], seen_of: dict[int, SeenFacts]) -> int:
+    """The event that maps each value to the first one of its level of which the same is observed; other values to none."""
     events = diagrams.events
     functions: dict[int, int] = {}
     for level, found in values.items():
@@ -86,15 +86,14 @@ def _relabelling(diagrams: Diagrams, values: dict[int, list[int]], seen_of: dict
     return events.event(functions, relabels=True)
 
 
-def _combinations(diagrams: Diagrams, image: int, seen_of: dict[int, SeenFacts]) -> Iterator[SeenFacts]:
-    """All that is seen in some vector, once each but for the same seen on several paths; nothing at all is left out."""
+def combinations(diagrams: Diagrams, image: int, seen_of: dict[int, SeenFacts]) -> Iterator[SeenFacts]:
+    """All that is seen in some vector, once each but for the same seen on several paths."""
     visited: set[tuple[int, SeenFacts]] = set()
     pending: list[tuple[int, SeenFacts]] = [(image, frozenset())] if image != NO_VECTOR else []
     while pending:
         a, seen = pending.pop()
         if a == UNIT:
-            if seen:
-                yield seen
+            yield seen
             continue
         for value, child in diagrams.edges(a):
             key = (child, seen | seen_of.get(value, frozenset()))

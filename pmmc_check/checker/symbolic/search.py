@@ -18,6 +18,7 @@ from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
 from pmmc_check.checker.result import Action, Control, Diagram, Result, Snapshot, Violation
 from pmmc_check.checker.symbolic.diagrams import Diagrams
+from pmmc_check.checker.symbolic.ends import STUCK, stuck_states
 from pmmc_check.checker.symbolic.events import FULL, Events, Stopped
 from pmmc_check.checker.symbolic.layers import Layers
 from pmmc_check.checker.symbolic.measure import Measure
@@ -88,14 +89,32 @@ class SymbolicSearch:
         result = self._result(measure, measure)
         if self.limit is None:
             try:
-                if broken := self.relations.broken(self.diagrams, root, self.system, self.model.config.slots):
-                    return self._with_run(broken.violated)
+                if broken := self._broken(root):
+                    return self._with_run(broken)
+                self._look_for_endless_runs()
             except Interrupted as stopped:
                 self.limit = str(stopped)
             except Stopped:
                 assert self.limit is not None
         verdict = INCONCLUSIVE if self.limit else HOLDS
         return replace(result, verdict=verdict, limit=self.limit, seconds=self.control.seconds(), peak_memory_bytes=peak_memory_bytes())
+
+    def _broken(self, root: int) -> Violated | None:
+        """What the states of `root` break together, or by being an end."""
+        if broken := self.relations.broken(self.diagrams, root, self.system, self.model.config.slots):
+            return broken.violated
+        return STUCK if self.checks.progress and stuck_states(self.diagrams, root, self.system, self.checks) else None
+
+    def _look_for_endless_runs(self) -> None:
+        """For Progress, with a diagram of its own. Whether something is left to decide on an endless run is not known."""
+        if self.checks.progress and not self._layered().all_runs_end():
+            self.limit = "some run never ends, and the symbolic engine does not see whether something is left to decide on it; " + (
+                "take --engine compiled"
+            )
+
+    def _layered(self) -> Layers:
+        """The same system, one delivery after the other."""
+        return Layers(self._system(Events(closes=False), Notes()), self.checks, self._watch)
 
     def _system(
         self, events: Events, notes: Notes | None, order: Sequence[int] = (), messages: bool | None = None
@@ -139,9 +158,8 @@ class SymbolicSearch:
         """The violation with a shortest run that leads there; the counts are those of the layers. A step that puts others off is several
         deliveries, so deferral is off."""
         self.reductions = replace(self.reductions, deferral=False)
-        self.system = self._system(Events(closes=False), Notes())
-        layers = Layers(self.system, self.checks, self._watch)
-        self.diagrams = layers.diagrams
+        layers = self._layered()
+        self.system, self.diagrams = layers.system, layers.diagrams
         violation: Violation | None = None
         try:
             violation = layers.shortest()

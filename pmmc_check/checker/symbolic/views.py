@@ -117,6 +117,15 @@ class ViewSystem:
         """What invariants observe of a view, and whose it is."""
         return self.tables.model.processes[self.order[-level]], self.tables.facts(value)
 
+    def ends(self, level: int, value: ViewId) -> bool:
+        """Whether no step is taken from a view, one that has been explored."""
+        first, last = self.tables.step_range.data[value].tolist()
+        return bool(first == last)
+
+    def local_state(self, value: ViewId) -> Any:
+        """The state of a process with this view."""
+        return self.locals.states[self.tables.views[value].state][1]
+
     def fired(self) -> list[int]:
         """The events that are steps."""
         return list(self.steps)

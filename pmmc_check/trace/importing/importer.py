@@ -236,7 +236,7 @@ class _EventMaker:
             raw["id"] = f"{self.origin}+{number}"
         if post is None and pattern.kind is not None:
             text = _line(log, pattern, raw)
-            event = self.fast(text, number)
+            event = self.fast(number, text)
             if event is not None:
                 return Imported(event, text)
         for key, value in raw.items():

@@ -141,16 +141,14 @@ class OpenedFile:
         """What gives the event or comment of a line; None for an empty one."""
         if self.format == JSONL:
             return JsonReader(event_builder, self.name).item
-        fast = FastReader(event_builder, self.name).event
-        if self.grammar_only:
-            return lambda number, text: self._by_grammar(number, text, event_builder)
-        return lambda number, text: fast(text, number) or self._by_grammar(number, text, event_builder)
+        by_grammar = partial(self._by_grammar, event_builder)
+        return by_grammar if self.grammar_only else FastReader(event_builder, self.name, by_grammar).item
 
     def lines_left(self) -> Iterator[tuple[int, str]]:
         """The lines after the header."""
         return self.lines if self.held is None else chain((self.held,), self.lines)
 
-    def _by_grammar(self, number: int, text: str, event_builder: EventBuilder) -> Event | Comment | None:
+    def _by_grammar(self, event_builder: EventBuilder, number: int, text: str) -> Event | Comment | None:
         line = Line(self.name, number, text)
         if line.form == EMPTY:
             return _comment(text) if text.strip(" \t") else None
