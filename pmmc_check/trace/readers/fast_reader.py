@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, REPLICA, ProcessId
 from pmmc_check.trace.errors import Unfit
-from pmmc_check.trace.events import RECEIVE, SEND, Comment, Event
+from pmmc_check.trace.events import PERFORM, RECEIVE, SEND, Event, Perform, RecordedItem
 from pmmc_check.trace.fields import FIELDS, SET_FIELDS
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.readers.frequent_events import SHAPES, Compose, EventComposer
@@ -44,7 +44,7 @@ class Meaning(NamedTuple):
     post: tuple[tuple[str, Any], ...] | None
 
 
-Otherwise = Callable[[int, str], Event | Comment | None]
+Otherwise = Callable[[int, str], RecordedItem | None]
 
 
 class FastReader:
@@ -58,7 +58,7 @@ class FastReader:
         self._tables: dict[tuple[str, str], tuple[ProcessId, dict[str, Meaning]]] = {}
         self._shared: dict[tuple[str, str, str], dict[str, Meaning]] = {}
 
-    def item(self, number: int, text: str) -> Event | Comment | None:
+    def item(self, number: int, text: str) -> RecordedItem | None:
         """What a line is."""
         try:
             log, action, kind, *words = (_without_signs_in_strings(text) if '"' in text else text).split(" ")
@@ -66,7 +66,7 @@ class FastReader:
         except (KeyError, ValueError, Unfit):
             return self.event(number, text) or self._otherwise(number, text)
 
-    def event(self, number: int, text: str) -> Event | None:
+    def event(self, number: int, text: str) -> Event | Perform | None:
         """The event of a line, or None when only the grammar can tell."""
         if '"' in text:
             text = _without_signs_in_strings(text)
@@ -76,9 +76,11 @@ class FastReader:
         except (KeyError, ValueError, Unfit):
             return self._event(text, number)
 
-    def _event(self, text: str, number: int) -> Event | None:
+    def _event(self, text: str, number: int) -> Event | Perform | None:
         """As `event`, for words not met before, and for events with a time, an id or a recorded state."""
         parts = text.split(" ", 2)
+        if len(parts) == 3 and parts[1] == PERFORM:
+            return self._perform(parts[0], parts[2], number)
         if len(parts) < 3 or parts[1] not in (RECEIVE, SEND):
             return None
         log, action, rest = parts
@@ -103,6 +105,19 @@ class FastReader:
             table[key] = meaning
         process, message, peers, state = meaning
         return Event(log, process or owner, action, message, peers, self.file, number, time or None, state, name or None)
+
+    def _perform(self, log: str, rest: str, number: int) -> Perform | None:
+        """What a replica performed, in the usual words; None when only the grammar can tell."""
+        words, _, time = rest.partition(" t=")
+        words, _, name = words.partition(" id=")
+        slot, _, command = words.partition(" ")
+        if not _UNUSUAL.isdisjoint(rest) or " " in command or (time and not WORD.fullmatch(time)) or (name and not WORD.fullmatch(name)):
+            return None
+        try:
+            raw = {"s": _text_of("s", slot), "c": _text_of("c", command), "time": time or None, "id": name or None}
+            return self.event_builder.perform(log, raw, None, self.file, number)
+        except (KeyError, Unfit):
+            return None
 
     def _learn(self, log: str, owner: ProcessId, action: str, kind: str) -> None:
         """The next event of this log, action and kind may be one that is quickly put together."""
