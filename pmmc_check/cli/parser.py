@@ -15,6 +15,7 @@ from pmmc_check.errors import did_you_mean
 
 VERBS = {
     "explore": "check every interleaving of a configuration",
+    "conform": "compare a role of your own with the paper's, step by step",
     "step": "step through a protocol or a recorded run, one delivery at a time, forwards and back",
     "tour": "learn the protocol in eight short lessons, each a run to predict and step",
     "variants": "list the seeded faults, fixes and optimisations that explore --variant takes",
