@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -47,15 +48,21 @@ def plan(events: int) -> Plan:
     return Plan(header=replace(header, logs=complete_logs(header)), seed=1, events=events, commands=10**9, post_rate=0.0)
 
 
-def write(path: Path, events: int, network: str = "reliable") -> None:
-    """A run without loss, which any network allows: with loss PMMC, which sends nothing twice, would come to a stop."""
-    walk = Simulation(plan(events))
+def write(path: Path, events: int, network: str = "reliable", *, leaders: tuple[str, ...] = ("L1",), quoted: bool = False) -> None:
+    """A run without loss, which any network allows: with loss PMMC, which sends nothing twice, would come to a stop.
+
+    `quoted`: every command has an operation in quotes, with a blank in it.
+    """
+    planned = plan(events)
+    header = replace(planned.header, leaders=leaders)
+    walk = Simulation(replace(planned, header=replace(header, logs=complete_logs(header))))
     writer = DslWriter(walk.values)
     with path.open("w") as stream:
         for line in writer.header(replace(walk.header, network=frozenset(network.split(",")))):
             print(line, file=stream)
         for event in walk.events():
-            print(writer.item(event), file=stream)
+            line = writer.item(event)
+            print(re.sub(r"(C\d:\d+)", r'\1:"add 5"', line) if quoted else line, file=stream)
 
 
 def rate(work: Callable[[], int]) -> float:
@@ -125,12 +132,16 @@ def main() -> None:
         dsl, jsonl, small = Path(folder, "t.pmmc"), Path(folder, "t.jsonl"), Path(folder, "s.pmmc")
         write(dsl, arguments.events)
         write(small, 2000)
+        write(Path(folder, "q.pmmc"), arguments.events, quoted=True)
+        write(Path(folder, "d.pmmc"), arguments.events // 8, leaders=("L1", "L2"))
         jsonl.write_text("\n".join(converted(open_trace(dsl), "jsonl")) + "\n")
         result: dict[str, Any] = {
             "python": sys.version.split()[0],
             "events": arguments.events,
             "dsl_end_to_end_events_per_cpu_second": rate(lambda: replayed(dsl)),
             "dsl_end_to_end_with_a_variant_events_per_cpu_second": rate(lambda: replayed(dsl, "ignore-lower-p2b")),
+            "dsl_end_to_end_quoted_operations_events_per_cpu_second": rate(lambda: replayed(Path(folder, "q.pmmc"))),
+            "dsl_end_to_end_duelling_leaders_events_per_cpu_second": rate(lambda: replayed(Path(folder, "d.pmmc"))),
             "dsl_reading_events_per_cpu_second": rate(lambda: read(dsl)),
             "jsonl_reading_events_per_cpu_second": rate(lambda: read(jsonl)),
             "jsonl_end_to_end_events_per_cpu_second": rate(lambda: replayed(jsonl)),

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pmmc_check.api.drawing import DrawnGraph
     from pmmc_check.api.exploration import Exploration, Witness
     from pmmc_check.api.exploring import explore
     from pmmc_check.api.failure import CheckFailed
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "api.drawing": ("DrawnGraph",),
     "api.exploration": ("Exploration", "Witness"),
     "api.exploring": ("explore",),
     "api.failure": ("CheckFailed",),
@@ -56,6 +58,7 @@ __all__ = [
     "CheckResult",
     "Client",
     "Commander",
+    "DrawnGraph",
     "Exploration",
     "Follower",
     "GateReport",

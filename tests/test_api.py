@@ -71,7 +71,7 @@ def test_what_is_violated_is_told_with_the_reasons_and_the_run_is_a_trace(tmp_pa
     assert trace is not None
     (tmp_path / "run.pmmc").write_text(trace)
     assert pmmc_check.validate(tmp_path / "run.pmmc").verdict == "rejected"
-    assert found._repr_html_().startswith("<pre>VIOLATED")
+    assert "VIOLATED: Agreement" in found._repr_html_()
 
 
 def test_an_inconclusive_search_does_not_hold() -> None:

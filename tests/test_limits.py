@@ -119,9 +119,17 @@ def _wait_until_searching(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks at the process in /proc")
-@pytest.mark.parametrize(("form", "number"), [("text", signal.SIGINT), ("json", signal.SIGTERM)])
-def test_interrupting_the_command_gives_the_partial_result_and_3(form: str, number: signal.Signals) -> None:
-    process = _started("--format", form, rounds=2)
+@pytest.mark.parametrize(
+    ("form", "number", "how"),
+    [
+        ("text", signal.SIGINT, []),
+        ("json", signal.SIGTERM, []),
+        pytest.param("text", signal.SIGINT, ["--engine", "symbolic", "--reduce", "none"], marks=pytest.mark.slow),
+        ("json", signal.SIGTERM, ["--engine", "symbolic", "--reduce", "none"]),
+    ],
+)
+def test_interrupting_the_command_gives_the_partial_result_and_3(form: str, number: signal.Signals, how: list[str]) -> None:
+    process = _started("--format", form, *how, rounds=2)
     _wait_until_searching(process)
     process.send_signal(number)
     out, err = process.communicate(timeout=100)

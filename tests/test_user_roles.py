@@ -78,10 +78,10 @@ def _acceptor(step: str, rest: str = "") -> str:
 BROKEN = {
     "a step that raises": (_acceptor("raise ValueError('out of order')"), "Mine.step of A1 raised ValueError: out of order"),
     "a step that raises in two lines": (_acceptor("raise ValueError('out\\nof order')"), "Mine.step of A1 raised ValueError"),
-    "a step that returns nothing": (_acceptor("return None"), "Mine.step of A1 raised TypeError"),
+    "a step that returns nothing": (_acceptor("return None"), "Mine.step of A1 returned None (called with"),
     "a step without an outcome": (_acceptor("return []"), "Mine.step of A1 returned no outcome"),
     "a step that returns states": (_acceptor("return [state]"), "expected an Outcome"),
-    "a step that returns one outcome instead of several": (_acceptor("return Outcome(state)"), "expected an Outcome"),
+    "a step that returns one outcome instead of several": (_acceptor("return Outcome(state)"), "returned an Outcome by itself"),
     "an outcome without sends": (_acceptor("return [Outcome(state, None)]"), "Mine.step of A1"),
     "sends that are no tuple of Send": (_acceptor("return [Outcome(state, (message,))]"), "expected a Send(to, message)"),
     "a send of something that is no message": (

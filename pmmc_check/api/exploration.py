@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from html import escape
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
 
 from pmmc_check.api.failure import CheckFailed
-from pmmc_check.api.specs import WitnessSearch, as_expected, expected_as_json, expected_as_text, result_of_all
+from pmmc_check.api.specs import AskedProperties, WitnessSearch, as_expected, expected_as_json, expected_as_text, result_of_all
 from pmmc_check.checker.any_slots.search import AnySlotsResult
-from pmmc_check.checker.result import Result
+from pmmc_check.checker.result import Result, Violation
 from pmmc_check.model.model import Model
 from pmmc_check.report.any_slots_json import any_slots_as_json
 from pmmc_check.report.any_slots_text import any_slots_as_text
@@ -22,6 +21,14 @@ from pmmc_check.report.vacuity import vacuous
 from pmmc_check.report.witnesses import Witnessed, witnesses_as_json, witnesses_summary, witnesses_text
 from pmmc_check.spec.document import Spec
 from pmmc_check.verdicts import HOLDS, VIOLATED
+
+if TYPE_CHECKING:  # what shows a result is slow to load, and most searches have no use for it
+    from pmmc_check.api.drawing import DrawnGraph
+    from pmmc_check.api.exporting import RunFormatKey
+    from pmmc_check.report.runs.run import Run
+
+ShownRun = tuple[Violation, str | None, Model]
+"""A run that a search shows, the name of what it is a witness of (None: it is a counterexample), and the model that it is a run of."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +62,23 @@ class Witness:
         """The run, as `explore` prints it."""
         return witnesses_text([self._told()], Layout(width))
 
+    def export(self, format: RunFormatKey) -> str | None:
+        """The run for other tools (docs/exchange.md); None where there is none.
+
+        Raises:
+            UsageError: the format is unknown, or has no way to say something.
+        """
+        from pmmc_check.api.showing import export_of_run  # noqa: PLC0415
+
+        return export_of_run((self.result.violation, self.name, self.model) if self.result.violation else None, format)
+
     def _told(self) -> Witnessed:
         return self.name, WitnessSearch(self.name, self.result).verdict, self.result, self.model
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(self.text(120))}</pre>"
+        from pmmc_check.api.showing import witness_in_notebook  # noqa: PLC0415
+
+        return witness_in_notebook(self)
 
 
 @dataclass(frozen=True)
@@ -74,6 +93,8 @@ class Exploration:
     """Those that the spec or `find` asked for."""
     spec: Spec | None = None
     variants: tuple[str, ...] = ()
+    asked: AskedProperties | None = field(default=None, repr=False, compare=False)
+    """What was checked, of one configuration."""
 
     @property
     def verdict(self) -> str:
@@ -223,8 +244,63 @@ class Exploration:
             return shown[:2] if shown else None
         return (self.result, self.model) if self.model is not None and self.result.violation else None
 
+    @property
+    def shown(self) -> ShownRun | None:
+        """The run that it shows: its counterexample, else that to the first witness which is reached, by its name; and its model."""
+        run = self.run
+        if run and run[0].violation:
+            return run[0].violation, None, run[1]
+        return next(((each.result.violation, each.name, each.model) for each in self.witnesses if each.result.violation), None)
+
+    def shown_run(self) -> Run | None:
+        """The same, as pages and exports take it."""
+        from pmmc_check.api.showing import run_as_shown  # noqa: PLC0415
+
+        return run_as_shown(self.shown)
+
+    def export(self, format: RunFormatKey) -> str | None:
+        """The counterexample, else the run to the first witness, for other tools (docs/exchange.md); None where there is none.
+
+        Raises:
+            UsageError: the format is unknown, or has no way to say something.
+        """
+        from pmmc_check.api.showing import export_of_run  # noqa: PLC0415
+
+        return export_of_run(self.shown, format)
+
+    def page(self, title: str | None = None) -> str:
+        """All that was found, as one HTML page to look at in a browser (docs/seeing.md)."""
+        from pmmc_check.api.showing import page_of  # noqa: PLC0415
+
+        return page_of(self, title or ("explore" if self.spec is None else self.spec.source.name))
+
+    def graph(self, *, observe: Sequence[str] = (), states_max: int = 20_000, max_depth: int | None = None) -> DrawnGraph:
+        """The graph of all reachable states, without reductions; with `observe` (names or expressions, docs/graphs.md), states that look
+        the same are put together. `max_depth`: only the first levels.
+
+        Raises:
+            UsageError: there are more than `states_max` states, what is to be observed does not exist, or it is about every number of
+                slots.
+        """
+        from pmmc_check.api.showing import drawing_of  # noqa: PLC0415
+
+        return drawing_of(self, observe, states_max, max_depth)
+
+    def tla(self) -> dict[str, str]:
+        """The configuration and the run for TLC, as texts of files by their names (docs/exchange.md). `expected.json` has counts only where
+        the search has counted all states: with `reduce="none"`.
+
+        Raises:
+            UsageError: it has state constraints, or is about every number of slots.
+        """
+        from pmmc_check.api.showing import tla_of  # noqa: PLC0415
+
+        return tla_of(self)
+
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(self.text(120))}</pre>"
+        from pmmc_check.api.showing import exploration_in_notebook  # noqa: PLC0415
+
+        return exploration_in_notebook(self)
 
 
 def exploration_of(
@@ -233,13 +309,14 @@ def exploration_of(
     notes: Sequence[str],
     searches: Sequence[tuple[WitnessSearch, Model]],
     *,
+    asked: AskedProperties,
     spec: Spec | None,
     variants: Sequence[str],
 ) -> Exploration:
     """All searches of one configuration together; `result` is that of the invariants, if any were checked."""
     reached = {HOLDS: True, VIOLATED: False}
     found = tuple(Witness(each.name, reached.get(each.verdict), each.result, about, tuple(variants)) for each, about in searches)
-    return Exploration(result_of_all(result, [each for each, _ in searches]), model, tuple(notes), found, spec, tuple(variants))
+    return Exploration(result_of_all(result, [each for each, _ in searches]), model, tuple(notes), found, spec, tuple(variants), asked)
 
 
 def _as_trace(result: Result, model: Model, variants: Sequence[str]) -> str | None:

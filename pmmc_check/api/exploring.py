@@ -116,7 +116,13 @@ def explored(options: SearchOptions, asked: AskedProperties, model: Model, spec:
         notes += [note for note in more if note not in notes]
         witnesses.append((WitnessSearch(each.name, found), about))
     return exploration_of(
-        result, about_all if result or not witnesses else witnesses[0][1], notes, witnesses, spec=spec, variants=options.variants
+        result,
+        about_all if result or not witnesses else witnesses[0][1],
+        notes,
+        witnesses,
+        asked=asked,
+        spec=spec,
+        variants=options.variants,
     )
 
 

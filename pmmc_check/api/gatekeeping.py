@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from html import escape
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Self
 
 from pmmc_check.api.failure import CheckFailed
+from pmmc_check.api.gate_page import gate_page
 from pmmc_check.api.machine import cores
 from pmmc_check.errors import UsageError
 from pmmc_check.gating.checks import DEFAULT_LIMITS, Check, CheckLimits, CheckResult, gate_exit_code
@@ -27,6 +27,7 @@ from pmmc_check.report.gate_junit import gate_as_junit
 from pmmc_check.report.gate_sarif import gate_as_sarif
 from pmmc_check.report.gate_text import gate_counts, gate_table
 from pmmc_check.report.layout import Layout
+from pmmc_check.report.notebook import TableOfHtml, summary_html
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,24 @@ class GateReport:
             raise CheckFailed(self.explanation())
         return self
 
+    def page(self) -> str:
+        """One HTML page with a table of all checks and the runs of those that are not as expected, which are executed once more for it."""
+        return gate_page(self.checks)
+
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(self.text())}</pre>"
+        heads = ("check", "expected", "verdict", "states", "seconds", "")
+        rows = [
+            (
+                each.check.name,
+                each.expected,
+                each.outcome.verdict,
+                "" if each.outcome.states is None else f"{each.outcome.states:,}",
+                f"{each.outcome.seconds:.1f}",
+                each.status,
+            )
+            for each in self.checks
+        ]
+        return summary_html(self.verdict, self.explanation(), [TableOfHtml("checks", heads, rows, open=True)], self.text())
 
 
 @dataclass(frozen=True)

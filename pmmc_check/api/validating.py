@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from html import escape
+from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pmmc_check.api.failure import CheckFailed
 from pmmc_check.api.judging import judged
@@ -15,16 +14,19 @@ from pmmc_check.api.roles import role_classes
 from pmmc_check.checker.memory import affordable_bytes, resident_bytes
 from pmmc_check.errors import UsageError
 from pmmc_check.model.calls import checked
-from pmmc_check.protocol import PMMC, Role, variant
+from pmmc_check.protocol import PMMC, Protocol, Role, variant
 from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with, variants_named
 from pmmc_check.report.trace_json import as_object
 from pmmc_check.report.trace_text import explanation, summary
-from pmmc_check.trace.sources import sources
+from pmmc_check.trace.sources import Source, sources
 from pmmc_check.validation.corpus import CorpusCoverage, coverage_of
 from pmmc_check.validation.judge import JudgeOptions
 from pmmc_check.validation.search.search import SearchBudget
 from pmmc_check.validation.verdict import TraceVerdict, worst
-from pmmc_check.verdicts import ACCEPTED
+from pmmc_check.verdicts import ACCEPTED, BAD_INPUT
+
+if TYPE_CHECKING:  # what shows a result is slow to load
+    from pmmc_check.api.exporting import RunFormatKey
 
 SEARCH_STATES, SEARCH_SECONDS, SEARCH_EVENTS = SearchBudget().states_max, SearchBudget().seconds_max, JudgeOptions().search_events_max
 """Where the search of a partial log gives up, unless something else is asked for."""
@@ -35,6 +37,10 @@ class Validation:
     """What `validate` says of each trace, in the order of the paths."""
 
     traces: tuple[TraceVerdict, ...]
+    sources: tuple[Source, ...] = field(default=(), repr=False)
+    """Where the traces are, for pages and exports."""
+    protocol: Protocol | None = field(default=None, repr=False)
+    """What they were judged by, where that is not the paper's."""
 
     @property
     def verdict(self) -> str:
@@ -63,6 +69,29 @@ class Validation:
         """The traces that are not accepted, and why, in at most about thirty lines each."""
         return _lines([each for each in self.traces if each.verdict != ACCEPTED], whole=False)
 
+    def page(self, title: str | None = None) -> str:
+        """The runs as one HTML page to look at in a browser, those that are not accepted first (docs/seeing.md)."""
+        from pmmc_check.report.page.contents import sheets_of_traces  # noqa: PLC0415
+        from pmmc_check.report.page.page import page_html  # noqa: PLC0415
+
+        sheets = sheets_of_traces(self.sources, self.traces, self.protocol)
+        return page_html(title or ", ".join(each.file for each in self.traces), sheets, index=len(self.traces) > 1)
+
+    def export(self, format: RunFormatKey) -> str:
+        """The run of a single trace for other tools (docs/exchange.md).
+
+        Raises:
+            UsageError: there are several traces, one cannot be read, the format is unknown or has no way to say something.
+        """
+        from pmmc_check.api.exporting import exported  # noqa: PLC0415
+        from pmmc_check.report.runs.of_trace import run_of_trace  # noqa: PLC0415
+
+        if len(self.traces) != 1:
+            raise UsageError(f"export: it writes one run, and there are {len(self.traces)} traces")
+        if self.verdict == BAD_INPUT:
+            raise UsageError(self.traces[0].reason or f"{self.traces[0].file}: cannot be read")
+        return exported(run_of_trace(self.sources[0], self.traces[0], self.protocol), format)
+
     def assert_accepted(self) -> Self:
         """For tests; returns itself.
 
@@ -74,7 +103,11 @@ class Validation:
         return self
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(self.text())}</pre>"
+        from pmmc_check.report.notebook import TableOfHtml, summary_html  # noqa: PLC0415
+
+        rows = [(each.file, each.verdict, f"{each.events:,}", summary(each)) for each in self.traces]
+        table = TableOfHtml("traces", ("trace", "verdict", "events", ""), rows, open=len(rows) > 1)
+        return summary_html(self.verdict, self.explanation() or self.text(), [table], self.text())
 
 
 def validate(
@@ -111,7 +144,7 @@ def validate(
     options, jobs = replace(options, coverage=coverage), 1 if roles else jobs
     found = sources([fspath(each) for each in paths])
     verdicts = dict(judged(found, options, jobs, progress or (lambda text: None)))
-    return Validation(tuple(verdicts[each] for each in found))
+    return Validation(tuple(verdicts[each] for each in found), tuple(found), options.protocol)
 
 
 def judge_options(variants: Sequence[str], search_states: int, search_seconds: float, search_events: int) -> JudgeOptions:

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 from pmmc_check.cli import specs
 from pmmc_check.cli.explore_files import SearchFiles
 from pmmc_check.cli.explore_options import configure
-from pmmc_check.cli.exports import found_run
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED, say
 from pmmc_check.cli.graphs import GraphFile, write_graph
 from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
 from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
-from pmmc_check.cli.pages import sheets_of_every_slot, sheets_of_search
 from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 
@@ -85,10 +83,10 @@ def _run(options: SearchOptions, arguments: argparse.Namespace, files: SearchFil
         if files.trace_out is not None:
             _write_found(files.trace_out, found)
         result, shown = found.of_one_configuration
-        files.exports.write(found_run(result, list(found.witnesses), shown))
-        files.page.write(_page_title(spec), lambda: sheets_of_search(result, found.witnesses, shown, found.notes))
+        files.exports.write(found.shown_run)
+        files.page.write_page(found.page)
         if files.tla is not None:
-            files.tla.write(result, list(found.witnesses), shown, _tla_counts(options, arguments, result, shown))
+            files.tla.write(shown, found.shown, _tla_counts(options, arguments, result, shown))
     return _strictly(found) if arguments.strict else found.verdict
 
 
@@ -98,10 +96,6 @@ def _check_bounded(arguments: argparse.Namespace, asked: specs.AskedProperties) 
         bound = "--constraint" if arguments.constraint else f"CONSTRAINT {asked.constraints[0].name}"
         remedy = "a configuration that TLC can check whole"
         raise UsageError(f"--export-tla: it takes no state constraint, and {bound} is one; take {remedy}, or leave {bound} out")
-
-
-def _page_title(spec: Spec | None) -> str:
-    return "explore" if spec is None else str(spec.source.name)
 
 
 def _write_graph(  # noqa: PLR0917
@@ -130,16 +124,12 @@ def _tla_counts(options: SearchOptions, arguments: argparse.Namespace, result: R
     """What TLC should find; None where it checks another protocol. A search with reductions has counted other states: then a symbolic
     one counts all, but finds no depth."""
     from pmmc_check.api.searching import result_of
-    from pmmc_check.protocol import PMMC
+    from pmmc_check.api.showing import counts_for_tlc
     from pmmc_check.verdicts import HOLDS
 
-    if any(model.protocol[role] is not paper for role, paper in PMMC.items()):
-        return None
-    expected = {"verdict": result.verdict, "distinct_states": None, "depth": None}
-    if result.verdict != HOLDS:
-        return expected  # TLC would stop at the first violation
-    if result.depth and not result.reductions and result.walks is None:
-        return expected | {"distinct_states": result.distinct_states, "depth": result.depth}
+    expected = counts_for_tlc(result, model)
+    if expected is None or expected["distinct_states"] is not None or result.verdict != HOLDS:
+        return expected
     seconds = min(options.time_limit or _COUNT_SECONDS_MAX, _COUNT_SECONDS_MAX)
     unlimited = replace(options, max_states=None, max_depth=None, keep_going=False)
     counting = replace(unlimited, engine="symbolic", reduce="none", strategy="exhaustive", time_limit=seconds)
@@ -169,8 +159,8 @@ def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, files
     finally:
         if files.trace_out is not None:
             _write_found(files.trace_out, found)
-        files.exports.write(found_run(found.run[0], [], found.run[1]) if found.run else None)
-        files.page.write(_page_title(spec), lambda: sheets_of_every_slot(found.result))
+        files.exports.write(found.shown_run)
+        files.page.write_page(found.page)
     return found.verdict
 
 

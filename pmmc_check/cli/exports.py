@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ from pmmc_check.cli.outputs import OutputFile, make_folder
 from pmmc_check.errors import UsageError
 
 if TYPE_CHECKING:
-    from pmmc_check.checker.result import Result, Violation
+    from pmmc_check.api.exploration import ShownRun
     from pmmc_check.model.model import Model
     from pmmc_check.report.runs.run import Run
 
@@ -56,7 +55,7 @@ class ExportFiles:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def write(self, run: Callable[[], Run] | None) -> None:
+    def write(self, run: Callable[[], Run | None] | None) -> None:
         """Writes the run to each file; a sentence says where there is none, or a format cannot hold it."""
         if not self._files:
             return
@@ -74,28 +73,6 @@ class ExportFiles:
                 continue
             file.write(text)
             file.commit()
-
-
-def found_run(result: Result, witnesses: list[Any], model: Model) -> Callable[[], Run] | None:
-    """What makes the run that a search shows: its counterexample, else the first witness. None: it shows none."""
-    found = _shown(result, witnesses, model)
-    if found is None:
-        return None
-    violation, name, about = found
-
-    def make() -> Run:
-        from pmmc_check.report.runs.of_search import run_of_violation, run_of_witness
-
-        return run_of_violation(violation, about) if name is None else run_of_witness(name, violation, about)
-
-    return make
-
-
-def _shown(result: Result, witnesses: list[Any], model: Model) -> tuple[Violation, str | None, Model] | None:
-    """The run, the name of what it is a witness of, and the model that it is a run of: `model` for the counterexample."""
-    if result.violation is not None:
-        return result.violation, None, model
-    return next(((each.result.violation, each.name, each.model) for each in witnesses if each.result.violation is not None), None)
 
 
 class TlaFolder:
@@ -120,45 +97,16 @@ class TlaFolder:
             for each in self._made:
                 each.rmdir()
 
-    def write(self, result: Result, witnesses: list[Any], model: Model, counts: dict[str, Any] | None) -> None:
+    def write(self, model: Model, run: ShownRun | None, counts: dict[str, Any] | None) -> None:
         """The module, what TLC is to check, and what it should find; of variants and roles of one's own only the run.
 
         `counts` are the states that TLC should find; None: the protocol is not the paper's.
         """
-        from pmmc_check.report.exchange.tla_module import CHECK_COMMAND, model_text, module_text
+        from pmmc_check.report.exchange.tla_files import tla_files
 
-        texts = {"PMMC.tla": module_text()}
-        expected: dict[str, Any] = {"config": model.config.as_dict()}
-        if counts is not None:
-            texts["PMMC.cfg"] = model_text(model.config)
-            expected |= {"command": CHECK_COMMAND, **counts}
-        replayed = self._run(result, witnesses, model)
-        if replayed is not None:
-            texts |= replayed[0]
-            expected["run"] = replayed[1]
-        for name, text in {**texts, "expected.json": json.dumps(expected, indent=1) + "\n"}.items():
+        texts, problem = tla_files(model, run, counts)
+        if problem is not None:
+            say("explore", f"{self.path / 'Run.tla'} was not written: {problem}")
+        for name, text in texts.items():
             with OutputFile("--export-tla", str(self.path / name)) as file:
                 file.write(text)
-
-    def _run(self, result: Result, witnesses: list[Any], model: Model) -> tuple[dict[str, str], dict[str, Any]] | None:
-        found = _shown(result, witnesses, model)
-        if found is None:
-            return None
-        from pmmc_check.report.exchange import NotExpressible
-        from pmmc_check.report.exchange.tla_run import REPLAY_COMMAND, tla_run
-        from pmmc_check.report.why import why
-
-        violation, name, model = found
-        departs = [each.index for each in why(violation, model).deviations if each.index] if name is None else []
-        try:
-            run = tla_run(violation, model, name or f"{violation.invariant}: {violation.how}", departs)
-        except NotExpressible as error:
-            say("explore", f"{self.path / 'Run.tla'} was not written: {error}")
-            return None
-        told = {
-            "command": REPLAY_COMMAND,
-            "steps": run.steps,
-            "violates": None if departs else run.violates,
-            "departs_at": min(departs, default=None),
-        }
-        return {"Run.tla": run.module, "Run.cfg": run.model}, told

@@ -11,9 +11,9 @@ from contextlib import ExitStack, closing
 from dataclasses import fields
 from pathlib import Path
 
+from pmmc_check.api.gate_page import gate_page
 from pmmc_check.api.gatekeeping import GateOptions, GateReport, chosen_checks, results_of_checks
 from pmmc_check.cli.failures import EXIT_INCONCLUSIVE
-from pmmc_check.cli.gate_page import gate_page
 from pmmc_check.cli.outputs import OutputFile, print_results
 from pmmc_check.cli.pages import configure_html
 from pmmc_check.cli.progress import progress_line

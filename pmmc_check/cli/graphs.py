@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,11 @@ from pmmc_check.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from pmmc_check.checker.result import Control
     from pmmc_check.cli.specs import AskedProperties
-    from pmmc_check.model.model import Model, State
+    from pmmc_check.model.model import Model
     from pmmc_check.spec.document import Spec
 
-GRAPH_STATES_MAX = 20_000
-"""How large a graph may be unless --graph-states says otherwise."""
+_STATES_MAX_BY_DEFAULT = "20,000"
+"""As `api.drawing` has it, which is slow to load."""
 
 
 def configure_graph(out: argparse._ArgumentGroup, count: Callable[[str], int]) -> None:
@@ -41,7 +40,7 @@ def configure_graph(out: argparse._ArgumentGroup, count: Callable[[str], int]) -
         "--graph-states",
         type=count,
         metavar="N",
-        help=f"with --graph: refuse a graph of more than N states (default: {GRAPH_STATES_MAX:,})",
+        help=f"with --graph: refuse a graph of more than N states (default: {_STATES_MAX_BY_DEFAULT})",
     )
 
 
@@ -95,47 +94,22 @@ def write_graph(  # noqa: PLR0917
     Raises:
         UsageError: it is too large, or what is to be observed does not exist.
     """
-    from pmmc_check.checker.state_graph import TooManyStates, quotient, state_graph
-    from pmmc_check.report.graphs.build import graph_of_classes, graph_of_states
+    from pmmc_check.api.drawing import GRAPH_STATES_MAX, drawn_graph
+    from pmmc_check.checker.state_graph import TooManyStates
     from pmmc_check.report.graphs.files import NotDrawable
 
-    seen = _observed(arguments.observe, model, spec)
     states_max = arguments.graph_states or GRAPH_STATES_MAX
+    checked = invariants, asked.witnesses, asked.constraints
     try:
-        graph = state_graph(model, invariants, control, states_max, asked.witnesses, asked.constraints)
+        graph = drawn_graph(model, checked, spec, arguments.observe, states_max, control)
+        to.file.write(to.write(graph.nx))
     except TooManyStates:
         raise UsageError(
             f"--graph {arguments.graph}: there are more than {states_max:,} states, without reductions; take a smaller configuration, "
             f"raise --graph-states, or give --max-depth N for the first N levels, marked as such; nothing was searched"
         ) from None
-    if seen:
-        classes = quotient(graph, lambda state: tuple(see(state) for _, see in seen))
-        drawn = graph_of_classes(classes, graph, model, [name for name, _ in seen])
-    else:
-        drawn = graph_of_states(graph, model)
-    try:
-        to.file.write(to.write(drawn))
     except NotDrawable as error:
         raise UsageError(f"--graph {arguments.graph}: {error}") from None
     to.file.commit()
     if graph.limit is not None:
         say("explore", f"{to.file.path} is not the whole graph, and says so: {graph.limit}")
-
-
-def _observed(asked: Sequence[str], model: Model, spec: Spec | None) -> list[tuple[str, Callable[[State], str]]]:
-    """What --observe asks to see, by name: a list of observables, or an expression."""
-    from pmmc_check.properties.observables import observables_named
-    from pmmc_check.spec.values import value_seen
-
-    seen: dict[str, Callable[[State], str]] = {}
-    for text in asked:
-        names = [each.strip() for each in text.split(",")]
-        if all(re.fullmatch(r"[\w-]*", each) for each in names):
-            seen |= {each.name: _on(each.see, model) for each in observables_named(names)}
-        else:
-            seen[text] = value_seen("--observe", text, model, spec)
-    return list(seen.items())
-
-
-def _on(see: Callable[[Model, State], str], model: Model) -> Callable[[State], str]:
-    return lambda state: see(model, state)

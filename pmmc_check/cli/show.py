@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from pmmc_check.api.validating import SEARCH_EVENTS, SEARCH_SECONDS, SEARCH_STATES, judge_options, recordable
+from pmmc_check.api.validating import SEARCH_EVENTS, SEARCH_SECONDS, SEARCH_STATES, Validation, judge_options, recordable
 from pmmc_check.cli.exports import ExportFiles, configure_export
 from pmmc_check.cli.outputs import check_apart, print_results, write_results
-from pmmc_check.cli.pages import PageFile, configure_html, sheets_of_traces
+from pmmc_check.cli.pages import PageFile, configure_html
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.cli.validate import EXITS
 from pmmc_check.errors import UsageError
@@ -61,5 +61,6 @@ def run(arguments: argparse.Namespace) -> int:
             print_results("")
         print_results(summary(verdict), *explanation(verdict))
         exports.write(lambda: run_of_trace(found[0], verdict, options.protocol))
-        page.write(arguments.trace, lambda: sheets_of_traces(found, [verdict], options.protocol))
+        validation = Validation((verdict,), tuple(found), options.protocol)
+        page.write_page(lambda: validation.page(arguments.trace))
     return EXITS[verdict.verdict]

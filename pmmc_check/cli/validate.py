@@ -13,13 +13,22 @@ from typing import TYPE_CHECKING
 from pmmc_check.api.judging import judged
 from pmmc_check.api.machine import cores
 from pmmc_check.api.roles import roles_from
-from pmmc_check.api.validating import SEARCH_EVENTS, SEARCH_SECONDS, SEARCH_STATES, judge_options, recordable, with_memory, with_roles
+from pmmc_check.api.validating import (
+    SEARCH_EVENTS,
+    SEARCH_SECONDS,
+    SEARCH_STATES,
+    Validation,
+    judge_options,
+    recordable,
+    with_memory,
+    with_roles,
+)
 from pmmc_check.cli.branch_coverage import CoverageReport, check_coverage, configure_coverage
 from pmmc_check.cli.exports import ExportFiles, configure_export
 from pmmc_check.cli.follow import check_follow, configure_follow, follow
 from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.outputs import OutputFile, check_apart, print_results, prints_to_stderr
-from pmmc_check.cli.pages import PageFile, configure_html, sheets_of_traces
+from pmmc_check.cli.pages import PageFile, configure_html
 from pmmc_check.cli.programs import configure_deadline
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.errors import UsageError
@@ -146,7 +155,8 @@ def run(arguments: argparse.Namespace) -> int:
             for file, content in files:
                 file.write(content(listed))
                 file.commit()
-            page.write(_page_title(arguments.paths), lambda: sheets_of_traces(found, listed, options.protocol), index=len(found) > 1)
+            validation = Validation(tuple(listed), tuple(found), options.protocol)
+            page.write_page(lambda: validation.page(_page_title(arguments.paths)))
     verdict = worst(listed)
     return EXITS[INCONCLUSIVE] if interrupted or (verdict == ACCEPTED and coverage.too_low) else EXITS[verdict]
 

@@ -18,12 +18,16 @@ CONFIGURATION = "pmmc-check.toml"
 
 _GATE_KEYS = ("paths", "time_limit", "memory_limit")
 _CHECK_KEYS = ("name", "explore", "files", "validate", "expect", "states", "time_limit", "memory_limit", "allow_inconclusive")
-NOT_OF_CHECKS = ("format", "view", "color", "quiet", "trace-out", "jobs", "junit", "explain", "serve", "follow", "fail-fast", "lag", "idle")
-"""Options of the verbs that no check can set: the gate sets them, or they are for someone who watches."""
+NOT_OF_CHECKS = (
+    "format", "view", "color", "quiet", "trace-out", "jobs", "junit", "explain", "serve", "load",
+    "follow", "fail-fast", "lag", "idle", "coverage", "coverage-file", "fail-under",
+)  # fmt: skip
+"""Options of the verbs that no check can set: the gate sets them, they are for someone who watches, or about many traces."""
 _OF_SEARCHES = """acceptors quorum1 quorum2 leaders replicas slots commands rounds window network reconfigurations ballots replica-slots
     replica-commands crashes restarts faulty invariant find constraint variant protocol engine strategy seed walk-steps reduce continue
-    trust-claims threads max-states max-depth time-limit max-memory strict graph observe graph-states html export export-tla"""
-_OF_TRACES = "coverage search-states search-seconds search-events variant html export protocol max-memory"
+    trust-claims threads step-deadline max-states max-depth time-limit max-memory strict graph observe graph-states html export
+    export-tla"""
+_OF_TRACES = "step-deadline search-states search-seconds search-events variant html export protocol max-memory"
 CHECK_OPTIONS = {"explore": tuple(_OF_SEARCHES.split()), "validate": tuple(_OF_TRACES.split())}
 """The options of each verb that a check may set."""
 
@@ -116,7 +120,7 @@ def _check_keys(path: Path, given: Any, line: int, written: Sequence[str]) -> No
         for key in options if isinstance(options, Mapping) else ():
             where = f"{path}:{_line_of(key, line, written)}: {verb}"
             if (option := key.replace("_", "-")) in NOT_OF_CHECKS:
-                raise UsageError(f"{where}: {key} cannot be set here: it is the gate's, or for someone who watches")
+                raise UsageError(f"{where}: {key} cannot be set here: it is the gate's, for someone who watches, or about many traces")
             if option not in known:
                 raise UsageError(f"{where}: there is no option {key}{did_you_mean(option, known)}; expected one of {', '.join(known)}")
 

@@ -22,6 +22,9 @@ KINDS: Final = ("request", "propose", "p1a", "p1b", "p2a", "p2b", "adopted", "pr
 RECEIVE, SEND, DROP, CRASH, RESTART, END = "<", ">", "drop", "crash", "restart", "end"
 """What an event is; the text is the DSL's."""
 
+PERFORM: Final = "perform"
+"""The verb of a line that says what a replica performed, in both formats."""
+
 COMPLETE, PARTIAL, NONE = "complete", "partial", "none"
 MIDDLE = "complete from=middle"
 """A log that shows everything from some time on; what was before is not known."""
@@ -96,7 +99,7 @@ class Header:
     are one. `resent` says that clients repeat requests; `application` is `log` when results are the
     number of commands performed so far, else `opaque`.
     `proposals`, `decisions`, `answers` and `sends` are habits of the implementation, and so is `list` for `requests`
-    (`validation/habits.py`).
+    (`validation/habits.py`). `ignore` are keys of events in JSON Lines that mean nothing here.
     `restarts` is `any` when processes without a log may have restarted, `ballots` when a leader may begin any higher ballot of its own
     at any time.
     """
@@ -120,6 +123,7 @@ class Header:
     quorum1: int | None = None
     quorum2: int | None = None
     configurations: tuple[ConfigurationNames, ...] = ()
+    ignore: tuple[str, ...] = ()
     meta: tuple[tuple[str, str], ...] = ()
     logs: Mapping[str, Contract] = field(default_factory=dict)
 
@@ -181,11 +185,37 @@ class Event(NamedTuple):
         return f"{self.file}:{self.line}"
 
 
+class Perform(NamedTuple):
+    """A line that says that a replica performed the command of a slot.
+
+    It is no step of PMMC, where performing is part of taking a decision. `command` is `UNKNOWN` where it was not recorded. `time`, `id` and
+    `note` are the user's.
+    """
+
+    log: str
+    process: ProcessId
+    slot: int
+    command: Any
+    file: str = ""
+    line: int = 0
+    time: str | None = None
+    id: str | None = None
+    note: str | None = None
+
+    @property
+    def action(self) -> str:
+        """What it tells, as `Event.action` does."""
+        return PERFORM
+
+
 class Comment(NamedTuple):
     """A line that says nothing to the validator; kept so that conversion loses nothing."""
 
     text: str
 
+
+RecordedItem = Event | Perform | Comment
+"""What stands on a line after the header."""
 
 ROLE_FIELDS: Final = ("replicas", "leaders", "acceptors", "clients")
 _ROLE_OF: Final = {"replicas": REPLICA, "leaders": LEADER, "acceptors": ACCEPTOR, "clients": CLIENT}

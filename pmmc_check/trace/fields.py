@@ -80,5 +80,8 @@ ATTRIBUTE = {
 }
 """The message attribute that each field of a trace stands for."""
 
+JSON_KEYS = frozenset(("#", "at", "do", "msg", "to", "from", "id", "t", "note", "post", *(key for keys in FIELDS.values() for key in keys)))
+"""What the keys of an event may be in JSON Lines."""
+
 ACTION_OF_VERB = {"recv": RECEIVE, "send": SEND, "drop": DROP, "crash": CRASH, "restart": RESTART, "end": END}
 """The actions by their verb in JSON Lines."""

@@ -28,6 +28,7 @@ from pmmc_check.trace.events import (
     Names,
     partial,
 )
+from pmmc_check.trace.fields import JSON_KEYS
 from pmmc_check.trace.values import NAME
 from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
 
@@ -45,7 +46,7 @@ RESERVED = ("config", "log", "pmmc-trace")
 NUMBER_SETTINGS = ("window", "slots", "rounds", "quorum1", "quorum2")
 EXPECT, EXPECTED_VERDICTS = "expect", (ACCEPTED, REJECTED, INCONCLUSIVE)
 """The note that says which verdict a trace should have, for gates and tests; and what it may say."""
-CONFIGURATIONS = "configurations"
+CONFIGURATIONS, IGNORE = "configurations", "ignore"
 HEADER_PROCESSES_MAX = 10_000
 
 
@@ -70,8 +71,10 @@ class HeaderBuilder:
             value = self._network(value)
         elif key == CONFIGURATIONS:
             value = tuple(ConfigurationNames(*each) for each in value)
+        elif key == IGNORE:
+            self._check_ignored(value)
         elif key not in WORD_SETTINGS or value not in WORD_SETTINGS[key]:
-            known = (*ROLE_FIELDS, *NUMBER_SETTINGS, "network", CONFIGURATIONS, *WORD_SETTINGS)
+            known = (*ROLE_FIELDS, *NUMBER_SETTINGS, "network", CONFIGURATIONS, IGNORE, *WORD_SETTINGS)
             guess = did_you_mean(str(value), WORD_SETTINGS[key]) if key in WORD_SETTINGS else did_you_mean(key, known)
             raise Unfit(f"{key}={value} is no setting{guess}; expected one of {', '.join(known)}, with its value", key)
         self.settings[key] = value
@@ -99,6 +102,14 @@ class HeaderBuilder:
             taken.add(name)
         if len(taken) > HEADER_PROCESSES_MAX and key != "clients":
             raise Unfit(f"{len(taken)} processes are more than {HEADER_PROCESSES_MAX}", key)
+
+    def _check_ignored(self, names: tuple[str, ...]) -> None:
+        """Keys of events in JSON Lines that mean nothing: none that means something."""
+        for name in names:
+            if name in JSON_KEYS:
+                raise Unfit(f"{IGNORE}={name}: {name!r} has a meaning in the trace format, and cannot be ignored; leave it out", IGNORE)
+            if not name or not name.isprintable() or names.count(name) > 1:
+                raise Unfit(f"{IGNORE}= has {name!r}, which is empty, not printable, or there twice", IGNORE)
 
     def _network(self, flags: tuple[str, ...]) -> frozenset[str]:
         for flag in flags:

@@ -25,7 +25,7 @@ import orjson
 
 from pmmc_check.errors import UsageError
 from pmmc_check.trace.errors import Unfit
-from pmmc_check.trace.events import VERSION
+from pmmc_check.trace.events import PERFORM, VERSION
 from pmmc_check.trace.fields import FIELDS
 from pmmc_check.trace.header import HeaderBuilder
 from pmmc_check.trace.readers.json_reader import take_settings
@@ -65,6 +65,10 @@ class TraceWriter:
     def receive(self, message: str, **fields: Any) -> None:
         """After the message was taken from the network, before it is acted on. `post={...}` may record the state after it."""
         self._event("recv", message, fields)
+
+    def perform(self, slot: int, command: str | None) -> None:
+        """When a replica performs the command of a slot, before it answers for it."""
+        self._write({"at": self.name, "do": PERFORM, "s": slot, "c": command})
 
     def restart(self) -> None:
         """When the process starts again with the state it had."""

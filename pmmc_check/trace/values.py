@@ -65,6 +65,8 @@ class Values:
         self._ballots: dict[str, Ballot] = {}
         self.has_noop = False
         """Whether the no-op has been read."""
+        self.has_performs = False
+        """Whether a line has been read that says what a replica performed."""
 
     # ---- reading ----
 

@@ -8,9 +8,23 @@ from typing import Any
 import orjson
 
 from pmmc_check.protocol.messages import Message
-from pmmc_check.trace.events import NETWORK_FLAGS, PARTIAL, ROLE_FIELDS, SEND, UNKNOWN, VERSION, Comment, Delta, Event, Header
+from pmmc_check.trace.events import (
+    NETWORK_FLAGS,
+    PARTIAL,
+    PERFORM,
+    ROLE_FIELDS,
+    SEND,
+    UNKNOWN,
+    VERSION,
+    Comment,
+    Delta,
+    Event,
+    Header,
+    Perform,
+    RecordedItem,
+)
 from pmmc_check.trace.fields import ACTION_OF_VERB, ATTRIBUTE, FIELDS, FROM_IS_NEEDED, NAMES_ITS_SENDER, TO_IS_NEEDED
-from pmmc_check.trace.header import CONFIGURATIONS, NUMBER_SETTINGS
+from pmmc_check.trace.header import CONFIGURATIONS, IGNORE, NUMBER_SETTINGS
 from pmmc_check.trace.values import Values, show_word
 
 _SELDOM = (
@@ -44,6 +58,7 @@ class DslWriter:
         if header.configurations:
             listed = ",".join(f"{{{','.join(each.leaders)};{','.join(each.acceptors)}}}" for each in header.configurations)
             settings.append(f"{CONFIGURATIONS}={listed}")
+        settings += [f"{IGNORE}={','.join(map(show_word, header.ignore))}"] if header.ignore else []
         settings += [f"{key}={getattr(header, key)}" for key in ("requests", "application")]
         settings += [f"{key}={getattr(header, key)}" for key, usual in _SELDOM if getattr(header, key) != usual]
         settings += [f"meta.{key}={show_word(value)}" for key, value in header.meta]
@@ -54,18 +69,18 @@ class DslWriter:
         for contract_text, names in grouped.items():
             yield f"log {','.join(names)} {contract_text}"
 
-    def item(self, item: Event | Comment) -> str:
+    def item(self, item: RecordedItem) -> str:
         """The line of an event or a comment."""
         if isinstance(item, Comment):
             return f"# {item.text}".rstrip()
+        if isinstance(item, Perform):
+            performed = [item.log, PERFORM, f"s={item.slot}", f"c={self.values.show(item.command)}"]
+            return " ".join([*performed, *_tags(item), *([f"# {item.note}"] if item.note is not None else [])])
         words = [item.log, item.action]
         if item.message is not None:
             words.append(self.message(item.message, item))
             words += [f"{key}={value}" for key, value in ends(self.values, item, item.message)]
-        if item.id is not None:
-            words.append(f"id={show_word(item.id)}")
-        if item.time is not None:
-            words.append(f"t={item.time}")
+        words += _tags(item)
         if item.post is not None:
             words += ["|", *(f"{key}={self.values.show(value)}" for key, value in item.post)]
         if item.note is not None:
@@ -93,6 +108,7 @@ class JsonWriter:
         fields |= {key: getattr(header, key) for key in _OPTIONAL if getattr(header, key) is not None}
         if header.configurations:
             fields[CONFIGURATIONS] = [{key: list(names) for key, names in each._asdict().items()} for each in header.configurations]
+        fields |= {IGNORE: list(header.ignore)} if header.ignore else {}
         fields |= {"requests": header.requests, "application": header.application}
         fields |= {key: getattr(header, key) for key, usual in _SELDOM if getattr(header, key) != usual}
         if header.meta:
@@ -103,10 +119,13 @@ class JsonWriter:
         }
         yield _line(fields)
 
-    def item(self, item: Event | Comment) -> str:
+    def item(self, item: RecordedItem) -> str:
         """The object of an event or a comment, as a line."""
         if isinstance(item, Comment):
             return _line({"#": item.text})
+        if isinstance(item, Perform):
+            performed = {"at": item.log, "do": PERFORM, "s": item.slot, "c": self._value(item.command)}
+            return _line(performed | self._notes(item))
         fields: dict[str, Any] = {"at": item.log, "do": _VERBS[item.action]}
         message = item.message
         if message is not None:
@@ -116,12 +135,13 @@ class JsonWriter:
                     fields[key] = self._value(getattr(message, ATTRIBUTE[key]))
             for key, text in ends(self.values, item, message):
                 fields[key] = text.split(",") if key == "to" and "," in text else None if text == "?" else text
-        for key, value in (("id", item.id), ("t", item.time), ("note", item.note)):
-            if value is not None:
-                fields[key] = value
+        fields |= self._notes(item)
         if item.post is not None:
             fields["post"] = {key: self._value(value) for key, value in item.post}
         return _line(fields)
+
+    def _notes(self, item: Event | Perform) -> dict[str, str]:
+        return {key: value for key, value in (("id", item.id), ("t", item.time), ("note", item.note)) if value is not None}
 
     def _value(self, value: Any) -> Any:
         if value is UNKNOWN:
@@ -130,6 +150,13 @@ class JsonWriter:
             members = self.values.show_set(value)
             return {"added": members} if isinstance(value, Delta) else members
         return value if isinstance(value, bool | int | str) else self.values.show(value)
+
+
+def _tags(item: Event | Perform) -> Iterator[str]:
+    if item.id is not None:
+        yield f"id={show_word(item.id)}"
+    if item.time is not None:
+        yield f"t={item.time}"
 
 
 def ends(values: Values, event: Event, message: Message) -> Iterator[tuple[str, str]]:

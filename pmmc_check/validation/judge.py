@@ -30,6 +30,7 @@ from pmmc_check.validation.citation import place_of, violation_of
 from pmmc_check.validation.decisions_only import DecisionsOnly, Unusual, rejection, shows_decisions_only
 from pmmc_check.validation.habits import as_legal_runs, may_propose_later, proposes_late
 from pmmc_check.validation.memory_limit import MemoryLimit, MemoryLimitReached
+from pmmc_check.validation.performing import Performing
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.recorded_facts import Facts
 from pmmc_check.validation.replay.covered import CoveredReplay
@@ -40,7 +41,7 @@ from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.replay import Replay
 from pmmc_check.validation.search.search import SearchBudget, TraceSearch
 from pmmc_check.validation.unfounded import Finding, Grounds
-from pmmc_check.validation.verdict import BranchCounts, CitedViolation, Failure, TraceVerdict
+from pmmc_check.validation.verdict import BranchCounts, CitedViolation, Failure, Place, TraceVerdict
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
 _NOOP = "noop occurs, which the paper's leaders never propose; if yours fill holes with it, judge with --variant fill-holes"
@@ -143,6 +144,8 @@ class _Judge:
         self.protocol = options.protocol or PMMC
         self.late = False
         """Whether replicas are replayed that propose when their logs say so."""
+        self._values: list[Values] = []
+        """Those of each opening of the trace."""
         self.heard: set[str] = set()
         """The logs that have events; known once the trace was read to its end."""
         self.counted: BranchCounts | None = None
@@ -150,7 +153,9 @@ class _Judge:
     def _open(self, what: str, names: Names | None = None) -> Trace:
         """Opens the trace for `what` is to be done."""
         self.reading.begin(what)
-        return open_trace(self.source.path, self.source.parts, names=names, on_read=self.reading.read)
+        trace = open_trace(self.source.path, self.source.parts, names=names, on_read=self.reading.read)
+        self._values.append(trace.values)
+        return trace
 
     def _events(self, trace: Trace, searched: bool = False) -> Iterator[Iterator[Event]]:
         """The events as PMMC's own processes would have had them, or ones that propose when their logs say so (`late`)."""
@@ -166,12 +171,25 @@ class _Judge:
         noop = (_NOOP,) if self._has_stray_noop(trace) and verdict.verdict != ACCEPTED else ()
         if self._is_unclear(verdict) and may_propose_later(self._open("looking at lost slots", trace.names).events(), trace.header):
             verdict = self._with_late_proposals(verdict, trace.names)
+        verdict = self._performed(verdict, trace.names)
         apart = () if trace.header.quorums_meet else (_QUORUMS_APART,)
         late = self._late(trace)
         middle = (f"{','.join(late)} began before the log: what was before is taken as given, and the log at its word",) if late else ()
         if verdict.verdict == ACCEPTED:
             verdict = replace(verdict, coverage=self.counted)
         return replace(verdict, notes=(*middle, *changed, *apart, *noop, *silent_logs(trace.header, trace.names, self.heard)))
+
+    def _performed(self, verdict: TraceVerdict, names: Names) -> TraceVerdict:
+        """The verdict with what the logs say of performing: it has no part in a replay, so it is looked at in a reading of its own."""
+        if verdict.verdict == REJECTED or not any(each.has_performs for each in self._values):
+            return verdict
+        trace = self._open("looking at what was performed", names)
+        fault = next(Performing(trace.header, names).faults(trace.streams), None)
+        if fault is None:
+            return verdict
+        at = Place(fault.item.file, fault.item.line, DslWriter(trace.values).item(fault.item))
+        failure = Failure(at, fault.rule, fault.expected, fault.observed)
+        return replace(verdict, verdict=REJECTED, failure=failure, reason=None, method="facts", legal_run=False)
 
     def _is_unclear(self, verdict: TraceVerdict) -> bool:
         """Whether a replica that proposes late may have had this run: replays of such replicas are final, the search has none."""

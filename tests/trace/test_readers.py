@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -24,6 +25,7 @@ from tests.validation.runs import Run, plan, run
 
 HEADER = plan(3).header
 SAMPLE = run(plan(3, 120)).lines + run(plan(3, 120, own_logs=True)).lines
+QUOTED = [re.sub(r"(C\d:\d+)", r'\1:"add (1, 2) # of {3} | t=4"', line) for line in SAMPLE if re.search(r"C\d:\d+", line)]
 PIECES = st.sampled_from(
     [
         " ",
@@ -65,6 +67,17 @@ PIECES = st.sampled_from(
         "accepted=+{0.L1/1/C1:1}",
         "\t",
         "é",
+        'c=C1:1:"a b"',
+        'c=C1:1:"x, y" # "z"',
+        'c=C1:1:"(#|="',
+        'c=C1:1:"\\u00e9"',
+        'c=C1:1:"\\""',
+        'c=C1:1:"é\u200b\x01"',
+        'accepted={0.L1/1/C1:1:"a, b",0.L1/2/C1:2:"c}"}',
+        'id="x y"',
+        'result="a b"',
+        "\x00",
+        "\x05",
     ]
 )
 
@@ -79,7 +92,7 @@ def by_lark(text: str) -> object:
 
 
 def by_fast(text: str) -> object:
-    return FastReader(EventBuilder(Values(Names(HEADER))), "f").event(text, 1)
+    return FastReader(EventBuilder(Values(Names(HEADER))), "f").event(1, text)
 
 
 def agree(text: str) -> None:
@@ -102,8 +115,23 @@ def test_the_fast_reader_agrees_with_the_grammar_on_any_words(words: list[str]) 
 
 def test_the_fast_reader_reads_what_simulation_writes() -> None:
     reader = FastReader(EventBuilder(Values(Names(HEADER))), "f")
-    read = sum(reader.event(line, 1) is not None for line in SAMPLE)
+    read = sum(reader.event(1, line) is not None for line in SAMPLE)
     assert read > 0.9 * len(SAMPLE)
+
+
+@given(st.sampled_from(QUOTED), st.integers(0, 120), st.integers(0, 4), PIECES)
+@settings(max_examples=400, deadline=None)
+def test_the_fast_reader_agrees_with_the_grammar_on_broken_strings(line: str, at: int, cut: int, piece: str) -> None:
+    agree(line[:at] + piece + line[at + cut :])
+
+
+def test_operations_in_quotes_are_read_fast() -> None:
+    reader = FastReader(EventBuilder(Values(Names(HEADER))), "f")
+    assert len(QUOTED) > 10
+    for line in QUOTED:
+        event = reader.event(1, line)
+        assert event is None or event == by_lark(line)
+        assert (event is None) == (reader.event(1, re.sub(r':"[^"]*"', ":x", line)) is None), line
 
 
 def write(path: Path, walked: Run) -> Path:

@@ -45,7 +45,7 @@ class Run:
         fast = FastReader(event_builder, "run")
         events = []
         for number, text in enumerate(self.lines, 1):
-            event = fast.event(text, number)
+            event = fast.event(number, text)
             if event is None:
                 line = Line("run", number, text)
                 try:

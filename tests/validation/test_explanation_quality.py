@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pmmc_check.protocol.messages import P1b
+from pmmc_check.protocol.values import COMMANDER, SCOUT
 from pmmc_check.report.trace_text import LINES_MAX, explanation
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.events import RECEIVE, SEND, Event
@@ -22,12 +23,14 @@ THE_EVENT, DOWNSTREAM, CITED, ELSEWHERE = "the event itself", "causally after it
 
 
 def caused_by(events: list[Event], index: int) -> set[int]:
-    """The events that come after one of them, itself among them: in its log, or in another by way of a message."""
+    """The events that come after one of them, itself among them: in its log, or in another by way of a message or of its creation."""
     found: set[int] = set()
     logs: set[str] = {events[index].log}
+    before = {event.log for event in events[:index]}
     sent: list[Event] = []
     for position, event in enumerate(events[index:], index):
-        if event.log in logs or (event.action == RECEIVE and any(arrives(send, event) for send in sent)):
+        created = event.process.role in (SCOUT, COMMANDER) and event.log not in before and f"L{event.process.number}" in logs
+        if event.log in logs or created or (event.action == RECEIVE and any(arrives(send, event) for send in sent)):
             found.add(position)
             logs.add(event.log)
             sent += [event] if event.action == SEND else []

@@ -79,18 +79,24 @@ class Diagrams:
 
     def made(self, level: int, edges: Sequence[tuple[int, int]]) -> int:
         """The node with these edges (value, child)."""
-        while True:
-            self._room_in_arena(len(edges))
-            base = int(self.regs[nodes.ARENA_TOP])
-            for row, (value, child) in enumerate(sorted(edges), base):
-                self.arena[row, : nodes.CHILD + 1] = value, child
-            levels = self.events.level.data
-            made = int(nodes.make(self.regs, self.node, self.edge, self.unique, self.arena, levels, level, base, len(edges)))
-            if made >= 0:
-                if self.events.absent(level) != FULL and all(self.node[child, nodes.CLOSED] == child for _, child in edges):
-                    self.node[made, nodes.CLOSED] = made
-                return made
-            self._more_nodes()
+        self._room_in_arena(len(edges))
+        base, count = int(self.regs[nodes.ARENA_TOP]), len(edges)
+        for row, (value, child) in enumerate(sorted(edges), base):
+            self.arena[row] = value, child, -1, -1, 0
+        self.regs[nodes.ARENA_TOP] = base + count  # so that children are followed when garbage is collected
+        try:
+            while (made := self._made_of(level, base, count)) < 0:
+                self._more_nodes()
+        finally:
+            self.regs[nodes.ARENA_TOP] = base
+        children = self.arena[base : base + count, nodes.CHILD]
+        if self.events.absent(level) != FULL and np.array_equal(self.node[children, nodes.CLOSED], children):
+            self.node[made, nodes.CLOSED] = made
+        return made
+
+    def _made_of(self, level: int, base: int, count: int) -> int:
+        levels = self.events.level.data
+        return int(nodes.make(self.regs, self.node, self.edge, self.unique, self.arena, levels, level, base, count))
 
     def closed(self, a: int) -> int:
         """The least set that holds `a`, whose children are closed, and is closed under all events of its level and below.
@@ -130,17 +136,17 @@ class Diagrams:
         return self._run()
 
     def unfinished(self, initial: Mapping[int, int]) -> int:
-        """The set that an operation `closed` on the highest level, which was given up, had found; before that level only `initial`,
-        a value for each level. The machine can then be used again; limits no longer stop it."""
-        frame, top = self.frames[0], self.events.ascending[-1]
-        found: list[tuple[int, int]] = []
-        if self.regs[nodes.DEPTH] and frame[nodes.OP] == nodes.FIX and frame[nodes.AT_LEVEL] == top:
-            first, size = int(frame[nodes.BASE]), int(frame[nodes.SIZE])
-            found = [(value, child) for value, child in self.arena[first : first + size, : nodes.CHILD + 1].tolist()]
+        """The set that an operation `closed`, which was given up, had found, with the `initial` value of each level above its own. The
+        machine can then be used again; limits no longer stop it."""
+        frame, a, height = self.frames[0], UNIT, 0
+        closing = self.regs[nodes.DEPTH] and frame[nodes.OP] == nodes.FIX
+        first, size, level = int(frame[nodes.BASE]), int(frame[nodes.SIZE]), int(frame[nodes.AT_LEVEL])
         self.give_up()
         self.kept = np.zeros(0, np.int64)
-        a = self.made(top, found) if found else self.vector(initial)
-        return self.collect([a])[0]
+        if closing:
+            found = [(value, child) for value, child in self.arena[first : first + size, : nodes.CHILD + 1].tolist()]
+            a, height = self.made(level, found), self.events.height(level)
+        return self.collect([self._below(a, {level: value for level, value in initial.items() if self.events.height(level) > height})])[0]
 
     def give_up(self) -> None:
         """Makes the machine forget what it was doing; it can then be used again, and limits no longer stop it."""
@@ -150,7 +156,10 @@ class Diagrams:
 
     def vector(self, values: Mapping[int, int]) -> int:
         """The set of the one vector with these values; sparse levels may be left out."""
-        a = UNIT
+        return self._below(UNIT, values)
+
+    def _below(self, a: int, values: Mapping[int, int]) -> int:
+        """The vectors of `a` with these values of levels above."""
         for level in sorted(values, key=self.events.height):
             a = self.made(level, [(values[level], a)])
         return a

@@ -15,18 +15,20 @@ from pmmc_check.report.runs.run import Run
 
 @dataclass(frozen=True)
 class RunFormat:
-    """A format: the ends of names that ask for it, and what writes it, which may raise `NotExpressible`."""
+    """A format: its name in Python, and in sentences, the ends of names that ask for it, and what writes it, which may raise
+    `NotExpressible`."""
 
+    key: str
     name: str
     ends: tuple[str, ...]
     write: Callable[[Run], str]
 
 
 FORMATS = (
-    RunFormat("ITF", (".itf.json", ".itf"), run_as_itf),
-    RunFormat("a ShiViz log", (".shiviz", ".log"), run_as_shiviz),
-    RunFormat("a Mermaid diagram", (".mmd", ".mermaid"), run_as_mermaid),
-    RunFormat("a PlantUML diagram", (".puml", ".plantuml"), run_as_plantuml),
+    RunFormat("itf", "ITF", (".itf.json", ".itf"), run_as_itf),
+    RunFormat("shiviz", "a ShiViz log", (".shiviz", ".log"), run_as_shiviz),
+    RunFormat("mermaid", "a Mermaid diagram", (".mmd", ".mermaid"), run_as_mermaid),
+    RunFormat("plantuml", "a PlantUML diagram", (".puml", ".plantuml"), run_as_plantuml),
 )
 
 

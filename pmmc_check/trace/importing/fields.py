@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from pmmc_check.errors import did_you_mean
 from pmmc_check.trace.errors import TraceError, Unfit
-from pmmc_check.trace.events import CRASH, DROP, END, RECEIVE, RESTART, SEND
+from pmmc_check.trace.events import CRASH, DROP, END, PERFORM, RECEIVE, RESTART, SEND
 from pmmc_check.trace.fields import ACTION_OF_VERB, FIELDS, POST_FIELDS, SET_FIELDS
 from pmmc_check.trace.importing.rewriting import Rewriting
 from pmmc_check.trace.importing.rules import EventPattern, Maker, RawField, each_member
@@ -17,6 +17,8 @@ from pmmc_check.trace.importing.toml_places import TomlPath
 from pmmc_check.trace.values import show_word
 
 _TAGS = ("t", "id")
+_ACTIONS = {**ACTION_OF_VERB, PERFORM: PERFORM}
+_OF_PERFORM = ("s", "c")
 _POST = tuple(dict.fromkeys(key for keys in POST_FIELDS.values() for key in keys))
 _ALL = ("at", "do", "msg", *dict.fromkeys(key for keys in FIELDS.values() for key in keys), "to", "from", *_TAGS, "post")
 _NO_WORD = re.compile(r"[^A-Za-z0-9_.+-]")
@@ -78,7 +80,7 @@ class FieldMakers:
             for key, value in fields.items():
                 if key not in table:
                     table[key], where[key] = value, (*above, key)
-        action = ACTION_OF_VERB[self.places.word(where.get("do", path), table.get("do", ""), tuple(ACTION_OF_VERB))]
+        action = _ACTIONS[self.places.word(where.get("do", path), table.get("do", ""), tuple(_ACTIONS))]
         kind = self._kind(path, where, table, action)
         allowed = self._allowed(action, kind)
         for key in own:
@@ -89,16 +91,18 @@ class FieldMakers:
                 )
         if "at" not in table:
             raise self.places.error(path, 'at is missing: the process whose log this is, such as at = "{node}"')
-        for key in FIELDS.get(kind or "", ()):
+        for key in _OF_PERFORM if action == PERFORM else FIELDS.get(kind or "", ()):
             if key not in table and key != "a":
-                raise self.places.error(path, f'{kind} needs {key}; add {key} = "{{...}}", or {key} = "?" where it was not recorded')
+                raise self.places.error(
+                    path, f'{kind or action} needs {key}; add {key} = "{{...}}", or {key} = "?" where it was not recorded'
+                )
         made = tuple((_NAMES.get(key, key), self.field(where[key], key, table[key])) for key in _ORDER if key in table and key in allowed)
         post = self._post(where["post"], table["post"]) if "post" in table and "post" in allowed else ()
         at = self._template(where["at"], table["at"])
         return EventPattern(action, kind, at, made, post, self.places.line(path))
 
     def _kind(self, path: TomlPath, where: dict[str, TomlPath], table: dict[str, Any], action: str) -> str | None:
-        if action in (CRASH, RESTART, END):
+        if action in (CRASH, RESTART, END, PERFORM):
             if "msg" in table:
                 raise self.places.error(where["msg"], f"{table['do']} has no msg; leave it out")
             return None
@@ -107,6 +111,8 @@ class FieldMakers:
         return self.places.word(where["msg"], table["msg"], tuple(FIELDS))
 
     def _allowed(self, action: str, kind: str | None) -> tuple[str, ...]:
+        if action == PERFORM:
+            return ("at", "do", *_OF_PERFORM, *_TAGS)
         post = () if action in (DROP, CRASH, END) else ("post",)
         ends = ("to", "from") if action in (RECEIVE, SEND, DROP) else ()
         return ("at", "do", "msg", *FIELDS.get(kind or "", ()), *ends, *_TAGS, *post)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from pmmc_check.trace.errors import TraceError, Unfit
-from pmmc_check.trace.events import RECEIVE, RESTART, SEND, Event, Names
+from pmmc_check.trace.events import PERFORM, RECEIVE, RESTART, SEND, Event, Names, Perform
 from pmmc_check.trace.importing.mapping import JSON, LogMapping
 from pmmc_check.trace.importing.rules import EventPattern, ImportRule, RawField, each_member
 from pmmc_check.trace.importing.templates import NOT_THERE, Fields, getter, shown_plainly
@@ -30,7 +30,7 @@ _NO_MEMBERS: Any = ({},)
 class Imported(NamedTuple):
     """An event of a log, and its line in the DSL."""
 
-    event: Event
+    event: Event | Perform
     text: str
 
 
@@ -121,7 +121,7 @@ class Importer:
                 seen.pop(event.log, None)
             if count.rule.once:
                 known = seen.setdefault(event.log, OrderedDict())
-                key = event.action, event.process, event.message, event.peers
+                key = event[: 5 if type(event) is Event else 4]
                 if key in known:
                     count.repeated += 1
                     self._leave_out(count)
@@ -138,7 +138,7 @@ class Importer:
             log = imported.event.log
             waiting = held.pop(log, None)
             if waiting is not None:
-                if imported.event.action == SEND:
+                if imported.event.action in (SEND, PERFORM):
                     yield waiting[1]
                 else:
                     waiting[0].unanswered += 1
@@ -234,21 +234,24 @@ class _EventMaker:
         post = {key: value for key, make in pattern.post if (value := make(fields, self.rewriting)) is not None} or None
         if self.origins and "id" not in raw:
             raw["id"] = f"{self.origin}+{number}"
-        if post is None and pattern.kind is not None:
+        if post is None and (pattern.kind is not None or pattern.action == PERFORM):
             text = _line(log, pattern, raw)
-            event = self.fast(text, number)
+            event = self.fast(number, text)
             if event is not None:
                 return Imported(event, text)
         for key, value in raw.items():
             if value == "" or (isinstance(value, str) and not value.isprintable()):
                 raise Unfit(f"{key} is {'empty' if not value else 'not printable'}")
+        if pattern.action == PERFORM:
+            performed = self.builder.perform(log, raw, None, self.file, number)
+            return Imported(performed, self.writer.item(performed))
         built = self.builder.event(log, pattern.action, pattern.kind, raw, post, None, self.file, number)
         return Imported(built, self.writer.item(built))
 
 
 def _line(log: str, pattern: EventPattern, raw: dict[str, RawField]) -> str:
     """The event as the DSL writes it, where nothing in it is unusual."""
-    words = [log, pattern.action, pattern.kind or ""]
+    words = [log, pattern.action, *([pattern.kind] if pattern.kind is not None else [])]
     first, second = ("from", "to") if pattern.action == SEND else ("to", "from")
     ends = [f"{key}={raw[key]}" for key in (first, second) if key in raw]
     tail = [f"{key}={raw[name]}" for key, name in (("id", "id"), ("t", "time")) if name in raw]

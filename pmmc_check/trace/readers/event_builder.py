@@ -22,9 +22,9 @@ from pmmc_check.protocol.messages import (
     Request,
     Response,
 )
-from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, CLIENT, COMMANDER, LEADER, NOOP, SCOUT, ProcessId, commander_id, scout_id
+from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, CLIENT, COMMANDER, LEADER, NOOP, REPLICA, SCOUT, ProcessId, commander_id, scout_id
 from pmmc_check.trace.errors import Unfit
-from pmmc_check.trace.events import DROP, NONE, RECEIVE, SEND, UNKNOWN, Delta, Event
+from pmmc_check.trace.events import DROP, NONE, RECEIVE, SEND, UNKNOWN, Delta, Event, Perform
 from pmmc_check.trace.fields import BALLOT_IS_OWNED, BROADCASTS, FIELDS, POST_FIELDS, RECIPIENT, SENDERS
 from pmmc_check.trace.values import Values
 
@@ -90,6 +90,19 @@ class EventBuilder:
             peers = self.recipients(kind, raw, process) if action == SEND else self.sender(kind, message, raw)
         recorded = None if post is None else self.post(post, process)
         return Event(log, process, action, message, peers, file, line, raw.get("time"), recorded, raw.get("id"), note)
+
+    def perform(self, log: str, raw: Raw, note: str | None, file: str, line: int) -> Perform:
+        """What a line says that a replica performed."""
+        owner = self.owner(log)
+        if owner.role != REPLICA:
+            raise Unfit(f"{_article(owner.role)} performs nothing; that is a replica's", "process")
+        if self.values.names.header.contract(log).form == NONE:
+            raise Unfit(f"{log} performs, but the header promises nothing of it; add a line: log {log} complete", "process")
+        slot = self.field("s", raw["s"])
+        if slot is UNKNOWN:
+            raise Unfit("s= cannot be ? here, it says what was performed", "s")
+        self.values.has_performs = True
+        return Perform(log, owner, slot, self.field("c", raw["c"]), file, line, raw.get("time"), raw.get("id"), note)
 
     def message(self, kind: str, raw: Raw, owner: ProcessId, action: str) -> Message:
         """The message of an event in the log of `owner`."""

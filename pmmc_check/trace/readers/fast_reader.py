@@ -1,7 +1,7 @@
 """The fast reading of DSL events: splits where the grammar would, and leaves everything unusual to Lark.
 
 The contract with the grammar is one-sided and tested: for any line, `FastReader.event` returns either None ("ask
-Lark") or exactly the event that Lark would return. It returns None for comments, quotes, parentheses, doubled blanks,
+Lark") or exactly the event that Lark would return. It returns None for comments, escapes in strings, parentheses, doubled blanks,
 unknown names, wrong fields: for all that is broken, so diagnostics have one source.
 
 Traces repeat themselves: a broadcast is received by several processes in the same words. What the words after process
@@ -11,11 +11,13 @@ the role, because what they mean does not depend on who receives.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, REPLICA, ProcessId
 from pmmc_check.trace.errors import Unfit
-from pmmc_check.trace.events import RECEIVE, SEND, Event
+from pmmc_check.trace.events import PERFORM, RECEIVE, SEND, Event, Perform, RecordedItem
 from pmmc_check.trace.fields import FIELDS, SET_FIELDS
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.readers.frequent_events import SHAPES, Compose, EventComposer
@@ -23,7 +25,13 @@ from pmmc_check.trace.values import MEMO_SIZE, WORD
 
 _OPTIONS = {RECEIVE: ("to", "from"), SEND: ("from", "to")}
 _SHARED = {(ACCEPTOR, RECEIVE), (REPLICA, RECEIVE), (REPLICA, SEND), (CLIENT, SEND)}
-_UNUSUAL = frozenset('"#(\t\r')
+_UNUSUAL = frozenset("#(\t\r")
+_PLAIN_STRING = re.compile(r'"[^"\\\x00-\x1f]*"')
+"""A string that says what it shows. What else a string may be is left to the grammar."""
+
+_HIDDEN = str.maketrans(" ,#(|=", "\x00\x01\x02\x03\x04\x05")
+_SHOWN = str.maketrans("\x00\x01\x02\x03\x04\x05", " ,#(|=")
+"""Within strings these signs stand for themselves: they are out of the way while a line is taken apart."""
 
 
 class Meaning(NamedTuple):
@@ -36,28 +44,43 @@ class Meaning(NamedTuple):
     post: tuple[tuple[str, Any], ...] | None
 
 
-class FastReader:
-    """Reads event lines of one file."""
+Otherwise = Callable[[int, str], RecordedItem | None]
 
-    def __init__(self, event_builder: EventBuilder, file: str) -> None:
+
+class FastReader:
+    """Reads event lines of one file. `otherwise` is asked, in `item`, for what only the grammar can tell."""
+
+    def __init__(self, event_builder: EventBuilder, file: str, otherwise: Otherwise = lambda number, text: None) -> None:
         self.event_builder = event_builder
-        self.file = file
+        self.file, self._otherwise = file, otherwise
         self._composer = EventComposer(event_builder, file, _text_of)
         self._composers: dict[tuple[str, str, str], Compose] = {}
         self._tables: dict[tuple[str, str], tuple[ProcessId, dict[str, Meaning]]] = {}
         self._shared: dict[tuple[str, str, str], dict[str, Meaning]] = {}
 
-    def event(self, text: str, number: int) -> Event | None:
+    def item(self, number: int, text: str) -> RecordedItem | None:
+        """What a line is."""
+        try:
+            log, action, kind, *words = (_without_signs_in_strings(text) if '"' in text else text).split(" ")
+            return self._composers[log, action, kind](words, number, None)
+        except (KeyError, ValueError, Unfit):
+            return self.event(number, text) or self._otherwise(number, text)
+
+    def event(self, number: int, text: str) -> Event | Perform | None:
         """The event of a line, or None when only the grammar can tell."""
+        if '"' in text:
+            text = _without_signs_in_strings(text)
         try:
             log, action, kind, *words = text.split(" ")
             return self._composers[log, action, kind](words, number, None)
         except (KeyError, ValueError, Unfit):
             return self._event(text, number)
 
-    def _event(self, text: str, number: int) -> Event | None:
+    def _event(self, text: str, number: int) -> Event | Perform | None:
         """As `event`, for words not met before, and for events with a time, an id or a recorded state."""
         parts = text.split(" ", 2)
+        if len(parts) == 3 and parts[1] == PERFORM:
+            return self._perform(parts[0], parts[2], number)
         if len(parts) < 3 or parts[1] not in (RECEIVE, SEND):
             return None
         log, action, rest = parts
@@ -82,6 +105,19 @@ class FastReader:
             table[key] = meaning
         process, message, peers, state = meaning
         return Event(log, process or owner, action, message, peers, self.file, number, time or None, state, name or None)
+
+    def _perform(self, log: str, rest: str, number: int) -> Perform | None:
+        """What a replica performed, in the usual words; None when only the grammar can tell."""
+        words, _, time = rest.partition(" t=")
+        words, _, name = words.partition(" id=")
+        slot, _, command = words.partition(" ")
+        if not _UNUSUAL.isdisjoint(rest) or " " in command or (time and not WORD.fullmatch(time)) or (name and not WORD.fullmatch(name)):
+            return None
+        try:
+            raw = {"s": _text_of("s", slot), "c": _text_of("c", command), "time": time or None, "id": name or None}
+            return self.event_builder.perform(log, raw, None, self.file, number)
+        except (KeyError, Unfit):
+            return None
 
     def _learn(self, log: str, owner: ProcessId, action: str, kind: str) -> None:
         """The next event of this log, action and kind may be one that is quickly put together."""
@@ -128,12 +164,24 @@ class FastReader:
         return self.event_builder.values.show_process(owner)
 
 
+def _without_signs_in_strings(text: str) -> str:
+    """The line with other signs in place of those in strings that a line is taken apart by."""
+    if not text.isprintable():
+        return "#"  # nothing that is read fast
+    return _PLAIN_STRING.sub(lambda string: string[0].translate(_HIDDEN), text)
+
+
+def _as_written(text: str) -> str:
+    """A value as it stands in the line."""
+    return text.translate(_SHOWN) if '"' in text else text
+
+
 def _text_of(key: str, word: str) -> str:
     """What follows `key=`. Raises KeyError."""
     name, _, text = word.partition("=")
     if name != key or not text or not _UNUSUAL.isdisjoint(text):
         raise KeyError(word)
-    return text
+    return _as_written(text)
 
 
 def _fields(kind: str, words: list[str], action: str) -> dict[str, Any] | None:
@@ -153,11 +201,11 @@ def _fields(kind: str, words: list[str], action: str) -> dict[str, Any] | None:
         members = _set(value) if is_set else None
         if not value or (is_set and members is None) or (key == "pvalues" and members and members[0]):
             return None
-        raw[key] = value if members is None else members
+        raw[key] = _as_written(value) if members is None else members
         position += 1
     for key in _OPTIONS[action]:
         if position < count and words[position].startswith(key + "="):
-            raw[key] = words[position][len(key) + 1 :]
+            raw[key] = _as_written(words[position][len(key) + 1 :])
             if not raw[key]:
                 return None
             position += 1
@@ -169,7 +217,8 @@ def _set(text: str) -> tuple[bool, list[str]] | None:
     body = text[1:] if delta else text
     if not (body.startswith("{") and body.endswith("}")):
         return None
-    return delta, body[1:-1].split(",") if body != "{}" else []
+    members = body[1:-1].split(",") if body != "{}" else []
+    return delta, [*map(_as_written, members)] if '"' in body else members
 
 
 def _post(text: str) -> dict[str, Any] | None:
@@ -186,5 +235,5 @@ def _post(text: str) -> dict[str, Any] | None:
         elif key == "active" and value not in ("yes", "no"):
             return None
         else:
-            post[key] = value
+            post[key] = _as_written(value)
     return post

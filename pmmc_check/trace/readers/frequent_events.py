@@ -12,11 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pmmc_check.protocol.messages import Decision, P2a, P2b, Propose, Request, Response
-from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, NOOP, REPLICA, ProcessId, commander_id
+from pmmc_check.protocol.messages import Decision, P2a, P2b, Preempted, Propose, Request, Response
+from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, NOOP, REPLICA, SCOUT, ProcessId, commander_id
 from pmmc_check.trace.events import RECEIVE, SEND, Event
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.values import MEMO_SIZE
+
+_event: Callable[[type[Event], tuple[Any, ...]], Event] = tuple.__new__
+"""Makes an event of all its fields: as `Event(*fields)`, without what that does in Python for each."""
 
 Words = Sequence[Any]
 Compose = Callable[[Words, int, str | None], Event]
@@ -27,6 +30,8 @@ SHAPES = {
     (ACCEPTOR, SEND, "p2b"): ("b to",),
     (LEADER, RECEIVE, "p2b"): ("a b to",),
     (LEADER, SEND, "p2a"): ("b s c", "b s c to"),
+    (LEADER, SEND, "preempted"): ("b from",),
+    (LEADER, RECEIVE, "preempted"): ("b", "b from"),
     (LEADER, SEND, "decision"): ("s c from", "s c from to"),
     (LEADER, RECEIVE, "propose"): ("s c", "s c from"),
     (REPLICA, RECEIVE, "request"): ("c",),
@@ -67,10 +72,11 @@ class EventComposer:
         self.commands = Known(lambda word: event_builder.field("c", self._lone("c", word)))
         self.cids = Known(lambda word: event_builder.field("cid", self._lone("cid", word)))
         self.processes = Known(event_builder.values.process)
-        self._ends_known: dict[tuple[str, str, ProcessId | None], Known] = {}
+        self._ends_known: dict[tuple[str, tuple[str, ...], ProcessId | None], Known] = {}
         self.acceptors = self._ends("a", ACCEPTOR)
         self.p2as = Known(self._p2a)
         self.p2bs = Known(lambda words: P2b(self.acceptors[words[0]][0], self.ballots[words[1]]))
+        self.preemptions = Known(lambda word: Preempted(self.ballots[word]))
         self.decisions = Known(lambda words: Decision(*self._slot_command(words)))
         self.proposes = Known(lambda words: Propose(*self._slot_command(words)))
         self.responses = Known(self._response)
@@ -87,18 +93,18 @@ class EventComposer:
             raise KeyError(word)
         return text
 
-    def _ends(self, key: str, role: str, owner: ProcessId | None = None) -> Known:
-        """Processes of a role by name, each as a tuple of its own; scouts and commanders of one leader only if that is `owner`."""
-        known = self._ends_known.get((key, role, owner))
+    def _ends(self, key: str, *roles: str, owner: ProcessId | None = None) -> Known:
+        """Processes of some roles by name, each as a tuple of its own; scouts and commanders of one leader only if that is `owner`."""
+        known = self._ends_known.get((key, roles, owner))
         if known is None:
-            known = self._ends_known[key, role, owner] = self._new_ends(key, role, owner)
+            known = self._ends_known[key, roles, owner] = self._new_ends(key, roles, owner)
         return known
 
-    def _new_ends(self, key: str, role: str, owner: ProcessId | None) -> Known:
+    def _new_ends(self, key: str, roles: tuple[str, ...], owner: ProcessId | None) -> Known:
 
         def read(word: Any) -> tuple[ProcessId]:
             process = self.processes[self._lone(key, word)]
-            if process.role != role or (owner is not None and process.number != owner.number):
+            if process.role not in roles or (owner is not None and process.number != owner.number):
                 raise KeyError(word)
             return (process,)
 
@@ -122,7 +128,7 @@ class EventComposer:
 
         def compose(words: Words, line: int, time: str | None) -> Event:
             message, commander = known[tuple(words)]
-            return Event(log, owner, RECEIVE, message, commander, file, line, time)
+            return _event(Event, (log, owner, RECEIVE, message, commander, file, line, time, None, None, None))
 
         return compose
 
@@ -134,7 +140,7 @@ class EventComposer:
             message, (commander,) = known[ballot, slot, command]
             if commander.number != number:
                 raise KeyError(log)
-            return Event(log, commander, SEND, message, _option(ends, to), file, line, time)
+            return _event(Event, (log, commander, SEND, message, _option(ends, to), file, line, time, None, None, None))
 
         return compose
 
@@ -144,25 +150,45 @@ class EventComposer:
 
         def compose(words: Words, line: int, time: str | None) -> Event:
             ballot, to = words
-            return Event(log, owner, SEND, known[ballot], ends[to], file, line, time)
+            return _event(Event, (log, owner, SEND, known[ballot], ends[to], file, line, time, None, None, None))
 
         return compose
 
     def _p2b_received(self, log: str, owner: ProcessId) -> Compose:
-        known, acceptors, ends, file = self.p2bs, self.acceptors, self._ends("to", COMMANDER, owner), self.file
+        known, acceptors, ends, file = self.p2bs, self.acceptors, self._ends("to", COMMANDER, owner=owner), self.file
 
         def compose(words: Words, line: int, time: str | None) -> Event:
             acceptor, ballot, to = words
-            return Event(log, ends[to][0], RECEIVE, known[acceptor, ballot], acceptors[acceptor], file, line, time)
+            return _event(
+                Event, (log, ends[to][0], RECEIVE, known[acceptor, ballot], acceptors[acceptor], file, line, time, None, None, None)
+            )
 
         return compose
 
     def _decision_sent(self, log: str, owner: ProcessId) -> Compose:
-        known, mine, ends, file = self.decisions, self._ends("from", COMMANDER, owner), self._ends("to", REPLICA), self.file
+        known, mine, ends, file = self.decisions, self._ends("from", COMMANDER, owner=owner), self._ends("to", REPLICA), self.file
 
         def compose(words: Words, line: int, time: str | None) -> Event:
             slot, command, sender, *to = words
-            return Event(log, mine[sender][0], SEND, known[slot, command], _option(ends, to), file, line, time)
+            return _event(Event, (log, mine[sender][0], SEND, known[slot, command], _option(ends, to), file, line, time, None, None, None))
+
+        return compose
+
+    def _preempted_sent(self, log: str, owner: ProcessId) -> Compose:
+        known, mine, file = self.preemptions, self._ends("from", SCOUT, COMMANDER, owner=owner), self.file
+
+        def compose(words: Words, line: int, time: str | None) -> Event:
+            ballot, sender = words
+            return _event(Event, (log, mine[sender][0], SEND, known[ballot], None, file, line, time, None, None, None))
+
+        return compose
+
+    def _preempted_received(self, log: str, owner: ProcessId) -> Compose:
+        known, ends, file = self.preemptions, self._ends("from", SCOUT, COMMANDER), self.file
+
+        def compose(words: Words, line: int, time: str | None) -> Event:
+            ballot, *sender = words
+            return _event(Event, (log, owner, RECEIVE, known[ballot], _option(ends, sender), file, line, time, None, None, None))
 
         return compose
 
@@ -187,7 +213,7 @@ class EventComposer:
 
         def compose(words: Words, line: int, time: str | None) -> Event:
             first, second, *end = words
-            return Event(log, owner, action, known[first, second], _option(ends, end), file, line, time)
+            return _event(Event, (log, owner, action, known[first, second], _option(ends, end), file, line, time, None, None, None))
 
         return compose
 
@@ -197,7 +223,7 @@ class EventComposer:
         def compose(words: Words, line: int, time: str | None) -> Event:
             (command,) = words
             message, client = known[command]
-            return Event(log, owner, RECEIVE, message, client, file, line, time)
+            return _event(Event, (log, owner, RECEIVE, message, client, file, line, time, None, None, None))
 
         return compose
 
@@ -206,7 +232,7 @@ class EventComposer:
 
         def compose(words: Words, line: int, time: str | None) -> Event:
             command, *to = words
-            return Event(log, owner, SEND, known[command][0], _option(ends, to), file, line, time)
+            return _event(Event, (log, owner, SEND, known[command][0], _option(ends, to), file, line, time, None, None, None))
 
         return compose
 

@@ -15,9 +15,9 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
 
 from pmmc_check.trace.errors import TraceError, Unfit
-from pmmc_check.trace.events import COMPLETE, KINDS, MIDDLE, NONE, PARTIAL, Event
+from pmmc_check.trace.events import COMPLETE, KINDS, MIDDLE, NONE, PARTIAL, PERFORM, Event, Perform
 from pmmc_check.trace.fields import ACTION_OF_VERB, ATTRIBUTE
-from pmmc_check.trace.header import CONFIGURATIONS, NUMBER_SETTINGS, WORD_SETTINGS, HeaderBuilder
+from pmmc_check.trace.header import CONFIGURATIONS, IGNORE, NUMBER_SETTINGS, WORD_SETTINGS, HeaderBuilder
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.values import NUMBER_MAX, plain_word
 
@@ -136,6 +136,8 @@ class Line:
                 builder.set(key, words[0])
             elif key == "network":
                 builder.set(key, tuple(_words(each)[0] for each in setting.children))
+            elif key == IGNORE:
+                builder.set(key, tuple(plain_word(_words(each)[0]) for each in setting.children))
             elif key == CONFIGURATIONS:
                 builder.set(key, tuple(tuple(tuple(_words(names)) for names in each.children) for each in setting.children))
             else:
@@ -148,11 +150,10 @@ class Line:
         form = {"complete": COMPLETE, "none": NONE, "middle": MIDDLE}.get(str(contract.data), PARTIAL)
         builder.log(tuple(_words(names)), form, tuple(_words(contract)))
 
-    def event(self, event_builder: EventBuilder) -> Event:
+    def event(self, event_builder: EventBuilder) -> Event | Perform:
         """The event of an event line. Raises `Unfit`."""
         tree = self._children()[0] if self.tree is not None and self.tree.data == "event" else self.tree
         assert tree is not None, "only an event line is asked for its event"
-        action = _ACTIONS[str(tree.data)]
         raw: dict[str, Any] = {}
         post: dict[str, Any] | None = None
         kind = None
@@ -165,20 +166,28 @@ class Line:
                 self._mark("process", part)
             elif name == "message":
                 kind = self._message(part, raw)
+            elif name in _KEYS:
+                self._field(part, raw)
             elif name == "post":
                 post = self._post(part)
             else:
                 self._options(part, raw)
+        if tree.data == PERFORM:
+            return event_builder.perform(log, raw, self.note, self.file, self.number)
+        action = _ACTIONS[str(tree.data)]
         return event_builder.event(log, action, kind, raw, post, self.note, self.file, self.number)
 
     def _message(self, tree: Tree[Token], raw: dict[str, Any]) -> str:
         start = tree.meta.column - 1
         for part in tree.children:
             assert isinstance(part, Tree), "a field is a rule"
-            key = _KEYS.get(str(part.data), str(part.data))
-            self._mark(key, part)
-            raw[key] = _value(part)
+            self._field(part, raw)
         return next(kind for kind in KINDS if self.text.startswith(kind, start))
+
+    def _field(self, part: Tree[Token], raw: dict[str, Any]) -> None:
+        key = _KEYS.get(str(part.data), str(part.data))
+        self._mark(key, part)
+        raw[key] = _value(part)
 
     def _options(self, tree: Tree[Token], raw: dict[str, Any]) -> None:
         for part in tree.children:
@@ -218,7 +227,7 @@ class Line:
 
 
 def _head(tree: Tree[Token]) -> str:
-    return EVENT if str(tree.data) in _ACTIONS else str(tree.data)
+    return EVENT if str(tree.data) in _ACTIONS or tree.data == PERFORM else str(tree.data)
 
 
 def _words(tree: Any) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pmmc_check.trace.errors import TraceError, Unfit
-from pmmc_check.trace.events import VERSION, Comment, Event, Header, Names
+from pmmc_check.trace.events import VERSION, Event, Header, Names, RecordedItem
 from pmmc_check.trace.header import HeaderBuilder
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.readers.growing_files import FileIdentity, GrowingFile, GrowingLines, Numbered, StandardInput
@@ -33,7 +33,7 @@ class _Log:
         self.path = growing.path
         self.head: list[Numbered] = []
         self.file: OpenedFile | None = None
-        self.item: Callable[[int, str], Event | Comment | None] | None = None
+        self.item: Callable[[int, str], RecordedItem | None] | None = None
         self.first: list[Numbered] = []
         """Lines that were read before the header was known to be whole."""
 

@@ -14,15 +14,32 @@ from typing import Any, NoReturn
 import orjson
 
 from pmmc_check.trace.errors import TraceError, Unfit
-from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, MIDDLE, NONE, PARTIAL, RECEIVE, ROLE_FIELDS, SEND, Comment, Event
+from pmmc_check.trace.events import (
+    COMPLETE,
+    CRASH,
+    DROP,
+    END,
+    MIDDLE,
+    NONE,
+    PARTIAL,
+    PERFORM,
+    RECEIVE,
+    ROLE_FIELDS,
+    SEND,
+    Comment,
+    Event,
+    Perform,
+    RecordedItem,
+)
 from pmmc_check.trace.fields import ACTION_OF_VERB, FIELDS, NUMBER_FIELDS, SET_FIELDS
-from pmmc_check.trace.header import CONFIGURATIONS, NUMBER_SETTINGS, WORD_SETTINGS, HeaderBuilder
+from pmmc_check.trace.header import CONFIGURATIONS, IGNORE, NUMBER_SETTINGS, WORD_SETTINGS, HeaderBuilder
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.readers.frequent_events import SHAPES, Compose, EventComposer
 from pmmc_check.trace.values import MEMO_SIZE, WORD, show_word
 
 _WITH_MESSAGE = (RECEIVE, SEND, DROP)
 _COMMON = ("at", "do", "id", "t", "note", "post")
+_OF_PERFORM = ("at", "do", "s", "c", "id", "t", "note")
 _POST_TYPES: dict[str, type] = {"ballot": str, "accepted": list, "slot_in": int, "slot_out": int, "active": bool}
 
 
@@ -76,6 +93,7 @@ class JsonReader:
     def __init__(self, event_builder: EventBuilder, file: str) -> None:
         self.event_builder = event_builder
         self.file = file
+        self._ignored = event_builder.values.names.header.ignore
         self._composer = EventComposer(event_builder, file, _plain)
         self._shapes: dict[Any, tuple[Compose, Callable[[dict[str, Any]], Any], str | None]] = {}
         """By process, verb, kind and number of keys: how to compose the event, from which words, which of them is a number.
@@ -83,12 +101,14 @@ class JsonReader:
         No two shapes of a kind have equally many fields; and where all of a shape's are there, there are no others.
         """
 
-    def item(self, number: int, text: str) -> Event | Comment | None:
+    def item(self, number: int, text: str) -> RecordedItem | None:
         """The event, or comment, of a line; None if it is blank. Raises `TraceError`."""
         try:
             fields = orjson.loads(text)
             if text.count('":') != len(fields):
                 return self._slow(text, number)
+            for key in self._ignored:
+                fields.pop(key, None)
             time = fields.pop("t") if "t" in fields else None
             compose, words, numeric = self._shapes[fields["at"], fields["do"], fields["msg"], len(fields)]
             if (numeric is None or type(fields[numeric]) is int) and (time is None or (type(time) is str and WORD.fullmatch(time))):
@@ -97,13 +117,17 @@ class JsonReader:
             pass
         return self._slow(text, number)
 
-    def _slow(self, text: str, number: int) -> Event | Comment | None:
+    def _slow(self, text: str, number: int) -> RecordedItem | None:
         if not text or text.isspace():
             return None
         fields = loads(self.file, number, text)
+        for key in self._ignored:
+            fields.pop(key, None)
         if "#" in fields:
             return Comment(comment_text(self.file, number, fields))
         try:
+            if fields.get("do") == PERFORM:
+                return self._perform(fields, number)
             event = self._event(fields, number)
         except Unfit as unfit:
             name = unfit.key.removeprefix("| ")
@@ -125,20 +149,34 @@ class JsonReader:
                 numeric = next((key for key in keys if key in NUMBER_FIELDS), None)
                 self._shapes[event.log, fields["do"], kind, len(fields)] = compose, _getter(keys), numeric
 
+    def _perform(self, fields: dict[str, Any], number: int) -> Perform:
+        """What a replica performed."""
+        if not isinstance(log := fields.get("at"), str):
+            raise Unfit('"at" must name the replica whose log this is, such as "at": "R1"', "at")
+        for key in fields:
+            if key not in _OF_PERFORM:
+                raise Unfit(f"{key!r} is no field of {PERFORM}; expected {', '.join(_OF_PERFORM)}", key)
+        for key in ("s", "c"):
+            if key not in fields:
+                raise Unfit(f"{PERFORM} needs {key!r}", "do")
+        raw = {key: _text(key, fields[key]) for key in ("s", "c")} | _tags(fields)
+        return self.event_builder.perform(log, raw, _note(fields.get("note")), self.file, number)
+
     def _event(self, fields: dict[str, Any], number: int) -> Event:
         log, verb = fields.get("at"), fields.get("do")
         if not isinstance(log, str):
             raise Unfit('"at" must name the process whose log this is, such as "at": "A1"', "at")
         if verb not in ACTION_OF_VERB:
-            raise Unfit(f'"do" must be one of {", ".join(ACTION_OF_VERB)}', "do")
+            raise Unfit(f'"do" must be one of {", ".join((*ACTION_OF_VERB, PERFORM))}', "do")
         action = ACTION_OF_VERB[verb]
         kind = fields.get("msg")
         if (action in _WITH_MESSAGE) != (kind is not None):
             raise Unfit(f'{verb} {"needs" if action in _WITH_MESSAGE else "has no"} "msg"', "msg")
         if kind is not None and (not isinstance(kind, str) or kind not in FIELDS):
             raise Unfit(f'"msg" must be one of {", ".join(FIELDS)}', "msg")
-        raw: dict[str, Any] = {key: _text(key, value) for key, value in fields.items() if key not in _COMMON and key != "msg"}
-        _check_fields(kind, raw)
+        own = {key: value for key, value in fields.items() if key not in _COMMON and key != "msg"}
+        _check_fields(kind, own)
+        raw: dict[str, Any] = {key: _text(key, value) for key, value in own.items()}
         raw |= _tags(fields)
         note = _note(fields.get("note"))
         if "post" in fields and action in (DROP, CRASH, END):
@@ -151,7 +189,8 @@ def _check_fields(kind: str | None, raw: dict[str, Any]) -> None:
     expected = (*FIELDS[kind], "to", "from") if kind is not None else ()
     for key in raw:
         if key not in expected:
-            raise Unfit(f"{key!r} is no field of {kind or 'this event'}; expected {', '.join(expected) or 'none'}", key)
+            known = ", ".join(expected) or "none"
+            raise Unfit(f"{key!r} is no field of {kind or 'this event'}; expected {known}; or list it in the header's ignore", key)
     for key in FIELDS[kind] if kind is not None else ():
         if key not in raw and key != "a":
             raise Unfit(f"{kind} needs {key!r}; write null if it was not recorded", "msg")
@@ -265,7 +304,7 @@ def header_error(file: str, number: int, text: str, unfit: Unfit) -> TraceError:
 
 def _setting(key: str, value: Any) -> Any:
     """The value of a setting, as the header builder takes it."""
-    if key in ROLE_FIELDS or key == "network":
+    if key in ROLE_FIELDS or key in ("network", IGNORE):
         return tuple(_strings(key, value))
     if key in NUMBER_SETTINGS:
         return value if type(value) is int else _wrong(key, "a number")
@@ -273,7 +312,7 @@ def _setting(key: str, value: Any) -> Any:
         return value if isinstance(value, str) else _wrong(key, " or ".join(WORD_SETTINGS[key]))
     if key == CONFIGURATIONS:
         return tuple(map(_configuration, value)) if isinstance(value, list) else _wrong(key, "a list of objects")
-    known = ", ".join((*ROLE_FIELDS, *NUMBER_SETTINGS, "network", CONFIGURATIONS, *WORD_SETTINGS, "meta", "logs"))
+    known = ", ".join((*ROLE_FIELDS, *NUMBER_SETTINGS, "network", CONFIGURATIONS, IGNORE, *WORD_SETTINGS, "meta", "logs"))
     raise Unfit(f"{key!r} is no setting; expected {known}", key)
 
 

@@ -13,7 +13,7 @@ from itertools import chain, islice, starmap
 from pathlib import Path
 
 from pmmc_check.trace.errors import TraceError, Unfit
-from pmmc_check.trace.events import VERSION, Comment, Event, Header, Names
+from pmmc_check.trace.events import VERSION, Comment, Event, Header, Names, RecordedItem
 from pmmc_check.trace.header import HeaderBuilder
 from pmmc_check.trace.readers import json_reader
 from pmmc_check.trace.readers.event_builder import EventBuilder
@@ -39,11 +39,11 @@ class Trace:
     header: Header
     names: Names
     values: Values
-    streams: list[Iterator[Event | Comment]]
+    streams: list[Iterator[RecordedItem]]
     preamble: list[Comment] = field(default_factory=list)
 
     def events(self) -> Iterator[Iterator[Event]]:
-        """One stream of events a file, comments left out."""
+        """One stream of events a file; comments, and what replicas performed, left out."""
         for stream in self.streams:
             yield chain.from_iterable(_batches(iter(stream)))
 
@@ -133,24 +133,22 @@ class OpenedFile:
             if line.note is not None:
                 self.comments.append(Comment(line.note))
 
-    def items(self, event_builder: EventBuilder) -> Iterator[Event | Comment]:
-        """The events, and comments between them."""
+    def items(self, event_builder: EventBuilder) -> Iterator[RecordedItem]:
+        """The events, and what stands between them."""
         return filter(None, starmap(self.item_reader(event_builder), self.lines_left()))
 
-    def item_reader(self, event_builder: EventBuilder) -> Callable[[int, str], Event | Comment | None]:
+    def item_reader(self, event_builder: EventBuilder) -> Callable[[int, str], RecordedItem | None]:
         """What gives the event or comment of a line; None for an empty one."""
         if self.format == JSONL:
             return JsonReader(event_builder, self.name).item
-        fast = FastReader(event_builder, self.name).event
-        if self.grammar_only:
-            return lambda number, text: self._by_grammar(number, text, event_builder)
-        return lambda number, text: fast(text, number) or self._by_grammar(number, text, event_builder)
+        by_grammar = partial(self._by_grammar, event_builder)
+        return by_grammar if self.grammar_only else FastReader(event_builder, self.name, by_grammar).item
 
     def lines_left(self) -> Iterator[tuple[int, str]]:
         """The lines after the header."""
         return self.lines if self.held is None else chain((self.held,), self.lines)
 
-    def _by_grammar(self, number: int, text: str, event_builder: EventBuilder) -> Event | Comment | None:
+    def _by_grammar(self, event_builder: EventBuilder, number: int, text: str) -> RecordedItem | None:
         line = Line(self.name, number, text)
         if line.form == EMPTY:
             return _comment(text) if text.strip(" \t") else None
@@ -223,7 +221,7 @@ def _part(path: Path, grammar_only: bool, on_read: OnRead | None) -> OpenedFile:
         raise
 
 
-def _batches(stream: Iterator[Event | Comment]) -> Iterator[list[Event]]:
+def _batches(stream: Iterator[RecordedItem]) -> Iterator[list[Event]]:
     """Events, some hundred at a time: reading and replaying in turns, each long enough to have the processor's caches for itself."""
     while batch := list(islice(stream, _BATCH)):
         yield [each for each in batch if type(each) is Event]

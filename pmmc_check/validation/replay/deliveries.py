@@ -160,7 +160,10 @@ class Deliveries:
                 sent = self._with_delta(to, sent, process)
             if not self.promises.records(host_of(to), sent.kind):
                 return
-        self._put(event, to, sent)
+        self.network.put(event.process, to, sent, event)  # as `_put`: this is called for each copy of a message
+        if self._waiting:
+            self._wake((to, sent))
+            self._wake((to, None))
 
     def _put(self, event: Event, to: ProcessId, message: Message) -> None:
         self.network.put(event.process, to, message, event)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from pmmc_check.protocol.acceptor import Acceptor
@@ -23,7 +23,7 @@ from pmmc_check.protocol.values import Command, ProcessId, Proposals, PValue, Sl
 from pmmc_check.validation.compact_sets import RECENT, Archive, Bits, Ledger
 from pmmc_check.validation.replay.open_requests import OpenRequests
 
-Mark = tuple[dict[Any, Bits], dict[Any, int]]
+Mark = tuple[tuple[dict[Any, Bits], dict[Any, int]], frozenset[PValue]]
 """What an acceptor's set had at some time."""
 
 
@@ -53,9 +53,10 @@ class GrowingPValues:
         return item in self._recent or (isinstance(item, PValue) and self._archive.has(*item))
 
     def __iter__(self) -> Iterator[PValue]:
-        for ballot, slot, command in self._archive:
-            yield PValue(ballot, slot, command)  # type: ignore[arg-type]  # the families are the ballots
-        yield from self._recent
+        if not len(self._archive):
+            return iter(self._recent)
+        archived = (PValue(*item) for item in self._archive)  # type: ignore[arg-type]  # the families are the ballots
+        return chain(archived, self._recent)
 
     def __len__(self) -> int:
         return len(self._archive) + len(self._recent)
@@ -63,6 +64,8 @@ class GrowingPValues:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, GrowingPValues | frozenset):
             return NotImplemented
+        if not len(self._archive) and isinstance(other, frozenset):
+            return self._recent.keys() == other
         return len(self) == len(other) and all(item in self for item in other)
 
     def __hash__(self) -> int:
@@ -80,15 +83,15 @@ class GrowingPValues:
 
     def mark(self) -> Mark:
         """Remembers what is there now, for `since`."""
-        self._file(len(self._recent))
-        return self._archive.mark()
+        return self._archive.mark(), frozenset(self._recent)
 
     def since(self, mark: Mark | None) -> frozenset[PValue]:
         """What was added after `mark`, or at all."""
         if mark is None:
             return frozenset(self)
-        added = (PValue(*item) for item in self._archive.since(mark))  # type: ignore[arg-type]  # as above
-        return frozenset((*added, *self._recent))
+        archived, recent = mark
+        added = {PValue(*item) for item in self._archive.since(archived)}  # type: ignore[arg-type]  # as above
+        return frozenset((added | self._recent.keys()) - recent)
 
 
 class GrowingSlots:

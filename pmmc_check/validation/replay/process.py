@@ -137,15 +137,18 @@ class Process:
         if peers is not None and len(peers) == 1:
             for index, send in enumerate(pending):
                 if send.to == peers[0] and send.message == message:
-                    self.pending = (*pending[:index], *pending[index + 1 :])
+                    self.pending = (*pending[:index], *pending[index + 1 :]) if len(pending) > 1 else ()
                     return (send,)
-        matching = [send for send in pending if send.message == message and (peers is None or send.to in peers)]
+        matching = _same(pending, message, peers)
         if not matching:
             matching = self._loosely(message, peers)
         if not matching or (peers is not None and len(matching) != len(set(peers))):
             return None
-        taken = set(map(id, matching))
-        self.pending = [send for send in pending if id(send) not in taken] if len(matching) < len(pending) else ()
+        if len(matching) == len(pending):
+            self.pending = ()
+        else:
+            taken = set(map(id, matching))
+            self.pending = [send for send in pending if id(send) not in taken]
         return matching
 
     def _loosely(self, message: Any, peers: tuple[ProcessId, ...] | None) -> list[Send]:
@@ -208,6 +211,24 @@ class Process:
             waiting = len(state.requests)
             return f"slot_in={state.slot_in}, slot_out={state.slot_out}, {waiting} requests wait, WINDOW={self.role.system.window}"
         return f"waits for {', '.join(map(show, sorted(state.waitfor)))}"
+
+
+def _same(pending: Sequence[Send], message: Message, peers: tuple[ProcessId, ...] | None) -> list[Send]:
+    """The pending sends of `message` to `peers`. What is broadcast is one object: it is compared once."""
+    found: list[Send] = []
+    same = other = None
+    for send in pending:
+        sent = send.message
+        if sent is other:
+            continue
+        if sent is not same:
+            if sent != message:
+                other = sent
+                continue
+            same = sent
+        if peers is None or send.to in peers:
+            found.append(send)
+    return found
 
 
 MakeProcess = Callable[[Role, Outcome], Process]
