@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import textwrap
 from collections.abc import Collection, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
@@ -55,7 +56,7 @@ pmmc-check: which verb? To begin with:
   pmmc-check validate my-folder/traces
       checks recorded runs against the protocol
 
-verbs: {", ".join(VERBS)}
+{textwrap.fill(f"verbs: {', '.join(VERBS)}", 80)}
 pmmc-check --help lists them, pmmc-check VERB --help all options of one.
 """
 """What the command says when it is asked for nothing."""
