@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -43,11 +44,23 @@ PICTURES: list[tuple[str, list[str], str, str, int, str]] = [
     ("rejected", ["validate", "traces/bad-pmax-ignored.pmmc", "--quiet"], "", "dark", 760, ""),
     ("three-leaders", [*RUN, "--out", "{folder}/run.pmmc"], "#step=150", "light", 860, WITHOUT_REQUESTS),
     ("search", ["explore", "--quiet"], "", "light", 860, ""),
+    ("any-slots", ["explore", "--slots", "any", "--quiet"], "", "light", 1000, ""),
+    ("gate", ["gate", "runs", "--no-cache"], "", "light", 430, ""),
 ]
+
+
+def _traces(folder: Path) -> None:
+    """The example traces, and some of them for a gate that has something to show."""
+    shutil.copytree(ROOT / "pmmc_check" / "examples" / "traces", folder / "traces")
+    (folder / "runs").mkdir()
+    for name in ("bad-window", "bad-pmax-ignored", "good-duplicate", "good-one-command", "good-stuck-slot", "partial-acceptor-only"):
+        shutil.copy(folder / "traces" / f"{name}.pmmc", folder / "runs")
 
 
 def taken(browser: Any, folder: Path) -> None:
     """Writes all pictures."""
+    _traces(folder)
+    os.chdir(folder)
     for name, command, address, theme, height, action in PICTURES:
         page_file = folder / f"{name}.html"
         main([*(word.format(folder=folder) for word in command), "--html", str(page_file)])

@@ -261,17 +261,24 @@ def test_what_needs_single_states_is_refused(given: list[str], expected: str, ca
 
 
 @pytest.mark.parametrize(
-    ("states_first", "reduce", "engine"), [(1_000_000, "none", "compiled"), (100, "none", "symbolic"), (1, "inert", "compiled")]
+    ("states_first", "given", "engine"),
+    [
+        (1_000_000, "--reduce none", "compiled"),
+        (100, "--reduce none", "symbolic"),
+        (1, "--reduce inert", "compiled"),
+        (1, "--reduce none --network reliable", "compiled"),
+        (1, "--reduce none --network fifo", "compiled"),
+    ],
 )
-def test_auto_begins_with_single_states_and_goes_on_with_a_diagram_where_nothing_is_reduced(
-    states_first: int, reduce: str, engine: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_auto_begins_with_single_states_and_goes_on_with_a_diagram_where_nothing_is_reduced_or_forgotten(
+    states_first: int, given: str, engine: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(chosen_module, "STATES_FIRST", states_first)
     counts = options(acceptors=1, leaders=2, replicas=1, slots=1, commands=2)
-    run = in_process(capsys, "explore", *counts, "--reduce", reduce, "--engine", "auto", "--format", "json")
+    run = in_process(capsys, "explore", *counts, *given.split(), "--engine", "auto", "--format", "json")
     answer = json.loads(run.stdout)
     assert (answer["verdict"], answer["engine"]) == ("holds", engine)
-    if reduce == "none":
+    if given == "--reduce none":
         assert answer["distinct_states"] == 8_424
 
 

@@ -51,7 +51,11 @@ def run_text(result: RunResult, trace: TraceVerdict | None, layout: Layout) -> s
 
 def _messages(counts: Counter[str]) -> str:
     sent = [f"{kind} {counts[f'sent {kind}']}" for kind in KINDS if counts[f"sent {kind}"]]
-    more = [f"{name} {counts[name]:,}" for name in ("sent again", "lost on purpose", "unsent", "bad frames") if counts[name]]
+    more = [
+        f"{name} {counts[name]:,}"
+        for name in ("sent again", "lost on purpose", "unsent", "bad frames", "too large to send")
+        if counts[name]
+    ]
     return ", ".join(sent + more)
 
 

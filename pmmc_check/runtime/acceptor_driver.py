@@ -17,6 +17,7 @@ class AcceptorDriver(Driver):
 
     def __init__(self, node: LiveNode) -> None:
         super().__init__(node)
+        self._forgets = node.setting.forgets
         self._progress = ReplicasProgress(self.system.replicas, node.setting.keep)
 
     def admits(self, envelope: Envelope) -> bool:
@@ -35,7 +36,7 @@ class AcceptorDriver(Driver):
     def tick(self) -> None:
         """Forgets."""
         state = self.state
-        if self.node.setting.forgets and isinstance(state, LiveAcceptorState) and self._progress.is_worth_it(state.collected):
+        if self._forgets and isinstance(state, LiveAcceptorState) and self._progress.is_worth_it(state.collected):
             slot, accepted = self._progress.collectable, state.accepted
             assert isinstance(accepted, AcceptedPValues)
             accepted.forget(slot)

@@ -2,9 +2,9 @@
 return.
 
 The check is the algorithm of Wing and Gong with Lowe's memoisation, as in Knossos and Porcupine: try every operation that could be next,
-never twice
-from the same set of done operations and the same state; and, where the state machine says that operations are about different keys, for
-each key by itself.
+never twice from the same set of done operations and the same state; and, where the state machine says that operations are about different
+keys, for each key by itself. An operation that could be next, has the right result and changes nothing is taken at once, without trying
+any other: in an order that has it later it may as well come now, since nothing that is still to be done must come before it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class Linearizability:
-    """`holds` is None where the check was given up after `ORDER_STEPS_MAX` steps. `stuck`: the operations of one key among which no order
+    """`holds` is None where the check was given up after `ORDER_STEPS_MAX` tries. `stuck`: the operations of one key among which no order
     fits."""
 
     holds: bool | None
@@ -43,8 +43,8 @@ class Linearizability:
     stuck: tuple[Asked, ...] = ()
 
 
-ORDER_STEPS_MAX = 100_000
-"""Steps after which a check of one key gives up: a history with very many operations at the same time can need exponentially many."""
+ORDER_STEPS_MAX = 2_000_000
+"""Operations that a check of one key tries before it gives up: with very many at the same time that can be exponentially many."""
 
 
 def linearizable(history: Iterable[Asked], machine: StateMachine, steps_max: int = ORDER_STEPS_MAX) -> Linearizability:
@@ -78,14 +78,10 @@ class _Search:
             low, beyond, done, state = stack.pop()
             if done == self.must:
                 return True
-            for index in self._next(low, beyond):
-                self.steps_left -= 1
-                if self.steps_left < 0:
-                    return None
-                operation = self.operations[index]
-                after, result = self.machine.apply(deepcopy(state), operation.operation)
-                if operation.result is not None and operation.result != result:
-                    continue
+            found = self._possible(low, beyond, state)
+            if self.steps_left < 0:
+                return None
+            for index, after in found:
                 new_low, new_beyond = low, beyond | {index}
                 while new_low in new_beyond:
                     new_beyond -= {new_low}
@@ -93,8 +89,24 @@ class _Search:
                 key = (new_low, new_beyond, repr(sorted(after.items()) if isinstance(after, dict) else after))
                 if key not in seen:
                     seen.add(key)
-                    stack.append((new_low, new_beyond, done + (operation.result is not None), after))
+                    stack.append((new_low, new_beyond, done + (self.operations[index].result is not None), after))
         return False
+
+    def _possible(self, low: int, beyond: frozenset[int], state: Any) -> list[tuple[int, Any]]:
+        """The operations that may come next with their results, and the states after them; one that changes nothing is enough."""
+        found = []
+        for index in self._next(low, beyond):
+            self.steps_left -= 1
+            operation = self.operations[index]
+            after, result = self.machine.apply(state if isinstance(state, int | str | tuple) else deepcopy(state), operation.operation)
+            if operation.result is None:
+                if after != state:  # it may as well never have happened
+                    found.append((index, after))
+            elif operation.result == result:
+                if after == state:
+                    return [(index, after)]
+                found.append((index, after))
+        return found
 
     def _next(self, low: int, beyond: frozenset[int]) -> list[int]:
         """Those that were called before any that is not done has returned; the last called first, so that the first is tried first."""

@@ -57,6 +57,7 @@ class LeaderDriver(Driver):
         self._idle: dict[int, tuple[ProcessId, Start]] = {}
         self._missed: Counter[tuple[ProcessId, int]] = Counter()
         self._complete = True
+        self._forgets = node.setting.forgets
         self._progress = ReplicasProgress(self.system.replicas, node.setting.keep)
 
     def begun(self) -> None:
@@ -176,7 +177,7 @@ class LeaderDriver(Driver):
         """Gives way, takes over, or goes on."""
         if isinstance(self.state, Lifecycle):
             return
-        if self.node.setting.forgets and self._progress.is_worth_it(self._collected):
+        if self._forgets and self._progress.is_worth_it(self._collected):
             self._forget(self._progress.collectable)
         self._rival_heard = min(self._rival_heard, self.now + 2 * self._patience)
         self._patience -= (self._patience - self._least) * self.timing.tick / _FORGIVEN_AFTER

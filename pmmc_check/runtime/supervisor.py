@@ -82,6 +82,9 @@ class Child:
     report: NodeReport | None = None
     stopped: bool = False
     stopping: bool = False
+    failing: bool = False
+    """It was made to end by itself, sooner or later; `comes_back`: and is to be started again when it has."""
+    comes_back: bool = False
 
 
 class Supervisor:
@@ -215,7 +218,7 @@ class Supervisor:
         for roles in ((CLIENT,), (REPLICA,), (LEADER,), (ACCEPTOR,)):
             listed = [each for me, each in self.children.items() if me.role in roles]
             for child in listed:
-                child.stopping = True
+                child.stopping, child.comes_back = True, False
                 self._order(child, "stop")
             with suppress(UsageError):
                 await self._until(lambda listed=listed: all(each.stopped for each in listed), _STOP_SECONDS, "did not stop")  # type: ignore[misc]
@@ -250,7 +253,7 @@ class Supervisor:
         with _nothing_to_import_again():
             child.process.start()
         theirs.close()
-        child.pipe, child.address, child.stopped = ours, None, False
+        child.pipe, child.address, child.stopped, child.failing = ours, None, False, False
         asyncio.get_running_loop().add_reader(ours.fileno(), self._heard, child)
 
     def signal(self, me: ProcessId, number: int) -> None:
@@ -275,8 +278,9 @@ class Supervisor:
 
     def come_back(self, me: ProcessId) -> None:
         """Starts a node that was killed."""
-        self.children[me].stopping = False
-        if self.children[me].process is None:
+        child = self.children[me]
+        child.stopping, child.comes_back = False, child.process is not None
+        if child.process is None:
             self.start(me)
 
     def mend(self) -> None:
@@ -317,7 +321,7 @@ class Supervisor:
 
     def may_fail(self, me: ProcessId) -> None:
         """From now on it is no error if the node ends."""
-        self.children[me].stopping = True
+        self.children[me].failing, self.children[me].comes_back = True, False
 
     def _order(self, child: Child, *words: Any) -> None:
         if child.pipe is not None:
@@ -341,12 +345,14 @@ class Supervisor:
             case ("stopped", report):
                 child.report, child.stopped = report, True
             case ("failed", reason):
-                if not child.stopping:
+                if not (child.stopping or child.failing):
                     self.errors.append(f"{child.spec.name}: {reason}")
             case _:
-                if not child.stopping:
+                if not (child.stopping or child.failing):
                     self.errors.append(f"{child.spec.name}: its process has ended")
                 self._forget(child)
+                if child.failing and child.comes_back:
+                    self.start(child.spec.me)
         self._changed.set()
 
     def _introduce(self, child: Child) -> None:

@@ -18,7 +18,7 @@ from random import Random
 
 from pmmc_check.protocol.values import ProcessId, host_of
 from pmmc_check.runtime.surroundings import Envelope
-from pmmc_check.runtime.wire import Foreign, Framing, decode, encode
+from pmmc_check.runtime.wire import FRAME_BYTES_MAX, Foreign, Framing, decode, encode
 
 Address = tuple[str, int]
 _UNSENT_BYTES_MAX = 4 * 2**20
@@ -202,6 +202,9 @@ class TcpTransport:
             body = bodies.get(envelope)
             if body is None:
                 body = bodies[envelope] = self.framing.frame(encode(envelope))
+            if len(body) > FRAME_BYTES_MAX:  # whoever gets it would only hang up
+                self.counts["too large to send"] += 1
+                continue
             frames[host_of(envelope.to)].append(body)
         for peer, listed in frames.items():
             if self.disturbance == Disturbance():

@@ -27,11 +27,6 @@ pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
 from pmmc_check.explorer.server.gatekeeper import HEADERS, Gatekeeper, token_from
 from pmmc_check.explorer.server.serving import HOST, PORT, ServedAt, listening, served_at
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync"
-)
 SEEDED = str(ROOT / "specs" / "seeded-fault.spec")
 
 
@@ -237,21 +232,10 @@ def test_what_cannot_be_served_is_refused(arguments: tuple[str, ...], told: str)
 # ---- its page ----
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is not installed")
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    with playwright.sync_playwright() as running:
-        found = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield found
-        found.close()
-
-
 @pytest.fixture
-def page(browser: Any, seeded: Served) -> Iterator[Any]:
+def page(chromium: Any, seeded: Served) -> Iterator[Any]:
     """A tab at the start; what goes wrong in it, and whom else it asks, fails the test."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context = chromium.new_context(viewport={"width": 1400, "height": 900})
     yield opened(context, seeded)
     context.close()
 
@@ -311,8 +295,8 @@ def test_the_diagram_has_a_row_for_each_step_and_leads_back(page: Any) -> None:
     assert page.complaints == []
 
 
-def test_two_tabs_are_independent_and_an_address_names_a_state(browser: Any, seeded: Served) -> None:
-    context = browser.new_context()
+def test_two_tabs_are_independent_and_an_address_names_a_state(chromium: Any, seeded: Served) -> None:
+    context = chromium.new_context()
     one, other = opened(context, seeded), opened(context, seeded)
     takes(one, "p1a(0.L1)", 1)
     takes(other, "p1a(0.L2)", 1)
@@ -361,11 +345,11 @@ def test_why_not_commands_and_mistakes_are_answered_on_the_page(page: Any) -> No
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_core_finds_nothing_to_complain_about(browser: Any, seeded: Served, scheme: str) -> None:
+def test_axe_core_finds_nothing_to_complain_about(chromium: Any, seeded: Served, scheme: str) -> None:
     axe = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
     if not axe.exists():
         pytest.skip("axe-core is not installed (npm ci in web/)")
-    context = browser.new_context(bypass_csp=True, color_scheme=scheme, viewport={"width": 1400, "height": 900})
+    context = chromium.new_context(bypass_csp=True, color_scheme=scheme, viewport={"width": 1400, "height": 900})
     tab = opened(context, seeded)
     takes(tab, "p1a(0.L1)", 1)
     tab.locator("#counterexample").click()
@@ -378,8 +362,8 @@ def test_axe_core_finds_nothing_to_complain_about(browser: Any, seeded: Served, 
     context.close()
 
 
-def test_a_page_of_another_site_cannot_ask(browser: Any, seeded: Served, tmp_path: Path) -> None:
-    context = browser.new_context()
+def test_a_page_of_another_site_cannot_ask(chromium: Any, seeded: Served, tmp_path: Path) -> None:
+    context = chromium.new_context()
     stranger = context.new_page()
     stranger.goto("data:text/html,<title>elsewhere</title>")
     answer = stranger.evaluate("url => fetch(url).then(r => r.status + ' ' + r.type, e => 'failed')", f"{seeded.url}state")

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from helpers import ROOT, command
 
-from explorer.test_serve import Served, browser, opened, started, step_of, takes
+from explorer.test_serve import Served, opened, started, step_of, takes
 
-__all__ = ["browser"]  # a fixture
 REJECTED = ROOT / "traces" / "bad-pmax-ignored.pmmc"
 
 
@@ -39,9 +38,9 @@ def test_the_address_names_the_last_state_that_could_be_followed(loaded: tuple[S
     assert served.post(path, "until decided")["path"].startswith(f"{path}.")
 
 
-def test_the_page_tells_of_the_run_goes_on_from_it_and_back_to_it(browser: Any, loaded: tuple[Served, str]) -> None:
+def test_the_page_tells_of_the_run_goes_on_from_it_and_back_to_it(chromium: Any, loaded: tuple[Served, str]) -> None:
     served, path = loaded
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context = chromium.new_context(viewport={"width": 1400, "height": 900})
     tab = opened(context, served, f"#{path}")
     tab.locator(".alert.loaded summary", has_text="rejected. 12 of 13 events").wait_for()
     assert step_of(tab) == "Step 11" and tab.locator(".event").count() == 12

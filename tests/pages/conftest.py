@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,24 +9,6 @@ from typing import Any
 import pytest
 
 from pmmc_check.report.page.page import page_html
-
-ARGUMENTS = [f"--{each}" for each in ("no-sandbox", "disable-gpu", "disable-background-networking", "disable-sync", "no-first-run")]
-
-
-def chromium_path() -> str | None:
-    return next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install 'pmmc-check[test]')")
-    path = chromium_path()
-    if path is None:
-        pytest.skip("no chromium: install it to test the pages (apt-get install chromium)")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 class Opened:

@@ -65,7 +65,7 @@ def test_a_state_is_written_down_only_if_it_comes_back_as_it_was(inner: object, 
     assert data is None or decode_application(data) == state
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 10))])
 def test_with_all_faults_no_node_ever_holds_more_than_what_is_recent(tmp_path: Path, seed: int) -> None:
     cluster = simulated(seed, "all")
     world, most = cluster.world, dict.fromkeys(("memory", "disk"), 0)
@@ -88,7 +88,7 @@ def test_with_all_faults_no_node_ever_holds_more_than_what_is_recent(tmp_path: P
 
 
 def test_a_replica_that_was_away_for_long_gets_a_snapshot(tmp_path: Path) -> None:
-    cluster = simulated(1, "none")
+    cluster = simulated(1, "none", 40)
     world = cluster.world
     world.at(0.3, lambda: world.crash(R3))
     world.at(20, lambda: world.start(R3))
@@ -105,7 +105,7 @@ def test_a_replica_that_was_away_for_long_gets_a_snapshot(tmp_path: Path) -> Non
 
 def test_a_snapshot_knows_who_leads(tmp_path: Path) -> None:
     roster = ROSTER.again(2)
-    cluster = simulated(1, "none", 60, 1.0, roster)
+    cluster = simulated(1, "none", 40, 1.0, roster)
     world = cluster.world
     world.at(0.2, lambda: world.crash(R3))
     world.at(10, lambda: world.start(R3))
@@ -121,7 +121,7 @@ def test_a_snapshot_knows_who_leads(tmp_path: Path) -> None:
 
 
 def test_a_new_leader_is_told_what_was_forgotten_and_proposes_nothing_there(tmp_path: Path) -> None:
-    cluster = simulated(1, "none")
+    cluster = simulated(1, "none", 40)
     world = cluster.world
     world.at(1.0, lambda: world.crash(L1))
     result = cluster.run()
@@ -155,6 +155,7 @@ def test_a_state_machine_that_cannot_be_written_down_forgets_nothing_and_works(t
     assert_accepted(cluster, tmp_path)
 
 
+@pytest.mark.slow
 def test_real_processes_forget_and_come_back_with_a_snapshot(tmp_path: Path) -> None:
     options = [
         "--keep",

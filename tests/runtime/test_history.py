@@ -72,3 +72,15 @@ def test_a_long_history_of_few_clients_is_quick_and_one_that_is_not_gives_up() -
     assert linearizable(history, IntegerRegister()).holds is True
     entangled = [asked(str(number), f"multiply {number + 2}", 0, 1, "7") for number in range(12)]
     assert linearizable(entangled, IntegerRegister(), steps_max=10).holds is None
+
+
+@pytest.mark.parametrize("machine", [KeyValueStore(), IntegerRegister()], ids=["kv", "integer"])
+def test_a_history_with_a_hundred_operations_under_way_is_told_from_a_wrong_one(machine: StateMachine) -> None:
+    rng, state, history = Random(1), machine.initial(), []
+    for place in range(2000):
+        operation = machine.sample(rng.randrange)
+        state, result = machine.apply(state, operation)
+        history.append(asked(str(place), operation, place - rng.random() * 50, place + rng.random() * 50, result))
+    assert linearizable(history, machine).holds is True
+    history[-5] = history[-5]._replace(result="12345678")
+    assert linearizable(history, machine).holds is False

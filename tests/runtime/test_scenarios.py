@@ -19,7 +19,7 @@ from pmmc_check.runtime.scenario import Scenario, read_scenario
 from pmmc_check.runtime.simulated_run import SIMULATED_TIMING, SimulatedCluster, SimulationPlan
 from pmmc_check.trace.sources import sources
 from pmmc_check.validation.judge import judge
-from pmmc_check.verdicts import ACCEPTED
+from pmmc_check.verdicts import ACCEPTED, REJECTED
 
 ROSTER = Roster(timing=SIMULATED_TIMING)
 EVERYTHING = """
@@ -110,6 +110,26 @@ def test_real_processes_survive_the_same_day(tmp_path: Path) -> None:
     assert found["faults"] | {"kill": 2, "full-disk": 1, "pause": 1, "clock-jump": 1} == found["faults"]
     assert "meta.scenario=bad-day.toml" in (logs / "cluster.pmmc").read_text()
     assert "A1 crash" in (logs / "A1.pmmc").read_text()
+
+
+@pytest.mark.slow
+def test_kill_9_finds_a_driver_that_answers_before_it_writes(tmp_path: Path) -> None:
+    text = '[[at]]\nseconds = 0\nslow_disk = { nodes = ["A1", "A2", "A3"], seconds = 0.02 }\n'
+    for number in range(4):
+        node, at = f"A{number % 3 + 1}", 0.4 + 0.3 * number
+        text += f'[[at]]\nseconds = {at}\nkill = ["{node}"]\n[[at]]\nseconds = {at + 0.2}\nrestart = ["{node}"]\n'
+    scenario(tmp_path, text)
+    words = [sys.executable, "-m", "pmmc_check", "run", "--quiet", "--scenario", str(tmp_path / "bad-day.toml"), "--machine", "kv"]
+    words += ["--clients", "2", "--requests", "25", "--format", "json"]
+
+    def verdict(*more: str) -> str:
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run([*words, *more], env=environment, capture_output=True, text=True, timeout=90, check=False)
+        found: str = json.loads(done.stdout)["trace"]["verdict"]
+        return found
+
+    assert verdict() == ACCEPTED
+    assert REJECTED in (verdict("--answer-first", "--seed", str(seed)) for seed in range(1, 9))
 
 
 @pytest.mark.parametrize(

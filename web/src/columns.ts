@@ -70,6 +70,17 @@ export class Columns {
   }
 }
 
+/** A lifeline that is not cramped. */
+const COMFORTABLE = 58;
+
+/** The width in which these processes have comfortable columns. */
+export function roomFor(shown: Process[]): number {
+  const sizes = new Map<string, number>();
+  for (const each of shown) sizes.set(each.role, (sizes.get(each.role) ?? 0) + 1);
+  const widths = shown.map((each) => (sizes.get(each.role) === 1 ? ALONE_MIN : each.role === "leader" ? LEADER_MIN : COMFORTABLE));
+  return widths.reduce((sum, width) => sum + width, GAP * (sizes.size + 2));
+}
+
 function group(run: Run, process: Process): string {
   return process.owner >= 0 ? (run.processes[process.owner]?.role ?? process.role) : process.role;
 }

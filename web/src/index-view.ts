@@ -28,7 +28,7 @@ export function indexView(data: PageData): HTMLElement {
   const body = h("tbody");
   const show = (only: string | null): void => replace(body, ...inOrder(data).filter((each) => only === null || kind(each) === only).map((each) => row(data, each, gate, folder)));
   show(null);
-  const titles = ["name", ...(gate ? ["verdict", "expected", "time"] : ["verdict"]), gate ? "what is wrong" : "summary"];
+  const titles = ["name", ...(gate ? ["verdict", "expected", "time"] : ["verdict"]), gate ? "finding" : "summary"];
   const head = h("tr", {}, ...titles.map((each) => h("th", { scope: "col", class: each === "time" ? "number" : null }, each)));
   const place = folder ? h("p", { class: "folder" }, "in ", h("code", {}, folder)) : null;
   return h("main", { class: "index" }, chips(data, show), place, h("div", { class: "card" }, h("table", {}, h("thead", {}, head), body)));
@@ -50,7 +50,7 @@ function chips(data: PageData, show: (only: string | null) => void): HTMLElement
 
 function row(data: PageData, sheet: Sheet, gate: boolean, folder: string): HTMLElement {
   const name = h("a", { href: `#sheet=${data.sheets.indexOf(sheet)}`, title: sheet.name }, sheet.name.slice(folder.length) || sheet.name);
-  const status = gate && sheet.status !== "ok" ? h("span", { class: `status-word ${sheet.good ? "good" : "bad"}` }, sheet.status ?? "") : null;
+  const status = gate ? h("span", { class: `status-word ${sheet.good ? "good" : "bad"}` }, `${sheet.good ? "✓" : "✗"} ${sheet.status ?? ""}`) : null;
   const cells = [
     h("td", { class: "of-name" }, name, sheet.run ? h("span", { class: "has-run", title: "with its run" }, " ▸ run") : null),
     h("td", { class: "of-verdict" }, verdictBadge(sheet.verdict), status),

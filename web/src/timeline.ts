@@ -1,5 +1,5 @@
 // The list of events beside the diagram, both windowed: however long a run is, only the rows in sight are in the document.
-import { Columns } from "./columns";
+import { Columns, roomFor } from "./columns";
 import { picture, ROW } from "./diagram";
 import { h, plural, replace } from "./dom";
 import type { Rows } from "./rows";
@@ -8,8 +8,8 @@ import type { Run, RunEvent } from "./run";
 const SPARE_ROWS = 12;
 const PRINTED_ROWS_MAX = 400;
 const COLUMN_SPARE = 24;
-/** Widths: of a lifeline that is not cramped, of the list at most, of a sign of its labels, of what stands beside them. */
-const [COLUMN_COMFORTABLE, LIST_MAX, LABEL_SIGN, LIST_BESIDE] = [92, 620, 7.6, 112];
+/** Widths of the list: at most, of a sign of its labels, of what stands beside them. */
+const [LIST_MAX, LABEL_SIGN, LIST_BESIDE] = [620, 7.6, 112];
 
 export interface TimelineActions {
   select(event: number): void;
@@ -71,7 +71,7 @@ export class Timeline {
     this.element.style.removeProperty("--list-width");
     const usual = this.list.offsetWidth;
     const shown = this.run.processes.filter((each) => !this.run.idle.has(each.id) && !this.rows.filter.processes.has(each.id) && (each.owner < 0 || this.unfolded.has(each.owner)));
-    const spare = this.element.clientWidth - usual - (shown.length + 0.5) * COLUMN_COMFORTABLE;
+    const spare = this.element.clientWidth - usual - roomFor(shown);
     const wanted = Math.min(LIST_MAX, this.run.longestLabel * LABEL_SIGN + LIST_BESIDE);
     if (spare > 0 && wanted > usual) this.element.style.setProperty("--list-width", `${Math.min(wanted, usual + spare)}px`);
   }
