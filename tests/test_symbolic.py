@@ -202,6 +202,16 @@ def test_a_memory_limit_ends_a_search_that_grows_and_says_what_to_do() -> None:
     assert search.diagrams.bytes < room
 
 
+def test_a_diagram_with_more_nodes_than_can_be_numbered_is_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagrams_module, "NODES_FIRST", 256)
+    monkeypatch.setattr(diagrams_module, "_ROWS_MAX", 4000)
+    _, result = symbolic(small(acceptors=2, leaders=2, commands=2), reduce="none")
+    assert (result.verdict, result.violation) == ("inconclusive", None)
+    assert result.limit is not None
+    assert result.limit.startswith("memory: the decision diagram has more nodes")
+    assert 1 < result.distinct_states < 670_778
+
+
 @pytest.mark.parametrize("reduce", ["none", "inert,halting,deferral"])
 def test_a_counterexample_is_the_same_on_every_run(reduce: str) -> None:
     asked = [*options(acceptors=1, leaders=2, replicas=2, slots=1, commands=2), "--variant", "echo-ballot", "--engine", "symbolic"]
