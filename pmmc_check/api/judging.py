@@ -62,7 +62,7 @@ def _at_the_same_time(found: Sequence[Source], options: JudgeOptions, jobs: int)
         except BaseException:
             for each in multiprocessing.active_children():
                 each.terminate()
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=True, cancel_futures=True)  # else its thread may write to a pipe that Python has closed
             raise
 
 
