@@ -29,7 +29,7 @@ class FailedStep(ProtocolError):
 
     def __init__(self, text: str, why: str, *, is_assertion: bool) -> None:
         super().__init__(text)
-        self.why, self.is_assertion = why, is_assertion
+        self.why, self.is_assertion = " ".join(why.split()), is_assertion
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

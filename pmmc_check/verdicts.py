@@ -8,5 +8,8 @@ INCONCLUSIVE = "inconclusive"
 HOLDS, VIOLATED = "holds", "violated"
 """What a search says of the invariants."""
 
+CONFORMS, DIFFERS = "conforms", "differs"
+"""What a comparison with the paper says of roles."""
+
 ACCEPTED, REJECTED, BAD_INPUT = "accepted", "rejected", "bad input"
 """What validation says of a trace."""

@@ -97,6 +97,7 @@ def test_without_a_run_there_is_nothing_to_export_and_what_makes_no_sense_is_ref
         pmmc_check.explore(**SIZE, constraints=["TRUE"]).tla()
 
 
+@pytest.mark.slow
 def test_a_result_for_every_number_of_slots_has_a_page_and_no_graph() -> None:
     found = pmmc_check.explore(slots="any", acceptors=1, ballots=2, variants=["ignore-pmax"], invariants=["Agreement"])
     assert "every number of slots" in found.page()

@@ -137,7 +137,7 @@ def test_a_witness_beyond_the_boundary_is_not_reached(capsys: pytest.CaptureFixt
         (["--strategy", "random", "--time-limit", "1"], "--strategy random: it takes no state constraint"),
         (["--strategy", "iterative"], "--strategy iterative: it takes no state constraint"),
         (["--export-tla", "x"], "--export-tla: it takes no state constraint"),
-        (["--slots", "any"], "--constraint decided = {}: with any number of slots only built-in invariants are checked"),
+        (["--slots", "any"], "--constraint decided = {}: bounds the search of one configuration"),
         (["--network", "reliable", "--invariant", "Progress"], "the constraint decided = {} cuts runs off"),
     ],
 )

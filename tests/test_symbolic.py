@@ -202,6 +202,16 @@ def test_a_memory_limit_ends_a_search_that_grows_and_says_what_to_do() -> None:
     assert search.diagrams.bytes < room
 
 
+def test_a_diagram_with_more_nodes_than_can_be_numbered_is_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagrams_module, "NODES_FIRST", 256)
+    monkeypatch.setattr(diagrams_module, "_ROWS_MAX", 4000)
+    _, result = symbolic(small(acceptors=2, leaders=2, commands=2), reduce="none")
+    assert (result.verdict, result.violation) == ("inconclusive", None)
+    assert result.limit is not None
+    assert result.limit.startswith("memory: the decision diagram has more nodes")
+    assert 1 < result.distinct_states < 670_778
+
+
 @pytest.mark.parametrize("reduce", ["none", "inert,halting,deferral"])
 def test_a_counterexample_is_the_same_on_every_run(reduce: str) -> None:
     asked = [*options(acceptors=1, leaders=2, replicas=2, slots=1, commands=2), "--variant", "echo-ballot", "--engine", "symbolic"]
@@ -261,17 +271,24 @@ def test_what_needs_single_states_is_refused(given: list[str], expected: str, ca
 
 
 @pytest.mark.parametrize(
-    ("states_first", "reduce", "engine"), [(1_000_000, "none", "compiled"), (100, "none", "symbolic"), (1, "inert", "compiled")]
+    ("states_first", "given", "engine"),
+    [
+        (1_000_000, "--reduce none", "compiled"),
+        (100, "--reduce none", "symbolic"),
+        (1, "--reduce inert", "compiled"),
+        (1, "--reduce none --network reliable", "compiled"),
+        (1, "--reduce none --network fifo", "compiled"),
+    ],
 )
-def test_auto_begins_with_single_states_and_goes_on_with_a_diagram_where_nothing_is_reduced(
-    states_first: int, reduce: str, engine: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_auto_begins_with_single_states_and_goes_on_with_a_diagram_where_nothing_is_reduced_or_forgotten(
+    states_first: int, given: str, engine: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(chosen_module, "STATES_FIRST", states_first)
     counts = options(acceptors=1, leaders=2, replicas=1, slots=1, commands=2)
-    run = in_process(capsys, "explore", *counts, "--reduce", reduce, "--engine", "auto", "--format", "json")
+    run = in_process(capsys, "explore", *counts, *given.split(), "--engine", "auto", "--format", "json")
     answer = json.loads(run.stdout)
     assert (answer["verdict"], answer["engine"]) == ("holds", engine)
-    if reduce == "none":
+    if given == "--reduce none":
         assert answer["distinct_states"] == 8_424
 
 

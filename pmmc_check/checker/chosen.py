@@ -1,8 +1,9 @@
 """The engine that chooses: states one by one first, and a decision diagram where there turn out to be too many.
 
 The rule, with what it rests on in docs/performance.md. The compiled search begins. It finds violations sooner than any other, and ends
-first where there are few states. If it has met `STATES_FIRST` states, and no reduction leaves steps out, the symbolic search begins anew
-and answers. (Inert, deferral and halting leave few states that have little in common, where a diagram gains nothing.)"""
+first where there are few states. If it has met `STATES_FIRST` states, no reduction leaves steps out and the network keeps what it has
+delivered, the symbolic search begins anew and answers. (Inert, deferral and halting leave few states that have little in common, and so do
+networks that forget what they have delivered: there a diagram gains nothing, or loses.)"""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ class ChosenSearch:
 
     def run(self) -> Result:
         """Searches until there is an answer or a limit is reached."""
-        if self._wanted.inert or self._wanted.deferral or self._wanted.halting:
+        forgets = not self._arguments[0].network.keeps_delivered
+        if forgets or self._wanted.inert or self._wanted.deferral or self._wanted.halting:
             return self._compiled(self._control)
         first = FirstTry(self._control.limits, self._control.report, started_at=self._control.started_at, whole=self._control)
         result = self._compiled(first)

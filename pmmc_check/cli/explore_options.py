@@ -45,6 +45,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         group(parser)
 
 
+def configure_bounds(parser: argparse.ArgumentParser) -> None:
+    """Declares the options that bound what is searched, for other verbs."""
+    for group in (_size, _faults, _limits):
+        group(parser)
+
+
 def configure_model(parser: argparse.ArgumentParser) -> None:
     """Declares the options that say which model is meant and what is looked for, for other verbs; the rest is as by default."""
     parser.add_argument("spec", metavar="SPEC", nargs="?", help="a spec file (docs/specs.md); options override what it says")

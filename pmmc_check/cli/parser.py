@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import textwrap
 from collections.abc import Collection, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ from pmmc_check.errors import did_you_mean
 
 VERBS = {
     "explore": "check every interleaving of a configuration",
+    "conform": "compare a role of your own with the paper's, step by step",
     "step": "step through a protocol or a recorded run, one delivery at a time, forwards and back",
     "tour": "learn the protocol in eight short lessons, each a run to predict and step",
     "variants": "list the seeded faults, fixes and optimisations that explore --variant takes",
@@ -25,7 +27,7 @@ VERBS = {
     "run": "run a live cluster, or simulated ones, and judge their traces",
     "node": "run one node of a cluster of several machines",
     "ctl": "pause, resume, inspect, reconfigure or stop a running cluster",
-    "convert": "convert traces between the DSL and JSON Lines",
+    "convert": "convert traces between formats, or other logs to traces",
     "examples": "list the example traces and roles, or copy them to a folder",
     "completion": "print a script that completes verbs and options in your shell",
 }
@@ -54,7 +56,7 @@ pmmc-check: which verb? To begin with:
   pmmc-check validate my-folder/traces
       checks recorded runs against the protocol
 
-verbs: {", ".join(VERBS)}
+{textwrap.fill(f"verbs: {', '.join(VERBS)}", 80)}
 pmmc-check --help lists them, pmmc-check VERB --help all options of one.
 """
 """What the command says when it is asked for nothing."""

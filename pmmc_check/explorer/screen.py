@@ -118,11 +118,7 @@ def state_fields(state: Any) -> list[tuple[str, str]]:
         return [("", "down; it was in"), *state_fields(state.state)]
     if isinstance(state, Lifecycle) or not is_dataclass(state):
         return [("", show(state))]
-    return [(each.name, _listed(getattr(state, each.name))) for each in fields(state)] or [("", "has no variables")]
-
-
-def _listed(value: Any) -> str:
-    return "[" + ", ".join(map(show, value)) + "]" if type(value) is tuple else show(value)
+    return [(each.name, show(getattr(state, each.name))) for each in fields(state)] or [("", "has no variables")]
 
 
 def state_parts(node: Visit, only: Sequence[ProcessId] = ()) -> Iterator[RenderableType]:

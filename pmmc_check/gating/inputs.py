@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -21,11 +22,29 @@ from pmmc_check.gating.checks import SPEC, Check
 
 PACKAGE = Path(__file__).resolve().parents[1]
 _REFERENCE = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?=:[A-Za-z_])")
+_PROGRAM = "exec:"
+_QUOTED_PROGRAM = re.compile(rf'"({_PROGRAM}[^"\n]*)"')
+_COMPILED = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+"""How a compiled program begins: that of Linux, and those of macOS."""
 _COMMENT = re.compile(r"\\\*[^\n]*|\(\*.*?\*\)", re.DOTALL)
 _LIBRARIES = ("numpy", "numba", "lark", "orjson")
 _LIBRARY_FOLDERS = tuple(Path(sysconfig.get_path(each)) for each in ("stdlib", "platstdlib", "purelib", "platlib"))
 _UNSEEN = frozenset(
-    ("__import__", "import_module", "eval", "exec", "open", "read_text", "read_bytes", "environ", "getenv", "random", "time", "subprocess")
+    (
+        "__import__",
+        "step_server",
+        "import_module",
+        "eval",
+        "exec",
+        "open",
+        "read_text",
+        "read_bytes",
+        "environ",
+        "getenv",
+        "random",
+        "time",
+        "subprocess",
+    )
 )
 """With these a module may depend on what its text does not show."""
 
@@ -45,25 +64,54 @@ def modules_of(check: Check) -> tuple[Path, ...]:
 
 
 def input_digest(check: Check) -> str | None:
-    """A digest of all that can change the outcome; None where that cannot be known, as a module reads what its text does not show, or a
-    file cannot be read."""
+    """A digest of all that can change the outcome; None where that cannot be known, as a module reads what its text does not show, a
+    program that plays roles is no executable of the project's own, or a file cannot be read."""
     modules = modules_of(check)
     try:
         if any(_depends_on_the_unseen(path.read_bytes()) for path in modules):
             return None
-        files = [(str(path), _content(check.folder / path)) for path in (*check.files, *modules)]
+        programs = [_executable(check.folder, each) for each in commands_of(check)]
+        if None in programs:
+            return None
+        files = [(str(path), _content(check.folder / path)) for path in (*check.files, *modules, *filter(None, programs))]
     except (OSError, SyntaxError, ValueError):
         return None
     told = [_tool(), platform.python_implementation(), sys.version, platform.machine(), check.kind, check.arguments, files]
     return sha256(json.dumps([*told, _libraries(modules)]).encode()).hexdigest()
 
 
+def commands_of(check: Check) -> tuple[str, ...]:
+    """The commands of the programs that play roles in a check: `--protocol exec:COMMAND`, or so in a spec."""
+    found = [argument.partition("=")[2] for argument in check.arguments if argument.startswith(f"--protocol={_PROGRAM}")]
+    return tuple(dict.fromkeys(each.removeprefix(_PROGRAM) for each in (*found, *_QUOTED_PROGRAM.findall("\n".join(_spec_texts(check))))))
+
+
+def _executable(folder: Path, command: str) -> Path | None:
+    """The file that holds all that a program consists of: a compiled one, by a relative path, and no argument of it is a file. What a
+    script or a virtual machine executes, nobody says."""
+    try:
+        program, *arguments = shlex.split(command)
+    except ValueError:
+        return None
+    if "/" not in program or os.path.isabs(program) or any((folder / each).exists() for each in arguments):
+        return None
+    with open(folder / program, "rb") as file:
+        return Path(program) if file.read(4) in _COMPILED else None
+
+
 def references(check: Check) -> tuple[str, ...]:
     """The modules that the options or the spec name, as in `module:object`. More may match in a spec; it is then only looked for."""
     texts = [argument.partition("=")[2] or argument for argument in check.arguments]
-    if check.kind == SPEC:
-        texts += [_COMMENT.sub("", path.read_text(encoding="utf-8", errors="replace")) for path in check.files if path.is_file()]
+    texts += _spec_texts(check)
     return tuple(dict.fromkeys(name for text in texts for name in _REFERENCE.findall(text) if name.split(".")[0] != PACKAGE.name))
+
+
+def _spec_texts(check: Check) -> list[str]:
+    """The specs of a check, without their comments."""
+    if check.kind != SPEC:
+        return []
+    files = [check.folder / path for path in check.files]
+    return [_COMMENT.sub("", path.read_text(encoding="utf-8", errors="replace")) for path in files if path.is_file()]
 
 
 def _folders(folder: Path) -> list[Path]:

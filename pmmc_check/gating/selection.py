@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pmmc_check.errors import UsageError
 from pmmc_check.gating.checks import TRACE, Check
-from pmmc_check.gating.inputs import PACKAGE, modules_of, references
+from pmmc_check.gating.inputs import PACKAGE, commands_of, modules_of, references
 
 _DECIDE_THE_TOOL = ("pyproject.toml", "setup.cfg", "setup.py", "*requirements*.txt", "*.lock", "Pipfile", "environment.y*ml", "Dockerfile")
 """Files by whose change another version of pmmc-check, or of a library, may be in use."""
@@ -52,6 +52,8 @@ def share_named(text: str) -> tuple[int, int]:
 
 
 def _is_affected(check: Check, changed: set[str], gone: set[str]) -> bool:
+    if commands_of(check):
+        return True  # what its programs are made of, nobody says
     modules = modules_of(check)
     read = {os.path.realpath(check.folder / path) for path in (*check.files, *modules)}
     if read & changed:

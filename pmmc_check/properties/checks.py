@@ -124,7 +124,7 @@ class Checks:
         """What the selected invariants observe of a view."""
         try:
             messages = tuple(inbox)
-            seen = observe(process, state, messages, history)
+            seen = observe(process, state, messages, history, self.observed_kinds)
             if HELD in self.observed_kinds:
                 seen |= held(process, state, messages)
             variables = {state_fact(state, self._variables[process.role])} if process.role in self._variables else set()

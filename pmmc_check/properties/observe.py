@@ -5,7 +5,7 @@ combination of observed facts, so everything here must change only when such a f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from pmmc_check.protocol.messages import Decision, Message, P2a, Request
@@ -39,8 +39,14 @@ def state_fact(state: Any, variables: Iterable[str]) -> Fact:
     return Fact(VARIABLES, 0, BOTTOM, values)
 
 
-def observe(process: ProcessId, state: Any, inbox: Iterable[Message], history: Iterable[Message]) -> frozenset[Fact]:
-    """All facts that a view shows, also of a process that is down.
+OF_STATES = frozenset({PVALUE_ACCEPTED, DECIDED})
+"""The kinds of facts that are read off states."""
+
+
+def observe(
+    process: ProcessId, state: Any, inbox: Iterable[Message], history: Iterable[Message], kinds: Collection[str] = OF_STATES
+) -> frozenset[Fact]:
+    """All facts that a view shows, also of a process that is down; of those kinds that are read off states only `kinds`.
 
     Only a replica's inbox is looked at: a decision counts from the moment it is sent."""
     if isinstance(state, Crashed):
@@ -50,10 +56,10 @@ def observe(process: ProcessId, state: Any, inbox: Iterable[Message], history: I
     if process.role == REPLICA:
         facts.update(Fact(DECIDED, each.slot, BOTTOM, each.command) for each in inbox if isinstance(each, Decision))
     if not isinstance(state, Lifecycle):
-        if process.role == ACCEPTOR:
+        if process.role == ACCEPTOR and PVALUE_ACCEPTED in kinds:
             ever = getattr(state, "ever", state.accepted)  # the ghost variable of acceptors that forget on purpose
             facts.update(Fact(PVALUE_ACCEPTED, slot, ballot, command) for ballot, slot, command in ever)
-        if process.role == REPLICA:
+        if process.role == REPLICA and DECIDED in kinds:
             facts.update(Fact(DECIDED, slot, BOTTOM, command) for slot, command in state.decisions)
     return frozenset(facts)
 

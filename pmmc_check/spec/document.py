@@ -282,7 +282,7 @@ def _check_rest(spec: Spec, resolver: Resolver) -> None:
 def _setting(source: SourceText, part: Syntax) -> SpecSetting:
     name, words = part.children[0], part.children[1:]
     assert isinstance(name, Token)
-    values = tuple("".join(map(str, word.children)) for word in words if isinstance(word, Tree))
+    values = tuple("".join(map(str, word.children)).strip('"') for word in words if isinstance(word, Tree))
     place, known = source.place_of(name), str(name).lower()
     if known not in SETTINGS:
         guess = did_you_mean(known, [*SETTINGS, "invariant", "witness", "constraint"]).upper().replace("DID YOU MEAN", "did you mean")

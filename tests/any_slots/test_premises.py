@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from helpers import A1, B01, B02, B11, C1, C2, C3, L1, PMMC, R2, Config, compiled, pv, small
@@ -12,6 +12,7 @@ from pmmc_check.checker.any_slots.environment import Environment
 from pmmc_check.checker.any_slots.one_slot import OF_ONE_SLOT, Scope
 from pmmc_check.checker.any_slots.premises import PremiseFailed, PremisesReport, check_premises
 from pmmc_check.checker.any_slots.projection import GONE, Projection
+from pmmc_check.checker.any_slots.simulation import Comparison
 from pmmc_check.errors import ProtocolError
 from pmmc_check.protocol import (
     Acceptor,
@@ -237,6 +238,24 @@ class Broken(Acceptor):
 
 def test_a_role_that_fails_in_the_projected_system_is_refused_by_name() -> None:
     assert "Broken.step of A1 raised AssertionError" in refused(variant(Broken))
+
+
+@dataclass(frozen=True)
+class DependsOnSlots:
+    """A state whose ballot is none that it keeps: it is read off what was accepted, in whichever slot."""
+
+    accepted: frozenset[PValue]
+
+    @property
+    def ballot(self) -> Ballot:
+        return max(each.ballot for each in self.accepted)
+
+
+def test_a_variable_that_depends_on_other_slots_is_found_out() -> None:
+    comparison = Comparison(Projection(slot=1), BALLOTWISE.one_slot(PMMC))
+    one, two = frozenset({pv(B01, 1, C1)}), frozenset({pv(B01, 1, C1), pv(B02, 2, C1)})
+    assert comparison.variables(A1, DependsOnSlots(one)) is None
+    assert "its ballot would be read as 0.L1 after projection" in (comparison.variables(A1, DependsOnSlots(two)) or "")
 
 
 class TestProjection:

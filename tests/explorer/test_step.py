@@ -132,7 +132,7 @@ def test_a_script_echoes_its_lines_and_ends_at_the_first_that_cannot_be_done(
         ("why", "why not which message?"),
         ("until", "until what?"),
         ("until leader[", "expected an expression"),
-        ("until leader[L7].active", "unknown name L7"),
+        ("until leader[L7].active", "there is no L7 in this configuration"),
         ("save", "save to which file?"),
         ("save x.pmmc", "no step has been taken yet"),
         ("state A7", "there is no process A7"),

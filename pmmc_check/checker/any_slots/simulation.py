@@ -32,6 +32,7 @@ from pmmc_check.protocol.messages import Adopted, P1a, P2a, Preempted, Propose, 
 from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Send
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, FAULTS, LEADER, SCOUT, ProcessId
 
+_READ_OF = {ACCEPTOR: ("ballot",), LEADER: ("ballot", "active")}
 Reason = str | None
 """Why a step is no step of the projected system; None when it is one."""
 
@@ -158,7 +159,8 @@ class Comparison:
         return self._fresh[leader]
 
     def _states(self, step: LocalStep) -> Reason:
-        """Invariants observe of the projected state what they observe of the state, about the slot that is left."""
+        """Invariants observe of the projected state what they observe of the state, about the slot that is left; the user's read ballots,
+        and whether leaders are active, too."""
         key = (step.process, step.state)
         if isinstance(step.state, Lifecycle) or key in self._seen_alike:
             return None
@@ -169,8 +171,17 @@ class Comparison:
         seen = {self._fact(each) for each in observe(step.process, step.state, (), ()) if self.projection.slot in (None, each.slot)}
         left = set(observe(image, self.projection.of(step.state), (), ()))
         if seen == left:
-            return None
+            return self.variables(step.process, step.state)
         return f"{step.process} with {_state(step.state)}: invariants would see {_listed(seen)}, but {_listed(left)} after projection"
+
+    def variables(self, process: ProcessId, state: Any) -> Reason:
+        """What may be read of a state, besides facts, is read of the projected state as well."""
+        inner = state.state if isinstance(state, Crashed) else state
+        after = self.projection.of(inner)
+        for name in _READ_OF.get(process.role, ()):
+            if hasattr(inner, name) and self.projection.of(getattr(inner, name)) != getattr(after, name):
+                return f"{process} with {_state(state)}: its {name} would be read as {show(getattr(after, name))} after projection"
+        return None
 
     def _fact(self, fact: Fact) -> Fact:
         slot = fact.slot if self.projection.slot is None else 1

@@ -142,9 +142,9 @@ class Diagrams:
         closing = self.regs[nodes.DEPTH] and frame[nodes.OP] == nodes.FIX
         first, size, level = int(frame[nodes.BASE]), int(frame[nodes.SIZE]), int(frame[nodes.AT_LEVEL])
         self.give_up()
-        self.kept = np.zeros(0, np.int64)
         if closing:
-            found = [(value, child) for value, child in self.arena[first : first + size, : nodes.CHILD + 1].tolist()]
+            edges = self.arena[first : first + size].copy()
+            found = list(zip(edges[:, nodes.VALUE].tolist(), self.collect(edges[:, nodes.CHILD].tolist()), strict=True))
             a, height = self.made(level, found), self.events.height(level)
         return self.collect([self._below(a, {level: value for level, value in initial.items() if self.events.height(level) > height})])[0]
 
@@ -229,7 +229,7 @@ class Diagrams:
     def _more_nodes(self) -> None:
         """Collects garbage; where most nodes are in use makes room for as many again."""
         if max(len(self.node), len(self.edge)) > _ROWS_MAX:
-            raise MemoryError("the decision diagram has more nodes or edges than the engine can number")
+            raise Stopped("memory: the decision diagram has more nodes or edges than the engine can number; take a smaller configuration")
         self.peak_nodes = max(self.peak_nodes, self.nodes)
         self._collect()
         if self.nodes > _LIVE_MAX * len(self.node):

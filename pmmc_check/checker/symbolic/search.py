@@ -81,9 +81,10 @@ class SymbolicSearch:
             root = self._reachable()
         except Interrupted as stopped:
             self.limit, root = str(stopped), self._reached_so_far()
-        except Stopped:
+        except Stopped as stopped:
             if self.system.violated:
                 return self._with_run(self.system.violated)
+            self.limit = self.limit or str(stopped)
             root = self._reached_so_far()
         measure = Measure(self.diagrams, root)
         result = self._result(measure, measure)
@@ -94,8 +95,8 @@ class SymbolicSearch:
                 self._look_for_endless_runs()
             except Interrupted as stopped:
                 self.limit = str(stopped)
-            except Stopped:
-                assert self.limit is not None
+            except Stopped as stopped:
+                self.limit = self.limit or str(stopped)
         verdict = INCONCLUSIVE if self.limit else HOLDS
         return replace(result, verdict=verdict, limit=self.limit, seconds=self.control.seconds(), peak_memory_bytes=peak_memory_bytes())
 
@@ -165,8 +166,8 @@ class SymbolicSearch:
             violation = layers.shortest()
         except Interrupted as stopped:
             self.limit = str(stopped)
-        except Stopped:
-            assert self.limit is not None
+        except Stopped as stopped:
+            self.limit = self.limit or str(stopped)
         last, before = layers.measures()
         if violation is not None:
             return replace(self._result(last, before), verdict=VIOLATED, violation=violation, depth=len(violation.trace) + 1)
