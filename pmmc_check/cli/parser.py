@@ -27,7 +27,7 @@ VERBS = {
     "run": "run a live cluster, or simulated ones, and judge their traces",
     "node": "run one node of a cluster of several machines",
     "ctl": "pause, resume, inspect, reconfigure or stop a running cluster",
-    "convert": "convert traces between the DSL and JSON Lines",
+    "convert": "convert traces between formats, or other logs to traces",
     "examples": "list the example traces and roles, or copy them to a folder",
     "completion": "print a script that completes verbs and options in your shell",
 }

@@ -51,6 +51,7 @@ class ExternalRole(Role):
         self._about = {"me": str(as_json(me)), "system": system_as_json(system)}
         self._histories = Histories()
         self._last: Ticket | None = None
+        self._ahead: dict[str, list[Ticket]] = {}
 
     def start(self, command: Command | None = None) -> Outcome:
         """The program's answer to `start`."""
@@ -69,6 +70,17 @@ class ExternalRole(Role):
             self._histories.extend(state, asked["message"], outcomes[0].state)
         return outcomes
 
+    def expect(self, method: str, arguments: tuple[Any, ...], times: int) -> None:
+        """Asks for a step before the answer is waited for: of several processes at once. A history may still change until then."""
+        if method != "step" or self.offer.by_history:
+            return
+        state, message = arguments
+        try:
+            asked = {**self._where(state), "message": message_as_json(message)}
+        except Unfit:
+            return  # the step itself will say what is wrong
+        self._ahead.setdefault(repr(asked), []).extend(self._begun("step", asked) for _ in range(times))
+
     def evidence(self) -> str:
         """The last question and its answer, as lines that follow a message."""
         return self.server.evidence(self._last) if self._last else ""
@@ -86,6 +98,9 @@ class ExternalRole(Role):
         command, history = self._histories.leading_to(state)
         return {"history": history, **({} if command is None else {"command": as_json(command)})}
 
+    def _begun(self, ask: str, asked: dict[str, Any]) -> Ticket:
+        return self.server.begin({"ask": ask, **self._about, **asked})
+
     def _single(self, ask: str, asked: dict[str, Any]) -> Outcome:
         outcomes = self._outcomes(ask, asked)
         if len(outcomes) != 1:
@@ -94,7 +109,10 @@ class ExternalRole(Role):
         return outcomes[0]
 
     def _outcomes(self, ask: str, asked: dict[str, Any]) -> list[Outcome]:
-        ticket = self._last = self.server.begin({"ask": ask, **self._about, **asked})
+        ahead = self._ahead.pop(repr(asked), [])
+        ticket = self._last = ahead.pop(0) if ahead else self._begun(ask, asked)
+        if ahead:
+            self._ahead[repr(asked)] = ahead
         answer = self.server.finish(ticket)
         if "error" in answer:
             raise self.server.failed(ticket, str(answer["error"]), is_assertion=True)

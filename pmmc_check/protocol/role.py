@@ -14,7 +14,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pmmc_check.protocol.application import Application, CommandLog
 from pmmc_check.protocol.messages import Message
@@ -197,6 +197,14 @@ class Role:
         matter is asked of their recipients in turn. None makes no claim. Sound for safety only: a process that never stops
         is a run too."""
         return None
+
+
+@runtime_checkable
+class AskedAhead(Protocol):
+    """A role that answers from elsewhere, and is faster when it knows what it will be asked."""
+
+    def expect(self, method: str, arguments: tuple[Any, ...], times: int) -> None:
+        """`method` will be called with `arguments` so many times."""
 
 
 CLAIMS = ("ignores", "only_halts", "symmetric", "starts_once")

@@ -10,11 +10,15 @@ import jsonschema
 import pytest
 from helpers import ROOT, assert_one_clear_line, in_process
 
+from pmmc_check.protocol.values import CLIENT
 from pmmc_check.trace.errors import TraceError
+from pmmc_check.trace.events import Comment
 from pmmc_check.trace.importing import importer as importing
+from pmmc_check.trace.importing.conversion import imported_as_one
 from pmmc_check.trace.importing.importer import Importer
 from pmmc_check.trace.importing.mapping import read_mapping
 from pmmc_check.trace.importing.toml_places import lines_of_keys
+from pmmc_check.trace.readers.reader import open_trace
 
 SCHEMA = json.loads((ROOT / "pmmc_check/trace/importing/mapping.schema.json").read_text())
 HEADER = """\
@@ -417,3 +421,34 @@ def test_every_key_has_its_line() -> None:
     assert {path: places.get(path) for path in expected} == expected
     assert ("d",) not in places
     assert ("no",) not in places
+
+
+def test_ids_and_times_are_written_as_they_can_be(tmp_path: Path) -> None:
+    rule = P1A + 'id = "{id?}"\nt = "{t?}"\n'
+    lines = ('{"m":"p","n":"A1","b":"0.L1","id":"a b","t":"12:00 Z"}', '{"m":"p","n":"A1","b":"0.L1"}')
+    found = text_of(tmp_path, rule, *lines)
+    assert found == ['A1 < p1a b=0.L1 id="a b" t=12-00-Z', "A1 < p1a b=0.L1"]
+    (trace := tmp_path / "t.pmmc").write_text(
+        f"pmmc-trace 1\nconfig replicas=R1 leaders=L1 acceptors=A1 window=1\nlog A1 complete\n{found[0]}\n"
+    )
+    event = next(next(open_trace(trace).events()))
+    assert (event.id, event.time) == ("a b", "12-00-Z")
+    for wrong in ("", "a\\u0007"):
+        with pytest.raises(TraceError, match="id is"):
+            text_of(tmp_path, rule, f'{{"m":"p","n":"A1","b":"0.L1","id":"{wrong}"}}')
+
+
+def test_what_is_imported_reads_back_as_the_same_events(tmp_path: Path) -> None:
+    """Whatever the quick way writes, the readers read as the event that was made."""
+    logs = sorted((ROOT / "pmmc_check/examples/logs/go-slog/logs").iterdir())
+    importer = Importer(read_mapping(ROOT / "pmmc_check/examples/logs/go-slog/mapping.toml"))
+    (trace := tmp_path / "t.pmmc").write_text("\n".join(imported_as_one(importer, logs, "dsl")))
+    again = Importer(read_mapping(ROOT / "pmmc_check/examples/logs/go-slog/mapping.toml"))
+    made = {item.event.id: item.event for log in logs for item in again.events(log) if item.event.process.role != CLIENT}
+    opened = open_trace(trace, names=again.names)
+    read = [item for stream in opened.streams for item in stream if not isinstance(item, Comment)]
+    assert len(read) == again.report.events
+    for item in read:
+        known = made[item.id]
+        if (known.action, type(known)) == (item.action, type(item)):  # a line may stand for a send and a receive
+            assert known._replace(file="", line=0) == item._replace(file="", line=0)

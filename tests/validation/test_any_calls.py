@@ -32,6 +32,7 @@ def vote(acceptor: str) -> str:
 SCOUT = ASKED + "L1 > p1a b=0.L1\n" + answer("A1")
 ADOPTED = SCOUT + answer("A2")
 COMMANDER = ADOPTED + "L1 > p2a b=0.L1 s=1 c=C1:1\n"
+SECOND = "C1 > request c=C1:2\nR1 < request c=C1:2\nR1 > propose s=2 c=C1:2\nL1 < propose s=2 c=C1:2\nL1 > p2a b=0.L1 s=2 c=C1:2\n"
 DECISION = "L1 > decision s=1 c=C1:1 from=0.L1/1\nR1 < decision s=1 c=C1:1\n"
 PERFORMED = "R1 > response cid=1 result=ok to=C1\nC1 < response cid=1 result=ok\n"
 FAULTS = {
@@ -41,6 +42,14 @@ FAULTS = {
     "a response before its slot is decided": (COMMANDER + PERFORMED + vote("A1") + vote("A2") + DECISION, "R1 > response"),
     "a response before its slot is decided, of another slot": (
         COMMANDER + vote("A1") + vote("A2") + DECISION + PERFORMED + "R1 > response cid=2 result=ok to=C1\n",
+        "R1 > response cid=2",
+    ),
+    "a response of a slot after one that is not decided": (
+        COMMANDER
+        + SECOND
+        + "A1 < p2a b=0.L1 s=2 c=C1:2\nA1 > p2b b=0.L1 to=0.L1/2\nL1 < p2b a=A1 b=0.L1 to=0.L1/2\n"
+        + "A2 < p2a b=0.L1 s=2 c=C1:2\nA2 > p2b b=0.L1 to=0.L1/2\nL1 < p2b a=A2 b=0.L1 to=0.L1/2\n"
+        + "L1 > decision s=2 c=C1:2 from=0.L1/2\nR1 < decision s=2 c=C1:2\nR1 > response cid=2 result=ok to=C1\n",
         "R1 > response cid=2",
     ),
     "a ballot used twice by a scout": (ADOPTED + "L1 > p1a b=0.L1\n", "L1 > p1a"),

@@ -96,7 +96,8 @@ class FieldMakers:
                 raise self.places.error(
                     path, f'{kind or action} needs {key}; add {key} = "{{...}}", or {key} = "?" where it was not recorded'
                 )
-        made = tuple((_NAMES.get(key, key), self.field(where[key], key, table[key])) for key in _ORDER if key in table and key in allowed)
+        order = (*_FIELDS, *(("from", "to") if action == SEND else ("to", "from")), *_TAGS)  # as the DSL writes them
+        made = tuple((_NAMES.get(key, key), self.field(where[key], key, table[key])) for key in order if key in table and key in allowed)
         post = self._post(where["post"], table["post"]) if "post" in table and "post" in allowed else ()
         at = self._template(where["at"], table["at"])
         return EventPattern(action, kind, at, made, post, self.places.line(path))
@@ -258,5 +259,5 @@ _CONVERSIONS: dict[str, Callable[[Rewriting, str], str]] = {
     "slot_out": lambda rewriting, text: rewriting.slot(text),
     "active": _truth,
 }
-_ORDER = ("a", "b", "s", "c", "accepted", "pvalues", "cid", "result", "to", "from", "t", "id")
+_FIELDS = ("a", "b", "s", "c", "accepted", "pvalues", "cid", "result")
 _NAMES = {"t": "time"}

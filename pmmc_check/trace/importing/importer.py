@@ -18,7 +18,7 @@ from pmmc_check.trace.importing.templates import NOT_THERE, Fields, getter, show
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.readers.fast_reader import FastReader
 from pmmc_check.trace.readers.lines import lines
-from pmmc_check.trace.values import Values
+from pmmc_check.trace.values import Values, show_word
 from pmmc_check.trace.writer import DslWriter
 
 REPETITIONS_REMEMBERED = 65_536
@@ -229,43 +229,50 @@ class _EventMaker:
         at = pattern.at(fields)
         if at is None:
             raise Unfit("the line does not say whose log this is (at)")
-        log = self.rewriting.process(at)
-        raw: dict[str, RawField] = {key: value for key, make in pattern.fields if (value := make(fields, self.rewriting)) is not None}
-        post = {key: value for key, make in pattern.post if (value := make(fields, self.rewriting)) is not None} or None
+        log, rewriting = self.rewriting.process(at), self.rewriting
+        words = [log, pattern.action] if pattern.kind is None else [log, pattern.action, pattern.kind]
+        raw: dict[str, RawField] = {}
+        for key, make in pattern.fields:
+            value = make(fields, rewriting)
+            if value is not None:
+                raw[key] = value
+                if key not in _TAGS:
+                    words.append(f"{key}={value if type(value) is str else _set_text(value)}")
         if self.origins and "id" not in raw:
             raw["id"] = f"{self.origin}+{number}"
-        if post is None and (pattern.kind is not None or pattern.action == PERFORM):
-            text = _line(log, pattern, raw)
+        time, name = (None if (tag := raw.get(key)) is None else str(tag) for key in ("time", "id"))
+        tagged = time != "" and name != "" and (name is None or name.isprintable())
+        if tagged and not pattern.post and (pattern.kind is not None or pattern.action == PERFORM):
+            text = " ".join(words)
             event = self.fast(number, text)
             if event is not None:
-                return Imported(event, text)
+                if name is not None:
+                    text = f"{text} id={show_word(name)}"
+                if time is not None:
+                    text = f"{text} t={time}"
+                return Imported(event._replace(time=time, id=name), text)
+        return self._slowly(log, pattern, raw, fields, number)
+
+    def _slowly(self, log: str, pattern: EventPattern, raw: dict[str, RawField], fields: Fields, number: int) -> Imported:
+        """The same with all that may be unusual, or wrong. Raises `Unfit`."""
         for key, value in raw.items():
             if value == "" or (isinstance(value, str) and not value.isprintable()):
                 raise Unfit(f"{key} is {'empty' if not value else 'not printable'}")
         if pattern.action == PERFORM:
             performed = self.builder.perform(log, raw, None, self.file, number)
             return Imported(performed, self.writer.item(performed))
+        post = {key: value for key, make in pattern.post if (value := make(fields, self.rewriting)) is not None} or None
         built = self.builder.event(log, pattern.action, pattern.kind, raw, post, None, self.file, number)
         return Imported(built, self.writer.item(built))
 
 
-def _line(log: str, pattern: EventPattern, raw: dict[str, RawField]) -> str:
-    """The event as the DSL writes it, where nothing in it is unusual."""
-    words = [log, pattern.action, *([pattern.kind] if pattern.kind is not None else [])]
-    first, second = ("from", "to") if pattern.action == SEND else ("to", "from")
-    ends = [f"{key}={raw[key]}" for key in (first, second) if key in raw]
-    tail = [f"{key}={raw[name]}" for key, name in (("id", "id"), ("t", "time")) if name in raw]
-    for key, value in raw.items():
-        if key not in _TAIL:
-            words.append(f"{key}={_set_text(value) if isinstance(value, tuple) else value}")
-    return " ".join(words + ends + tail)
+_TAGS = ("id", "time")
 
 
-_TAIL = ("from", "to", "id", "time")
-
-
-def _set_text(value: tuple[bool, list[str]]) -> str:
-    return f"{'+' * value[0]}{{{','.join(value[1])}}}"
+def _set_text(value: Any) -> str:
+    """A set as the DSL writes it."""
+    delta, members = value
+    return f"{'+' * delta}{{{','.join(members)}}}"
 
 
 def _dispatch(counts: Sequence[RuleCount]) -> Callable[[Fields], Sequence[RuleCount]]:

@@ -26,6 +26,20 @@ _GAP = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 def getter(path: str) -> Getter:
     """Finds the value at a path with dots, which may also be one key with dots in it; `NOT_THERE` where there is none."""
     parts = path.split(".")
+    if len(parts) == 1:
+
+        def of_one(fields: Fields) -> Any:
+            value = fields.get(path)
+            return NOT_THERE if value is None else value
+
+        return of_one
+    if len(parts) == 2:
+        first, second = parts
+
+        def of_two(fields: Fields) -> Any:
+            outer = fields.get(first)
+            value = outer.get(second) if type(outer) is dict else None
+            return look_up(fields) if value is None else value
 
     def look_up(fields: Fields) -> Any:
         value: Any = fields.get(path, NOT_THERE)
@@ -40,7 +54,7 @@ def getter(path: str) -> Getter:
                     return NOT_THERE
         return NOT_THERE if value is None else value
 
-    return look_up
+    return of_two if len(parts) == 2 else look_up
 
 
 def shown_plainly(value: Any) -> str:
