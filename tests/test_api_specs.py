@@ -104,3 +104,19 @@ def test_specs_in_several_threads_do_not_disturb_each_other(capfd: pytest.Captur
     assert [each.verdict for each in found] == ["violated", "violated", "violated", "holds"] * 2
     assert [each.as_expected for each in found] == [True, None, True, True] * 2
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_witness_that_no_run_reaches_changes_nothing_about_what_holds() -> None:
+    impossible = r"\E s \in Slots : Decided(s, c1) /\ Decided(s, c2)"
+    found = pmmc_check.explore(acceptors=1, slots=1, commands=2, invariants=["Agreement"], find=[impossible])
+    assert (found.verdict, found.result.verdict, found.limit) == ("violated", "holds", None)
+    text, alone = found.text(), pmmc_check.explore(acceptors=1, slots=1, commands=2, invariants=["Agreement"])
+    assert "HOLDS: every reachable state" in text
+    assert "None" not in text
+    assert "so far" not in text
+    assert "INCONCLUSIVE" not in found.explanation()
+    told = found.to_json()
+    assert told["verdict"] == "violated"
+    assert [each["verdict"] for each in told["properties"]] == ["holds", "violated"]
+    assert found.distinct_states == alone.distinct_states
+    assert "HOLDS" in found.page()

@@ -203,10 +203,8 @@ def overall(result: Result | None, witnesses: Sequence[WitnessSearch]) -> str:
 
 
 def result_of_all(result: Result | None, witnesses: Sequence[WitnessSearch]) -> Result:
-    """The result that stands for all: that of the invariants, else that of the first witness, with the verdict of everything."""
-    base = result or witnesses[0].result
-    invariants = result.invariants if result else ()
-    return replace(base, verdict=overall(result, witnesses), invariants=invariants, violation=result.violation if result else None)
+    """The search's own result that stands for all: that of the invariants, else that of the first witness, which then has no violation."""
+    return result or replace(witnesses[0].result, verdict=overall(None, witnesses), invariants=(), violation=None)
 
 
 def as_expected(spec: Spec | None, verdict: str, states: int | None) -> bool | None:
