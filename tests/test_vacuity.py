@@ -25,6 +25,7 @@ from pmmc_check.protocol.role import replace
 from pmmc_check.protocol.values import Command
 from pmmc_check.protocol.variants.catalogue import VARIANTS, combined
 from pmmc_check.report.coverage import coverage, untaken
+from pmmc_check.report.explore_text import headline
 from pmmc_check.report.vacuity import vacuous
 
 TWO = {"leaders": 2, "commands": 2}
@@ -122,6 +123,7 @@ def test_that_nothing_was_ever_decided_is_said(search: Any) -> None:
     assert result.verdict == "holds"
     steps = "no run has these steps, so nothing was checked about them: client:response, replica:decision"
     assert vacuous(result) == [NOTHING_DECIDED, steps]
+    assert headline(result).plain.endswith("satisfies all invariants checked, but no command is ever decided")
 
 
 @pytest.mark.parametrize("search", [searched, reference], ids=["compiled", "reference"])

@@ -57,7 +57,8 @@ def headline(result: Result) -> Text:
         which = "every reachable state of this configuration"
         if result.constraints:
             which = "every state that can be reached within the constraint" + "s" * (len(result.constraints) > 1)
-        return Text.assemble(("HOLDS", "bold green"), f": {which} satisfies all invariants checked")
+        empty = "" if result.exercised.decided else ", but no command is ever decided"
+        return Text.assemble(("HOLDS", "bold green" if not empty else "bold yellow"), f": {which} satisfies all invariants checked{empty}")
     return Text.assemble(("INCONCLUSIVE", "bold yellow"), f": the search was stopped before the end: {result.limit}")
 
 
