@@ -97,7 +97,7 @@ def test_walks_do_not_depend_on_what_the_tables_hold_already(options: dict[str, 
 
 
 def test_walks_without_a_violation_are_inconclusive_however_small_the_model() -> None:
-    result, _ = walked(small(), PMMC, [], seconds=0.3)
+    result, _ = walked(small(), PMMC, [], seconds=1.5)
     assert result.verdict == INCONCLUSIVE
     assert "do not check everything" in str(result.limit)
     assert result.walks is not None and result.walks.count > 10

@@ -103,10 +103,10 @@ def search_progress(report: Callable[[str], None]) -> Callable[[Snapshot], None]
             report(f"{snapshot.diagram_nodes:,} nodes of the decision diagram, {snapshot.memory_bytes / 2**20:,.0f} MiB")
             return
         rate = snapshot.generated_states / max(time.monotonic() - started_at, 1e-9)
-        frontier = f"frontier {snapshot.frontier_states:,}{trend.of(snapshot)}, " if snapshot.frontier_states else ""
+        frontier = f"{trend.of(snapshot)}frontier {snapshot.frontier_states:,}, " if snapshot.frontier_states else ""
         report(
             f"depth {snapshot.depth}, {snapshot.distinct_states:,} states, {frontier}"
-            f"{rate:,.0f} generated/s, {snapshot.memory_bytes / 2**20:,.0f} MiB"
+            f"{snapshot.memory_bytes / 2**20:,.0f} MiB, {rate:,.0f} generated/s"
         )
 
     return tell
@@ -125,4 +125,4 @@ class _Trend:
         self._now = max(self._now, snapshot.frontier_states)
         if not self._before or self._now == self._before:
             return ""
-        return " and growing" if self._now > self._before else " and shrinking"
+        return "growing " if self._now > self._before else "shrinking "

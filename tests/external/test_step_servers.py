@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from helpers import environment, in_process, options
+from helpers import environment, heed_ctrl_c, in_process, options
 
 from pmmc_check import explore
 from pmmc_check.api.roles import step_server
@@ -211,7 +211,9 @@ def test_whatever_ends_the_command_ends_the_servers(number: signal.Signals, way:
     slow = options(acceptors=3, leaders=3, engine="reference")
     arguments = ["explore", *slow, "--protocol", f"exec:{server('acceptor', way, str(noted))}"]
     begun = [sys.executable, "-m", "pmmc_check", *arguments]
-    process = subprocess.Popen(begun, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(
+        begun, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=heed_ctrl_c
+    )
     while not (noted.exists() and len(noted.read_text().split()) > 1):
         time.sleep(0.02)
     time.sleep(0.2)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from helpers import ROOT
+from helpers import ROOT, heed_ctrl_c
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
@@ -232,6 +232,7 @@ def test_a_run_with_an_http_front_goes_on_until_ctrl_c_and_is_judged_with_a_mach
         [*words, "--clients", "1", "--replicas", "2", "--leaders", "1"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
+        preexec_fn=heed_ctrl_c,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
-from helpers import ROOT, in_process
+from helpers import ROOT, heed_ctrl_c, in_process
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 COMMAND = [sys.executable, "-m", "pmmc_check", "run", "--quiet"]
@@ -91,7 +91,12 @@ def _nodes(supervisor: psutil.Process) -> list[psutil.Process]:
 )
 def test_no_process_is_left_behind_when_the_command_is_killed_or_interrupted(number: signal.Signals) -> None:
     process = subprocess.Popen(
-        [*COMMAND, "--requests", "100000"], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, "--requests", "100000"],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_ctrl_c,
     )
     try:
         started = psutil.Process(process.pid)

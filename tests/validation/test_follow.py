@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, in_process
+from helpers import ROOT, heed_ctrl_c, in_process
 
 from pmmc_check.api.following import NOTICE, SUSPECTED, Follower, LiveRemark
 from pmmc_check.trace.convert import converted
@@ -339,6 +339,7 @@ def following(*arguments: str, stdin: int | None = None) -> Iterator[subprocess.
         [sys.executable, "-m", "pmmc_check", "validate", "--follow", *arguments],
         cwd=ROOT,
         stdin=stdin,
+        preexec_fn=heed_ctrl_c,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
