@@ -11,10 +11,11 @@ from helpers import ROOT
 
 PACKAGE = ROOT / "pmmc_check"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-_ENGINES = {"errors", "users_code", "protocol", "config", "model", "properties", "trace", "verdicts"}
+_ENGINES = {"errors", "words", "users_code", "protocol", "config", "model", "properties", "trace", "verdicts"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "verdicts": set(),
+    "words": set(),
     "users_code": {"errors"},
     "protocol": {"errors"},
     "examples": {"protocol"},
