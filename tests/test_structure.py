@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "examples": {"protocol"},
     "config": {"errors", "protocol"},
     "model": {"errors", "users_code", "protocol", "config"},
-    "properties": {"errors", "users_code", "protocol", "config", "model"},
+    "properties": {"errors", "words", "users_code", "protocol", "config", "model"},
     "trace": {"errors", "verdicts", "protocol"},
     "external": {"errors", "users_code", "protocol", "trace"},
     "spec": {"errors", "users_code", "protocol", "config", "model", "properties", "verdicts"},
