@@ -44,8 +44,17 @@ def test_a_violated_invariant_of_the_spec_is_in_the_result_and_may_be_expected()
     assert "~Decided(1, c) is false for c = c1" in found.explanation(120)
     with pytest.raises(pmmc_check.CheckFailed, match="VIOLATED: Never"):
         found.assert_holds()
-    with pytest.raises(pmmc_check.CheckFailed, match="NOT AS EXPECTED"):
+    with pytest.raises(pmmc_check.CheckFailed, match="NOT AS EXPECTED: it expects `violated`, but found `holds`"):
         pmmc_check.explore(NEVER, invariants=["Agreement"]).assert_as_expected()
+
+
+def test_one_step_is_told_as_one_and_a_blank_line_parts_the_paragraphs() -> None:
+    text = "ACCEPTORS 1 LEADERS 1 REPLICAS 1 SLOTS 1 COMMANDS 1\n"
+    text += "WITNESS Start == TRUE\nWITNESS Promised == acceptor[A1].ballot # BOTTOM\nINVARIANT Never == acceptor[A1].ballot = BOTTOM\n"
+    told = pmmc_check.explore(text).text(120)
+    assert "in 1 step from the initial state:" in told and "takes 1 step:" in told
+    assert "the initial state is one\n\nREACHED: Promised" in told and "\n\nVIOLATED: Never" in told
+    assert "\n\n\n" not in told
 
 
 def test_witnesses_have_their_runs_and_one_that_is_never_reached_is_violated(tmp_path: Path) -> None:
