@@ -225,6 +225,12 @@ WRONG = {
         "b is no field of crash",
     ),
     "a set": (SET.replace(" MORE", ", delt = true"), 15, "delt is no key of rule.accepted (did you mean delta?)"),
+    "a set as a text": (
+        SET[: SET.index("accepted")] + 'accepted = "{acc?}"\n',
+        15,
+        'accepted: expected a table such as { each = "path of the list", b = ',
+    ),
+    "a setting elsewhere": ('[defaults]\nunmatched = "ignore"\n' + P1A, 9, "unmatched is no key of defaults; it belongs under [input]"),
     "a set without a list": (SET.replace('each = "acc", ', "").replace(" MORE", ""), 15, "each is missing"),
     "a scout": (P2B.replace('b = "{b}", s', "s"), 14, "b is missing: a scout is named by b, a commander by b and s"),
     "a condition": (P1A.replace('m = "p"', "m = 1.5"), 9, "m = 1.5: expected a text, a number, true, false, or a list of them"),
@@ -255,6 +261,7 @@ def test_what_is_wrong_in_a_mapping_is_told_at_its_line(tmp_path: Path, name: st
         ('window = 5', 'window = 5\nproposal = "lazy"', 6, "'proposal' is no setting"),
         ('window = 5', 'window = 5\nproposals = "lasy"', 6, "proposals=lasy is no setting (did you mean lazy?)"),
         ('["R1"]', '["R1", "L1"]', 3, "two processes are called L1"),
+        ('window = 5', 'window = 5\nunmatched = "refuse"', 6, "unmatched is no setting of [header]; it belongs under [input]"),
         ("[header]\n", "[header]\n[header]\n", 2, "is no TOML: Cannot declare ('header',) twice"),
     ],
 )  # fmt: skip

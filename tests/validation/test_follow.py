@@ -432,6 +432,9 @@ def test_idle_ends_it_where_nothing_is_ever_written(tmp_path: Path, capsys: pyte
         (["--follow", ".", "--lag", "-1"], "--lag: must not be negative"),
         (["--follow", "x", "--idle", "0"], "--idle: must be more than 0"),
         (["--follow", "x"], "x: no such file or directory"),
+        (["--follow", "x", "--lag", "y"], "argument --lag: 'y' is no number; expected a number of seconds"),
+        (["x", "--fail-under", "y"], "argument --fail-under: 'y' is no number; expected a number of percent, from 0 to 100"),
+        (["-"], "validate --follow - does that"),
     ],
 )
 def test_options_that_do_not_go_together(capsys: pytest.CaptureFixture[str], given: list[str], said: str) -> None:

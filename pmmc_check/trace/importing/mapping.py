@@ -114,7 +114,8 @@ class _MappingReader:
             if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", unfit.problem.partition(";")[0]):
                 path = ("header", "logs", name)
                 break
-        return self.error(path if path in self.places else ("header",), unfit.problem)
+        problem = f"{key} is no setting of [header]; it belongs under [input]" if key in _INPUT else unfit.problem
+        return self.error(path if path in self.places else ("header",), problem)
 
     def _form(self, given: dict[str, Any]) -> LineForm:
         form = self.word(("input", "format"), given.get("format", JSON), (JSON, TEXT))
@@ -246,6 +247,8 @@ class _MappingReader:
             if key not in known:
                 where = ".".join(str(each) for each in path if isinstance(each, str))
                 told = f"{key} is no key of {where}" if where else f"[{key}] is no table of a mapping"
+                if where and key in _INPUT:
+                    raise self.error((*path, key), f"{told}; it belongs under [input]")
                 raise self.error((*path, key), f"{told}{did_you_mean(key, known)}; expected some of {', '.join(known)}")
 
     def table(self, path: TomlPath, value: Any) -> dict[str, Any]:
