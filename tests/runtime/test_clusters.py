@@ -120,6 +120,7 @@ def test_a_cluster_answers_survives_kill_9_changes_its_leaders_and_stops_when_it
         assert asyncio.run(asked(cluster, "get x")) == ["3"]
         stopped = told("ctl", "stop", "--config", str(path))
         assert stopped.returncode == 3  # A1 is gone already
+        assert stopped.stdout.count("stopping") == 4 and "running" not in stopped.stdout
         assert "A1: 127.0.0.1:" in stopped.stderr
         assert [process.wait(20) for process in processes.values()] == [0] * 5
     (source,) = sources([str(tmp_path / "logs")])

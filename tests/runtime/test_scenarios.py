@@ -82,6 +82,13 @@ def test_what_is_said_happens_when_it_is_said(tmp_path: Path) -> None:
     assert seen == [(True, 0.0, False), (False, 0.5, True), (True, 0.0, True)]
 
 
+def test_that_all_is_mended_at_the_end_is_no_fault(tmp_path: Path) -> None:
+    text = '[[at]]\nseconds = 1.0\nloss = 0.2\nkill = ["A1"]\n'
+    result = SimulatedCluster(SimulationPlan(ROSTER, KeyValueStore(), 1, 10, 2.0, scenario=scenario(tmp_path, text))).run()
+    assert result.failures == []
+    assert result.faults == {"kill": 1, "loss": 1}
+
+
 def test_real_processes_survive_the_same_day(tmp_path: Path) -> None:
     scenario(tmp_path)
     words = [
