@@ -44,8 +44,17 @@ def test_a_violated_invariant_of_the_spec_is_in_the_result_and_may_be_expected()
     assert "~Decided(1, c) is false for c = c1" in found.explanation(120)
     with pytest.raises(pmmc_check.CheckFailed, match="VIOLATED: Never"):
         found.assert_holds()
-    with pytest.raises(pmmc_check.CheckFailed, match="NOT AS EXPECTED"):
+    with pytest.raises(pmmc_check.CheckFailed, match="NOT AS EXPECTED: it expects `violated`, but found `holds`"):
         pmmc_check.explore(NEVER, invariants=["Agreement"]).assert_as_expected()
+
+
+def test_one_step_is_told_as_one_and_a_blank_line_parts_the_paragraphs() -> None:
+    text = "ACCEPTORS 1 LEADERS 1 REPLICAS 1 SLOTS 1 COMMANDS 1\n"
+    text += "WITNESS Start == TRUE\nWITNESS Promised == acceptor[A1].ballot # BOTTOM\nINVARIANT Never == acceptor[A1].ballot = BOTTOM\n"
+    told = pmmc_check.explore(text).text(120)
+    assert "in 1 step from the initial state:" in told and "takes 1 step:" in told
+    assert "the initial state is one\n\nREACHED: Promised" in told and "\n\nVIOLATED: Never" in told
+    assert "\n\n\n" not in told
 
 
 def test_witnesses_have_their_runs_and_one_that_is_never_reached_is_violated(tmp_path: Path) -> None:
@@ -104,3 +113,19 @@ def test_specs_in_several_threads_do_not_disturb_each_other(capfd: pytest.Captur
     assert [each.verdict for each in found] == ["violated", "violated", "violated", "holds"] * 2
     assert [each.as_expected for each in found] == [True, None, True, True] * 2
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_witness_that_no_run_reaches_changes_nothing_about_what_holds() -> None:
+    impossible = r"\E s \in Slots : Decided(s, c1) /\ Decided(s, c2)"
+    found = pmmc_check.explore(acceptors=1, slots=1, commands=2, invariants=["Agreement"], find=[impossible])
+    assert (found.verdict, found.result.verdict, found.limit) == ("violated", "holds", None)
+    text, alone = found.text(), pmmc_check.explore(acceptors=1, slots=1, commands=2, invariants=["Agreement"])
+    assert "HOLDS: every reachable state" in text
+    assert "None" not in text
+    assert "so far" not in text
+    assert "INCONCLUSIVE" not in found.explanation()
+    told = found.to_json()
+    assert told["verdict"] == "violated"
+    assert [each["verdict"] for each in told["properties"]] == ["holds", "violated"]
+    assert found.distinct_states == alone.distinct_states
+    assert "HOLDS" in found.page()

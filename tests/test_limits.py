@@ -21,6 +21,7 @@ from pmmc_check.report.explore_text import as_text
 
 CONFIG = small(leaders=2, replicas=2, commands=2)
 LIMITS = {
+    "state": (Limits(states_max=1), "1 state (--max-states) was reached"),
     "states": (Limits(states_max=100), "100 states (--max-states) were reached"),
     "depth": (Limits(depth_max=5), "depth 5 (--max-depth) was reached; deeper states exist"),
     "time": (Limits(seconds_max=1e-9), "1e-09 seconds (--time-limit) have passed"),

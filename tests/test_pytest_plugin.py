@@ -80,7 +80,9 @@ def test_specs_are_tests_of_what_they_expect(pytester: pytest.Pytester) -> None:
     result = _run(pytester, "-o", "pmmc_collect=true", "-v")
     result.assert_outcomes(passed=2, failed=4)
     result.stdout.fnmatch_lines(["fault.spec::violated PASSED*", "plain.spec::holds PASSED*"])
-    result.stdout.fnmatch_lines(["*counted.spec: NOT AS EXPECTED: it expects `holds` and 7 states*", "*Captured pmmc-check report*"])
+    result.stdout.fnmatch_lines(
+        ["*counted.spec: NOT AS EXPECTED: it expects `holds` and 7 states, but found `holds` and * states*", "*Captured pmmc-check report*"]
+    )
     result.stdout.fnmatch_lines(["VIOLATED: Never: ~Decided(1, c) is false for c = c1*", "*A shortest run that breaks it*"])
     result.stdout.fnmatch_lines(["typo.spec:2:11: Agrement is neither built in nor defined above*"])
     result.stdout.fnmatch_lines(["NONE: Far: none of the * states*"])

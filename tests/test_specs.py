@@ -269,6 +269,8 @@ WRONG = [
     ("INVARIANT P == TRUE /\\ TRUE \\/ FALSE", 1, 29, "put brackets where"),
     ("INVARIANT P == (TRUE", 1, 21, "expected `)`, found the end of the text"),
     ("INVARIANT P ==\n  /\\ TRUE\n  /\\ \\A s \\in Slots Decided(s, c1)", 3, 21, "expected `:`"),
+    ("INVARIANT P == \\A s \\in Slots (Decided(s, c1))", 1, 30, "expected `:` after Slots, where the set ends"),
+    ("P == \\E c \\in Commands, s \\in Slots (Decided(s, c) /\\ TRUE) => TRUE", 1, 36, "expected `:` after Slots, where the set ends"),
     ("P(x) == x\nINVARIANT Q == P(1, 2)", 2, 16, "P takes 1 argument, found 2"),
     ("INVARIANT P == LET c1 == 1 IN TRUE", 1, 20, "c1 is defined already"),
     ("INVARIANT C2 == TRUE", 1, 11, "there is another property called C2"),

@@ -11,16 +11,17 @@ from helpers import ROOT
 
 PACKAGE = ROOT / "pmmc_check"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-_ENGINES = {"errors", "users_code", "protocol", "config", "model", "properties", "trace", "verdicts"}
+_ENGINES = {"errors", "words", "users_code", "protocol", "config", "model", "properties", "trace", "verdicts"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "verdicts": set(),
+    "words": set(),
     "users_code": {"errors"},
     "protocol": {"errors"},
     "examples": {"protocol"},
     "config": {"errors", "protocol"},
     "model": {"errors", "users_code", "protocol", "config"},
-    "properties": {"errors", "users_code", "protocol", "config", "model"},
+    "properties": {"errors", "words", "users_code", "protocol", "config", "model"},
     "trace": {"errors", "verdicts", "protocol"},
     "external": {"errors", "users_code", "protocol", "trace"},
     "spec": {"errors", "users_code", "protocol", "config", "model", "properties", "verdicts"},

@@ -8,7 +8,7 @@ from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import ASSERTION
 from pmmc_check.report.counterexample import list_view, shown_steps
 from pmmc_check.report.layout import Layout, rendered
-from pmmc_check.report.words import counted
+from pmmc_check.words import counted
 
 
 class CrashedProgram(ProtocolError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from pmmc_check.api.failure import CheckFailed
-from pmmc_check.api.specs import AskedProperties, WitnessSearch, as_expected, expected_as_json, expected_as_text, result_of_all
+from pmmc_check.api.specs import AskedProperties, WitnessSearch, as_expected, expected_as_json, expected_as_text, overall, result_of_all
 from pmmc_check.checker.any_slots.search import AnySlotsResult
 from pmmc_check.checker.result import Result, Violation
 from pmmc_check.model.model import Model
@@ -99,7 +99,10 @@ class Exploration:
     @property
     def verdict(self) -> str:
         """`holds`, `violated` or `inconclusive`; a witness that no run reaches is violated."""
-        return self.result.verdict
+        if not self.witnesses or isinstance(self.result, AnySlotsResult):
+            return self.result.verdict
+        searches = [WitnessSearch(each.name, each.result) for each in self.witnesses]
+        return overall(self.result if self.result.invariants else None, searches)
 
     @property
     def holds(self) -> bool:
@@ -156,7 +159,7 @@ class Exploration:
         if isinstance(self.result, AnySlotsResult):
             return any_slots_as_json(self.result) | told
         assert self.model is not None
-        answer = result_as_json(self.result, self.model)
+        answer = result_as_json(self.result, self.model) | {"verdict": self.verdict}
         answer["properties"] += [{"name": name, "verdict": verdict} for name, verdict, *_ in self._told()]
         return answer | ({"witnesses": [each.to_json() for each in self.witnesses]} if self.witnesses else {}) | told
 

@@ -28,7 +28,7 @@ from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol import Protocol, variant
 from pmmc_check.protocol.variants.catalogue import check_needs, protocol_with, variants_named
 from pmmc_check.protocol.variants.variant import Variant
-from pmmc_check.report.words import counted
+from pmmc_check.words import counted
 
 AskedOf = Callable[[Model], "Sequence[Invariant] | None"]
 """The invariants as they are asked of a model; None where it lacks what they name."""

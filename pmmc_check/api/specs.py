@@ -33,6 +33,7 @@ from pmmc_check.spec.functions import function_invariant
 from pmmc_check.spec.parse import SourceText
 from pmmc_check.users_code import users_code
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
+from pmmc_check.words import counted
 
 NAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 """What is made of these alone is a name, and no expression."""
@@ -203,10 +204,8 @@ def overall(result: Result | None, witnesses: Sequence[WitnessSearch]) -> str:
 
 
 def result_of_all(result: Result | None, witnesses: Sequence[WitnessSearch]) -> Result:
-    """The result that stands for all: that of the invariants, else that of the first witness, with the verdict of everything."""
-    base = result or witnesses[0].result
-    invariants = result.invariants if result else ()
-    return replace(base, verdict=overall(result, witnesses), invariants=invariants, violation=result.violation if result else None)
+    """The search's own result that stands for all: that of the invariants, else that of the first witness, which then has no violation."""
+    return result or replace(witnesses[0].result, verdict=overall(None, witnesses), invariants=(), violation=None)
 
 
 def as_expected(spec: Spec | None, verdict: str, states: int | None) -> bool | None:
@@ -235,5 +234,13 @@ def expected_as_text(spec: Spec | None, verdict: str, states: int | None) -> lis
     if spec is None or agrees is None:
         return []
     wanted, count = spec.expected
-    expected = " and ".join([*([f"`{wanted}`"] if wanted else []), *([f"{count:,} states"] if count else [])])
-    return [f"{spec.source.name}: {'as expected' if agrees else 'NOT AS EXPECTED'}: it expects {expected}\n"]
+    expected = _verdict_and_states(wanted, count)
+    if agrees:
+        return [f"{spec.source.name}: as expected: it expects {expected}\n"]
+    uncounted = ", whose states were not counted" if count is not None and states is None else ""
+    found = _verdict_and_states(verdict, states if count is not None else None)
+    return [f"{spec.source.name}: NOT AS EXPECTED: it expects {expected}, but found {found}{uncounted}\n"]
+
+
+def _verdict_and_states(verdict: str | None, states: int | None) -> str:
+    return " and ".join([*([f"`{verdict}`"] if verdict else []), *([counted(states, "state")] if states is not None else [])])

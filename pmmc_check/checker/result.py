@@ -11,6 +11,7 @@ from pmmc_check.config import Config
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.checks import Checks
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
+from pmmc_check.words import counted
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,20 @@ class Control:
         if self.stop:
             return "interrupted"
         if limits.states_max is not None and distinct_states >= limits.states_max:
-            return f"{limits.states_max:,} states (--max-states) were reached"
+            return f"{counted(limits.states_max, 'state')} (--max-states) {'was' if limits.states_max == 1 else 'were'} reached"
         if limits.seconds_max is not None and self.seconds() >= limits.seconds_max:
-            return f"{limits.seconds_max:g} seconds (--time-limit) have passed"
+            return seconds_have_passed(limits.seconds_max)
         if limits.memory_bytes_max is not None and memory_bytes >= limits.memory_bytes_max:
             return (
                 f"memory: the search uses {memory_bytes / 2**20:,.0f} MiB and may use {limits.memory_bytes_max / 2**20:,.0f} MiB; "
                 f"take a smaller configuration, or raise --max-memory"
             )
         return None
+
+
+def seconds_have_passed(seconds: float) -> str:
+    """What ended a search that takes this long."""
+    return f"{counted(seconds, 'second')} (--time-limit) {'has' if seconds == 1 else 'have'} passed"
 
 
 @dataclass(frozen=True)

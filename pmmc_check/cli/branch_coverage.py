@@ -69,7 +69,7 @@ class CoverageReport:
     def show(self) -> None:
         """For people."""
         if self.asked:
-            first, *rest = branch_lines(self.total)
+            first, *rest = branch_lines(self.total, rows=self.fail_under is None or self.too_low)
             print_results(first, *(() if self.quiet else rest))
             if self.too_low:
                 print_results(f"coverage is under {self.fail_under:g} % (--fail-under)")

@@ -17,6 +17,7 @@ from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
 from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
 from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
+from pmmc_check.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -134,14 +135,15 @@ def _tla_counts(options: SearchOptions, arguments: argparse.Namespace, result: R
     unlimited = replace(options, max_states=None, max_depth=None, keep_going=False)
     counting = replace(unlimited, engine="symbolic", reduce="none", strategy="exhaustive", time_limit=seconds)
     with _controlled(counting, arguments) as control:
-        counted, _, _ = result_of(replace(counting, seed=None, walk_steps=None), type(model)(model.config), control, (), judges=False)
-    if counted.verdict != HOLDS:
+        found, _, _ = result_of(replace(counting, seed=None, walk_steps=None), type(model)(model.config), control, (), judges=False)
+    if found.verdict != HOLDS:
         say(
             "explore",
-            f"--export-tla: all states could not be counted in {seconds:g} seconds, so expected.json does not say how many there are",
+            f"--export-tla: all states could not be counted in {counted(seconds, 'second')}, "
+            f"so expected.json does not say how many there are",
         )
         return expected
-    return expected | {"distinct_states": counted.distinct_states}
+    return expected | {"distinct_states": found.distinct_states}
 
 
 def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, files: SearchFiles, spec: Spec | None) -> str:

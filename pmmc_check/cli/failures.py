@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from contextlib import suppress
 from typing import NamedTuple
 
-from pmmc_check.errors import PmmcError
+from pmmc_check.errors import PmmcError, UsageError
 from pmmc_check.users_code import fate, raised_by
 
 EXIT_HOLDS, EXIT_VIOLATED, EXIT_USAGE, EXIT_INCONCLUSIVE, EXIT_INTERNAL = 0, 1, 2, 3, 70
@@ -43,6 +44,13 @@ def exit_for(error: BaseException) -> Exit:
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         return Exit("this machine allows no more threads; give --threads 1, or raise its limit (ulimit -u)", EXIT_USAGE)
     return Exit(_bug(error), EXIT_INTERNAL)
+
+
+def in_script(number: int, error: PmmcError) -> UsageError:
+    """An error of a line, counted from 1, of a script on standard input. The line is an expression's first place: it is not told twice."""
+    told = UsageError(f"standard input:{number}: {re.sub(r'^until:1:[0-9]+: ', '', str(error))}")
+    told.in_lines = error.in_lines
+    return told
 
 
 def say(verb: str, text: str) -> None:

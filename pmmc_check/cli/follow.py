@@ -22,6 +22,7 @@ from pmmc_check.trace.readers.growing_trace import STANDARD_INPUT
 from pmmc_check.validation.memory_limit import MemoryLimitReached
 from pmmc_check.validation.verdict import TraceVerdict
 from pmmc_check.verdicts import BAD_INPUT, INCONCLUSIVE
+from pmmc_check.words import counted
 
 _SECONDS_BETWEEN_POLLS = 0.1
 
@@ -70,7 +71,7 @@ def follow(arguments: argparse.Namespace) -> TraceVerdict:
             while not _is_over(follower, arguments):
                 before = follower.events
                 shown.remarks(follower.poll())
-                report(f"{follower.events:,} events")
+                report(f"{counted(follower.events, 'event')}")
                 if arguments.fail_fast and follower.rejected:
                     break
                 if follower.events == before:
@@ -108,7 +109,9 @@ class _Shown:
             elif self.json and verdict is not None:
                 print_results(json.dumps({"alarm": kind, "text": text, "trace": as_object([verdict])["traces"][0]}))
             elif verdict is not None:
-                print_results(f"{verdict.file}: {kind} ({verdict.events:,} events so far)", *(() if self.quiet else explanation(verdict)))
+                print_results(
+                    f"{verdict.file}: {kind} ({counted(verdict.events, 'event')} so far)", *(() if self.quiet else explanation(verdict))
+                )
                 self.explained.add(verdict.failure or verdict.violations)
 
     def last(self, verdict: TraceVerdict) -> TraceVerdict:

@@ -131,7 +131,7 @@ def _print(report: GateReport, arguments: argparse.Namespace) -> None:
     if arguments.format == "json":
         print_results(json.dumps(report.to_json()))
         return
-    print_results("", gate_table(report.checks, layout(sys.stdout, arguments.color)).removesuffix("\n"))
+    print_results(gate_table(report.checks, layout(sys.stdout, arguments.color)).removesuffix("\n"))
     if report.interrupted:
         print_results("interrupted: the checks that are not listed were not finished")
     summary = os.environ.get("GITHUB_STEP_SUMMARY")

@@ -49,7 +49,9 @@ class _Signals:
         """A search itself looks at the clock, and whether it is to stop; but not while code of the user is running."""
         called = _users_call(frame)
         if called and self.control is not None:
-            why = "interrupted" if self.control.stop else f"{self.control.limits.seconds_max:g} seconds (--time-limit) have passed"
+            from pmmc_check.checker.result import seconds_have_passed
+
+            why = "interrupted" if self.control.stop else seconds_have_passed(self.control.limits.seconds_max or 0)
             raise Interrupted(f"{why} while {called} was running")
 
 

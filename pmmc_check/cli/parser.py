@@ -121,7 +121,7 @@ def parsed(arguments: Sequence[str], verb: str) -> argparse.Namespace | int:
     whole, parsers = parser([verb])
     try:
         if verb and verb not in VERBS:
-            whole.error(f"there is no verb {verb}{did_you_mean(verb, VERBS)}; the verbs are {', '.join(VERBS)}")
+            whole.error(f"there is no verb {verb}{did_you_mean(verb, VERBS)}")
         found, unknown = whole.parse_known_args(arguments)
         if unknown:
             parsers.get(found.verb, whole).refuse(unknown)

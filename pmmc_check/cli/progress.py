@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pmmc_check.words import counted
+
 if TYPE_CHECKING:
     from rich.live import Live
     from rich.text import Text
@@ -105,7 +107,7 @@ def search_progress(report: Callable[[str], None]) -> Callable[[Snapshot], None]
         rate = snapshot.generated_states / max(time.monotonic() - started_at, 1e-9)
         frontier = f"frontier {snapshot.frontier_states:,}{trend.of(snapshot)}, " if snapshot.frontier_states else ""
         report(
-            f"depth {snapshot.depth}, {snapshot.distinct_states:,} states, {frontier}"
+            f"depth {snapshot.depth}, {counted(snapshot.distinct_states, 'state')}, {frontier}"
             f"{rate:,.0f} generated/s, {snapshot.memory_bytes / 2**20:,.0f} MiB"
         )
 

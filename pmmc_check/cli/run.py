@@ -28,6 +28,7 @@ from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.scenario import Scenario, read_scenario
 from pmmc_check.runtime.simulated_faults import faults_named
 from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
+from pmmc_check.words import counted
 
 __all__ = ["configure", "run"]
 
@@ -134,7 +135,7 @@ def _simulated(arguments: argparse.Namespace, roster: Roster, scenario: Scenario
     objects: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory(prefix="pmmc-run-") as temporary, progress_line(arguments.quiet) as report:
         for seed in range(arguments.seed, arguments.seed + arguments.seeds):
-            report(f"seed {seed}, {len(verdicts)} runs done")
+            report(f"seed {seed}, {counted(len(verdicts), 'run')} done")
             plan = SimulationPlan(
                 replace(roster, meta=(("seed", str(seed)), *roster.meta[1:]), timing=SIMULATED_TIMING),
                 loaded_machine(arguments.machine),

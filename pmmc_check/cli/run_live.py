@@ -8,6 +8,7 @@ from pathlib import Path
 from pmmc_check.api.following import NOTICE, Follower
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.verdicts import REJECTED
+from pmmc_check.words import counted
 
 
 class LiveWatch:
@@ -27,6 +28,6 @@ class LiveWatch:
             return True
         for kind, text, _ in remarks:
             if kind != NOTICE:
-                self._say(f"--live: {kind} after {self._follower.events:,} events: {text}")
-        self._report(f"{self._follower.events:,} events judged")
+                self._say(f"--live: {kind} after {counted(self._follower.events, 'event')}: {text}")
+        self._report(f"{counted(self._follower.events, 'event')} judged")
         return any(kind == REJECTED for kind, _, _ in remarks)

@@ -24,6 +24,7 @@ from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
 from pmmc_check.trace.convert import WRITERS, format_of
 from pmmc_check.trace.events import NETWORK_FLAGS, Event, Header
 from pmmc_check.validation.simulate import Plan, Simulation, complete_logs, thinned
+from pmmc_check.words import counted
 
 if TYPE_CHECKING:
     from pmmc_check.report.runs.run import Run
@@ -92,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
             page = stack.enter_context(PageFile(arguments.html))
             made = _one(arguments, header, protocol, arguments.seed, target, (exports, page))
             if made < arguments.events:
-                _note(f"nothing can happen any more after {made} of {arguments.events} events")
+                _note(f"nothing can happen any more after {made} of {counted(arguments.events, 'event')}")
         else:
             _many(arguments, header, protocol, out)
     return 0
@@ -114,7 +115,7 @@ def _many(arguments: argparse.Namespace, header: Header, protocol: Protocol, dir
         with OutputFile("--out", str(directory / f"seed-{seed}.{suffix}")) as target:
             short += _one(arguments, header, protocol, seed, target) < arguments.events
     if short:
-        _note(f"in {short} of {arguments.traces} runs nothing can happen any more before {arguments.events} events")
+        _note(f"in {short} of {counted(arguments.traces, 'run')} nothing can happen any more before {counted(arguments.events, 'event')}")
 
 
 def _note(text: str) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Generator, Iterator
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from pmmc_check.cli.explore_options import configure_model
-from pmmc_check.cli.failures import EXIT_HOLDS
+from pmmc_check.cli.failures import EXIT_HOLDS, in_script
 from pmmc_check.cli.interrupts import interruptible, signals_forgotten
 from pmmc_check.cli.outputs import OutputFile, results_stream, write_results
 from pmmc_check.cli.terminal import layout
-from pmmc_check.errors import PmmcError, UsageError
+from pmmc_check.errors import PmmcError
 
 if TYPE_CHECKING:
     from pmmc_check.explorer.commands import Dialogue, Reply
@@ -71,16 +72,14 @@ def talk(session: Session, dialogue: Dialogue, told: tuple[Any, ...]) -> None:
     if interactive:
         _show(("", "Type a number, or `help`."), dialogue)
     lines = _typed(session) if interactive else _scripted()
-    line = next(lines, None)
-    while line is not None:
+    typed = next(lines, None)
+    while typed is not None:
+        number, line = typed
         try:
             reply = _carried_out(line, session, dialogue)
         except PmmcError as error:
             if not interactive:
-                typed = line.strip()[:60]
-                raise UsageError(
-                    f"standard input: {error}" if str(error).startswith(typed) else f"standard input: {typed}: {error}"
-                ) from None
+                raise in_script(number, error) from None
             _show((str(error),), dialogue)
         except KeyboardInterrupt:
             signals_forgotten()
@@ -90,7 +89,7 @@ def talk(session: Session, dialogue: Dialogue, told: tuple[Any, ...]) -> None:
             if reply.ends:
                 return
         try:
-            line = lines.send(session)
+            typed = lines.send(session)
         except StopIteration:
             return
 
@@ -121,17 +120,21 @@ def _show(parts: tuple[Any, ...], dialogue: Dialogue) -> None:
         write_results([rendered(parts, dialogue.layout)])
 
 
-def _scripted() -> Generator[str, Session, None]:
+NumberedLine = tuple[int, str]
+"""A line that was typed, and its number, from 1."""
+
+
+def _scripted() -> Generator[NumberedLine, Session, None]:
     """The lines of standard input, each shown as if it were typed."""
-    for line in sys.stdin:
+    for number, line in enumerate(sys.stdin, 1):
         text = line.rstrip("\n")
         if text.lstrip().startswith("#"):
             continue
         write_results([f"{PROMPT}{text}\n"])
-        yield text
+        yield number, text
 
 
-def _typed(session: Session) -> Generator[str, Session, None]:
+def _typed(session: Session) -> Generator[NumberedLine, Session, None]:
     """What is typed, with completion; each `send` tells the session that the next line is about."""
     from prompt_toolkit import PromptSession
     from prompt_toolkit.completion import Completer, Completion
@@ -146,7 +149,7 @@ def _typed(session: Session) -> Generator[str, Session, None]:
                 yield Completion(each, start_position=-len(last))
 
     prompt: PromptSession[str] = PromptSession(PROMPT, completer=_Completer(), complete_while_typing=False)
-    while True:
+    for number in count(1):
         try:
             text = prompt.prompt()
         except KeyboardInterrupt:
@@ -154,4 +157,4 @@ def _typed(session: Session) -> Generator[str, Session, None]:
             continue
         except EOFError:
             return
-        session = (yield text) or session
+        session = (yield number, text) or session

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from itertools import count
 
-from pmmc_check.cli.failures import EXIT_HOLDS
+from pmmc_check.cli.failures import EXIT_HOLDS, in_script
 from pmmc_check.cli.outputs import print_results, results_stream, write_results
 from pmmc_check.cli.step import PROMPT
 from pmmc_check.cli.terminal import layout
-from pmmc_check.errors import PmmcError, UsageError
+from pmmc_check.errors import PmmcError
 
 _EPILOG = """\
 examples:
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_HOLDS
 
 
-def _given(lesson: object, lines: Iterator[str], color: str) -> bool:
+def _given(lesson: object, lines: Iterator[tuple[int, str]], color: str) -> bool:
     """Gives one lesson; False when it was left."""
     from pmmc_check.explorer.tour.guide import opened, replied
     from pmmc_check.explorer.tour.lesson import Lesson
@@ -62,24 +63,24 @@ def _given(lesson: object, lines: Iterator[str], color: str) -> bool:
     told = opened(lesson, look)
     write_results([rendered(told.shown, look)])
     while told.guide.question is not None:
-        line = next(lines, "")
+        number, line = next(lines, (0, ""))
         if line.strip().lower() in ("quit", "q", "exit"):
             return False
         try:
             told = replied(told.guide, line)
         except PmmcError as error:
             if not sys.stdin.isatty():
-                raise UsageError(f"standard input: {line.strip()[:60]}: {error}") from None
+                raise in_script(number, error) from None
             write_results([rendered([str(error)], look)])
         else:
             write_results(["\n", rendered(told.shown, look)])
     return True
 
 
-def _lines() -> Iterator[str]:
-    """What is typed, or the lines of a script, shown as if they were typed."""
+def _lines() -> Iterator[tuple[int, str]]:
+    """What is typed, with its number from 1, or the lines of a script, shown as if they were typed."""
     interactive = sys.stdin.isatty()
-    while True:
+    for number in count(1):
         write_results([PROMPT])
         line = sys.stdin.readline()
         if not line:
@@ -87,4 +88,4 @@ def _lines() -> Iterator[str]:
             return
         if not interactive:
             write_results([line if line.endswith("\n") else f"{line}\n"])
-        yield line.rstrip("\n")
+        yield number, line.rstrip("\n")

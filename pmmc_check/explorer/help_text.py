@@ -12,8 +12,8 @@ from pmmc_check.explorer.until import AT_END, NAMED_PREDICATES, VIOLATED_ANY, kn
 from pmmc_check.model.faults import Drop
 from pmmc_check.protocol.values import FAULTS
 from pmmc_check.report.layout import labelled
-from pmmc_check.report.words import counted
 from pmmc_check.trace.events import KINDS
+from pmmc_check.words import counted
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "take": ("N | MESSAGE", "take a step: `3`, `take 3`, or `p1a to A1` where one step fits"),

@@ -19,8 +19,8 @@ from pmmc_check.properties.invariants import invariants_named
 from pmmc_check.properties.quorums import judgeable
 from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.messages import show
+from pmmc_check.report.explore_text import rounds_of, slots_of
 from pmmc_check.report.violation_trace import VARIANT
-from pmmc_check.report.words import counted
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.events import SEND, UNKNOWN, Event, Header, Names
 from pmmc_check.trace.readers.reader import open_trace
@@ -28,6 +28,7 @@ from pmmc_check.trace.sources import Source, sources
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.judge import JudgeOptions, judge
 from pmmc_check.validation.verdict import TraceVerdict
+from pmmc_check.words import counted
 
 _BUILT = frozenset(("build", "dist", "target"))
 """Folders of what builds make; a session is begun from the original."""
@@ -105,7 +106,7 @@ def _told(recording: Recording, far: Followed, verdict: TraceVerdict, model: Mod
     told += [f"{each.invariant} is broken by what is recorded: {each.how}" for each in verdict.violations[:2]]
     told += _renamed(recording.names)
     config = model.config
-    told.append(f"Slots 1 to {config.slots}, rounds 0 to {config.rounds - 1}, {config.network} network; --slots and --rounds allow more.")
+    told.append(f"{slots_of(config).capitalize()}, {rounds_of(config)}, {config.network} network; --slots and --rounds allow more.")
     return told
 
 

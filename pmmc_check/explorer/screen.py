@@ -20,7 +20,7 @@ from pmmc_check.protocol.values import FAULTS, ProcessId
 from pmmc_check.report.changes import changes
 from pmmc_check.report.counterexample import ShownStep, list_view, shown_steps
 from pmmc_check.report.layout import Layout
-from pmmc_check.report.words import counted
+from pmmc_check.words import counted
 
 _GOOD, _BAD, _FAINT = "green", "bold red", "dim"
 

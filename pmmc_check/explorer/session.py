@@ -16,7 +16,7 @@ from pmmc_check.model.faults import Crash, Drop, FaultStep, Restart
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.checks import Checks
 from pmmc_check.properties.invariants import Invariant
-from pmmc_check.report.words import counted
+from pmmc_check.words import counted
 
 ChoicePath = tuple[int, ...]
 RANDOM_STEPS_MAX = 2_000
@@ -213,7 +213,8 @@ def node_at(subject: Subject, path: ChoicePath) -> Visit:
     for position, number in enumerate(path, 1):
         if not 1 <= number <= len(node.choices):
             shown = path_text(path[: position - 1]) or "the start"
-            raise CannotStep(f"the path {path_text(path)} ends at its step {position}: after {shown} there are {len(node.choices)} choices")
+            there = f"there {'is' if len(node.choices) == 1 else 'are'} {counted(len(node.choices), 'choice')}"
+            raise CannotStep(f"the path {path_text(path)} ends at its step {position}: after {shown} {there}")
         node = node.child(node.choices[number - 1])
     return node
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pmmc_check.gating.checks import CRASHED, TRACE, Check, CheckOutcome, GateFinding
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, HOLDS, INCONCLUSIVE, REJECTED, VIOLATED
+from pmmc_check.words import counted
 
 _USAGE, _INCONCLUSIVE = 2, 3
 _CODES = {HOLDS: 0, VIOLATED: 1, ACCEPTED: 0, REJECTED: 1, BAD_INPUT: _USAGE, INCONCLUSIVE: _INCONCLUSIVE}
@@ -50,7 +51,7 @@ def _broken(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield violation["property"], _one_line(violation["message"])
     for witness in answer.get("witnesses", []):
         if witness["reached"] is False:
-            yield witness["name"], f"reached in none of {witness['distinct_states']:,} states"
+            yield witness["name"], f"reached in none of {counted(witness['distinct_states'], 'state')}"
 
 
 def _trace_outcome(check: Check, answer: dict[str, Any]) -> CheckOutcome:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, HOLDS, INCONCLUSIVE, REJECTED, VIOLATED
+from pmmc_check.words import counted
 
 SPEC, TRACE, SEARCH = "spec", "trace", "search"
 """The kinds of checks: a spec file, a recorded trace, and options of `explore` in pmmc-check.toml."""
@@ -108,7 +109,7 @@ class CheckResult:
         """What differs although the verdict is as expected; None where nothing does."""
         states = self.check.states
         if states is not None and self.outcome.states != states:
-            return f"{states} states expected, {self.outcome.states} found"
+            return f"{counted(states, 'state')} expected, {self.outcome.states} found"
         return None
 
     @property

@@ -122,7 +122,7 @@ def _check_keys(path: Path, given: Any, line: int, written: Sequence[str]) -> No
             if (option := key.replace("_", "-")) in NOT_OF_CHECKS:
                 raise UsageError(f"{where}: {key} cannot be set here: it is the gate's, for someone who watches, or about many traces")
             if option not in known:
-                raise UsageError(f"{where}: there is no option {key}{did_you_mean(option, known)}; expected one of {', '.join(known)}")
+                raise UsageError(f"{where}: there is no option {key}{did_you_mean(option, known)}; see pmmc-check {verb} --help")
 
 
 def _line_of_table(name: str, written: Sequence[str]) -> int:

@@ -65,7 +65,7 @@ def stuck(system: System, states: LocalStates, left: Left) -> str:
 
 def endless(left: Left, steps: int) -> str:
     """That the run need never end, in a sentence; `steps` lead once around."""
-    return f"the last {steps} steps can be repeated for ever, and {_what(left)}"
+    return f"the last {'step' if steps == 1 else f'{steps} steps'} can be repeated for ever, and {_what(left)}"
 
 
 def check_possible(network: str, keeps_delivered: bool, may_lose: bool, crashes: int) -> None:

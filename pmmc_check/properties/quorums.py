@@ -19,6 +19,7 @@ from pmmc_check.protocol.messages import Decision, P2a, P2b, Start
 from pmmc_check.protocol.role import Lifecycle, Outcome, Role, System
 from pmmc_check.protocol.values import COMMANDER, Ballot, ProcessId, commander_id
 from pmmc_check.users_code import users_code
+from pmmc_check.words import counted
 
 if typing.TYPE_CHECKING:  # judging traces needs the invariants, and neither a model nor the numpy that comes with it
     from pmmc_check.model.model import Model
@@ -145,7 +146,7 @@ def _listed(quorums: set[Acceptors], model: Model) -> str:
         return "it has none, and never decides"
     every = _every(next(iter(sizes)), model) if len(sizes) == 1 else None
     if quorums == every:
-        return f"any {next(iter(sizes))} of {model.config.acceptors} acceptors"
+        return f"any {next(iter(sizes))} of {counted(model.config.acceptors, 'acceptor')}"
     return ", ".join("{" + ", ".join(map(str, members)) + "}" for members in sorted(sorted(each) for each in quorums))
 
 

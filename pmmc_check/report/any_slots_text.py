@@ -15,6 +15,7 @@ from pmmc_check.report.claims import claims_line
 from pmmc_check.report.explore_text import headline, runs_that_break_it, size_of
 from pmmc_check.report.layout import Layout, labelled, rendered
 from pmmc_check.verdicts import HOLDS, VIOLATED
+from pmmc_check.words import counted
 
 _LABEL = 11
 """Columns of the longest label."""
@@ -76,7 +77,7 @@ def facts_for_every_slot(result: AnySlotsResult) -> Iterator[tuple[str, str]]:
     yield from _premises(result)
     part = result.one_slot
     depth = f", depth {part.depth}" if part.depth else ""
-    yield "one slot", f"{part.distinct_states:,} states, {part.generated_states:,} generated{depth}: {part.verdict}"
+    yield "one slot", f"{counted(part.distinct_states, 'state')}, {part.generated_states:,} generated{depth}: {part.verdict}"
     yield "", f"reductions: {', '.join(part.reductions) or 'none'}; engine: {part.engine}"
     yield from (("", note) for note in result.notes)
     yield "claims", claims_line(part.claims)
@@ -91,10 +92,10 @@ def _premises(result: AnySlotsResult) -> Iterator[tuple[str, str]]:
     premises = result.premises
     for index, each in enumerate(premises.results):
         weaker = f", {each.weaker:,} of them in the weaker form" if each.weaker else ""
-        yield "" if index else "premises", f"{each.name}: {each.statement} ({each.steps:,} steps compared{weaker})"
+        yield "" if index else "premises", f"{each.name}: {each.statement} ({counted(each.steps, 'step')} compared{weaker})"
     if result.replica and not result.replica.violation:
         where = "in its surroundings, within the bounds of the replica's part"
-        yield "", f"replicas only propose: they send no more than the environment does ({result.replica.steps:,} steps {where})"
+        yield "", f"replicas only propose: they send no more than the environment does ({counted(result.replica.steps, 'step')} {where})"
     whole = "" if premises.complete else "; not all were searched to the end"
     yield "", f"checked on all {premises.local_steps:,} local steps of {premises.systems} small systems, not proved for larger ones{whole}"
 
@@ -103,7 +104,7 @@ def _replica(result: AnySlotsResult) -> str:
     if result.replica is None:
         return "not reached"
     part = result.replica
-    counts = f"{part.states:,} states, {part.steps:,} steps"
+    counts = f"{counted(part.states, 'state')}, {counted(part.steps, 'step')}"
     return f"of a replica in any surroundings, within {replica_bounds(part.bounds)}: {counts}, {part.verdict}"
 
 

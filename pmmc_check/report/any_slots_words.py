@@ -9,7 +9,7 @@ from pmmc_check.checker.any_slots.search import AnySlotsResult
 from pmmc_check.checker.any_slots.surroundings import ReplicaBounds
 from pmmc_check.config import Config
 from pmmc_check.protocol.values import majority
-from pmmc_check.report.words import counted
+from pmmc_check.words import counted
 
 
 def covered(result: AnySlotsResult) -> str:

@@ -16,8 +16,8 @@ from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.report.conform_json import message_shown
 from pmmc_check.report.layout import Layout, labelled, rendered
 from pmmc_check.report.rules import done_instead, rule_of
-from pmmc_check.report.words import counted
 from pmmc_check.verdicts import CONFORMS, DIFFERS
+from pmmc_check.words import counted
 
 _LABEL = 11
 
@@ -56,7 +56,10 @@ def _parts(  # noqa: PLR0917
     if len(differing) > shown_max:
         yield Text(f"... and {len(differing) - shown_max} more (--differences N shows N)")
         yield ""
-    yield labelled([("compared", f"{counts[0]:,} steps, in a search of {counts[1]:,} states"), *(("note", each) for each in notes)], _LABEL)
+    yield labelled(
+        [("compared", f"{counted(counts[0], 'step')}, in a search of {counted(counts[1], 'state')}"), *(("note", each) for each in notes)],
+        _LABEL,
+    )
 
 
 def _after(each: DifferingStep) -> str:

@@ -18,8 +18,8 @@ from pmmc_check.report.coverage import coverage_lines
 from pmmc_check.report.layout import Layout, labelled, rendered
 from pmmc_check.report.vacuity import vacuous
 from pmmc_check.report.why import Why, why
-from pmmc_check.report.words import counted
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
+from pmmc_check.words import counted
 
 _LABEL = 11
 """Columns of the longest label."""
@@ -75,7 +75,7 @@ def reasons_why(reasons: Why) -> Iterator[RenderableType]:
 def _counterexample(violation: Violation, model: Model, reasons: Why, layout: Layout, *, walked: bool = False) -> Iterator[RenderableType]:
     shortest = "A shortest run that breaks it," if violation.shortest else "A run that breaks it,"
     kind = "A run that breaks it, from which no step can be left out," if walked else shortest
-    yield Text(f"{kind} in {len(violation.trace)} steps from the initial state:", style="bold")
+    yield Text(f"{kind} in {counted(len(violation.trace), 'step')} from the initial state:", style="bold")
     yield ""
     yield from steps_view(shown_steps(violation, model, {each.index for each in reasons.deviations}), layout)
 
@@ -101,14 +101,14 @@ def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield (
             "walks",
             (
-                f"{walks.count:,} random walks of at most {walks.steps_max} moves from seed {walks.seed}, {per_second:,.0f} a second, "
-                f"{walks.mean_depth:.0f} states on average, {result.depth} at most; such walks prove nothing"
+                f"{counted(walks.count, 'random walk')} of at most {counted(walks.steps_max, 'move')} from seed {walks.seed}, "
+                f"{per_second:,.0f} a second, {walks.mean_depth:.0f} states on average, {result.depth} at most; such walks prove nothing"
             ),
         )
     if result.continued and result.violations:
         yield "continued", "after each violation the search began anew without its invariant; the counts are those of the last search"
     if result.smaller_completed:
-        yield "before", f"{result.smaller_completed} smaller configurations were checked to the end, and hold"
+        yield "before", _completed(result.smaller_completed)
     yield (
         "states",
         (
@@ -138,19 +138,36 @@ def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield "hint", "if it is too large to end, try --slots any: it covers every number of slots, often in seconds"
 
 
+def _completed(smaller: int) -> str:
+    told = "was checked to the end, and holds" if smaller == 1 else "were checked to the end, and hold"
+    return f"{counted(smaller, 'smaller configuration')} {told}"
+
+
 def _bounds(result: Result) -> Iterator[tuple[str, str]]:
     """What larger systems, and states, are not covered."""
     config = result.config
     if not config.quorums_meet:
         yield "", "a quorum of phase 1 and one of phase 2 need not have an acceptor in common, which safety depends on"
-    slots = f"slots 1 to {config.slots}" if config.slots > 1 else "slot 1"
-    rounds = f"ballot rounds 0 to {config.rounds - 1}" if config.rounds > 1 else "ballot round 0"
-    yield "bounds", f"{slots}, {rounds} (a leader that needs a higher round retires), WINDOW {config.window}; larger ones are not covered"
+    yield (
+        "bounds",
+        f"{slots_of(config)}, {rounds_of(config)} (a leader that needs a higher round retires), WINDOW {config.window}; "
+        "larger ones are not covered",
+    )
     for constraint in result.constraints:
         named = "" if constraint.name == constraint.statement else f" {constraint.name}"
         yield "", f"bounded by constraint{named}: {constraint.statement}; no step is taken from a state in which it is false"
     if config.reconfigurations:
         yield "", _reconfigurations(config)
+
+
+def slots_of(config: Config) -> str:
+    """`slot 1`, `slots 1 to 2`."""
+    return f"slots 1 to {config.slots}" if config.slots > 1 else "slot 1"
+
+
+def rounds_of(config: Config) -> str:
+    """`ballot round 0`, `ballot rounds 0 to 1`."""
+    return f"ballot rounds 0 to {config.rounds - 1}" if config.rounds > 1 else "ballot round 0"
 
 
 def size_of(config: Config) -> str:

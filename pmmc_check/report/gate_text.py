@@ -12,7 +12,7 @@ from rich.text import Text
 
 from pmmc_check.gating.checks import ALLOWED, AS_EXPECTED, STATUSES, UNDECIDED, CheckResult
 from pmmc_check.report.layout import Layout, rendered
-from pmmc_check.report.words import counted
+from pmmc_check.words import counted
 
 _STYLES = {AS_EXPECTED: "green", ALLOWED: "yellow", UNDECIDED: "yellow"}
 _BAD = "bold red"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pmmc_check.errors import did_you_mean
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.importing.importer import Importer, RuleCount
+from pmmc_check.words import counted
 
 _WIDTH = 120
 
@@ -14,7 +15,7 @@ _WIDTH = 120
 def import_lines(importer: Importer, logs: int) -> Iterator[str]:
     """The counts of each rule, then the first lines that nobody matched, and those that make no event, each with file and line."""
     report = importer.report
-    yield f"{logs} {'log' if logs == 1 else 'logs'}, {report.lines:,} lines, {report.events:,} events"
+    yield f"{counted(logs, 'log')}, {counted(report.lines, 'line')}, {counted(report.events, 'event')}"
     rows = [("rule", "in line", "lines", "events", "")]
     rows += [(each.rule.name, str(each.rule.line), f"{each.lines:,}", f"{each.events:,}", _remark(each, importer)) for each in report.rules]
     rows.append(("(no rule)", "", f"{report.unmatched:,}", "0", ""))

@@ -11,6 +11,7 @@ from pmmc_check.runtime.results import RunResult
 from pmmc_check.trace.events import KINDS
 from pmmc_check.validation.verdict import TraceVerdict
 from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
+from pmmc_check.words import counted
 
 _STATE_CHARACTERS_MAX = 60
 
@@ -73,7 +74,7 @@ def _short(state: str) -> str:
 def _history(result: RunResult) -> str:
     holds = result.linearizability.holds
     verdict = "linearizable" if holds else "not linearizable" if holds is False else "too entangled to tell whether linearizable"
-    return f"{result.linearizability.operations} operations, {verdict}"
+    return f"{counted(result.linearizability.operations, 'operation')}, {verdict}"
 
 
 def seed_line(seed: int, result: RunResult, trace: TraceVerdict | None) -> str:
@@ -81,7 +82,7 @@ def seed_line(seed: int, result: RunResult, trace: TraceVerdict | None) -> str:
     faults = sum(result.faults.values())
     return (
         f"seed {seed}: {verdict_of(result, trace)}, {result.answered} of {result.asked} answered after {result.seconds:.1f} virtual seconds"
-        f", {faults} faults, {trace.events if trace is not None else 0:,} events"
+        f", {counted(faults, 'fault')}, {counted(trace.events if trace is not None else 0, 'event')}"
     )
 
 

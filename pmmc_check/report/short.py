@@ -14,6 +14,7 @@ from pmmc_check.report.any_slots_text import headline_of_every_slot
 from pmmc_check.report.explore_text import headline, reasons_why
 from pmmc_check.report.layout import Layout, rendered
 from pmmc_check.report.why import why
+from pmmc_check.words import counted
 
 
 def short_text(result: Result, model: Model, layout: Layout | None = None) -> str:
@@ -34,4 +35,4 @@ def _short(result: Result, model: Model) -> Iterator[RenderableType]:
     if result.violation is not None:
         yield ""
         yield from reasons_why(why(result.violation, model))
-        yield Text(f"The run that shows it has {len(result.violation.trace)} steps; the report has all of them.")
+        yield Text(f"The run that shows it has {counted(len(result.violation.trace), 'step')}; the report has the whole of it.")

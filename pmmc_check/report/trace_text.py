@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pmmc_check.validation.verdict import CitedViolation, Failure, Place, TraceVerdict
 from pmmc_check.verdicts import BAD_INPUT, INCONCLUSIVE
+from pmmc_check.words import counted
 
 LINES_MAX = 30
 _VIOLATIONS_MAX = 3
@@ -17,8 +18,8 @@ def summary(verdict: TraceVerdict) -> str:
     if verdict.verdict == BAD_INPUT:
         return f"{verdict.file}: bad input"
     broken = f", breaks {', '.join(each.invariant for each in verdict.violations)}" if verdict.violations else ""
-    searched = f", {verdict.states:,} states searched" if verdict.states else ""
-    return f"{verdict.file}: {verdict.verdict} ({verdict.events:,} events{broken}{searched}, {verdict.seconds:.2f} s)"
+    searched = f", {counted(verdict.states, 'state')} searched" if verdict.states else ""
+    return f"{verdict.file}: {verdict.verdict} ({counted(verdict.events, 'event')}{broken}{searched}, {verdict.seconds:.2f} s)"
 
 
 def explanation(verdict: TraceVerdict, whole: bool = False) -> Iterator[str]:

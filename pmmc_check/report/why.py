@@ -15,6 +15,7 @@ from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.values import ProcessId, PValue
 from pmmc_check.report.chronicle import Chronicle, Decided, chronicle
 from pmmc_check.report.rules import done_instead, rule_of
+from pmmc_check.words import counted
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def _missed(left: Sequence[Deviation], model: Model, told: Chronicle) -> Sentenc
         yield "Every step is one that the paper's protocol takes, too."
         if not model.config.quorums_meet:
             quorum1, quorum2 = model.config.quorums
-            sizes = f"a quorum of phase 1 has {quorum1} of {model.config.acceptors} acceptors, one of phase 2 has {quorum2}"
+            sizes = f"a quorum of phase 1 has {quorum1} of {counted(model.config.acceptors, 'acceptor')}, one of phase 2 has {quorum2}"
             yield f"But its quorums need not meet ({sizes}): what one of phase 2 has accepted, one of phase 1 need not report."
         for index, commander, answer in told.stuck[:1]:
             yield (

@@ -14,8 +14,8 @@ from pmmc_check.report.counterexample import shown_steps, steps_view
 from pmmc_check.report.explore_json import violation_as_json
 from pmmc_check.report.explore_text import size_of
 from pmmc_check.report.layout import Layout, rendered
-from pmmc_check.report.words import counted
 from pmmc_check.verdicts import HOLDS, VIOLATED
+from pmmc_check.words import counted
 
 Witnessed = tuple[str, str, Result, Model]
 """A witness's name, its verdict, the result of the search for it, and the model that was searched last."""
@@ -46,7 +46,9 @@ def witnesses_as_json(found: Sequence[Witnessed]) -> list[dict[str, Any]]:
 
 
 def _paragraphs(found: Sequence[Witnessed], layout: Layout) -> Iterator[RenderableType]:
-    for name, verdict, result, model in found:
+    for number, (name, verdict, result, model) in enumerate(found):
+        if number:
+            yield ""
         yield _headline(name, verdict, result)
         if result.violation and result.violation.trace:
             yield ""
@@ -54,7 +56,6 @@ def _paragraphs(found: Sequence[Witnessed], layout: Layout) -> Iterator[Renderab
         elif verdict == VIOLATED:
             within = "".join(f", within {each.name}" for each in result.constraints)
             yield Text(f"({size_of(result.config)}, {result.config.network} network{within})")
-        yield ""
 
 
 def _headline(name: str, verdict: str, result: Result) -> Text:
@@ -64,6 +65,7 @@ def _headline(name: str, verdict: str, result: Result) -> Text:
         how = f"{kind} takes {counted(steps, 'step')}:" if steps else "the initial state is one"
         return Text.assemble(("REACHED", "bold green"), f": {name}: {how}")
     if verdict == VIOLATED:
-        none = f": {name}: none of the {result.distinct_states:,} states of this configuration, all checked, is one"
+        none_of = "the only state" if result.distinct_states == 1 else f"none of the {result.distinct_states:,} states"
+        none = f": {name}: {none_of} of this configuration, all checked, is one"
         return Text.assemble(("NONE", "bold red"), none)
     return Text.assemble(("INCONCLUSIVE", "bold yellow"), f": {name}: not reached before the search was stopped: {result.limit}")

@@ -36,6 +36,11 @@ _SHOWN = {
 }
 _BEGINS_EXPRESSION = {"FORALL", "EXISTS", "IF", "LET", "CHOOSE"}
 
+_ENDS_EXPRESSION = {
+    *("$END", "RPAR", "RSQB", "RBRACE", "COMMA", "AND", "OR", "IMPLIES", "IFF", "THEN", "ELSE", "IN"),
+    *("CLOSE_LIST", "NEXT_AND", "NEXT_OR", "INVARIANT", "WITNESS", "CONSTRAINT"),
+}
+
 
 @dataclass(frozen=True)
 class SourceText:
@@ -79,10 +84,27 @@ def parsed_text(source: SourceText, start: str = "start") -> Syntax:
     except UnexpectedCharacters as error:
         raise SpecError(source.place(error.line, error.column), f"{error.char!r} has no meaning here") from None
     except UnexpectedToken as error:
+        if (taken := _body_taken_for_arguments(error)) is not None:
+            raise SpecError(
+                source.place(taken.end_line or 1, taken.end_column or 1),
+                f"expected `:` after {taken}, where the set ends: without it, what is in the brackets is read as arguments of {taken}",
+            ) from None
         raise SpecError(_place(source, error.token), _problem(error)) from None
     except UnexpectedInput as error:
         raise SpecError(source.place(error.line, error.column), "this cannot be read") from None
     return tree
+
+
+def _body_taken_for_arguments(error: UnexpectedToken) -> Token | None:
+    r"""The name of the set in `\A s \in Slots (...)`, whose colon is missing: the text then seems to end too early, much later."""
+    stack = error.interactive_parser.parser_state.value_stack if error.interactive_parser else []
+    if error.token.type not in _ENDS_EXPRESSION or len(stack) < 2 or "COLON" not in (error.accepts or ()):
+        return None
+    before = [each for each in stack[:-1] if not (isinstance(each, Tree) or each.type in {"NAME", "COMMA"})]
+    applied, quantified = stack[-1], [each.type for each in before[-2:]]
+    if not (isinstance(applied, Tree) and applied.data == "applied" and isinstance(applied.children[0], Token)):
+        return None
+    return applied.children[0] if quantified in (["FORALL", "IN_SET"], ["EXISTS", "IN_SET"], ["CHOOSE", "IN_SET"]) else None
 
 
 def _place(source: SourceText, token: Token) -> TextPlace:

@@ -19,7 +19,7 @@ NOT_SEARCHED = ("node_modules", "__pycache__")
 
 
 def sources(paths: Sequence[str]) -> list[Source]:
-    """All traces at the given paths.
+    """All traces at the given paths, each once.
 
     Raises:
         UsageError: a path does not exist, or a directory has no traces.
@@ -38,7 +38,7 @@ def sources(paths: Sequence[str]) -> list[Source]:
             found.append(Source(path))
         else:
             raise UsageError(f"{text}: no such file or directory")
-    return found
+    return list({each.path.resolve(): each for each in reversed(found)}.values())[::-1]
 
 
 def traces_inside(directory: Path) -> Iterator[Source]:

@@ -22,6 +22,7 @@ from pmmc_check.trace.fields import SET_FIELDS
 from pmmc_check.trace.values import Values
 from pmmc_check.validation.compact_sets import Once
 from pmmc_check.validation.promises import Promises
+from pmmc_check.words import counted
 
 _PAGE = 1024
 
@@ -155,7 +156,7 @@ class Grounds:
         return Finding(
             event,
             "a decision follows the acceptances of a quorum under one ballot",
-            f"acceptances of {needed} acceptors for slot {slot}",
+            f"acceptances of {counted(needed, 'acceptor')} for slot {slot}",
             f"{self._listed(accepted)} accepted for slot {slot}{under}, and the logs of all acceptors are whole",
             slot,
         )
@@ -166,7 +167,7 @@ class Grounds:
         return Finding(
             event,
             "a leader proposes only under a ballot that a quorum has promised",
-            f"promises of {self._needed('p1b', ballot)} acceptors for {self.show(ballot)}",
+            f"promises of {counted(self._needed('p1b', ballot), 'acceptor')} for {self.show(ballot)}",
             f"{self._listed(self._answering('p1b', ballot, 0))} promised {self.show(ballot)}, and the logs of all acceptors are whole",
             ballot=ballot,
         )

@@ -110,7 +110,7 @@ def test_a_script_echoes_its_lines_and_ends_at_the_first_that_cannot_be_done(
     done = scripted(capsys, monkeypatch, "# a comment\n1\ntake 99\n1\n", *SMALL)
     assert done.returncode == 2
     assert done.stdout.count("\n> ") == 2
-    assert done.stderr == "pmmc-check step: standard input: take 99: there is no step 99 here; the steps are 1 to 3\n"
+    assert done.stderr == "pmmc-check step: standard input:3: there is no step 99 here; the steps are 1 to 3\n"
 
 
 @pytest.mark.parametrize(
@@ -209,5 +209,15 @@ def test_a_reconfiguration_can_be_stepped_and_its_run_is_saved_as_a_trace(
 )
 def test_what_was_typed_is_told_once(typed: str, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     done = scripted(capsys, monkeypatch, f"1\n{typed}\n", *SMALL)
-    assert done.stderr.startswith(f"pmmc-check step: standard input: {told}")
+    assert done.stderr.startswith(f"pmmc-check step: standard input:2: {told}")
     assert done.stderr.count(typed) == 1
+
+
+def test_an_expression_of_a_script_is_shown_with_the_place_on_lines_of_their_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = scripted(capsys, monkeypatch, "1\nuntil Decidd(1,c1)\n", *SMALL)
+    problem, expression, caret = done.stderr.splitlines()
+    assert problem == "pmmc-check step: standard input:2: there is no operator Decidd (did you mean Decided?)"
+    assert expression.strip() == "Decidd(1,c1)"
+    assert caret.index("^") == expression.index("Decidd")

@@ -49,6 +49,7 @@ def test_all_outputs_tell_the_same_and_a_second_run_executes_nothing(
     assert "ok: traces/known.pmmc: rejected" in first.stdout
     assert "NOT AS EXPECTED: traces/regression.pmmc: rejected, expected accepted: R5" in first.stdout
     assert "3 checks: 2 ok, 1 NOT AS EXPECTED" in first.stdout
+    assert "\n\n\n" not in first.stdout
     assert (
         "::error file=traces/regression.pmmc,line=8,title=pmmc-check%3A traces/regression.pmmc::rejected, expected accepted: R5"
         in first.stdout

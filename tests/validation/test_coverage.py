@@ -172,6 +172,18 @@ def test_under_the_limit_the_exit_code_is_3(capsys: pytest.CaptureFixture[str], 
     assert len(answer.stdout.splitlines()) == 2 + (code == 3)
 
 
+@pytest.mark.parametrize(("percent", "rows"), [("10", 0), ("90", 49)])
+def test_a_limit_that_is_kept_wants_the_sum_alone_and_one_that_is_not_ends_the_report(
+    capsys: pytest.CaptureFixture[str], percent: str, rows: int
+) -> None:
+    trace = "traces/good-one-command.pmmc"
+    lines = in_process(capsys, "validate", trace, trace, "--coverage", "--fail-under", percent).stdout.splitlines()
+    assert sum(line.startswith(trace) for line in lines) == 1
+    assert lines[1].endswith("in 1 trace")
+    assert len(lines) == 3 + rows + bool(rows)
+    assert (lines[-1] == "coverage is under 90 % (--fail-under)") == bool(rows)
+
+
 def test_a_rejection_counts_more_than_little_coverage(capsys: pytest.CaptureFixture[str]) -> None:
     answer = in_process(capsys, "validate", "traces/bad-decision-changed.pmmc", "--coverage", "--fail-under", "90")
     assert answer.returncode == 1

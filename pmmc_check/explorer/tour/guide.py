@@ -23,9 +23,9 @@ from pmmc_check.properties.checks import Checks
 from pmmc_check.properties.invariants import invariants_named
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.report.layout import Layout
-from pmmc_check.report.words import counted
 from pmmc_check.spec.document import COUNTED, LISTED, spec_from
 from pmmc_check.spec.parse import SourceText
+from pmmc_check.words import counted
 
 LOOKING = ("list", "state", "history", "invariants", "why", "help")
 """The commands of `step` that may be used before a question is answered: those that only look."""

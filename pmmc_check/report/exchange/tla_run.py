@@ -17,6 +17,7 @@ from pmmc_check.report.exchange.text import one_line
 from pmmc_check.report.exchange.tla_module import TLA_INVARIANTS, constant_lines
 from pmmc_check.report.exchange.tla_values import STATE_VARIABLES, TlaValues, record
 from pmmc_check.report.runs.of_search import sender_of
+from pmmc_check.words import counted
 
 REPLAYED = "NotReplayed"
 """The invariant of the module that is violated where the whole run has been replayed."""
@@ -59,7 +60,7 @@ def tla_run(found: Violation, model: Model, name: str, deviations: Iterable[int]
 
 
 def _module(name: str, steps: list[str], violates: str, departs: list[int]) -> str:
-    said = [name, f"{len(steps)} steps. TLC replays them, and says that {violates} is violated at the end: {REPLAY_COMMAND}"]
+    said = [name, f"{counted(len(steps), 'step')}. TLC replays the run, and says that {violates} is violated at the end: {REPLAY_COMMAND}"]
     if departs:
         said.append(
             f"But step {departs[0]} is none of the paper's protocol, which PMMC.tla is: TLC finds no error, and gets no further than "

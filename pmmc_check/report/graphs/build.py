@@ -15,6 +15,7 @@ from pmmc_check.protocol.messages import show
 from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.report.changes import changes
 from pmmc_check.report.counterexample import delivered_text
+from pmmc_check.words import counted
 
 Appearance = tuple[str, ...]
 """What is seen of a state, one text for each thing to see."""
@@ -22,7 +23,9 @@ Appearance = tuple[str, ...]
 
 def graph_of_states(graph: StateGraph, model: Model) -> nx.MultiDiGraph:
     """A node for each state and an edge for each transition, as the reference search counts them."""
-    drawn = nx.MultiDiGraph(**_about(graph, model, f"{len(graph.states):,} states, {len(graph.transitions):,} transitions"))
+    drawn = nx.MultiDiGraph(
+        **_about(graph, model, f"{counted(len(graph.states), 'state')}, {counted(len(graph.transitions), 'transition')}")
+    )
     for number, state in enumerate(graph.states):
         broken = graph.violations.get(number)
         drawn.add_node(
@@ -55,7 +58,8 @@ def graph_of_states(graph: StateGraph, model: Model) -> nx.MultiDiGraph:
 
 def graph_of_classes(seen: Quotient[Appearance], graph: StateGraph, model: Model, names: Sequence[str]) -> nx.DiGraph:
     """A node for each class of states that look the same, an edge where some state of one class has a step to the other."""
-    title = f"{len(seen.observations):,} classes of {len(graph.states):,} states, told apart by {', '.join(names)}"
+    classes = f"{len(seen.observations):,} {'class' if len(seen.observations) == 1 else 'classes'}"
+    title = f"{classes} of {counted(len(graph.states), 'state')}, told apart by {', '.join(names)}"
     drawn = nx.DiGraph(**_about(graph, model, title), observe=json.dumps(list(names)), unseen_transitions=seen.unseen)
     for number, (observation, members) in enumerate(zip(seen.observations, seen.members, strict=True)):
         broken = [graph.violations[each] for each in members if each in graph.violations]
@@ -97,9 +101,15 @@ def plain(text: str) -> str:
 
 def _about(graph: StateGraph, model: Model, title: str) -> dict[str, Any]:
     """What the graph as a whole is; a truncated one says so wherever it is read."""
-    cut = [f"NOT THE WHOLE GRAPH: {graph.limit}; {len(graph.states) - graph.expanded:,} states were not looked into"] if graph.limit else []
+    cut = []
+    if graph.limit:
+        left = len(graph.states) - graph.expanded
+        was = "was" if left == 1 else "were"
+        cut.append(f"NOT THE WHOLE GRAPH: {graph.limit}; {counted(left, 'state')} {was} not looked into")
     if graph.outside:
-        cut.append(f"NOT THE WHOLE GRAPH: {len(graph.outside):,} states lie outside the constraint, and no step was taken from them")
+        lie = "lies" if len(graph.outside) == 1 else "lie"
+        outside = counted(len(graph.outside), "state")
+        cut.append(f"NOT THE WHOLE GRAPH: {outside} {lie} outside the constraint, and no step was taken from there")
     return {
         "title": "\n".join([title, *cut]),
         "complete": not cut,

@@ -12,6 +12,7 @@ from pmmc_check.report.any_slots_words import acceptors, of_slot, replica_bounds
 from pmmc_check.report.explore_text import headline
 from pmmc_check.report.page.sheets import Sheet, coverage_rows, grouped, violation_sheet
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
+from pmmc_check.words import counted
 
 _SHOWN_APART = ("premises", "one slot", "replica")
 """Facts that have a part of the sheet of their own."""
@@ -88,7 +89,7 @@ def _replica(result: AnySlotsResult) -> dict[str, Any]:
     if part is None:
         return {"verdict": "not reached", "facts": [["invariants", names]], "run": []}
     facts = [
-        ["states", f"{part.states:,} distinct, {part.steps:,} steps" + (f", depth {part.depth}" if part.depth else "")],
+        ["states", f"{part.states:,} distinct, {counted(part.steps, 'step')}" + (f", depth {part.depth}" if part.depth else "")],
         ["within", replica_bounds(part.bounds)],
         ["invariants", names],
     ]

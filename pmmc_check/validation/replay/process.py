@@ -20,6 +20,7 @@ from pmmc_check.validation.compact_sets import Ledger, Once
 from pmmc_check.validation.replay.in_place import IN_PLACE, GrowingPValues, InPlace, Mark, copied
 from pmmc_check.validation.replay.late_proposals import InPlaceLateReplica
 from pmmc_check.validation.replay.open_requests import resolved
+from pmmc_check.words import counted
 
 ChooseOutcome = Callable[[Iterable[Outcome]], Outcome]
 """Chooses among the outcomes of a step."""
@@ -206,7 +207,7 @@ class Process:
         if self.me.role == ACCEPTOR:
             return f"ballot={show(state.ballot)}, {len(state.accepted)} accepted"
         if self.me.role == LEADER:
-            return f"ballot={show(state.ballot)}, active={show(state.active)}, {len(state.proposals)} proposals"
+            return f"ballot={show(state.ballot)}, active={show(state.active)}, {counted(len(state.proposals), 'proposal')}"
         if self.me.role == REPLICA:
             waiting = len(state.requests)
             return f"slot_in={state.slot_in}, slot_out={state.slot_out}, {waiting} requests wait, WINDOW={self.role.system.window}"

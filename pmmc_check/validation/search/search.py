@@ -38,6 +38,7 @@ from pmmc_check.validation.search.relevance import Relevance
 from pmmc_check.validation.search.steps import Point
 from pmmc_check.validation.verdict import Failure
 from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
+from pmmc_check.words import counted
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,11 @@ class TraceSearch:
         states = len(self.visited)
         self.memory.check()
         if states >= self.budget.states_max:
-            return f"the search stopped after {states:,} states (--search-states)"
+            return f"the search stopped after {counted(states, 'state')} (--search-states)"
         if time.monotonic() > self.stop_at:
-            return f"the search stopped after {self.budget.seconds_max:g} seconds (--search-seconds), at {states:,} states"
+            return (
+                f"the search stopped after {counted(self.budget.seconds_max, 'second')} (--search-seconds), at {counted(states, 'state')}"
+            )
         return ""
 
     def _late(self) -> Answer | None:
