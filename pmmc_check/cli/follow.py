@@ -85,7 +85,7 @@ def follow(arguments: argparse.Namespace) -> TraceVerdict:
 
 
 def _is_over(follower: Follower, arguments: argparse.Namespace) -> bool:
-    idle = arguments.idle is not None and follower.events > 0 and time.monotonic() - follower.last_event_at > arguments.idle
+    idle = arguments.idle is not None and time.monotonic() - follower.last_event_at > arguments.idle
     return interrupted() or follower.ended or idle
 
 

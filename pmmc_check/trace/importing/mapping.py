@@ -38,6 +38,7 @@ class LineForm:
     pattern: re.Pattern[str] | None
     message: str
     refuses_unmatched: bool
+    passes_unmatched: bool
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class _MappingReader:
         usual = "message" if pattern is not None and "message" in pattern.groupindex else "@line" if form == TEXT else "message"
         message = self.text(("input", "message"), given.get("message", usual))
         unmatched = self.word(("input", "unmatched"), given.get("unmatched", "ignore"), ("ignore", "refuse"))
-        return LineForm(form, pattern, message, unmatched == "refuse")
+        return LineForm(form, pattern, message, unmatched == "refuse", "unmatched" in given and unmatched == "ignore")
 
     def _number(self, given: dict[str, Any], key: str, least: int) -> int | None:
         value = given.get(key)
