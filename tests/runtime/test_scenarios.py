@@ -146,8 +146,11 @@ def test_kill_9_finds_a_driver_that_answers_before_it_writes(tmp_path: Path) -> 
         ("at = 3", "expected [[at]] tables"),
         ("x = 3\n[[at]]\nseconds=1\nloss=0", "expected [[at]] tables"),
         ("[[at]]\nloss = 0.1", "seconds = None: expected a number"),
-        ("[[at]]\nseconds = 1", "[[at]] number 1: nothing happens"),
-        ("[[at]]\nseconds = 1\nlos = 0.1", "los: nothing is called so (did you mean loss?)"),
+        ("[[at]]\nseconds = 1", "bad-day.toml:1: [[at]] number 1: nothing happens"),
+        (
+            "[[at]]\nseconds = 0\nloss = 0\n[[at]]\nseconds = 1\nlos = 0.1",
+            "bad-day.toml:6: [[at]] number 2: los: nothing is called so (did you mean loss?)",
+        ),
         ("[[at]]\nseconds = 1\nloss = 1.5", "loss = 1.5: expected a number from 0 to 0.99"),
         ("[[at]]\nseconds = -1\nloss = 0.5", "seconds = -1: expected"),
         ("[[at]]\nseconds = nan\nloss = 0.5", "seconds = nan: expected"),
