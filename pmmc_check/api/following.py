@@ -162,7 +162,7 @@ class Follower:
     def _last_verdict(self, stopped: bool) -> TraceVerdict:
         judge = self._judge
         if judge is None or not judge.events:
-            return self._inconclusive("nothing has been recorded so far")
+            return self._inconclusive("nothing was recorded: no event was there")
         if judge.alarms:
             return self._verdict(judge.alarms[-1])
         if stopped:

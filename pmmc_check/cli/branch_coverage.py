@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from pmmc_check.cli.numbers import number_of
 from pmmc_check.cli.outputs import OutputFile, print_results
 from pmmc_check.errors import UsageError
 from pmmc_check.report.branch_coverage import branch_lines
@@ -23,7 +24,12 @@ def configure_coverage(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--coverage-file", metavar="FILE", help="with --coverage: add to what this file has from earlier runs, and keep it there"
     )
-    group.add_argument("--fail-under", type=float, metavar="P", help="with --coverage: exit with 3 where fewer than P percent are reached")
+    group.add_argument(
+        "--fail-under",
+        type=number_of("percent, from 0 to 100"),
+        metavar="P",
+        help="with --coverage: exit with 3 where fewer than P percent are reached",
+    )
 
 
 def check_coverage(arguments: argparse.Namespace) -> None:

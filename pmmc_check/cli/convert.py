@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_USAGE, say
 from pmmc_check.cli.outputs import OutputFile, make_folder, print_results, write_results
@@ -79,6 +80,17 @@ def _write(name: str, lines: Iterator[str]) -> None:
             output.write(f"{line}\n")
 
 
+def _write_folder(folder: Path, parts: Sequence[tuple[str, Iterator[str]]]) -> None:
+    """To files of a folder: all of them, or none if something cannot be read."""
+    with TemporaryDirectory(prefix="pmmc-check-") as made:
+        for name, lines in parts:
+            _write(str(Path(made) / name), lines)
+        make_folder("", folder)
+        for name, _ in parts:
+            with (Path(made) / name).open(encoding="utf-8", newline="\n") as whole:
+                _write(str(folder / name), (line.removesuffix("\n") for line in whole))
+
+
 def _import(arguments: argparse.Namespace, paths: Sequence[str]) -> int:
     """Imports logs, or tells what would come of it."""
     from pmmc_check.report.import_text import import_lines
@@ -101,11 +113,10 @@ def _import(arguments: argparse.Namespace, paths: Sequence[str]) -> int:
     logs, target = _logs(texts), Path(name)
     if name.endswith("/") or target.is_dir():
         to = arguments.to or DSL
-        make_folder("", target)
         suffix = {"dsl": "pmmc"}.get(to, to)
-        _write(str(target / f"config.{suffix}"), imported_header(importer, to))
-        for log, part in zip(logs, _part_names(logs), strict=True):
-            _write(str(target / f"{part}.{suffix}"), imported_part(importer, log, to))
+        parts = [(f"config.{suffix}", imported_header(importer, to))]
+        parts += [(f"{part}.{suffix}", imported_part(importer, log, to)) for log, part in zip(logs, _part_names(logs), strict=True)]
+        _write_folder(target, parts)
     else:
         if target.exists() and any(target.samefile(log) for log in logs):
             raise UsageError(f"{name}: is a log that is read; write to another file")
@@ -118,8 +129,8 @@ def _told(events: int, unmatched: int) -> int:
     if not events:
         raise UsageError("no line of these logs is an event; --dry-run instead of a target tells what each rule matched")
     if unmatched:
-        lines = "line matches" if unmatched == 1 else "lines match"
-        say("convert", f"{unmatched:,} {lines} no rule, so no event was made of them; --dry-run shows them")
+        lines, them = ("line matches", "it") if unmatched == 1 else ("lines match", "them")
+        say("convert", f"{unmatched:,} {lines} no rule, so no event was made of {them}; --dry-run shows {them}")
     return EXIT_HOLDS
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from pmmc_check.api.following import LAG_SECONDS, NOTICE, Follower, LiveRemark
 from pmmc_check.api.validating import judge_options, with_memory
 from pmmc_check.cli.interrupts import interrupted, interrupts_deferred
+from pmmc_check.cli.numbers import number_of
 from pmmc_check.cli.outputs import OutputFile, print_results
 from pmmc_check.cli.progress import progress_line
 from pmmc_check.errors import UsageError
@@ -34,12 +35,17 @@ def configure_follow(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--fail-fast", action="store_true", help="with --follow: exit with 1 at the first rejection")
     group.add_argument(
         "--lag",
-        type=float,
+        type=number_of("seconds, such as 0.5"),
         default=LAG_SECONDS,
         metavar="S",
         help="with --follow: a send may be so much later in its log than its receipt elsewhere (default %(default)g)",
     )
-    group.add_argument("--idle", type=float, metavar="S", help="with --follow: it is complete when nothing was written for so long")
+    group.add_argument(
+        "--idle",
+        type=number_of("seconds, more than 0"),
+        metavar="S",
+        help="with --follow: it is complete when nothing was written for so long",
+    )
 
 
 def check_follow(arguments: argparse.Namespace) -> None:
@@ -85,7 +91,7 @@ def follow(arguments: argparse.Namespace) -> TraceVerdict:
 
 
 def _is_over(follower: Follower, arguments: argparse.Namespace) -> bool:
-    idle = arguments.idle is not None and follower.events > 0 and time.monotonic() - follower.last_event_at > arguments.idle
+    idle = arguments.idle is not None and time.monotonic() - follower.last_event_at > arguments.idle
     return interrupted() or follower.ended or idle
 
 

@@ -27,9 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.epilog = _EPILOG
     parser.add_argument("--config", required=True, metavar="FILE", help="what the cluster is made of (docs/run.md)")
-    parser.add_argument("--id", metavar="NAME", help="which of its nodes this is, such as A1")
+    parser.add_argument("--id", metavar="NAME", help="which of its nodes this is, such as A1; needs --data-dir")
     parser.add_argument("--http", metavar="[HOST:]PORT", help="instead of --id: a client that answers HTTP, for curl and Prometheus")
-    parser.add_argument("--data-dir", metavar="DIR", help="where the node keeps what must outlive a crash")
+    parser.add_argument("--data-dir", metavar="DIR", help="where the node keeps what must outlive a crash; needed with --id")
     parser.add_argument("--trace-dir", metavar="DIR", help="record its log here")
 
 
@@ -39,9 +39,13 @@ def run(arguments: argparse.Namespace) -> int:
     from pmmc_check.runtime.served_node import serve_front, serve_node
 
     tell = partial(say, "node")
-    if (arguments.id is None) == (arguments.http is None) or (arguments.id is None) != (arguments.data_dir is None):
-        raise UsageError("expected --id NAME and --data-dir DIR for a node, or --http PORT for an HTTP front")
     cluster = read_cluster_file(Path(arguments.config))
+    if (arguments.id is None) == (arguments.http is None):
+        raise UsageError("expected --id NAME and --data-dir DIR for a node, or --http PORT for an HTTP front")
+    if (arguments.id is None) != (arguments.data_dir is None):
+        if arguments.data_dir is not None:
+            raise UsageError("--data-dir: not with --http: a front keeps nothing")
+        raise UsageError(f"--data-dir is missing: --id {arguments.id} needs --data-dir DIR, where the node keeps what must outlive a crash")
     if arguments.http is not None:
         serve_front(cluster, http_address(arguments.http), tell)
         return EXIT_HOLDS

@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("keep", 1000, "slots are forgotten that a majority of the replicas performed so many slots ago "),
         ("seed", 1, "of the requests and of all faults "),
     ):
-        parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help=f"{meaning}(default %(default)s)")
+        parser.add_argument(f"--{name}", type=_whole, default=count, metavar="N", help=f"{meaning}(default %(default)s)")
     parser.add_argument(
         "--machine", default="integer", metavar="NAME", help=f"{', '.join(MACHINES)} or module:object (default %(default)s)"
     )
@@ -76,6 +76,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress")
     _of_processes(parser.add_argument_group("faults of real processes"))
     _of_simulations(parser.add_argument_group("simulation"))
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number, found {text!r}") from None
 
 
 def _of_processes(real: argparse._ArgumentGroup) -> None:
@@ -135,7 +142,7 @@ def _check_kind_of_run(arguments: argparse.Namespace) -> None:
 def _check_numbers(arguments: argparse.Namespace) -> None:
     for name in ("clients", "requests", "at_once", "seeds", "keep"):
         if getattr(arguments, name) < (0 if name == "requests" and arguments.http is not None else 1):
-            raise UsageError(f"--{name.replace('_', '-')}: must be at least 1")
+            raise UsageError(f"--{name.replace('_', '-')}: must be at least 1{'; 0 only with --http' if name == 'requests' else ''}")
     for name in ("loss", "duplication"):
         if not 0 <= getattr(arguments, name) < 1:
             raise UsageError(f"--{name}: must be at least 0 and below 1")

@@ -220,7 +220,9 @@ def outcome_in(me: ProcessId, given: Any, sets: frozenset[str]) -> Outcome:
     if not isinstance(exited, bool) or exited == ("state" in given):
         raise Unfit('an outcome has either a state, or "exited": true')
     state = Lifecycle.EXITED if exited else state_in(me.role, given["state"], sets)
-    sends = given.get("sends", [])
+    if "sends" not in given:
+        raise Unfit('sends is missing: write "sends": [] where nothing is sent')
+    sends = given["sends"]
     if not isinstance(sends, list):
         raise Unfit(f"sends: expected a list of messages, found {_shortened(sends)}")
     return Outcome(state, tuple(each for send in sends for each in _sends_in(me, send)))

@@ -7,10 +7,9 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 ANSWER_BYTES_MAX = 16 * 2**20
@@ -32,14 +31,14 @@ class ServerFailed(Exception):
 
 
 class ServerProcess:
-    """One process that answers lines with lines.
+    """One process that answers lines with lines. `show` is given what it wrote to standard error: all until an answer, or its end.
 
     Raises (on creation):
         OSError: the program cannot be started.
     """
 
-    def __init__(self, arguments: Sequence[str], name: str) -> None:
-        self._name = name
+    def __init__(self, arguments: Sequence[str], show: Callable[[str], None]) -> None:
+        self._show = show
         self._unsent = bytearray()
         self._unread = bytearray()
         self._errors = bytearray()
@@ -83,6 +82,7 @@ class ServerProcess:
             if end >= 0:
                 line = bytes(self._unread[:end])
                 del self._unread[: end + 1]
+                self._show_errors()
                 return line
             if len(self._unread) > ANSWER_BYTES_MAX:
                 raise ServerFailed(f"answered with a line of more than {ANSWER_BYTES_MAX // 2**20} MiB", errors=self._last_errors())
@@ -133,7 +133,8 @@ class ServerProcess:
             self._write()
         if self._stderr in ready:
             self._take_errors()
-            self._show_errors()
+            if len(self._unshown) > _BLOCK:
+                self._show_errors()
         if self._stdout in ready and not self._take_output():
             raise self._has_ended()
 
@@ -160,12 +161,11 @@ class ServerProcess:
                 self._poll.unregister(self._stderr)
 
     def _show_errors(self, *, to_the_end: bool = False) -> None:
-        """What the server wrote to standard error, line by line."""
+        """Has the whole lines shown that the server wrote to standard error."""
         end = len(self._unshown) if to_the_end else self._unshown.rfind(b"\n") + 1
         lines, self._unshown = self._unshown[:end], self._unshown[end:]
-        with suppress(OSError, ValueError):
-            for line in lines.decode("utf-8", "replace").splitlines():
-                print(f"{self._name}: {line}", file=sys.stderr, flush=True)
+        if lines:
+            self._show(lines.decode("utf-8", "replace"))
 
     def _has_ended(self) -> ServerFailed:
         """Its output has ended: so has it, or it will not answer any more."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from pmmc_check.errors import ProtocolError, did_you_mean
 from pmmc_check.external.json_values import as_json, message_as_json, outcome_in
-from pmmc_check.external.server import StepServer, Ticket
+from pmmc_check.external.server import EXPECTED, StepServer, Ticket
 from pmmc_check.protocol import PMMC
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.role import CLAIMS, Outcome, Outcomes, Role, Send, System
@@ -119,11 +119,11 @@ class ExternalRole(Role):
         given = answer.get("outcomes")
         if not isinstance(given, list) or not given or set(answer) - {"id", "outcomes"}:
             problem = "answered without outcomes" if not given else f"answered with {', '.join(sorted(set(answer) - {'id', 'outcomes'}))}"
-            raise self.server.wrong(ticket, problem, '{"id":...,"outcomes":[{"state":...,"sends":[...]}]}, or {"id":...,"error":"..."}')
+            raise self.server.wrong(ticket, problem, f'{EXPECTED[ask]}, or {{"id":...,"error":"..."}}')
         try:
             return [outcome_in(self.me, each, self.offer.sets) for each in given]
         except Unfit as unfit:
-            raise self.server.wrong(ticket, "gave an outcome that is none", unfit.problem) from None
+            raise self.server.wrong(ticket, f"gave a wrong outcome: {unfit.problem}", EXPECTED[ask]) from None
 
 
 class Histories:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import sys
 from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +28,8 @@ _PANICS = re.compile(
 )
 """What the run times of Rust, Go, Java, C, C++ and Python write when a program ends itself because something is not as it must be."""
 _SIGABRT = -6
+_INTERPRETERS = re.compile(r"(python|pypy|ruby|perl|php|lua)[0-9.]*|node|deno|bun|java|bash|sh|env|Rscript|julia")
+_WIDTH = 100
 
 
 class ServerError(ProtocolError):
@@ -74,7 +80,8 @@ class StepServer:
             raise UsageError("--protocol exec: expected the command that starts a step server, for example exec:./my_acceptor")
         if not seconds > 0:
             raise UsageError(f"--step-deadline {seconds:g}: must be a positive number of seconds")
-        self.name = self._arguments[0].rpartition("/")[2]
+        self.name = _name_of(self._arguments)
+        self._shown: set[str] = set()
         self._seconds = seconds
         self._processes_max = max(1, processes)
         self._running: list[_Running] = []
@@ -111,11 +118,13 @@ class StepServer:
     def evidence(self, ticket: Ticket) -> str:
         """The question and the answer, as lines that follow a message."""
         lines = [("question", ticket.line.strip()), *([("answer", ticket.answer)] if ticket.answer else [])]
-        return "".join(f"\n  {label:<9} {_shown(text)}" for label, text in lines)
+        return "".join(_line(label, _shown(text)) for label, text in lines)
 
     def failed(self, ticket: Ticket, why: str, *, is_assertion: bool) -> StepPanicked:
         """What to raise where a step itself has failed."""
         text = f"{self.where}: {_clause(ticket.question)}: {why}{self.evidence(ticket)}"
+        if not is_assertion:
+            text += _line("expected", f"{EXPECTED[ticket.question['ask']]}, and a program that runs until its input ends")
         return StepPanicked(text, why, is_assertion=is_assertion)
 
     def close(self) -> None:
@@ -143,10 +152,19 @@ class StepServer:
 
     def _started(self) -> ServerProcess:
         try:
-            return ServerProcess(self._arguments, self.name)
+            return ServerProcess(self._arguments, self._show)
         except OSError as error:
             hint = "; give its path, such as exec:./my_acceptor" if "/" not in self._arguments[0] else "; build it first?"
             raise UsageError(f"{self.where}: {self._arguments[0]} cannot be started: {error.strerror}{hint}") from None
+
+    def _show(self, errors: str) -> None:
+        """What a process wrote to standard error until it answered or ended: once, since one step is asked for again and again."""
+        if errors in self._shown:
+            return
+        self._shown.add(errors)
+        with suppress(OSError, ValueError):
+            for line in errors.splitlines():
+                print(f"{self.name}: {line}", file=sys.stderr, flush=True)
 
     def _receive(self, wanted: Ticket) -> None:
         """ReadsText the answer to the oldest question of the process that has `wanted`."""
@@ -183,7 +201,7 @@ class StepServer:
         """What it means that no answer came: a panic in a step is a finding, everything else an error."""
         in_step = ticket.question["ask"] in ("step", "restart")
         if failed.code is None or not in_step:
-            return ServerError(self._told(ticket, failed.why, _EXPECTED[ticket.question["ask"]], failed.errors))
+            return ServerError(self._told(ticket, failed.why, EXPECTED[ticket.question["ask"]], failed.errors))
         said = _panic_in(failed.errors)
         why = f"the program {how_it_ended(failed.code)}" + (f": {said}" if said else "")
         return self.failed(ticket, why, is_assertion=failed.code == _SIGABRT or said is not None)
@@ -214,15 +232,15 @@ class StepServer:
                 ticket, "wrote what is not JSON", "nothing but answers on standard output; logs go to standard error"
             ) from None
         if not isinstance(found, dict):
-            raise self.wrong(ticket, "answered with JSON that is no object", _EXPECTED[ticket.question["ask"]])
+            raise self.wrong(ticket, "answered with JSON that is no object", EXPECTED[ticket.question["ask"]])
         return found
 
     def _told(self, ticket: Ticket, problem: str, expected: str, errors: str = "") -> str:
-        more = f"\n  stderr    {_shown(errors.splitlines()[-1].encode())}" if errors else ""
-        return f"{self.where}: {_clause(ticket.question)}: it {problem}{self.evidence(ticket)}\n  expected  {expected}{more}"
+        more = _line("stderr", _shown(errors.splitlines()[-1].encode())) if errors else ""
+        return f"{self.where}: {_clause(ticket.question)}: it {problem}{self.evidence(ticket)}{_line('expected', expected)}{more}"
 
 
-_EXPECTED = {
+EXPECTED = {
     "hello": '{"id":1,"role":"acceptor"}, with what it claims',
     "start": '{"id":...,"outcomes":[{"state":...,"sends":[...]}]}',
     "step": '{"id":...,"outcomes":[{"state":...,"sends":[...]}]}',
@@ -248,6 +266,25 @@ def _clause(question: dict[str, Any]) -> str:
         return "asked which roles it plays"
     message = f" on {question['message']['msg']}" if "message" in question else ""
     return f"asked for the {question['ask']} of {question['me']}{message}"
+
+
+def _name_of(arguments: Sequence[str]) -> str:
+    """The program's name; where an interpreter runs a script, the script's."""
+    names = [each.rpartition("/")[2] for each in arguments]
+    if _INTERPRETERS.fullmatch(names[0]):
+        scripts = (name for name, each in zip(names[1:], arguments[1:], strict=True) if each.endswith(name) and os.path.isfile(each))
+        return next(scripts, names[0])
+    return names[0]
+
+
+def _line(label: str, text: str) -> str:
+    """A labelled line of a message, which goes on below itself where it is long."""
+    lines = [""]
+    for part in re.split(r"(?<=[, ])", text):
+        if lines[-1] and len(lines[-1]) + len(part) > _WIDTH:
+            lines.append("")
+        lines[-1] += part
+    return f"\n  {label:<9} " + f"\n{'':12}".join(each.rstrip() for each in lines)
 
 
 def _shown(text: bytes) -> str:

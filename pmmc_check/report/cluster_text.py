@@ -24,7 +24,7 @@ def cluster_text(answers: Mapping[str, dict[str, Any] | str], layout: Layout) ->
         replica = name.startswith("R")
         table.add_row(
             name,
-            "paused" if answer["paused"] else "running",
+            _state(answer),
             answer["ballot"],
             f"{answer['decided']:,}" if replica else "",
             f"{answer['performed']:,}" if replica else "",
@@ -33,3 +33,7 @@ def cluster_text(answers: Mapping[str, dict[str, Any] | str], layout: Layout) ->
             f"{counts.get('bad frames', 0):,}",
         )
     return rendered([table], layout)
+
+
+def _state(answer: Mapping[str, Any]) -> str:
+    return "stopping" if answer.get("stopping") else "paused" if answer["paused"] else "running"

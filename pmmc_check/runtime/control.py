@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
 import ssl
 from collections.abc import Mapping
@@ -62,7 +63,7 @@ class Speaker:
         except TimeoutError:
             return f"{host}:{port} does not answer within {seconds:g} s"
         except OSError as error:
-            return f"{host}:{port} cannot be reached: {error.strerror or error}"
+            return f"{host}:{port} cannot be reached: {_why(error)}"
         except (Foreign, ValueError) as error:
             return f"{host}:{port} answers what we do not understand: {error}"
 
@@ -78,6 +79,12 @@ class Speaker:
                 content = decode(body).content
                 if isinstance(content, OrderAnswer):
                     return content
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens there; is the node running?"
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 async def stop_all(cluster: ClusterFile, nodes: tuple[ProcessId, ...]) -> Answers:

@@ -16,9 +16,10 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request as HttpRequest
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope
 from starlette.types import Send as AsgiSend
@@ -35,7 +36,7 @@ GET    /kv/KEY        the value, or 404
 PUT    /kv/KEY        the body becomes the value; with If-Match: VALUE only if that is the value now, with If-None-Match: * only if there
                       is none; else 412
 DELETE /kv/KEY        removes it; returns the value before, or 404
-POST   /operation     any operation of the cluster's state machine, such as: add 5
+POST   /operation     any operation of the cluster's state machine, such as: get KEY (kv), add 5 (integer)
 GET    /status        how the nodes are doing
 GET    /metrics       the same and more, for Prometheus
 """
@@ -90,7 +91,8 @@ class HttpFront:
             Route("/status", self._status),
             Route("/metrics", self._metrics),
         ]
-        return Starlette(routes=routes, middleware=[Middleware(_NoOtherSites, host=host)])
+        told = dict.fromkeys((404, 405), _told)
+        return Starlette(routes=routes, middleware=[Middleware(_NoOtherSites, host=host)], exception_handlers=told)
 
     async def _help(self, request: HttpRequest) -> PlainTextResponse:
         return PlainTextResponse(_HELP)
@@ -143,11 +145,18 @@ class HttpFront:
         status, result = await self._performed(operation)
         return PlainTextResponse(f"{result}\n", status)
 
-    async def _status(self, request: HttpRequest) -> JSONResponse:
-        return JSONResponse(json.loads(json.dumps(dict(await self._statuses()))))
+    async def _status(self, request: HttpRequest) -> PlainTextResponse:
+        return PlainTextResponse(json.dumps(dict(await self._statuses())) + "\n", media_type="application/json")
 
     async def _metrics(self, request: HttpRequest) -> PlainTextResponse:
         return PlainTextResponse(metrics_text(await self._statuses(), self._latencies), media_type=CONTENT_TYPE)
+
+
+async def _told(request: HttpRequest, error: Exception) -> PlainTextResponse:
+    """What is not there, or not to be asked so."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return PlainTextResponse(f"no {request.method} {request.url.path} here; / lists all that there is\n", status, headers)
 
 
 async def _body(request: HttpRequest) -> str:

@@ -155,7 +155,7 @@ def _load(name: str) -> Any:
         with users_code(f"loading {module}"):
             return getattr(importlib.import_module(module), attribute)
     except PmmcError as error:
-        raise UsageError(f"--machine {name}: {error}") from None
+        raise UsageError(f"--machine {name}: {error}; looked for in {here}, on PYTHONPATH and among the installed packages") from None
 
 
 class Sessions:

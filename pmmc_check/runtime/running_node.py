@@ -90,6 +90,7 @@ class RunningNode:
         self.rng = Random(f"{spec.seed} {spec.name} asks")
         self.over: asyncio.Future[str]
         self._server: asyncio.Server | None = None
+        self._stopping = False
         self._connections: set[Inward] = set()
 
     async def open(self, at: Address | None, paused: bool) -> Address | None:
@@ -171,6 +172,7 @@ class RunningNode:
         if word in ("pause", "resume"):
             self.node.pause(word == "pause")
         elif word == "stop":
+            self._stopping = True
             asyncio.get_running_loop().call_soon(self.end)
         return json.dumps(self.status())
 
@@ -182,6 +184,7 @@ class RunningNode:
         return {
             "node": self.spec.name,
             "paused": self.node.paused,
+            "stopping": self._stopping,
             "decided": report.decided,
             "performed": report.performed,
             "ballot": report.ballot,

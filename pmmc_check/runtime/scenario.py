@@ -15,6 +15,7 @@ mend = true                                  # the network is whole again
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -103,7 +104,8 @@ def read_scenario(path: Path, roster: Roster) -> Scenario:
         UsageError: it cannot be read, or says what cannot happen in this cluster; the message says where.
     """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        found = tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -112,13 +114,13 @@ def read_scenario(path: Path, roster: Roster) -> Scenario:
     if not isinstance(listed, list) or not listed or not all(isinstance(each, dict) for each in listed) or found:
         raise UsageError(f"{path}: expected [[at]] tables and nothing else, each with seconds and with what happens then")
     nodes = {str(each): each for each in processes_of(roster)}
-    moments = [_Reader(path, number, each, nodes).moment() for number, each in enumerate(listed, 1)]
+    moments = [_Reader(path, text, number, each, nodes).moment() for number, each in enumerate(listed, 1)]
     return Scenario(path.name, tuple(sorted(moments, key=lambda each: each.seconds)))
 
 
 class _Reader:
-    def __init__(self, path: Path, number: int, table: Mapping[str, Any], nodes: Mapping[str, ProcessId]) -> None:
-        self.where, self.table, self.nodes = f"{path}: [[at]] number {number}", table, nodes
+    def __init__(self, path: Path, text: str, number: int, table: Mapping[str, Any], nodes: Mapping[str, ProcessId]) -> None:
+        self.path, self.text, self.number, self.table, self.nodes = path, text, number, table, nodes
 
     def moment(self) -> ScenarioMoment:
         """The moment that the table describes."""
@@ -131,7 +133,18 @@ class _Reader:
         return ScenarioMoment(seconds, tuple((key, self._value(key, value)) for key, value in self.table.items() if key != "seconds"))
 
     def _wrong(self, text: str) -> UsageError:
-        return UsageError(f"{self.where}: {text}")
+        line = self._line(re.split(r"\W", text)[0])
+        return UsageError(f"{self.path}{f':{line}' if line else ''}: [[at]] number {self.number}: {text}")
+
+    def _line(self, key: str) -> int | None:
+        """The line of a key of this table, or else of its heading; None where the tables are written in another way."""
+        lines = self.text.splitlines()
+        heads = [index for index, line in enumerate(lines) if re.match(r"\s*\[\[\s*at\s*\]\]", line)]
+        if len(heads) < self.number:
+            return None
+        begin, end = heads[self.number - 1], [*heads, len(lines)][self.number]
+        found = (index for index in range(begin, end) if re.match(rf"\s*{re.escape(key)}\s*[.=]", lines[index]))
+        return 1 + next(found, begin)
 
     def _value(self, key: str, value: Any) -> Any:
         if key in RATES:

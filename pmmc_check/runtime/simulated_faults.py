@@ -135,11 +135,12 @@ class SimulatedAffliction:
         world.at(until, self._end)
 
     def _end(self) -> None:
+        """All is mended, which no fault is, and so is not counted."""
         self.mend()
         for me, disk in self.world.disks.items():
             disk.slowness, disk.delay = 1.0, 0.0
-            self.deed("resume", me)
-            self.deed("restart", me)
+            self._do("resume", me)
+            self._do("restart", me)
 
     def weather(self, name: str, value: float) -> None:
         """Of the world's network."""
@@ -148,8 +149,11 @@ class SimulatedAffliction:
 
     def deed(self, name: str, me: ProcessId) -> None:
         """As `Afflicted` has it."""
-        world = self.world
         self.done[name.replace("_", "-")] += 1
+        self._do(name, me)
+
+    def _do(self, name: str, me: ProcessId) -> None:
+        world = self.world
         if name == "kill":
             world.crash(me)
         elif name == "restart":

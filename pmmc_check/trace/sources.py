@@ -36,6 +36,8 @@ def sources(paths: Sequence[str]) -> list[Source]:
             found += inside
         elif path.exists():
             found.append(Source(path))
+        elif text == "-":
+            raise UsageError("-: a trace is read from standard input with --follow only; validate --follow - does that")
         else:
             raise UsageError(f"{text}: no such file or directory")
     return list({each.path.resolve(): each for each in reversed(found)}.values())[::-1]

@@ -95,8 +95,10 @@ def coverage_from(text: str) -> CorpusCoverage:
     """
     try:
         fields = json.loads(text)
-    except ValueError as error:
-        raise CoverageFileError(f"is no coverage of validate: {error}; name a file that --coverage-file wrote, or a new one") from None
+    except ValueError:
+        raise CoverageFileError(
+            "is no coverage of validate: it is empty, cut or no JSON at all; name a file that --coverage-file wrote, or a new one"
+        ) from None
     if not isinstance(fields, dict) or COVERAGE_FORMAT not in fields:
         raise CoverageFileError(
             f"is no coverage of validate: it has no {COVERAGE_FORMAT}; name a file that --coverage-file wrote, or a new one"

@@ -100,6 +100,7 @@ MISBEHAVING = {
     "no-outcomes": "answered without outcomes",
     "empty-outcomes": "answered without outcomes",
     "unknown-key": "did you mean sends?",
+    "no-sends": 'sends is missing: write "sends": [] where nothing is sent',
     "neither-state-nor-exit": "an outcome has either a state",
     "several-outcomes-by-history": "one outcome, of a server that is asked with history",
     "hides-what-matters": "is not deterministic",
@@ -157,7 +158,23 @@ def test_a_crash_comes_with_the_shortest_run_that_leads_there(way: str, capsys: 
 
 def test_the_servers_standard_error_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     done = in_process(capsys, "explore", *TINY, "--protocol", f"exec:{server('acceptor', 'dies-at-once')}")
-    assert f"{Path(sys.executable).name}: cannot read the configuration\n" in done.stderr
+    assert "acceptor.py: cannot read the configuration\n" in done.stderr
+
+
+@pytest.mark.parametrize("way", ["panics", "exits"])
+def test_what_a_server_says_again_and_again_is_shown_once(way: str, capsys: pytest.CaptureFixture[str]) -> None:
+    done = in_process(capsys, "explore", *SMALL, "--protocol", f"exec:{server('acceptor', way)}")
+    assert done.stderr.count("acceptor.py: Traceback") == (way == "panics")
+    assert done.stderr.count("acceptor.py: giving up") == (way == "exits")
+    assert max(map(len, done.stderr.splitlines()), default=0) < 200
+
+
+def test_a_crash_says_what_was_expected_and_a_wrong_outcome_what_is_wrong_first(capsys: pytest.CaptureFixture[str]) -> None:
+    crashed = in_process(capsys, "explore", *TINY, "--protocol", f"exec:{server('acceptor', 'exits')}")
+    assert '  expected  {"id":...,"outcomes":[{"state":...,"sends":[...]}]}, and a program that runs' in crashed.stderr
+    wrong = in_process(capsys, "explore", *TINY, "--protocol", f"exec:{server('acceptor', 'no-sends')}")
+    assert 'asked for the step of A1 on p1a: it gave a wrong outcome: sends is missing: write "sends": []' in wrong.stderr
+    assert '  expected  {"id":...,"outcomes":[{"state":...,"sends":[...]}]}' in wrong.stderr
 
 
 @pytest.mark.parametrize("way", ["asserts", "panics", "aborts"])

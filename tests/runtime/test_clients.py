@@ -168,6 +168,8 @@ def test_the_store_over_http(nodes: Nodes) -> None:
     assert asked("PUT", "/kv/a%20b/c", "new", if_none_match="*") == (200, "ok\n")
     assert asked("POST", "/operation", "get a%20b/c\n") == (200, "new\n")
     assert asked("GET", "/")[1].startswith("GET    /kv/KEY")
+    assert asked("GET", "/nosuch") == (404, "no GET /nosuch here; / lists all that there is\n")
+    assert asked("POST", "/kv/x", "1") == (405, "no POST /kv/x here; / lists all that there is\n")
 
 
 @pytest.mark.parametrize(

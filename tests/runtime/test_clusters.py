@@ -120,6 +120,7 @@ def test_a_cluster_answers_survives_kill_9_changes_its_leaders_and_stops_when_it
         assert asyncio.run(asked(cluster, "get x")) == ["3"]
         stopped = told("ctl", "stop", "--config", str(path))
         assert stopped.returncode == 3  # A1 is gone already
+        assert stopped.stdout.count("stopping") == 4 and "running" not in stopped.stdout
         assert "A1: 127.0.0.1:" in stopped.stderr
         assert [process.wait(20) for process in processes.values()] == [0] * 5
     (source,) = sources([str(tmp_path / "logs")])
@@ -311,4 +312,25 @@ def test_nobody_who_answers_is_waited_for_no_longer_than_a_few_seconds(tmp_path:
     done = told("ctl", "status", "--config", str(path))
     assert done.returncode == 3
     assert time.monotonic() - began < 10
-    assert done.stderr.count("cannot be reached") == 3
+    assert done.stderr.count("cannot be reached: nobody listens there; is the node running?") == 3
+
+
+def test_a_node_without_a_data_folder_is_told_so_once_its_file_is_right(tmp_path: Path, told: Told) -> None:
+    path = cluster_file(tmp_path)
+    assert "--data-dir is missing: --id A1 needs --data-dir DIR" in told("node", "--config", str(path), "--id", "A1").stderr
+    path.write_text("nam = 3")
+    assert "did you mean name?" in told("node", "--config", str(path), "--id", "A1").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--requests", "0"), "--requests: must be at least 1; 0 only with --http"),
+        (("--requests", "nope"), "expected a whole number, found 'nope'"),
+        (("--machine", "nosuch:x"), "looked for in "),
+    ],
+)
+def test_what_a_run_cannot_do_is_said_in_a_sentence(words: tuple[str, ...], says: str, told: Told) -> None:
+    done = told("run", *words)
+    assert done.returncode == 2
+    assert says in done.stderr

@@ -82,6 +82,13 @@ def test_what_is_said_happens_when_it_is_said(tmp_path: Path) -> None:
     assert seen == [(True, 0.0, False), (False, 0.5, True), (True, 0.0, True)]
 
 
+def test_that_all_is_mended_at_the_end_is_no_fault(tmp_path: Path) -> None:
+    text = '[[at]]\nseconds = 1.0\nloss = 0.2\nkill = ["A1"]\n'
+    result = SimulatedCluster(SimulationPlan(ROSTER, KeyValueStore(), 1, 10, 2.0, scenario=scenario(tmp_path, text))).run()
+    assert result.failures == []
+    assert result.faults == {"kill": 1, "loss": 1}
+
+
 def test_real_processes_survive_the_same_day(tmp_path: Path) -> None:
     scenario(tmp_path)
     words = [
@@ -139,8 +146,11 @@ def test_kill_9_finds_a_driver_that_answers_before_it_writes(tmp_path: Path) -> 
         ("at = 3", "expected [[at]] tables"),
         ("x = 3\n[[at]]\nseconds=1\nloss=0", "expected [[at]] tables"),
         ("[[at]]\nloss = 0.1", "seconds = None: expected a number"),
-        ("[[at]]\nseconds = 1", "[[at]] number 1: nothing happens"),
-        ("[[at]]\nseconds = 1\nlos = 0.1", "los: nothing is called so (did you mean loss?)"),
+        ("[[at]]\nseconds = 1", "bad-day.toml:1: [[at]] number 1: nothing happens"),
+        (
+            "[[at]]\nseconds = 0\nloss = 0\n[[at]]\nseconds = 1\nlos = 0.1",
+            "bad-day.toml:6: [[at]] number 2: los: nothing is called so (did you mean loss?)",
+        ),
         ("[[at]]\nseconds = 1\nloss = 1.5", "loss = 1.5: expected a number from 0 to 0.99"),
         ("[[at]]\nseconds = -1\nloss = 0.5", "seconds = -1: expected"),
         ("[[at]]\nseconds = nan\nloss = 0.5", "seconds = nan: expected"),

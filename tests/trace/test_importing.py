@@ -225,6 +225,12 @@ WRONG = {
         "b is no field of crash",
     ),
     "a set": (SET.replace(" MORE", ", delt = true"), 15, "delt is no key of rule.accepted (did you mean delta?)"),
+    "a set as a text": (
+        SET[: SET.index("accepted")] + 'accepted = "{acc?}"\n',
+        15,
+        'accepted: expected a table such as { each = "path of the list", b = ',
+    ),
+    "a setting elsewhere": ('[defaults]\nunmatched = "ignore"\n' + P1A, 9, "unmatched is no key of defaults; it belongs under [input]"),
     "a set without a list": (SET.replace('each = "acc", ', "").replace(" MORE", ""), 15, "each is missing"),
     "a scout": (P2B.replace('b = "{b}", s', "s"), 14, "b is missing: a scout is named by b, a commander by b and s"),
     "a condition": (P1A.replace('m = "p"', "m = 1.5"), 9, "m = 1.5: expected a text, a number, true, false, or a list of them"),
@@ -255,6 +261,7 @@ def test_what_is_wrong_in_a_mapping_is_told_at_its_line(tmp_path: Path, name: st
         ('window = 5', 'window = 5\nproposal = "lazy"', 6, "'proposal' is no setting"),
         ('window = 5', 'window = 5\nproposals = "lasy"', 6, "proposals=lasy is no setting (did you mean lazy?)"),
         ('["R1"]', '["R1", "L1"]', 3, "two processes are called L1"),
+        ('window = 5', 'window = 5\nunmatched = "refuse"', 6, "unmatched is no setting of [header]; it belongs under [input]"),
         ("[header]\n", "[header]\n[header]\n", 2, "is no TOML: Cannot declare ('header',) twice"),
     ],
 )  # fmt: skip
@@ -291,7 +298,10 @@ def test_the_schema_refuses_them_as_well(text: str) -> None:
     [
         ('{"m":"p","n":"A1"}', "the line has no 'b'; it has m, n (m.toml:7, recv p1a)"),
         ('{"m":"p","n":"A1","B":"0.L1"}', "the line has no 'b' (did you mean B?)"),
-        ('{"m":"p","n":"A9","b":"0.L1"}', "A9 has events, but the header promises none; add a line: log A9 complete"),
+        (
+            '{"m":"p","n":"A9","b":"0.L1"}',
+            'A9 has events, but the header promises none; add A9 = "complete" under [header.logs] of the mapping',
+        ),
         ('{"m":"p","n":"A1","b":"0.X"}', "'X' is no leader of the header; it has L1, L2"),
         ('{"m":"p","n":"A1","b":""}', "b is empty"),
         ('{"m":"p","n":"A1","b":[1]}', "'[1]' is no ballot"),
@@ -314,25 +324,29 @@ def test_a_line_that_makes_no_event_is_told_with_its_rule(tmp_path: Path, line: 
 
 def files(folder: Path, rules: str = P1A, *lines: str, rest: str = "") -> tuple[str, str]:
     (mapping := folder / "m.toml").write_text(HEADER + rest + rules)
-    (log := folder / "A1.log").write_text("".join(f"{line}\n" for line in lines or ('{"m":"p","n":"A1","b":"0.L1"}', "panic: oh no")))
+    (log := folder / "A1.log").write_text("".join(f"{line}\n" for line in lines or ('{"m":"p","n":"A1","b":"0.L1"}', '{"panic":"oh no"}')))
     return str(mapping), str(log)
 
 
 def test_a_dry_run_counts_and_shows_what_nobody_matched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     junk = [f"junk {number}" for number in range(1, 13)]
     rules = P1A + '[[rule]]\nname = "beat"\nwhen = { mm = "beat" }\ndrop = true\n'
-    mapping, log = files(tmp_path, rules, '{"m":"p","n":"A1","b":"0.L1"}', *junk, '{"m":"p","n":"A1","b":"1.L1"}')
+    ignore = '[input]\nunmatched = "ignore"\n'
+    mapping, log = files(tmp_path, rules, '{"m":"p","n":"A1","b":"0.L1"}', *junk, '{"m":"p","n":"A1","b":"1.L1"}', rest=ignore)
     done = in_process(capsys, "convert", "--map", mapping, "--dry-run", log)
     assert done.returncode == 0
     assert done.stdout.splitlines()[:6] == [
         "1 log, 14 lines, 2 events",
         "  rule       in line  lines  events",
-        "  recv p1a         7      2       2",
-        "  beat            13      0       0  dropped, never: no line has mm (did you mean m?)",
+        "  recv p1a         9      2       2",
+        "  beat            15      0       0  dropped, never: no line has mm (did you mean m?)",
         "  (no rule)              12       0",
         "lines that no rule matched (the first 10 of 12):",
     ]
-    assert done.stdout.splitlines()[6:8] == [f"  {log}:2: no JSON: unexpected character, expected a JSON value", "      junk 1"]
+    assert done.stdout.splitlines()[6:8] == [
+        f"  {log}:2: this line is no JSON: unexpected character, expected a JSON value",
+        "      junk 1",
+    ]
     assert len(done.stdout.splitlines()) == 6 + 2 * 10
 
 
@@ -347,7 +361,7 @@ def test_logs_become_one_file_or_a_folder_of_parts_and_events_name_their_lines(t
     mapping, log = files(tmp_path)
     done = in_process(capsys, "convert", "--map", mapping, log, "-")
     assert done.stdout.splitlines()[-1] == "A1 < p1a b=0.L1 id=A1.log+1"
-    assert "1 line matches no rule, so no event was made of them; --dry-run shows them" in done.stderr
+    assert "1 line matches no rule, so no event was made of it; --dry-run shows it" in done.stderr
     in_process(capsys, "convert", "--map", mapping, "--no-origins", "--to", "jsonl", log, str(tmp_path / "parts/"))
     assert in_process(capsys, "convert", "--map", mapping, log, f"{tmp_path}/trace/").returncode == 0
     assert sorted(each.name for each in (tmp_path / "trace").iterdir()) == ["A1.pmmc", "config.pmmc"]
@@ -389,10 +403,7 @@ def test_a_mapping_may_ask_for_a_rule_for_every_line(tmp_path: Path, capsys: pyt
     mapping, log = files(tmp_path, rest='[input]\nunmatched = "refuse"\n')
     done = in_process(capsys, "convert", "--map", mapping, log, "-")
     assert done.returncode == 2
-    assert (
-        f'{log}:2: no JSON: unexpected character, expected a JSON value; [input] unmatched = "refuse" asks for a rule for every line'
-        in done.stderr
-    )
+    assert f'{log}:2: no rule matches this line; [input] unmatched = "refuse" asks for a rule for every line' in done.stderr
 
 
 def test_nothing_that_matches_is_no_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -400,6 +411,32 @@ def test_nothing_that_matches_is_no_trace(tmp_path: Path, capsys: pytest.Capture
     assert_one_clear_line(
         in_process(capsys, "convert", "--map", mapping, log, str(tmp_path / "t.pmmc")), "no line of these logs is an event"
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('{"m":"p","n":"A1","b":"0.', "A1.log:2: this line is no JSON: "),
+        ("[1]", "A1.log:2: this line is no JSON object; mend the log"),
+        ('{"m":"p","n":"L2","b":"0.L1"}', 'add L2 = "complete" under [header.logs] of the mapping'),
+    ],
+)
+def test_a_damaged_log_is_refused_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, problem: str
+) -> None:
+    mapping, log = files(tmp_path, P1A, '{"m":"p","n":"A1","b":"0.L1"}', line)
+    assert_one_clear_line(in_process(capsys, "convert", "--map", mapping, log, f"{tmp_path}/out/"), problem)
+    assert not (tmp_path / "out").exists()
+    dry = in_process(capsys, "convert", "--map", mapping, "--dry-run", log)
+    assert dry.returncode == 2 and problem in dry.stdout
+
+
+def test_a_setting_of_one_member_needs_no_list(tmp_path: Path) -> None:
+    (mapping := tmp_path / "m.toml").write_text(
+        HEADER.replace('["R1"]', '"R1"').replace("[header]", '[header]\nnetwork = "reliable"') + P1A
+    )
+    header = read_mapping(mapping).header
+    assert (header.replicas, header.network) == (("R1",), frozenset({"reliable"}))
 
 
 # ---- places in TOML ----

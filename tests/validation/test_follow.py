@@ -332,6 +332,8 @@ def test_compressed_files_are_refused_with_what_to_do(tmp_path: Path) -> None:
 
 # ---- the command ----
 
+HEADER_ONLY = "pmmc-trace 1\nconfig replicas=R1 leaders=L1 acceptors=A1 window=2\nlog A1 complete\n"
+
 
 @contextmanager
 def following(*arguments: str, stdin: int | None = None) -> Iterator[subprocess.Popen[str]]:
@@ -411,6 +413,14 @@ def test_it_is_complete_when_nothing_was_written_for_so_long(tmp_path: Path, cap
     assert 'failures="0"' in junit.read_text()
 
 
+@pytest.mark.parametrize("text", [None, "", HEADER_ONLY])
+def test_idle_ends_it_where_nothing_is_ever_written(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "one.pmmc").write_text(text)
+    answer = in_process(capsys, "validate", "--follow", str(tmp_path), "--idle", "0.1")
+    assert answer.returncode == 3 and "nothing was recorded" in answer.stdout
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -423,6 +433,9 @@ def test_it_is_complete_when_nothing_was_written_for_so_long(tmp_path: Path, cap
         (["--follow", ".", "--lag", "-1"], "--lag: must not be negative"),
         (["--follow", "x", "--idle", "0"], "--idle: must be more than 0"),
         (["--follow", "x"], "x: no such file or directory"),
+        (["--follow", "x", "--lag", "y"], "argument --lag: 'y' is no number; expected a number of seconds"),
+        (["x", "--fail-under", "y"], "argument --fail-under: 'y' is no number; expected a number of percent, from 0 to 100"),
+        (["-"], "validate --follow - does that"),
     ],
 )
 def test_options_that_do_not_go_together(capsys: pytest.CaptureFixture[str], given: list[str], said: str) -> None:

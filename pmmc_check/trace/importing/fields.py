@@ -22,6 +22,7 @@ _OF_PERFORM = ("s", "c")
 _POST = tuple(dict.fromkeys(key for keys in POST_FIELDS.values() for key in keys))
 _ALL = ("at", "do", "msg", *dict.fromkeys(key for keys in FIELDS.values() for key in keys), "to", "from", *_TAGS, "post")
 _NO_WORD = re.compile(r"[^A-Za-z0-9_.+-]")
+_SET_EXAMPLE = '{ each = "path of the list", b = "{ballot}", s = "{slot}", c = "{cmd}" }; or "?" where it was not recorded'
 _YES = {"true": "yes", "yes": "yes", "1": "yes", "false": "no", "no": "no", "0": "no"}
 
 
@@ -195,6 +196,8 @@ class FieldMakers:
         """A set of pvalues: the members of a list, each with ballot, slot and command."""
         if value == "?":
             return lambda fields, rewriting: "?"
+        if not isinstance(value, dict):
+            raise self.places.error(path, f"{path[-1]}: expected a table such as {_SET_EXAMPLE}")
         table = self.places.table(path, value)
         self.places.only(path, table, ("each", "b", "s", "c", "match", "delta"))
         for key in ("each", "b", "s", "c"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,8 +24,14 @@ from pmmc_check.trace.writer import DslWriter
 
 REPETITIONS_REMEMBERED = 65_536
 """Of one process: an event that comes again after so many others of rules with `once` is not known as a repetition."""
+_LOG_LINE = re.compile(r"add a line: log (\S+) complete")
+"""The advice for a trace in the DSL; whoever writes a mapping says the same in TOML."""
 EXAMPLES_KEPT, KEYS_KEPT = 10, 1000
 _NO_MEMBERS: Any = ({},)
+
+
+class _NotJson(Unfit):
+    """A line of a log in JSON that is none."""
 
 
 class Imported(NamedTuple):
@@ -94,6 +101,9 @@ class Importer:
             try:
                 fields = self._fields(text, stem)
                 count, found = (None, None) if fields is None else self._rule(fields)
+            except _NotJson as unfit:
+                self._not_json(TraceError(str(log), number, 0, unfit.problem, text))
+                continue
             except Unfit as unfit:
                 self._unmatched(TraceError(str(log), number, 0, unfit.problem, text))
                 continue
@@ -110,7 +120,8 @@ class Importer:
                     yield count, imported
             except Unfit as unfit:
                 rule = count.rule
-                self._wrong(TraceError(str(log), number, 0, f"{unfit.problem} ({self.mapping.file}:{rule.line}, {rule.name})", text))
+                problem = _LOG_LINE.sub(r'add \1 = "complete" under [header.logs] of the mapping', unfit.problem)
+                self._wrong(TraceError(str(log), number, 0, f"{problem} ({self.mapping.file}:{rule.line}, {rule.name})", text))
 
     def _once(self, events: Iterator[tuple[RuleCount, Imported]]) -> Iterator[tuple[RuleCount, Imported]]:
         """Without repetitions, of rules that ask for it; a process that restarts begins anew."""
@@ -169,9 +180,9 @@ class Importer:
             try:
                 fields = orjson.loads(text)
             except orjson.JSONDecodeError as error:
-                raise Unfit(f"no JSON: {error.msg}") from None
+                raise _NotJson(f"this line is no JSON: {error.msg}") from None
             if not isinstance(fields, dict):
-                raise Unfit("no JSON object")
+                raise _NotJson("this line is no JSON object")
             fields.update(around)
         else:
             fields = {key: each for key, each in around.items() if each is not None}
@@ -187,6 +198,14 @@ class Importer:
             if found is not None:
                 return count, found
         return None, None
+
+    def _not_json(self, error: TraceError) -> None:
+        """A line that may be damaged; only a mapping that says so passes it by."""
+        if self.mapping.form.passes_unmatched:
+            self._unmatched(error)
+            return
+        error.problem += '; mend the log, or write unmatched = "ignore" under [input] if lines of another form belong in it'
+        self._wrong(error)
 
     def _unmatched(self, error: TraceError) -> None:
         if self.strict and self.mapping.form.refuses_unmatched:

@@ -38,6 +38,7 @@ class LineForm:
     pattern: re.Pattern[str] | None
     message: str
     refuses_unmatched: bool
+    passes_unmatched: bool
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ class _MappingReader:
             if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", unfit.problem.partition(";")[0]):
                 path = ("header", "logs", name)
                 break
-        return self.error(path if path in self.places else ("header",), unfit.problem)
+        problem = f"{key} is no setting of [header]; it belongs under [input]" if key in _INPUT else unfit.problem
+        return self.error(path if path in self.places else ("header",), problem)
 
     def _form(self, given: dict[str, Any]) -> LineForm:
         form = self.word(("input", "format"), given.get("format", JSON), (JSON, TEXT))
@@ -123,7 +125,7 @@ class _MappingReader:
         usual = "message" if pattern is not None and "message" in pattern.groupindex else "@line" if form == TEXT else "message"
         message = self.text(("input", "message"), given.get("message", usual))
         unmatched = self.word(("input", "unmatched"), given.get("unmatched", "ignore"), ("ignore", "refuse"))
-        return LineForm(form, pattern, message, unmatched == "refuse")
+        return LineForm(form, pattern, message, unmatched == "refuse", "unmatched" in given and unmatched == "ignore")
 
     def _number(self, given: dict[str, Any], key: str, least: int) -> int | None:
         value = given.get(key)
@@ -245,6 +247,8 @@ class _MappingReader:
             if key not in known:
                 where = ".".join(str(each) for each in path if isinstance(each, str))
                 told = f"{key} is no key of {where}" if where else f"[{key}] is no table of a mapping"
+                if where and key in _INPUT:
+                    raise self.error((*path, key), f"{told}; it belongs under [input]")
                 raise self.error((*path, key), f"{told}{did_you_mean(key, known)}; expected some of {', '.join(known)}")
 
     def table(self, path: TomlPath, value: Any) -> dict[str, Any]:

@@ -331,6 +331,8 @@ def _meta(builder: HeaderBuilder, value: Any) -> None:
 
 
 def _strings(key: str, value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         _wrong(key, "a list of strings")
     strings: list[str] = value

@@ -73,6 +73,7 @@ def misbehaves(way, asked, outcome):
         "no-outcomes": json.dumps({"id": number}),
         "empty-outcomes": json.dumps({"id": number, "outcomes": []}),
         "unknown-key": json.dumps({"id": number, "outcomes": [{"state": {}, "send": []}]}),
+        "no-sends": json.dumps({"id": number, "outcomes": [{"state": outcome["state"]}]}),
         "neither-state-nor-exit": json.dumps({"id": number, "outcomes": [{"sends": []}]}),
         "several-outcomes-by-history": json.dumps({"id": number, "outcomes": [outcome, {**outcome, "sends": []}]}),
         "wrong-id": json.dumps({"id": number + 1000, "outcomes": [outcome]}),
@@ -100,6 +101,7 @@ def does_harm(way, asked):
         os.write(1, b'{"id": 3, "outco')
         time.sleep(60)
     elif way == "exits":
+        print("giving up", file=sys.stderr)
         sys.exit(3)
     elif way == "exits-with-0":
         sys.exit(0)
