@@ -114,7 +114,7 @@ def test_both_formats_keep_them(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text("\n".join(lines))
     assert json.loads(lines[0])["configurations"] == [{"leaders": ["L1"], "acceptors": ["A1"]}, {"leaders": ["L2"], "acceptors": ["A2"]}]
     assert open_trace(tmp_path / "t.jsonl").header == open_trace(tmp_path / "t.pmmc").header
-    for wrong in ('"configurations":3', '"configurations":[{"leaders":["L1"]}]', '"configurations":[{"leaders":"L1","acceptors":["A1"]}]'):
+    for wrong in ('"configurations":3', '"configurations":[{"leaders":["L1"]}]', '"configurations":[{"leaders":1,"acceptors":["A1"]}]'):
         (tmp_path / "w.jsonl").write_text(f'{{"pmmc-trace":1,"replicas":["R1"],"leaders":["L1"],"acceptors":["A1"],"window":1,{wrong}}}\n')
         with pytest.raises(TraceError, match="'configurations' must be"):
             open_trace(tmp_path / "w.jsonl")

@@ -73,6 +73,6 @@ def test_a_run_that_comes_to_an_end_early_says_so(tmp_path: Path) -> None:
     """Losses can bring PMMC to a stop; a short trace must not look like the one that was asked for."""
     command = [sys.executable, "-m", "pmmc_check", "simulate", "--events", "5000"]
     lossy = subprocess.run([*command, "--network", "lossy", "--out", str(tmp_path / "a.pmmc")], capture_output=True, text=True, check=True)
-    assert re.search(r"nothing can happen any more after \d+ of 5000 events", lossy.stderr)
+    assert re.search(r"nothing can happen any more after \d+ of 5,000 events", lossy.stderr)
     several = subprocess.run([*command, "--traces", "3", "--out", str(tmp_path / "b")], capture_output=True, text=True, check=True)
     assert re.search(r"in [123] of 3 runs nothing can happen any more", several.stderr)

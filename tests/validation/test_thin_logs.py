@@ -153,7 +153,7 @@ def test_an_inconclusive_verdict_says_that_the_facts_hold(tmp_path: Path) -> Non
         + "R1 < decision s=3 c=C1:1\n"
     )
     reason = judge(Source(file), JudgeOptions(SearchBudget(1, 5))).reason
-    assert reason == "the search stopped after 1 states (--search-states); what is recorded breaks no invariant"
+    assert reason == "the search stopped after 1 state (--search-states); what is recorded breaks no invariant"
 
 
 def test_the_search_keeps_its_time(tmp_path: Path) -> None:
