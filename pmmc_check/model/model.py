@@ -90,6 +90,7 @@ class Model:
         self._recorded_kinds = recorded_kinds(config)
         self.content = Digest()
         self.deviations = Deviations(self.roles, self.system)
+        self._asked_ahead = {process: role for process, role in self.roles.items() if isinstance(role, AskedAhead)}
         self._started: dict[tuple[ProcessId, Start], Outcome] = {}
         self._outcomes: dict[tuple[ProcessId, Hashable, Message], tuple[Outcome, ...]] = {}
         self.failing_ends_runs = False
@@ -248,15 +249,15 @@ class Model:
         for first in range(0, len(asked), _AHEAD):
             some = asked[first : first + _AHEAD]
             for (process, state, message), _ in some:
-                if isinstance(role := self.roles[process], AskedAhead):
-                    role.expect("step", (state, message), 1)
+                if ahead := self._asked_ahead.get(process):
+                    ahead.expect("step", (state, message), 1)
             for (process, state, message), known in some:
                 self._compare(process, "step", (state, message), known)
 
     def _asked_twice(self, process: ProcessId, method: str, arguments: tuple[Any, ...]) -> tuple[Outcome, ...]:
         role = self.roles[process]
-        if isinstance(role, AskedAhead):
-            role.expect(method, arguments, 2)
+        if ahead := self._asked_ahead.get(process):
+            ahead.expect(method, arguments, 2)
         with users_code(f"reading what {name_of(type(role).__name__, method, process)} returned"):
             outcomes = self._called(process, method, arguments)
             self._compare(process, method, arguments, outcomes)
