@@ -64,7 +64,7 @@ class DrawnGraph:
         return target
 
 
-def drawn_graph(  # noqa: PLR0917
+def drawn_graph(  # noqa: PLR0917  (each is something else: what is drawn, what is checked and seen of it, how far)
     model: Model,
     checked: tuple[Sequence[Invariant], Sequence[Invariant], Sequence[WrittenInvariant]],
     spec: Spec | None,

@@ -68,7 +68,7 @@ class Witness:
         Raises:
             UsageError: the format is unknown, or has no way to say something.
         """
-        from pmmc_check.api.showing import export_of_run  # noqa: PLC0415
+        from pmmc_check.api.showing import export_of_run
 
         return export_of_run((self.result.violation, self.name, self.model) if self.result.violation else None, format)
 
@@ -76,7 +76,7 @@ class Witness:
         return self.name, WitnessSearch(self.name, self.result).verdict, self.result, self.model
 
     def _repr_html_(self) -> str:
-        from pmmc_check.api.showing import witness_in_notebook  # noqa: PLC0415
+        from pmmc_check.api.showing import witness_in_notebook
 
         return witness_in_notebook(self)
 
@@ -257,7 +257,7 @@ class Exploration:
 
     def shown_run(self) -> Run | None:
         """The same, as pages and exports take it."""
-        from pmmc_check.api.showing import run_as_shown  # noqa: PLC0415
+        from pmmc_check.api.showing import run_as_shown
 
         return run_as_shown(self.shown)
 
@@ -267,13 +267,13 @@ class Exploration:
         Raises:
             UsageError: the format is unknown, or has no way to say something.
         """
-        from pmmc_check.api.showing import export_of_run  # noqa: PLC0415
+        from pmmc_check.api.showing import export_of_run
 
         return export_of_run(self.shown, format)
 
     def page(self, title: str | None = None) -> str:
         """All that was found, as one HTML page to look at in a browser (docs/seeing.md)."""
-        from pmmc_check.api.showing import page_of  # noqa: PLC0415
+        from pmmc_check.api.showing import page_of
 
         return page_of(self, title or ("explore" if self.spec is None else self.spec.source.name))
 
@@ -285,7 +285,7 @@ class Exploration:
             UsageError: there are more than `states_max` states, what is to be observed does not exist, or it is about every number of
                 slots.
         """
-        from pmmc_check.api.showing import drawing_of  # noqa: PLC0415
+        from pmmc_check.api.showing import drawing_of
 
         return drawing_of(self, observe, states_max, max_depth)
 
@@ -296,12 +296,12 @@ class Exploration:
         Raises:
             UsageError: it has state constraints, or is about every number of slots.
         """
-        from pmmc_check.api.showing import tla_of  # noqa: PLC0415
+        from pmmc_check.api.showing import tla_of
 
         return tla_of(self)
 
     def _repr_html_(self) -> str:
-        from pmmc_check.api.showing import exploration_in_notebook  # noqa: PLC0415
+        from pmmc_check.api.showing import exploration_in_notebook
 
         return exploration_in_notebook(self)
 
@@ -323,6 +323,6 @@ def exploration_of(
 
 
 def _as_trace(result: Result, model: Model, variants: Sequence[str]) -> str | None:
-    from pmmc_check.report.violation_trace import trace_text  # noqa: PLC0415  # loads what validates
+    from pmmc_check.report.violation_trace import trace_text
 
     return trace_text(result.violation, model, variants) if result.violation else None

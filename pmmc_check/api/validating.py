@@ -71,8 +71,8 @@ class Validation:
 
     def page(self, title: str | None = None) -> str:
         """The runs as one HTML page to look at in a browser, those that are not accepted first (docs/seeing.md)."""
-        from pmmc_check.report.page.contents import sheets_of_traces  # noqa: PLC0415
-        from pmmc_check.report.page.page import page_html  # noqa: PLC0415
+        from pmmc_check.report.page.contents import sheets_of_traces
+        from pmmc_check.report.page.page import page_html
 
         sheets = sheets_of_traces(self.sources, self.traces, self.protocol)
         return page_html(title or ", ".join(each.file for each in self.traces), sheets, index=len(self.traces) > 1)
@@ -83,8 +83,8 @@ class Validation:
         Raises:
             UsageError: there are several traces, one cannot be read, the format is unknown or has no way to say something.
         """
-        from pmmc_check.api.exporting import exported  # noqa: PLC0415
-        from pmmc_check.report.runs.of_trace import run_of_trace  # noqa: PLC0415
+        from pmmc_check.api.exporting import exported
+        from pmmc_check.report.runs.of_trace import run_of_trace
 
         if len(self.traces) != 1:
             raise UsageError(f"export: it writes one run, and there are {len(self.traces)} traces")
@@ -103,7 +103,7 @@ class Validation:
         return self
 
     def _repr_html_(self) -> str:
-        from pmmc_check.report.notebook import TableOfHtml, summary_html  # noqa: PLC0415
+        from pmmc_check.report.notebook import TableOfHtml, summary_html
 
         rows = [(each.file, each.verdict, f"{each.events:,}", summary(each)) for each in self.traces]
         table = TableOfHtml("traces", ("trace", "verdict", "events", ""), rows, open=len(rows) > 1)

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from contextlib import ExitStack, contextmanager
-from dataclasses import fields
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
 
+from pmmc_check.cli.controlled import controlled, options_given
 from pmmc_check.cli.explore_options import configure_bounds
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED
-from pmmc_check.cli.interrupts import interruptible
+from pmmc_check.cli.numbers import number_from_one
 from pmmc_check.cli.outputs import print_results, prints_to_stderr, results_stream
 from pmmc_check.cli.programs import configure_deadline
-from pmmc_check.cli.progress import progress_line, search_progress
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pmmc_check.api.options import SearchOptions
-    from pmmc_check.checker.result import Control
 
 _EPILOG = """\
 examples:
@@ -50,7 +42,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     configure_deadline(what)
     configure_bounds(parser)
     out = parser.add_argument_group("output")
-    out.add_argument("--differences", type=_shown_max, default=10, metavar="N", help="show at most N (default: %(default)s; JSON has all)")
+    out.add_argument(
+        "--differences", type=number_from_one, default=10, metavar="N", help="show at most N (default: %(default)s; JSON has all)"
+    )
     out.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or one JSON object")
     out.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colours: auto (default) on a terminal")
     out.add_argument("--quiet", action="store_true", help="no progress line")
@@ -64,39 +58,14 @@ def run(arguments: argparse.Namespace) -> int:
     from pmmc_check.cli.terminal import layout
     from pmmc_check.verdicts import CONFORMS, DIFFERS
 
-    given = {each.name: getattr(arguments, each.name) for each in fields(SearchOptions) if hasattr(arguments, each.name)}
     with ExitStack() as stack:
         if arguments.protocol:
             from pmmc_check.cli.load import exits_refused
 
             stack.enter_context(prints_to_stderr())
             stack.enter_context(exits_refused())
-        options = SearchOptions(**given, variants=arguments.variant, roles=all_roles_from(arguments.protocol))
-        found = compared(options, lambda: _controlled(options, arguments))
+        options = SearchOptions(**options_given(arguments), variants=arguments.variant, roles=all_roles_from(arguments.protocol))
+        found = compared(options, lambda: controlled(options, arguments))
         shown = found.report(layout(results_stream(), arguments.color), arguments.differences)
         print_results(json.dumps(found.to_json(), indent=1) if arguments.format == "json" else shown.removesuffix("\n"))
     return {CONFORMS: EXIT_HOLDS, DIFFERS: EXIT_VIOLATED}.get(found.verdict, EXIT_INCONCLUSIVE)
-
-
-@contextmanager
-def _controlled(options: SearchOptions, arguments: argparse.Namespace) -> Iterator[Control]:
-    """Within, a search under this control shows its progress, and Ctrl-C ends it."""
-    from pmmc_check.api.searching import limits_of
-    from pmmc_check.checker.compilation import announce_compilation
-    from pmmc_check.checker.result import Control
-
-    with progress_line(quiet=arguments.quiet) as report:
-        control = Control(limits_of(options), search_progress(report))
-        with interruptible(control):
-            announce_compilation()
-            yield control
-
-
-def _shown_max(text: str) -> int:
-    try:
-        count = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}") from None
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {count}")
-    return count

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
-from contextlib import ExitStack, contextmanager
-from dataclasses import fields, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pmmc_check.cli import specs
+from pmmc_check.cli.controlled import controlled, options_given
 from pmmc_check.cli.explore_files import SearchFiles
 from pmmc_check.cli.explore_options import configure
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, EXIT_VIOLATED, say
 from pmmc_check.cli.graphs import GraphFile, write_graph
-from pmmc_check.cli.interrupts import interruptible, interrupts_deferred
+from pmmc_check.cli.interrupts import interrupts_deferred
 from pmmc_check.cli.outputs import OutputFile, print_results, prints_to_stderr, results_stream
-from pmmc_check.cli.progress import progress_line, search_progress
 from pmmc_check.errors import UsageError
 from pmmc_check.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from pmmc_check.api.exploration import Exploration
     from pmmc_check.api.options import SearchOptions
-    from pmmc_check.checker.result import Control, Result
+    from pmmc_check.checker.result import Result
     from pmmc_check.model.model import Model
     from pmmc_check.spec.document import Spec
 
@@ -77,7 +77,7 @@ def _run(options: SearchOptions, arguments: argparse.Namespace, files: SearchFil
     _check_bounded(arguments, asked)
     if files.drawing is not None:
         _write_graph(files.drawing, options, arguments, asked, model, spec)
-    found = explored(options, asked, model, spec, lambda: _controlled(options, arguments))
+    found = explored(options, asked, model, spec, lambda: controlled(options, arguments))
     try:
         print_results(_report(found, arguments))
     finally:
@@ -107,7 +107,7 @@ def _write_graph(  # noqa: PLR0917
     from pmmc_check.properties.quorums import judgeable
 
     invariants = built_in_invariants(options) if asked.built_in else asked.invariants
-    with _controlled(options, arguments, compiles=False) as control:
+    with controlled(options, arguments, compiles=False) as control:
         write_graph(drawing, arguments, model, judgeable(model, invariants)[0], asked, spec, control)
 
 
@@ -134,7 +134,7 @@ def _tla_counts(options: SearchOptions, arguments: argparse.Namespace, result: R
     seconds = min(options.time_limit or _COUNT_SECONDS_MAX, _COUNT_SECONDS_MAX)
     unlimited = replace(options, max_states=None, max_depth=None, keep_going=False)
     counting = replace(unlimited, engine="symbolic", reduce="none", strategy="exhaustive", time_limit=seconds)
-    with _controlled(counting, arguments) as control:
+    with controlled(counting, arguments) as control:
         found, _, _ = result_of(replace(counting, seed=None, walk_steps=None), type(model)(model.config), control, (), judges=False)
     if found.verdict != HOLDS:
         say(
@@ -155,7 +155,7 @@ def _run_every_slot(options: SearchOptions, arguments: argparse.Namespace, files
         raise UsageError("--strict: --slots any reports what it does not cover; leave --strict out")
     scope_of(options)
     options = _with_roles(options, arguments)
-    found = explored_every_slot(options, spec, lambda: _controlled(options, arguments))
+    found = explored_every_slot(options, spec, lambda: controlled(options, arguments))
     try:
         print_results(_report(found, arguments))
     finally:
@@ -172,28 +172,13 @@ def _exit_code(verdict: str) -> int:
     return {HOLDS: EXIT_HOLDS, VIOLATED: EXIT_VIOLATED}.get(verdict, EXIT_INCONCLUSIVE)
 
 
-@contextmanager
-def _controlled(options: SearchOptions, arguments: argparse.Namespace, compiles: bool = True) -> Iterator[Control]:
-    """Within, a search under this control shows its progress, and Ctrl-C ends it."""
-    from pmmc_check.api.searching import limits_of
-    from pmmc_check.checker.result import Control
-
-    with progress_line(quiet=arguments.quiet) as report:
-        control = Control(limits_of(options), search_progress(report))
-        with interruptible(control):
-            if compiles and options.engine != "reference":
-                from pmmc_check.checker.compilation import announce_compilation
-
-                announce_compilation()
-            yield control
-
-
 def _options(arguments: argparse.Namespace) -> SearchOptions:
     """What was asked for, without the roles that were handed in, which are not loaded yet."""
     from pmmc_check.api.options import SearchOptions
 
-    given = {each.name: getattr(arguments, each.name) for each in fields(SearchOptions) if hasattr(arguments, each.name)}
-    return SearchOptions(**given, variants=arguments.variant, invariants=arguments.invariant, constraints=arguments.constraint)
+    return SearchOptions(
+        **options_given(arguments), variants=arguments.variant, invariants=arguments.invariant, constraints=arguments.constraint
+    )
 
 
 def _with_roles(options: SearchOptions, arguments: argparse.Namespace) -> SearchOptions:

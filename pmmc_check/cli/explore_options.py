@@ -6,6 +6,7 @@ import argparse
 
 from pmmc_check.cli.exports import configure_export
 from pmmc_check.cli.graphs import configure_graph
+from pmmc_check.cli.numbers import number_from_one, positive_seconds
 from pmmc_check.cli.pages import configure_html
 from pmmc_check.cli.programs import configure_deadline
 
@@ -76,22 +77,27 @@ def _size(parser: argparse.ArgumentParser) -> None:
         ("rounds", "1", "ballot rounds 0 to N-1; a leader that needs a higher one retires"),
         ("window", "as many as slots", "the paper's WINDOW: slots that may be open at once"),
     ):
-        kind = _slots if name == "slots" else _count
+        kind = _slots if name == "slots" else number_from_one
         size.add_argument(f"--{name}", type=kind, metavar="N", help=f"{text} (default: {default})")
     size.add_argument("--network", metavar="NAME", help="duplicating (default), reliable, lossy or fifo")
     size.add_argument(
-        "--reconfigurations", type=_count, metavar="N", help="N more commands, each to change to a further set of leaders and acceptors"
+        "--reconfigurations",
+        type=number_from_one,
+        metavar="N",
+        help="N more commands, each to change to a further set of leaders and acceptors",
     )
     size.add_argument(
         "--ballots",
-        type=_count,
+        type=number_from_one,
         metavar="N",
         help="with --slots any: any number of leaders and rounds that use at most N ballots (default: 4)",
     )
-    size.add_argument("--replica-slots", type=_count, metavar="N", help="with --slots any: slots of the replica's own part (default: 5)")
+    size.add_argument(
+        "--replica-slots", type=number_from_one, metavar="N", help="with --slots any: slots of the replica's own part (default: 5)"
+    )
     size.add_argument(
         "--replica-commands",
-        type=_count,
+        type=number_from_one,
         metavar="N",
         help="with --slots any: clients' commands in the replica's own part, beside one reconfiguration (default: 2)",
     )
@@ -99,8 +105,8 @@ def _size(parser: argparse.ArgumentParser) -> None:
 
 def _faults(parser: argparse.ArgumentParser) -> None:
     faults = parser.add_argument_group("faults; each kind bounded for a whole run")
-    faults.add_argument("--crashes", type=_count, metavar="N", help="at most N crashes (default: none)")
-    faults.add_argument("--restarts", type=_count, metavar="N", help="at most N restarts of crashed processes (default: none)")
+    faults.add_argument("--crashes", type=number_from_one, metavar="N", help="at most N crashes (default: none)")
+    faults.add_argument("--restarts", type=number_from_one, metavar="N", help="at most N restarts of crashed processes (default: none)")
     faults.add_argument("--faulty", type=_names, metavar="ROLE,...", help="who may crash: acceptor,replica,leader (default: all three)")
 
 
@@ -157,8 +163,8 @@ def _how(parser: argparse.ArgumentParser) -> None:
         help="exhaustive (default); random walks, which find but never prove; iterative: all smaller configurations first; "
         "or compositional, for what is too large to end: the same as --slots any",
     )
-    how.add_argument("--seed", type=_count, metavar="N", help="which random walks to take (default: 1)")
-    how.add_argument("--walk-steps", type=_count, metavar="N", help="a random walk ends after so many steps (default: 200)")
+    how.add_argument("--seed", type=number_from_one, metavar="N", help="which random walks to take (default: 1)")
+    how.add_argument("--walk-steps", type=number_from_one, metavar="N", help="a random walk ends after so many steps (default: 200)")
     how.add_argument("--reduce", metavar="LIST", help="all (default), none, or some of inert,deferral,halting,symmetry")
     how.add_argument(
         "--continue",
@@ -172,10 +178,12 @@ def _how(parser: argparse.ArgumentParser) -> None:
 
 def _limits(parser: argparse.ArgumentParser) -> None:
     limits = parser.add_argument_group("limits; when one stops the search the verdict is inconclusive")
-    limits.add_argument("--max-states", type=_count, metavar="N", help="distinct states")
-    limits.add_argument("--max-depth", type=_count, metavar="N", help="states on a path, the initial one included")
-    limits.add_argument("--time-limit", type=_seconds, metavar="SECONDS", help="wall-clock time")
-    limits.add_argument("--max-memory", type=_count, metavar="MIB", help="memory of the whole process (default: most of what is free)")
+    limits.add_argument("--max-states", type=number_from_one, metavar="N", help="distinct states")
+    limits.add_argument("--max-depth", type=number_from_one, metavar="N", help="states on a path, the initial one included")
+    limits.add_argument("--time-limit", type=positive_seconds(), metavar="SECONDS", help="wall-clock time")
+    limits.add_argument(
+        "--max-memory", type=number_from_one, metavar="MIB", help="memory of the whole process (default: most of what is free)"
+    )
 
 
 def _output(parser: argparse.ArgumentParser) -> None:
@@ -209,7 +217,7 @@ def _output(parser: argparse.ArgumentParser) -> None:
     out.add_argument(
         "--trace-out", metavar="FILE", help="also write the counterexample to FILE: a trace for validate, or JSON if it ends in .json"
     )
-    configure_graph(out, _count)
+    configure_graph(out, number_from_one)
     configure_html(out, "the counterexample or witness, and what was searched,")
     configure_export(out, "the counterexample, or witness,")
     out.add_argument(
@@ -224,41 +232,19 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in text.split(",")))
 
 
-def _count(text: str) -> int:
-    """A whole number from 1."""
-    try:
-        count = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}") from None
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {count}")
-    return count
-
-
 def _slots(text: str) -> int | str:
     """A whole number from 1, or `any`."""
     if text == "any":
         return text
     try:
-        return _count(text)
+        return number_from_one(text)
     except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(f"{error}; or `any`, for every number of slots") from None
 
 
 def _threads(text: str) -> int:
     """A whole number from 1 to 256."""
-    threads = _count(text)
+    threads = number_from_one(text)
     if threads > _THREADS_MAX:
         raise argparse.ArgumentTypeError(f"must be at most {_THREADS_MAX}, got {threads}; more threads than cores do not help")
     return threads
-
-
-def _seconds(text: str) -> float:
-    """A positive number."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}") from None
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a positive number of seconds, got {text}")
-    return seconds

@@ -16,3 +16,29 @@ def number_of(what: str) -> Callable[[str], float]:
             raise ArgumentTypeError(f"{text!r} is no number; expected a number of {what}") from None
 
     return read
+
+
+def number_from_one(text: str) -> int:
+    """A whole number from 1, for argparse."""
+    try:
+        count = int(text)
+    except ValueError:
+        raise ArgumentTypeError(f"expected a whole number from 1, got {text!r}") from None
+    if count < 1:
+        raise ArgumentTypeError(f"must be at least 1, got {count}")
+    return count
+
+
+def positive_seconds(below: float = float("inf"), bound: str = "") -> Callable[[str], float]:
+    """Reads a positive number of seconds, for argparse; `bound` says that there is one, such as ", at most a day"."""
+
+    def read(text: str) -> float:
+        try:
+            seconds = float(text)
+        except ValueError:
+            raise ArgumentTypeError(f"expected a number of seconds, got {text!r}") from None
+        if not 0 < seconds < below:
+            raise ArgumentTypeError(f"must be a positive number of seconds{bound}, got {text}")
+        return seconds
+
+    return read

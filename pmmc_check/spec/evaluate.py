@@ -55,7 +55,7 @@ def in_order(members: Iterable[Any]) -> list[Any]:
 
 
 _BINDING = {"forall", "exists", "filter", "collect", "choose", "let"}
-_OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
+OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
     "#": operator.ne,
     "<": operator.lt,
@@ -73,6 +73,7 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "\\": operator.sub,
     "<=>": lambda one, other: bool(one) == bool(other),
 }
+"""What operators of two values calculate."""
 _NOTHING: frozenset[Any] = frozenset()
 
 
@@ -111,7 +112,7 @@ class _Compiler:
             return lambda world, frame: not left(world, frame) or right(world, frame)
         if term.value == "..":
             return self._numbers(term, left, right)
-        calculate = _OPERATIONS[term.value]
+        calculate = OPERATIONS[term.value]
         return lambda world, frame: calculate(left(world, frame), right(world, frame))
 
     def _numbers(self, term: Term, left: Evaluated, right: Evaluated) -> Evaluated:

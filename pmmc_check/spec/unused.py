@@ -5,11 +5,10 @@ true for `\\A b` (false for `\\E b` and `{b \\in Ballots : ...}`), then the quan
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
 from typing import Any
 
 from pmmc_check.properties.observe import P2A_SENT, PVALUE_ACCEPTED
+from pmmc_check.spec.evaluate import OPERATIONS
 from pmmc_check.spec.terms import Term
 from pmmc_check.spec.types import BALLOT
 
@@ -23,16 +22,7 @@ _UNKNOWN = _Unknown()
 _NOTHING: frozenset[Any] = frozenset()
 _NEUTRAL = {"forall": True, "exists": False, "filter": False}
 _BALLOT_AT = {P2A_SENT: 0, PVALUE_ACCEPTED: 1}
-_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
-    "=": operator.eq,
-    "#": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "\\in": lambda one, many: one in many,
-    "\\notin": lambda one, many: one not in many,
-}
+_COMPARISONS = {name: OPERATIONS[name] for name in ("=", "#", "<", "<=", ">", ">=", "\\in", "\\notin")}
 
 
 def ignores_unused(term: Term) -> bool:
