@@ -96,6 +96,8 @@ def result_of(  # noqa: PLR0917
     model.failing_ends_runs = True
     _check_begins_within(constraints, model)
     reductions, notes = applicable(reductions_named(options.reduce or "all"), model, [*invariants, *constraints])
+    if options.reduce in (None, "all"):
+        notes = [each for each in notes if not each.startswith("commuting")]
     if options.engine == "symbolic":
         notes = [each for each in notes if not each.startswith("symmetry")]
     judged, quorum_notes = judgeable(model, invariants)
@@ -192,21 +194,23 @@ def engine_for(
         from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
 
         seed, steps_max = options.seed or 1, options.walk_steps or STEPS_MAX
+        reductions = replace(reductions, commuting=False)
         walking: dict[str, Any] = {"seed": seed, "steps_max": steps_max, "trust_claims": trust}
         return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, **walking)
     threads = options.threads or cores()
     if options.engine == "symbolic":
         from pmmc_check.checker.symbolic.search import SymbolicSearch
 
-        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, trust_claims=trust)
+        without = replace(reductions, commuting=False)
+        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, without, trust_claims=trust)
     if options.engine == "auto" and not _needs_single_states(options, invariants, constraints):
         from pmmc_check.checker.chosen import ChosenSearch
 
         return lambda model: ChosenSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
-    from pmmc_check.checker.compiled import CompiledSearch
+    from pmmc_check.checker.commuting_search import CommutingSearch
 
     how: dict[str, Any] = {"trust_claims": trust, "constraints": constraints}
-    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads, **how)
+    return lambda model: CommutingSearch(model, judgeable(model, invariants)[0], control, reductions, threads, **how)
 
 
 def _check_begins_within(constraints: Sequence[WrittenInvariant], model: Model) -> None:

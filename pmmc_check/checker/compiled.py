@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from pmmc_check.checker import kernel
 from pmmc_check.checker.boundary import Boundary
 from pmmc_check.checker.claims import Claims
+from pmmc_check.checker.commuting import Commuting, MessagesReceived, Retracted
 from pmmc_check.checker.counterexample import Suspect, rebuild, rebuild_endless
 from pmmc_check.checker.coverage import exercised, put_off_in_states, taken_from
 from pmmc_check.checker.endless import OpenStates
@@ -48,7 +49,10 @@ _REPORT_SECONDS = 0.25
 
 
 class CompiledSearch:
-    """Explores `model` to the end, to a violation, or to a limit."""
+    """Explores `model` to the end, to a violation, or to a limit.
+
+    Steps are taken alone only where `received` is given, which is what is known before of the messages that processes receive: see
+    `checker.commuting_search`, which is what to use."""
 
     def __init__(
         self,
@@ -60,16 +64,18 @@ class CompiledSearch:
         *,
         trust_claims: bool = False,
         constraints: Sequence[WrittenInvariant] = (),
+        received: MessagesReceived | None = None,
     ) -> None:
         self.model = model
         self.control = control
-        self.reductions = reductions
+        self.reductions = reductions = replace(reductions, commuting=received is not None)
         self.threads = threads
         self.checks = Checks(model, invariants, constraints)
         digest = Digest(renamings(model.system) if reductions.symmetry else ({},))
         self.claims = Claims(model, reductions, symmetric=reductions.symmetry, trusted=trust_claims)
         self.locals = LocalSteps(model, self.checks, self.claims, digest)
         self.tables = Tables(self.locals, reductions, model.config.slots)
+        self.commuting = None if received is None else Commuting(self.tables, received)
         self.known = KnownFacts(self.checks, self.tables)
         self._boundary = Boundary(self.checks, self.tables, self.known) if constraints else None
         self.outside_states = 0
@@ -94,6 +100,8 @@ class CompiledSearch:
         if at_once := self.checks.of_state(self.model.initial()):
             return self._result(Violation(*at_once, self.model.initial(), ()), None)
         initial = np.array([self.tables.state_of(self.model.initial())], np.int32)
+        if self.commuting:
+            self.commuting.begin(initial[0].tolist())
         fingerprint = np.zeros(1, np.uint64)
         kernel.state_fingerprints(initial, self.tables.fingerprints.data, fingerprint)
         self.store.add_first(int(fingerprint[0]))
@@ -176,6 +184,7 @@ class CompiledSearch:
             list(self._map(self._expand_chunk, [(vectors, level, chunk) for chunk in pending]))
             self._widen_if_needed(pending)
             pending = self._fill_misses(pending)
+            self._decide_alone()
         self._check_facts(vectors, level, len(starts))
         self._note_broken(vectors, level, len(starts))
         tasks = [(vectors, level, len(starts), which) for which in range(kernel.PARTITIONS)]
@@ -243,6 +252,17 @@ class CompiledSearch:
             if count or counters[kernel.OVERFLOW]:
                 incomplete.append(chunk)
         return incomplete
+
+    def _decide_alone(self) -> None:
+        """Decides which of the new steps may be taken alone.
+
+        Raises:
+            Retracted: one that has been taken alone must not be.
+        """
+        if self.commuting and (refuted := self.commuting.decide()):
+            taken = self._taken()
+            if taken[refuted].any():
+                raise Retracted(self.commuting.received())
 
     def _check_facts(self, vectors: Vectors, level: int, chunks: int) -> None:
         """Evaluates the invariants on combinations of facts that are met for the first time."""
