@@ -90,6 +90,11 @@ class ClientDriver(Driver):
         """Everything that comes in."""
         return True
 
+    @property
+    def ticks(self) -> bool:
+        """While it waits for answers."""
+        return bool(self._questions)
+
     def tick(self) -> None:
         """Sends again what has no response yet; after long, under a new number."""
         for question in {id(each): each for each in self._questions.values()}.values():

@@ -77,6 +77,11 @@ class Pending:
     forgotten: int | None = None
     snapshot: bytes | None = None
 
+    @property
+    def holds_anything(self) -> bool:
+        """Whether it has to be written, or sent."""
+        return bool(self.events or self.sends) or self.forgotten is not None
+
 
 class Host:
     """An acceptor, a replica, a client, or a leader with its scouts and commanders."""
@@ -84,6 +89,7 @@ class Host:
     def __init__(self, me: ProcessId, setting: ClusterSetting, now: Callable[[], float], counts: Counter[str]) -> None:
         self.me, self.setting, self.system = me, setting, setting.system
         self.processes: dict[ProcessId, Running] = {}
+        self._own: Running | None = None
         self.batch = Pending()
         self.local: deque[Envelope] = deque()
         """Messages from this node to itself."""
@@ -98,7 +104,7 @@ class Host:
     @property
     def state(self) -> Any:
         """The newest state of the node's own role."""
-        return self.processes[self.me].state if self.me in self.processes else Lifecycle.EXITED
+        return self._own.state if self._own is not None else Lifecycle.EXITED
 
     def begin(self, stored: Stored | None, on_disk: bool = True) -> None:
         """Starts the node's own role, or brings it back from a crash with what it keeps, which may be `on_disk` already."""
@@ -112,7 +118,7 @@ class Host:
                 self._note_kept(recovered)
             outcome = role.restart(recovered)
             assert outcome is not None, f"{self.me.role} cannot restart"
-        self.processes[self.me] = Running(role, outcome.state, self._now())
+        self._own = self.processes[self.me] = Running(role, outcome.state, self._now())
         self._settle(self.me, outcome.sends)
         self._keep()
 

@@ -179,10 +179,11 @@ class LeaderDriver(Driver):
             return
         if self._forgets and self._progress.is_worth_it(self._collected):
             self._forget(self._progress.collectable)
-        self._rival_heard = min(self._rival_heard, self.now + 2 * self._patience)
+        now = self.now
+        self._rival_heard = min(self._rival_heard, now + 2 * self._patience)
         self._patience -= (self._patience - self._least) * self.timing.tick / _FORGIVEN_AFTER
         gives_way = self.waiting or self.held > self._ballot
-        if gives_way and self.now - self._rival_heard > self._patience * (1 + self.rng.random()):
+        if gives_way and now - self._rival_heard > self._patience * (1 + self.rng.random()):
             self._take_over()
         elif not gives_way:
             self._beat()
@@ -229,20 +230,22 @@ class LeaderDriver(Driver):
     def _is_stuck(self) -> bool:
         """Whether a proposal has no commander any more and is not decided, or a ballot has no scout and is not adopted: nobody would go
         on."""
-        ballot, late = self._ballot, self.now - self.timing.retransmit
-        if not self.state.active:
+        state, late = self.state, self.now - self.timing.retransmit
+        ballot = state.ballot
+        if not state.active:
             return scout_id(ballot) not in self.host.processes and self._began < late
         return any(since < late and commander_id(ballot, slot) not in self.host.processes for slot, since in self._open.items())
 
     def _beat(self) -> None:
         """Tells other leaders that it lives, as long as it reaches a quorum of acceptors."""
-        if abs(self.now - self._beaten) < self.timing.heartbeat:
+        now, heard = self.now, self._heard
+        if abs(now - self._beaten) < self.timing.heartbeat:
             return
-        self._beaten = self.now
-        alive = [each for each in self._acceptors if abs(self.now - self._heard[each]) < self._patience]
-        if len(alive) >= self._quorum or abs(self.now - self._began) < self._patience:
+        self._beaten = now
+        alive = [each for each in self._acceptors if abs(now - heard[each]) < self._patience]
+        if len(alive) >= self._quorum or abs(now - self._began) < self._patience:
             self.again(self.me, [each for each in self._leaders if each != self.me], Heartbeat(self._ballot))
-        silent = [each for each in self._acceptors if abs(self.now - self._heard[each]) >= self.timing.heartbeat]
+        silent = [each for each in self._acceptors if abs(now - heard[each]) >= self.timing.heartbeat]
         if silent:
             self.again(self.me, silent, Probe())
 

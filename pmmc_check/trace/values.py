@@ -63,6 +63,7 @@ class Values:
         self._pvalues: dict[str, PValue] = {}
         self._commands: dict[str, Command] = {}
         self._ballots: dict[str, Ballot] = {}
+        self._shown: dict[Command, str] = {}
         self.has_noop = False
         """Whether the no-op has been read."""
         self.has_performs = False
@@ -219,6 +220,13 @@ class Values:
         return self.names.name_of.get(process) or str(process)
 
     def _show_command(self, command: Command) -> str:
+        known = self._shown.get(command)
+        if known is None:
+            known = self._shown_anew(command)
+            _remember(self._shown, command, known)
+        return known
+
+    def _shown_anew(self, command: Command) -> str:
         if command == NOOP:
             return str(NOOP)
         if not is_chosen(command):
@@ -268,7 +276,7 @@ def _quoted(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
-def _remember(memo: dict[str, Any], text: str, value: Any, size: int = MEMO_SIZE) -> None:
+def _remember(memo: dict[Any, Any], key: Any, value: Any, size: int = MEMO_SIZE) -> None:
     if len(memo) >= size:
         memo.clear()
-    memo[text] = value
+    memo[key] = value
