@@ -116,20 +116,20 @@ class LiveNode:
                 self._take(local.popleft())
         if not self._ticking:
             self._tick_later()
-        if not host.batch.holds_anything:
+        if not (host.batch.sends or host.batch.is_written):
             return
         batch, host.batch = host.batch, Pending()
         if self.setting.answers_first:
             self.around.transport.send(batch.sends)
             batch.sends = []
-        if not batch.events and batch.forgotten is None:
+        if not batch.is_written:
             self._committed(batch)
             return
         self._busy = True
-        mark = self.around.recorder.write([self._writer.item(each) for each in batch.events])
-        self.around.storage.commit(
-            Commit(batch.ballot, batch.records, mark, batch.forgotten, batch.snapshot), partial(self._committed, batch)
-        )
+        recorder = self.around.recorder
+        mark = recorder.write([self._writer.item(each) for each in batch.events] if recorder.records else ())
+        change = Commit(batch.ballot, batch.records, mark, batch.forgotten, batch.snapshot, batch.promises)
+        self.around.storage.commit(change, partial(self._committed, batch))
 
     def _committed(self, batch: Pending) -> None:
         self._busy = False

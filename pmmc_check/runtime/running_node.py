@@ -49,6 +49,7 @@ class NodeSpec:
     security: Security = field(default_factory=Security)
     variants: tuple[str, ...] = ()
     answers_first: bool = False
+    waits_for_disk: bool = True
     disturbance: Disturbance = field(default_factory=Disturbance)
     pause: float = 0.0
     """A client waits so many seconds on average before it asks again."""
@@ -85,7 +86,11 @@ class RunningNode:
         self.transport.disturbance = spec.disturbance
         self.transport.hears = partial(self._connection, True)
         durable = spec.data is not None and me.role != CLIENT
-        self.storage = SqliteStorage(spec.data / f"{spec.name}.sqlite", spec.name, spec.cluster) if durable and spec.data else NoStorage()
+        self.storage = (
+            SqliteStorage(spec.data / f"{spec.name}.sqlite", spec.name, spec.cluster, spec.waits_for_disk)
+            if durable and spec.data
+            else NoStorage()
+        )
         self.log = LogFile(spec.logs / f"{spec.name}.pmmc") if spec.logs is not None else NoLog()
         self.rng = Random(f"{spec.seed} {spec.name} asks")
         self.over: asyncio.Future[str]

@@ -67,6 +67,8 @@ class SimulatedDisk:
 class SimulatedLog:
     """The lines of one node's log; a crash leaves all of them, whether they were committed or not."""
 
+    records = True
+
     def __init__(self) -> None:
         self.lines: list[str] = []
 

@@ -64,6 +64,7 @@ class RunPlan:
     """With an HTTP front, which is the last client, a run goes on until it is interrupted."""
     reconfigure: float | None = None
     """After so many seconds a client asks for the leaders of the roster's second configuration."""
+    waits_for_disk: bool = True
 
     @property
     def asked(self) -> int:
@@ -122,6 +123,7 @@ class Supervisor:
             plan.at_once,
             variants=plan.variants,
             answers_first=plan.answers_first,
+            waits_for_disk=plan.waits_for_disk,
             disturbance=plan.faults.disturbance,
             http=plan.http if front else None,
             pause=plan.faults.scenario.seconds / max(1, plan.requests) if plan.faults.scenario is not None else 0.0,
