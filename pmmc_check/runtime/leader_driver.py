@@ -14,11 +14,10 @@ from pmmc_check.runtime.collecting import ReplicasProgress
 from pmmc_check.runtime.growing import LiveLeaderState
 from pmmc_check.runtime.host import Running
 from pmmc_check.runtime.node import Driver, LiveNode
-from pmmc_check.runtime.retries import Retries
+from pmmc_check.runtime.retries import HandingOn, Retries
 from pmmc_check.runtime.signals import Alive, Heartbeat, Lacking, Probe, Signal
 from pmmc_check.runtime.surroundings import Envelope
 
-_DECISIONS_AT_ONCE = 200
 _FORGIVEN_AFTER = 30.0
 """A leader that was suspected though it lived makes its rivals more patient; in so many seconds most of that is forgotten."""
 _PATIENT_REQUESTS = 5
@@ -52,6 +51,7 @@ class LeaderDriver(Driver):
         self._retries = Retries(self.timing.retransmit, self.timing.retransmit_max)
         self._suspected: ProcessId | None = None
         self._decided: dict[int, Command] = {}
+        self._handing = HandingOn()
         self._open: dict[int, float] = {}
         self._floor = 1
         self._idle: dict[int, tuple[ProcessId, Start]] = {}
@@ -154,7 +154,7 @@ class LeaderDriver(Driver):
             if self._missed[replica, first] >= _PATIENT_REQUESTS:
                 self.host.create(*self._idle.pop(first))
         highest = max(self._decided, default=0)
-        for slot in range(first, min(highest + 1, first + _DECISIONS_AT_ONCE)):
+        for slot in self._handing.slots_for(replica, first, highest):
             if slot in self._decided:
                 self.again(commander_id(self._ballot, slot), (replica,), Decision(slot, self._decided[slot]))
 

@@ -11,12 +11,11 @@ from pmmc_check.protocol.values import CLIENT, REPLICA, Command, ProcessId, Reco
 from pmmc_check.runtime.collecting import decode_application, decode_snapshot, encode_snapshot
 from pmmc_check.runtime.growing import LiveReplicaState, snapshot_of, without_old_slots
 from pmmc_check.runtime.node import Driver, LiveNode
-from pmmc_check.runtime.retries import Retries
+from pmmc_check.runtime.retries import HandingOn, Retries
 from pmmc_check.runtime.signals import Lacking, Passed, Signal
 from pmmc_check.runtime.surroundings import Envelope, Stored
 from pmmc_check.trace.events import UNKNOWN
 
-_DECISIONS_AT_ONCE = 200
 _RESPONSES_KEPT = 10_000
 _SNAPSHOT_BYTES_MAX = 6 * 2**20
 """A larger one would not fit into a frame, with the decisions beside it."""
@@ -29,6 +28,7 @@ class ReplicaDriver(Driver):
         super().__init__(node)
         self._keep = node.setting.keep
         self._forgets = node.setting.forgets
+        self._handing = HandingOn()
         self._passed = Retries(self.timing.retransmit_max, self.timing.retransmit_max)
         self._responses: OrderedDict[tuple[ProcessId, int], Message] = OrderedDict()
         self._proposed: dict[int, tuple[Message, list[ProcessId]]] = {}
@@ -235,7 +235,7 @@ class ReplicaDriver(Driver):
                 self._heard[sender] = self.now
             if sender.role == REPLICA and signal.slot <= self._forgotten:
                 self._pass(sender)
-            for slot in range(signal.slot, min(self._highest + 1, signal.slot + _DECISIONS_AT_ONCE)):
+            for slot in self._handing.slots_for(sender, signal.slot, self._highest):
                 if slot in self._by_slot:
                     self.again(self.me, (sender,), Decision(slot, self._by_slot[slot]))
 

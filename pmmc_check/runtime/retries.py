@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable
 
+from pmmc_check.protocol.values import ProcessId
+
 _GROWTH = 2.0
+_DECISIONS_AT_ONCE = 200
 
 
 class Retries:
@@ -35,3 +38,21 @@ class Retries:
         """Forgets all others, if there are many."""
         if len(self._next) > 2 * len(keys) + 100:
             self._next = {key: value for key, value in self._next.items() if key in keys}
+
+
+class HandingOn:
+    """Which decisions a replica gets once more that says from where on it lacks them. What it lacks may be on its way; so it gets none as
+    long as it gets on without."""
+
+    def __init__(self) -> None:
+        self._lacked: dict[ProcessId, int] = {}
+        self._handed: dict[ProcessId, int] = {}
+
+    def slots_for(self, replica: ProcessId, first: int, highest: int) -> range:
+        """The slots to hand on, none above `highest`: where it lacks the same as before, or has just taken all that it got here."""
+        gets_on = first > self._lacked.get(replica, 0) and first != self._handed.get(replica)
+        self._lacked[replica] = first
+        if gets_on:
+            return range(0)
+        end = self._handed[replica] = min(highest + 1, first + _DECISIONS_AT_ONCE)
+        return range(first, max(first, end))
