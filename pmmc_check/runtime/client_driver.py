@@ -83,6 +83,7 @@ class ClientDriver(Driver):
         if not isinstance(message, Response) or message.cid not in self._questions:
             return
         question = self._questions[message.cid]
+        self._retries.answered(id(question), self.now)
         self._forget(question)
         self.counts["received response"] += 1
         self.host.batch.events.append(Event(self.host.log, to, RECEIVE, message, None))

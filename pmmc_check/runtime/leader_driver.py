@@ -121,6 +121,7 @@ class LeaderDriver(Driver):
             self._open[message.slot] = self.now
         elif isinstance(message, Decision):
             self._open.pop(message.slot, None)
+            self._retries.answered(commander_id(self._ballot, message.slot), self.now)
             self._decided[message.slot] = message.command
         elif isinstance(message, P1a):
             self._promised, self._open, self._began = set(), {}, self.now

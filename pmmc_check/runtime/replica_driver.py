@@ -59,7 +59,7 @@ class ReplicaDriver(Driver):
         self._waiting.pop(command, None)
         self._highest = max(self._highest, slot)
         self._proposed.pop(slot, None)
-        self._retries.forget(slot)
+        self._retries.answered(slot, self.now)
 
     def leaders_of(self, slot: int) -> tuple[ProcessId, ...]:
         """The leaders of a slot, as far as it is known: those of the last reconfiguration that is WINDOW slots or more before it."""

@@ -12,26 +12,36 @@ _DECISIONS_AT_ONCE = 200
 
 
 class Retries:
-    """Deadlines by key. `first` is how long an answer may take, `most` the longest time between two questions, in seconds."""
+    """Deadlines by key. `first` is how long an answer may take, or twice what answers have taken of late, if that is more; `most` is the
+    longest time between two questions, in seconds."""
 
     def __init__(self, first: float, most: float) -> None:
         self.first, self.most = first, most
-        self._next: dict[Hashable, tuple[float, float]] = {}
+        self._usual = 0.0
+        self._next: dict[Hashable, tuple[float, float, float]] = {}
 
     def due(self, key: Hashable, now: float) -> bool:
         """Whether it is time to ask again; then the next time is later. The first call for a key begins to wait."""
-        when, interval = self._next.get(key, (None, self.first))
-        if when is None:
-            self._next[key] = now + interval, interval
+        known = self._next.get(key)
+        if known is None:
+            interval = min(self.most, max(self.first, 2 * self._usual))
+            self._next[key] = now, now + interval, interval
             return False
+        began, when, interval = known
         if now < when <= now + interval:  # a clock that has jumped backwards must not keep anything waiting
             return False
         later = min(self.most, interval * _GROWTH)
-        self._next[key] = now + later, later
+        self._next[key] = began, now + later, later
         return True
 
+    def answered(self, key: Hashable, now: float) -> None:
+        """It has an answer, which took as long as it took."""
+        known = self._next.pop(key, None)
+        if known is not None:
+            self._usual += (min(self.most, abs(now - known[0])) - self._usual) / 8
+
     def forget(self, key: Hashable) -> None:
-        """It has been answered."""
+        """Nobody asks any more."""
         self._next.pop(key, None)
 
     def keep_only(self, keys: Collection[Hashable]) -> None:
