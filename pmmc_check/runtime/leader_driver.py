@@ -75,6 +75,11 @@ class LeaderDriver(Driver):
         return self._complete and not self._collected
 
     @property
+    def leads(self) -> bool:
+        """Whether its ballot is adopted, and it does not give way."""
+        return bool(getattr(self.state, "active", False)) and not (self.waiting or self.held > self._ballot)
+
+    @property
     def _collected(self) -> int:
         """All slots up to this one are decided and were forgotten."""
         return getattr(self.state, "collected", 0)

@@ -18,6 +18,7 @@ from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, LEADER, REPLICA, ProcessId, host_of
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.runtime.history import Asked
+from pmmc_check.runtime.leader_driver import LeaderDriver
 from pmmc_check.runtime.log_files import LogFile, NoLog
 from pmmc_check.runtime.machines import loaded_machine, show_machine
 from pmmc_check.runtime.replica_driver import ReplicaDriver
@@ -188,6 +189,8 @@ class RunningNode:
         report = self.report()
         return {
             "node": self.spec.name,
+            "role": self.spec.me.role,
+            "leads": isinstance(self.node.driver, LeaderDriver) and self.node.driver.leads,
             "paused": self.node.paused,
             "stopping": self._stopping,
             "decided": report.decided,

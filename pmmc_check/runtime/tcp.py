@@ -38,6 +38,12 @@ class Disturbance:
     """Nodes that nothing is sent to: a partition, in one direction."""
 
 
+def web_address(at: Address) -> str:
+    """How a browser, or curl, names it."""
+    host, port = at
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
 class LoopClock:
     """The event loop's time, which is the machine's monotonic clock."""
 
