@@ -326,7 +326,7 @@ def test_a_node_without_a_data_folder_is_told_so_once_its_file_is_right(tmp_path
     ("words", "says"),
     [
         (("--requests", "0"), "--requests: must be at least 1; 0 only with --http"),
-        (("--requests", "nope"), "expected a whole number, found 'nope'"),
+        (("--requests", "nope"), "expected a whole number, got 'nope'"),
         (("--machine", "nosuch:x"), "looked for in "),
     ],
 )

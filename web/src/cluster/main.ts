@@ -24,7 +24,7 @@ function toggleTheme(): void {
 }
 
 function build(app: Element): void {
-  const columns = ["node", "role", "state", "ballot", "decided", "performed", "messages in a second", "sent again", "refused"];
+  const columns = ["node", "role", "state", "ballot", "decided", "performed", "messages a second", "sent again", "refused"];
   replace(
     app,
     h(
@@ -41,6 +41,7 @@ function build(app: Element): void {
       news,
       headline,
       h("section", { "aria-labelledby": "throughput" }, h("h2", { id: "throughput" }, "Slots decided a second"), chart),
+      h("section", { "aria-labelledby": "faults" }, h("h2", { id: "faults" }, "Faults"), faults),
       h(
         "section",
         { "aria-labelledby": "nodes" },
@@ -48,10 +49,9 @@ function build(app: Element): void {
         h(
           "div",
           { class: "wide", tabindex: 0, role: "group", "aria-labelledby": "nodes" },
-          h("table", {}, h("thead", {}, h("tr", {}, ...columns.map((name) => h("th", { scope: "col" }, name)))), table),
+          h("table", {}, h("thead", {}, h("tr", {}, ...columns.map((name, index) => h("th", { scope: "col", class: index > 3 && "number" }, name)))), table),
         ),
       ),
-      h("section", { "aria-labelledby": "faults" }, h("h2", { id: "faults" }, "Faults"), faults),
     ),
   );
 }
