@@ -236,6 +236,10 @@ class Model:
         except ProtocolError:
             return self.asked(process, state, message) in expected
 
+    def is_paper(self, process: ProcessId) -> bool:
+        """Whether the paper's own role plays this process."""
+        return process in self._papers
+
     def _of_paper(self, process: ProcessId, state: Any, message: Message) -> tuple[Outcome, ...] | None:
         """The step of one of the paper's own roles, without the guard that code of the user needs; None where the role is another, or
         cannot deal with what others have sent it: then the guarded call says what is wrong."""
