@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pmmc_check.api.options import SearchOptions
 from pmmc_check.checker.result import Result
 from pmmc_check.model.model import Model
-from pmmc_check.properties.invariants import invariants_named
+from pmmc_check.properties.invariants import invariants_named, under_fairness
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 from pmmc_check.words import counted
 
@@ -52,10 +52,12 @@ def properties_asked(options: SearchOptions, spec: Spec | None, model: Model) ->
 
     Raises:
         SpecError: an expression cannot be used.
-        UsageError: an invariant is unknown, or the engine or the strategy does not go with expressions.
+        UsageError: an invariant is unknown, none is one to which fairness matters, or the engine or the strategy does not go with
+            expressions.
     """
-    names = options.invariants
-    if spec is None and not options.find and not options.constraints and all(set(each) <= NAME_LETTERS for each in names):
+    plain = spec is None and not options.find and not options.constraints
+    if plain and all(set(each) <= NAME_LETTERS for each in options.invariants):
+        names = under_fairness(options.invariants) if options.fair else options.invariants
         return AskedProperties(tuple(invariants_named(names)) if names else (), (), (), not names)
     from pmmc_check.api.specs import properties_written
 

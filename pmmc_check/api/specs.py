@@ -14,7 +14,7 @@ from pmmc_check.api.roles import all_roles_from, object_named
 from pmmc_check.checker.symmetry import generators
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
-from pmmc_check.properties.invariants import invariants_named
+from pmmc_check.properties.invariants import invariants_named, under_fairness
 from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.spec.document import (
     COUNTED,
@@ -106,6 +106,7 @@ def properties_written(options: SearchOptions, spec: Spec | None, model: Model) 
     finds = [expression_as("--find", text, name_of_expression(text), system, protocol, spec) for text in options.find]
     witnesses = tuple(finds) or (() if options.invariants else written.witnesses)
     names = options.invariants or (() if options.find else (spec.named if spec else ()))
+    names = under_fairness(names) if options.fair else names
     plain = [each for each in names if set(each) <= NAME_LETTERS and each not in {own.name for own in written.invariants}]
     if options.invariants:
         own = [each for each in written.invariants if each.name in names]

@@ -30,11 +30,12 @@ OUTSIDE = -1
 
 
 class Expanded(NamedTuple):
-    """Some states of the graph: their fingerprints, how many steps each has, and where these lead."""
+    """Some states of the graph: their fingerprints, how many steps each has, where these lead, and, for fairness, which they are."""
 
     states: Fingerprints
     steps: NDArray[np.int64]
     successors: Fingerprints
+    taken: NDArray[np.int32]
 
 
 class Graph(NamedTuple):
@@ -57,6 +58,7 @@ class OpenStates:
         self._content = Digest()
         self._shown = Growing(np.uint64)
         self._judged: dict[int, bool] = {}
+        self._fair = checks.progress is not None and checks.progress.fair
         self._expanded: list[Expanded] = []
         self._open: NDArray[np.bool_] = np.zeros(0, np.bool_)
 
@@ -75,12 +77,18 @@ class OpenStates:
         mine, states = self._open[chunk], fingerprints[chunk]
         parents = found.parent[:count] - chunk.start
         steps = np.bincount(parents, minlength=len(mine))
-        self._expanded.append(Expanded(states[mine], steps[mine], found.fingerprint[:count][mine[parents]]))
+        taken = found.step[:count][mine[parents]] if self._fair else np.empty(0, np.int32)
+        self._expanded.append(Expanded(states[mine], steps[mine], found.fingerprint[:count][mine[parents]], taken))
+
+    def noted(self) -> Expanded:
+        """All of the graph; what it is made of is let go."""
+        everything = Expanded(*(np.concatenate(parts) for parts in zip(*self._expanded, strict=True)))
+        self._expanded.clear()
+        return everything
 
     def cycle(self, store: Store) -> list[int] | None:
         """The fingerprints of the states of a cycle, in order, or None when there is none."""
-        states, steps, leads_to = (np.concatenate(parts) for parts in zip(*self._expanded, strict=True))
-        self._expanded.clear()
+        states, steps, leads_to, _ = self.noted()
         graph = graph_of(states, steps, leads_to)
         on_cycles = np.flatnonzero(graph.component != OUTSIDE)
         if not len(on_cycles):
