@@ -26,7 +26,7 @@ BundleId = int
 
 History = frozenset[MessageId]
 
-NOTHING: frozenset[Any] = frozenset()
+NO_MESSAGES: frozenset[Any] = frozenset()
 
 
 class LocalItem(NamedTuple):
@@ -147,7 +147,7 @@ class LocalSteps:
 
     def facts(self, state: StateId, inbox: frozenset[MessageId], history: History) -> frozenset[Fact]:
         """What the invariants observe of a view; `inbox` are the messages in it, if `shows_inbox`."""
-        seen = inbox if self.shows_inbox[state] else NOTHING
+        seen = inbox if self.shows_inbox[state] else NO_MESSAGES
         key = (state, seen, history)
         known = self._facts.get(key)
         if known is None:
@@ -169,7 +169,7 @@ class LocalSteps:
         state = self.state_id(process, outcome.state)
         violated = self.checks.of_local_step(identity, before, self.messages[message], outcome)
         if not outcome.sends:
-            return LocalOutcome(choice, state, (), (), NOTHING, violated)
+            return LocalOutcome(choice, state, (), (), NO_MESSAGES, violated)
         grouped: dict[int, list[LocalItem]] = {}
         for item in self.model.items(identity, outcome.sends):
             if self._reaches(item):

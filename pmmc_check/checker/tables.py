@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from pmmc_check.checker import kernel
 from pmmc_check.checker.growing import Growing
-from pmmc_check.checker.local_steps import NOTHING, BundleId, History, LocalOutcome, LocalSteps, MessageId, StateId
+from pmmc_check.checker.local_steps import NO_MESSAGES, BundleId, History, LocalOutcome, LocalSteps, MessageId, StateId
 from pmmc_check.checker.reductions import Reductions
 from pmmc_check.checker.result import Action
 from pmmc_check.checker.view_digests import ViewDigests
@@ -342,7 +342,7 @@ class Tables:
 
     def _facts(self, view: LocalView) -> frozenset[Fact]:
         state, inbox, history = view
-        return self.locals.facts(state, self.model.network.messages(inbox) if self.locals.shows_inbox[state] else NOTHING, history)
+        return self.locals.facts(state, self.model.network.messages(inbox) if self.locals.shows_inbox[state] else NO_MESSAGES, history)
 
     def _observed(self, view: LocalView) -> NDArray[np.uint64]:
         """One digest for each slot. With symmetry the process counts by its role only: invariants do not tell acceptors apart."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pmmc_check.checker.counterexample import Move
-from pmmc_check.checker.local_steps import NOTHING, History, LocalOutcome, LocalSteps, MessageId, StateId
+from pmmc_check.checker.local_steps import NO_MESSAGES, History, LocalOutcome, LocalSteps, MessageId, StateId
 from pmmc_check.checker.result import Action
 from pmmc_check.checker.symbolic.collect import POSSIBLE, STAYS
 from pmmc_check.checker.symbolic.events import FULL, SAME, Events, Stopped
@@ -156,7 +156,7 @@ class MessageSystem:
         identity = self.model.processes[process]
         content = self.values[value]
         if isinstance(content, LocalValue):
-            return identity, self.locals.facts(content.state, NOTHING, content.history)
+            return identity, self.locals.facts(content.state, NO_MESSAGES, content.history)
         if identity.role != REPLICA:
             return identity, frozenset()
         messages = [self.locals.messages[message] for message, _ in self.network.contents(content.inbox)]
