@@ -18,7 +18,7 @@ def number_of(what: str) -> Callable[[str], float]:
     return read
 
 
-def whole_number(text: str) -> int:
+def any_whole_number(text: str) -> int:
     """Any whole number, for argparse."""
     try:
         return int(text)

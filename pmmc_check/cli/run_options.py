@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from math import inf
 
-from pmmc_check.cli.numbers import number_from_one, number_of, positive_seconds, probability, whole_number
+from pmmc_check.cli.numbers import any_whole_number, number_from_one, number_of, positive_seconds, probability
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA
 from pmmc_check.protocol.variants.catalogue import protocol_with
@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("keep", 1000, "slots are forgotten that a majority of the replicas performed so many slots ago "),
         ("seed", 1, "of the requests and of all faults "),
     ):
-        kind = whole_number if name in ("requests", "seed") else number_from_one
+        kind = any_whole_number if name in ("requests", "seed") else number_from_one
         parser.add_argument(f"--{name}", type=kind, default=count, metavar="N", help=f"{meaning}(default %(default)s)")
     parser.add_argument(
         "--machine", default="integer", metavar="NAME", help=f"{', '.join(MACHINES)} or module:object (default %(default)s)"

@@ -292,7 +292,7 @@ def test_what_is_wrong_in_a_cluster_file_is_said_with_its_place(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("ctl", "halt"), "invalid choice"),
+        (("ctl", "halt"), "there is no order halt; expected one of status"),
         (("ctl", "status", "--id", "A9"), "--id A9: no node of this cluster"),
         (("ctl", "reconfigure"), "needs --to"),
         (("ctl", "status", "--to", "L1"), "needs --to"),

@@ -87,7 +87,7 @@ def test_a_browser_is_shown_the_page_and_curl_what_there_is(cluster: int) -> Non
 def test_the_page_shows_nodes_ballots_slots_faults_and_what_is_decided_a_second(chromium: Any, cluster: int) -> None:
     context = chromium.new_context()
     page = opened(context, cluster)
-    page.locator("tr .state.is-leads").wait_for(timeout=30_000)
+    page.locator("tr .state.is-leads").first.wait_for(timeout=30_000)
     leader = page.locator("tr", has=page.locator(".state.is-leads")).first
     assert re.fullmatch(r"\d+\.L\d", leader.locator(".ballot").inner_text())
     page.locator("tr[data-node=R1] td.number", has_text=re.compile(r"^[1-9]")).first.wait_for(timeout=30_000)
