@@ -30,7 +30,7 @@ class Whole:
         self._search = SymbolicSearch(model, (), Control(Limits(seconds_max=seconds_max)), reductions_named("none"), messages=True)
         result = self._search.run()
         self.ended = result.verdict == HOLDS
-        self.states = result.distinct_states
+        self.limit = result.limit
         self._root = self._search.diagrams.kept[0] if self.ended else 0
 
     def shadow(self, projection: Projection, of: Collection[ProcessId] | None = None) -> Shadow:

@@ -86,7 +86,7 @@ def left_out_of_shadows(counts: Counts, *variants: str, environment: type[Role] 
     one = whole(Scope(larger.model.config, None).one_slot_config(), variants, environment)
     for system in (larger, one):
         if not system.ended:
-            pytest.skip(f"not explored in {SECONDS_MAX} s: {label(counts)}, {system.states:,} states so far")
+            pytest.skip(f"not explored to the end: {system.limit}")
     for slot in range(1, larger.model.config.slots + 1):
         shadow = larger.shadow(Projection(slot, one_replica=True))
         if lacking := one.shadow(Projection(1, one_replica=True), shadow.processes()).lacks(shadow):
