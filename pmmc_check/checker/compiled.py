@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from pmmc_check.checker import kernel
 from pmmc_check.checker.boundary import Boundary
 from pmmc_check.checker.claims import Claims
-from pmmc_check.checker.counterexample import Suspect, rebuild, rebuild_endless
+from pmmc_check.checker.counterexample import Suspect, rebuild, rebuild_endless, rebuild_fair
 from pmmc_check.checker.coverage import exercised, put_off_in_states, taken_from
 from pmmc_check.checker.endless import OpenStates
 from pmmc_check.checker.facts import KnownFacts
+from pmmc_check.checker.fairness import fair_run
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
@@ -108,9 +109,16 @@ class CompiledSearch:
         if violation is not None:
             violation = replace(violation, shortest=limit is None)
         if violation is None and limit is None and self._open_states and self._steps_not_deeper:
-            cycle = self._open_states.cycle(self.store)
-            violation = rebuild_endless(cycle, self.tables, self.store, self.checks) if cycle else None
+            violation = self._endless_run(self._open_states)
         return self._result(violation, limit)
+
+    def _endless_run(self, open_states: OpenStates) -> Violation | None:
+        """A run that never ends, though something is left to decide on it; for FairProgress one that is fair."""
+        if self.checks.progress and self.checks.progress.fair:
+            fair = fair_run(open_states.noted(), self.tables, self.store)
+            return rebuild_fair(*fair, self.tables, self.store, self.checks) if fair else None
+        cycle = open_states.cycle(self.store)
+        return rebuild_endless(cycle, self.tables, self.store, self.checks) if cycle else None
 
     def _explore(self) -> str | None:
         """Level after level; returns the limit that stopped it."""
