@@ -76,6 +76,15 @@ class OpenStates:
         steps = np.bincount(parents, minlength=len(mine))
         self._expanded.append(Expanded(states[mine], steps[mine], found.fingerprint[:count][mine[parents]]))
 
+    def so_far(self) -> Expanded:
+        """All that was noted by now; it stays here, too."""
+        nothing = Expanded(np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros(0, np.uint64))
+        return Expanded(*(np.concatenate(parts) for parts in zip(nothing, *self._expanded, strict=True)))
+
+    def note(self, before: Expanded) -> None:
+        """Takes in what an earlier part of the search has noted."""
+        self._expanded.append(before)
+
     def cycle(self, store: Store) -> list[int] | None:
         """The fingerprints of the states of a cycle, in order, or None when there is none."""
         states, steps, leads_to = (np.concatenate(parts) for parts in zip(*self._expanded, strict=True))
