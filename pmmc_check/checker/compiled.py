@@ -32,7 +32,7 @@ from pmmc_check.checker.frontier import Frontier
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
-from pmmc_check.checker.result import Action, Control, ResumedFrom, Result, Snapshot, Violation, constraints_of
+from pmmc_check.checker.result import Action, Control, Result, ResumedFrom, Snapshot, Violation, constraints_of
 from pmmc_check.checker.store import LEVEL_MAX, Store
 from pmmc_check.checker.symmetry import renamings
 from pmmc_check.checker.tables import Tables
@@ -117,7 +117,7 @@ class CompiledSearch:
     def _begin(self, initial: Vectors) -> str | None:
         """Puts the search at its beginning, or where its newest checkpoint was written; returns the limit that stopped it."""
         if self._checkpoints:
-            from pmmc_check.checker.checkpoints.of_search import SearchFacts, restore_search
+            from pmmc_check.checker.checkpoints.of_search import SearchFacts, restore_search  # noqa: PLC0415  # most searches are not kept
 
             if found := self._checkpoints.newest(SearchFacts):
                 self._resumed = found[0].resumed()
@@ -129,7 +129,7 @@ class CompiledSearch:
     def _keep(self) -> None:
         """Writes a checkpoint, if the search is kept: the search must be between two batches."""
         if self._checkpoints:
-            from pmmc_check.checker.checkpoints.of_search import saved_search
+            from pmmc_check.checker.checkpoints.of_search import saved_search  # noqa: PLC0415  # most searches are not kept
 
             self._checkpoints.write(saved_search(self))
 
@@ -148,7 +148,7 @@ class CompiledSearch:
                 return self._stopped(f"depth {self.control.limits.depth_max} (--max-depth) was reached; deeper states exist")
             if level > LEVEL_MAX:
                 return f"depth {LEVEL_MAX} was reached, the deepest that the engine can hold"
-            frontier.settle(level, lambda vectors: self.store.levels(self._fingerprints(vectors)) == level)  # noqa: B023  # called at once
+            frontier.settle(level, lambda vectors: self.store.levels(self._fingerprints(vectors)) == level)
             while len(vectors := frontier.batch(level)):
                 if limit := self._limit_reached(level):
                     return self._stopped(limit)
@@ -379,7 +379,7 @@ class CompiledSearch:
             level_sizes=tuple(self.level_sizes[level] for level in range(1, max(self.level_sizes, default=0) + 1)),
             constraints=constraints_of(self.checks),
             outside_states=self.outside_states,
-            checkpoints=self._checkpoints and self._checkpoints.used(self._resumed),
+            checkpoints=self._checkpoints.used(self._resumed) if self._checkpoints else None,
         )
 
     def actions_taken(self) -> Counter[Action]:

@@ -22,7 +22,7 @@ from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
-from pmmc_check.checker.result import Action, Control, ResumedFrom, Result, Snapshot, Violation, Walks
+from pmmc_check.checker.result import Action, Control, Result, ResumedFrom, Snapshot, Violation, Walks
 from pmmc_check.checker.shorten import shortened
 from pmmc_check.checker.tables import Tables
 from pmmc_check.model.content import Digest, text_digest
@@ -117,7 +117,7 @@ class RandomWalks:
     def _resume(self) -> str | None:
         """Goes on where the newest checkpoint was written, if there is one; returns the limit that stopped it."""
         if self._checkpoints:
-            from pmmc_check.checker.checkpoints.of_walks import WalkFacts, restore_walks
+            from pmmc_check.checker.checkpoints.of_walks import WalkFacts, restore_walks  # noqa: PLC0415  # most searches are not kept
 
             if found := self._checkpoints.newest(WalkFacts):
                 self._resumed = found[0].resumed()
@@ -129,7 +129,7 @@ class RandomWalks:
     def _keep(self) -> None:
         """Writes a checkpoint, if the walks are kept."""
         if self._checkpoints:
-            from pmmc_check.checker.checkpoints.of_walks import saved_walks
+            from pmmc_check.checker.checkpoints.of_walks import saved_walks  # noqa: PLC0415  # most searches are not kept
 
             self._checkpoints.write(saved_walks(self))
 
@@ -220,5 +220,5 @@ class RandomWalks:
             claims=self.claims.report(),
             exercised=exercised(self.model, put_off, self.claims),
             walks=Walks(self.walks, self.seed, self.steps_max, self.deliveries / max(1, self.walks)),
-            checkpoints=self._checkpoints and self._checkpoints.used(self._resumed),
+            checkpoints=self._checkpoints.used(self._resumed) if self._checkpoints else None,
         )

@@ -1,9 +1,9 @@
 """Tables made again: the roles are asked once more for all that a search had asked them before it was stopped.
 
 A checkpoint does not hold what views consist of. It holds, in order, which table entries were filled: a view's steps, or what a bundle
-does to a view. Filling them again in this order, each named by digests of content, gives the same tables, with everything that was learnt on
-the way: claims that were checked, steps that failed, what no role ever did. And it proves that the roles still answer as they did: a digest
-of all entries must be the same. (So a change in a module which a role imports is noticed, too, if it changes anything that was used.)"""
+does to a view. Filling them again in this order, each named by digests of content, gives the same tables, with everything that was learnt
+on the way: claims that were checked, steps that failed, what no role ever did. And it proves that the roles still answer as they did: a
+digest of all entries must be the same. (So a change in a module which a role imports is noticed, too, if it changes what was used.)"""
 
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ class SearchCheckpoints:
     failed: str | None = None
     _last: float = field(default_factory=time.monotonic)
 
-    def newest(self, kind: type[Facts]) -> tuple[Facts, Arrays] | None:
-        """The newest checkpoint; None when there is none.
+    def newest(self, kind: type[Facts]) -> tuple[Facts, Arrays, Path] | None:
+        """The newest checkpoint, and where it is; None when there is none.
 
         Raises:
             DamagedCheckpoint: it is not what was written.
@@ -60,7 +60,7 @@ class SearchCheckpoints:
             return None
         try:
             self._last = time.monotonic()
-            return read_saved(found[-1], kind)
+            return *read_saved(found[-1], kind), found[-1]
         except OSError as error:
             raise UsageError(f"--resume {found[-1]}: cannot be read: {error.strerror or error}") from None
 
@@ -97,8 +97,8 @@ class SearchCheckpoints:
 class Checkpoints:
     """The folder of a command. Within `with`, no other process uses it.
 
-    `asked` is what the command was asked for, as what JSON can hold: with `resume`, what is in the folder must have been asked for the same;
-    without, the folder must hold no search.
+    `asked` is what the command was asked for, as JSON can hold it. With `resume`, the search in the folder must have been asked for the
+    same (`begin`: or there is none yet); without, the folder must hold none.
 
     Raises:
         UsageError: the folder cannot be used, or holds another search.
@@ -125,9 +125,8 @@ class Checkpoints:
             elif self._resume:
                 self._compare(read_checked(there, _Command))
             else:
-                raise UsageError(
-                    f"--checkpoint {self.folder}: there is a search in it already; go on with --resume {self.folder}, or give another folder"
-                )
+                remedy = f"go on with --resume {self.folder}, or give another folder"
+                raise UsageError(f"--checkpoint {self.folder}: there is a search in it already; {remedy}")
         except OSError as error:
             self._unlock()
             what = "a folder is needed here" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror or str(error)
@@ -151,14 +150,14 @@ class Checkpoints:
                 f"--resume {self.folder}: the search in it was begun by pmmc-check {found.version}, and this is {self._asked.version}: "
                 f"go on with that version, or begin again with --checkpoint and another folder"
             )
-        theirs, ours = found.asked, self._asked.asked
+        theirs, ours = _flat(found.asked), _flat(self._asked.asked)
         different = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
         if different:
             told = ", ".join(_difference(name, theirs.get(name), ours.get(name)) for name in different[:3])
             raise UsageError(f"--resume {self.folder}: there is another search in it: {told}; give the options with which it was begun")
 
     def _take_lock(self) -> None:
-        self._lock = open(self.folder / _LOCK, "a", encoding="utf-8")
+        self._lock = open(self.folder / _LOCK, "a", encoding="utf-8")  # noqa: SIM115  # open for as long as it is held
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -182,12 +181,21 @@ def _remove_unfinished(folder: Path) -> None:
             os.unlink(each)
 
 
+def _flat(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What is in it by name, without the names of groups."""
+    flat: dict[str, Any] = {}
+    for name, value in asked.items():
+        flat |= value if isinstance(value, dict) else {name: value}
+    return flat
+
+
 def _difference(name: str, theirs: Any, ours: Any) -> str:
-    if isinstance(theirs, dict) and isinstance(ours, dict):
-        inner = next((each for each in {**theirs, **ours} if theirs.get(each) != ours.get(each)), "")
-        return _difference(f"{inner}", theirs.get(inner), ours.get(inner))
-    if isinstance(theirs, str) and isinstance(ours, str) and ours.partition(" ")[0] == theirs.partition(" ")[0] and " " in ours:
-        return f"the text of {ours.partition(' ')[0]} has changed"
+    if name == "spec" and theirs and ours:
+        return "the spec has been changed"
+    if isinstance(theirs, str) and isinstance(ours, str):
+        theirs, ours = theirs.split(maxsplit=1)[0], ours.split(maxsplit=1)[0]
+        if theirs == ours:
+            return f"the text of {ours} has been changed"
     return f"{name} {_shown(theirs)} there and {_shown(ours)} here"
 
 

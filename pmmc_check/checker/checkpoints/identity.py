@@ -17,7 +17,7 @@ from pmmc_check.properties.written import WrittenInvariant
 def roles_told(model: Model) -> dict[str, str]:
     """Each role's class, with a digest of the modules in which it and the classes that it changes are written."""
     return {
-        role: f"{each.__module__}.{each.__qualname__} {_sources(base.__module__ for base in each.__mro__[:-1])}"
+        role: f"{each.__qualname__} {each.__module__} {_sources(base.__module__ for base in each.__mro__[:-1])}"
         for role, each in model.protocol.items()
     }
 

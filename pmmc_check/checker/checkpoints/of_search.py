@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from pmmc_check.checker import kernel
 from pmmc_check.checker.checkpoints.again import OtherAnswers, digest_of_entries, fill_again, filled_entries, view_digests
-from pmmc_check.checker.checkpoints.saved import Arrays, DamagedCheckpoint, SavedSearch
+from pmmc_check.checker.checkpoints.saved import Arrays, SavedSearch, damaged
 from pmmc_check.checker.counterexample import Suspect
 from pmmc_check.checker.endless import Expanded
 from pmmc_check.checker.frontier import BATCH_STATES
@@ -66,7 +67,7 @@ def saved_search(search: CompiledSearch) -> SavedSearch:
         stale=sorted(search.frontier.stale.items()),
         taken=counts_as_list(search.actions_taken()),
         put_off=counts_as_list(search.actions_put_off()),
-        suspect=tuple(min(search.suspects)) if search.suspects else None,
+        suspect=(*min(search.suspects),) if search.suspects else None,
         capacities=[len(each.keys) for each in search.store.partitions],
     )
     return SavedSearch(facts, _arrays(search))
@@ -86,8 +87,10 @@ def _arrays(search: CompiledSearch) -> Iterator[tuple[str, NDArray[Any]]]:
             yield f"open-{name}", array
 
 
-def restore_search(search: CompiledSearch, facts: SearchFacts, arrays: Arrays, stopped: Callable[[], str | None]) -> str | None:
-    """Puts a search that has not begun where the checkpoint was written; returns what has stopped it, if anything.
+def restore_search(
+    search: CompiledSearch, facts: SearchFacts, arrays: Arrays, where: Path, stopped: Callable[[], str | None]
+) -> str | None:
+    """Puts a search that has not begun where the checkpoint in the folder `where` was written; returns what has stopped it, if anything.
 
     Raises:
         OtherAnswers: the roles now answer otherwise.
@@ -96,13 +99,13 @@ def restore_search(search: CompiledSearch, facts: SearchFacts, arrays: Arrays, s
     _restore_counts(search, facts)
     limit = fill_again(search.tables, arrays["filled"], facts.entries, stopped)
     if limit is None:
-        with parts_fit():
+        with parts_fit(where):
             _restore_arrays(search, facts, arrays)
     return limit
 
 
 @contextmanager
-def parts_fit() -> Iterator[None]:
+def parts_fit(where: Path) -> Iterator[None]:
     """Within, arrays are taken apart that may not be what they should be.
 
     Raises:
@@ -111,7 +114,7 @@ def parts_fit() -> Iterator[None]:
     try:
         yield
     except (KeyError, IndexError, ValueError, TypeError, OverflowError) as error:
-        raise DamagedCheckpoint(f"the checkpoint is damaged: its parts do not fit ({type(error).__name__}: {error})") from error
+        raise damaged(where, f"its parts do not fit ({type(error).__name__}: {error})") from error
 
 
 def _restore_counts(search: CompiledSearch, facts: SearchFacts) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -60,8 +61,8 @@ def saved_walks(walks: RandomWalks) -> SavedSearch:
     return SavedSearch(facts, arrays)
 
 
-def restore_walks(walks: RandomWalks, facts: WalkFacts, arrays: Arrays, stopped: Callable[[], str | None]) -> str | None:
-    """Puts walks that have not begun where the checkpoint was written; returns what has stopped it, if anything.
+def restore_walks(walks: RandomWalks, facts: WalkFacts, arrays: Arrays, where: Path, stopped: Callable[[], str | None]) -> str | None:
+    """Puts walks that have not begun where the checkpoint in the folder `where` was written; returns what has stopped it, if anything.
 
     Raises:
         OtherAnswers: the roles now answer otherwise.
@@ -70,7 +71,7 @@ def restore_walks(walks: RandomWalks, facts: WalkFacts, arrays: Arrays, stopped:
     walks.walks, walks.steps_taken, walks.deliveries, walks.depth = facts.walks, facts.steps_taken, facts.deliveries, facts.depth
     walks.seconds_before = facts.seconds
     walks.taken_before, walks.put_off_before = counts_from_list(facts.taken), counts_from_list(facts.put_off)
-    with parts_fit():
+    with parts_fit(where):
         walks.seen = set(arrays["seen"].tolist())
         walks.random[0] = facts.random
         walks.known.know(arrays["known"])

@@ -1,7 +1,7 @@
 """One checkpoint: a folder with numbers and nothing else, written whole or not at all.
 
     checkpoint.json     {"pmmc-check-checkpoint": 1, "digest": BLAKE2b of the body, "body": {what was counted, the arrays' digests}}
-    NAME.npy            an array in NumPy's own format
+    arrays.npy          arrays in NumPy's own format, one behind the other
 
 A checkpoint holds no state, message or class of a role, only view numbers, fingerprints and counts: whoever reads one executes nothing that
 it contains. What the numbers stand for the roles are asked again (`checker.checkpoints.again`)."""
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pmmc_check.errors import UsageError
 
 FORMAT = 1
-HEADER = "checkpoint.json"
+HEADER, ARRAYS = "checkpoint.json", "arrays.npy"
 _MAGIC = "pmmc-check-checkpoint"
 _PIECE = 1 << 22
 
@@ -36,14 +36,17 @@ class DamagedCheckpoint(UsageError):
     """What was read is not what was written, or was written by a newer version."""
 
 
-class _ArrayFile(msgspec.Struct, forbid_unknown_fields=True):
+class _Placed(msgspec.Struct, forbid_unknown_fields=True):
+    """Where an array begins."""
+
     name: str
-    digest: str
+    offset: int
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
     facts: dict[str, Any]
-    arrays: list[_ArrayFile]
+    arrays: list[_Placed]
+    digest: str
 
 
 class SavedSearch(NamedTuple):
@@ -84,13 +87,14 @@ def read_checked(path: Path, kind: type[Facts]) -> Facts:
         told = json.loads(path.read_text(encoding="utf-8"))
         version = told[_MAGIC]
     except (ValueError, TypeError, KeyError):
-        raise _damaged(path, "it is no checkpoint, or only a part of one") from None
+        raise damaged(path, "it is no checkpoint, or only a part of one") from None
     if not isinstance(version, int) or version > FORMAT:
         raise DamagedCheckpoint(
-            f"{path}: the checkpoint has format {version!r}, and this version reads {FORMAT}: go on with the version of pmmc-check that wrote it"
+            f"{path}: the checkpoint has format {version!r}, and this version reads {FORMAT}: "
+            f"go on with the version of pmmc-check that wrote it"
         )
     if told.get("digest") != _digest_of(told.get("body")):
-        raise _damaged(path, "its digest is not that of what it holds")
+        raise damaged(path, "its digest is not that of what it holds")
     return _converted(path, told["body"], kind)
 
 
@@ -104,8 +108,8 @@ def write_saved(folder: Path, saved: SavedSearch) -> int:
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
-        files = [_ArrayFile(name, _written(unfinished / f"{name}.npy", array)) for name, array in saved.arrays]
-        write_checked(unfinished / HEADER, {"facts": saved.facts, "arrays": files})
+        places, digest = _written(unfinished / ARRAYS, saved.arrays)
+        write_checked(unfinished / HEADER, _Body(msgspec.to_builtins(saved.facts), places, digest))
         size = sum(each.stat().st_size for each in unfinished.iterdir())
         os.rename(unfinished, folder)
         _folder_to_disk(folder.parent)
@@ -124,14 +128,12 @@ def read_saved(folder: Path, kind: type[Facts]) -> tuple[Facts, Arrays]:
     """
 
     body = read_checked(folder / HEADER, _Body)
-    arrays: Arrays = {}
-    for each in body.arrays:
-        path = folder / f"{each.name}.npy"
-        if not each.name.replace("-", "").isalnum() or not path.is_file():
-            raise _damaged(path, "it is missing")
-        if _digest_of_file(path) != each.digest:
-            raise _damaged(path, "its digest is not the one that was written")
-        arrays[each.name] = _mapped(path)
+    path = folder / ARRAYS
+    if not path.is_file():
+        raise damaged(path, "it is missing")
+    if _digest_of_file(path) != body.digest:
+        raise damaged(path, "its digest is not the one that was written")
+    arrays = {each.name: _mapped(path, each.offset) for each in body.arrays}
     return _converted(folder / HEADER, body.facts, kind), arrays
 
 
@@ -139,22 +141,30 @@ def _converted(path: Path, body: Any, kind: type[Facts]) -> Facts:
     try:
         return msgspec.convert(body, kind)
     except msgspec.ValidationError as error:
-        raise _damaged(path, str(error)) from None
+        raise damaged(path, str(error)) from None
 
 
-def _damaged(path: Path, why: str) -> DamagedCheckpoint:
+def damaged(path: Path, why: str) -> DamagedCheckpoint:
+    """The error that says so."""
     return DamagedCheckpoint(
         f"{path}: the checkpoint is damaged: {why}; nothing was changed; begin again with --checkpoint and another folder"
     )
 
 
-def _mapped(path: Path) -> NDArray[Any]:
+def _mapped(path: Path, offset: int) -> NDArray[Any]:
+    """One of the arrays, which stays on disk until it is looked at."""
     try:
-        empty = 0 in np.load(path, mmap_mode="r", allow_pickle=False).shape
-    except ValueError:  # an empty file cannot be mapped
-        empty = True
-    mapped: NDArray[Any] = np.load(path, mmap_mode=None if empty else "r", allow_pickle=False)
-    return mapped
+        with open(path, "rb") as file:
+            file.seek(offset)
+            version = np.lib.format.read_magic(file)
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            if version != (1, 0) or fortran or dtype.hasobject:
+                raise ValueError("it is no plain array")
+            if 0 in shape:  # nothing cannot be mapped
+                return np.zeros(shape, dtype)
+            return np.memmap(path, dtype, "r", file.tell(), shape)
+    except ValueError as error:
+        raise damaged(path, str(error)) from None
 
 
 class _Digesting:
@@ -170,12 +180,16 @@ class _Digesting:
         return written
 
 
-def _written(path: Path, array: NDArray[Any]) -> str:
+def _written(path: Path, arrays: Iterable[tuple[str, NDArray[Any]]]) -> tuple[list[_Placed], str]:
+    """Writes arrays; returns where each begins, and the digest of all."""
+    places = []
     with open(path, "wb") as file:
         through = _Digesting(file)
-        np.save(through, array, allow_pickle=False)  # type: ignore[arg-type]  # all that it needs is `write`
+        for name, array in arrays:
+            places.append(_Placed(name, file.tell()))
+            np.lib.format.write_array(through, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
         _to_disk(file)
-    return through.digest.hexdigest()
+    return places, through.digest.hexdigest()
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
