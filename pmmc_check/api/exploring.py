@@ -47,6 +47,7 @@ def explore(  # the command's options, in its order
     invariants: Sequence[str] = (),
     find: Sequence[str] = (),
     constraints: Sequence[str] = (),
+    fair: bool = False,
     keep_going: bool = False,
     engine: Engines = "compiled",
     strategy: Strategies = "exhaustive",

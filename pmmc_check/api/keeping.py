@@ -20,7 +20,7 @@ Controlled = Callable[[], AbstractContextManager[Control]]
 """Makes what a search runs in: under this control, whose limits begin anew with each search."""
 
 _SECONDS_A_MINUTE = 60.0
-_SAME = ("reduce", "strategy", "engine", "seed", "walk_steps", "keep_going", "trust_claims")
+_SAME = ("reduce", "strategy", "engine", "seed", "walk_steps", "keep_going", "trust_claims", "fair")
 """Options that make it another search; those that are not here only say how far and how fast it goes."""
 
 

@@ -50,6 +50,7 @@ class SearchOptions:
     invariants: Sequence[str] = ()
     find: Sequence[str] = ()
     constraints: Sequence[str] = ()
+    fair: bool = False
     keep_going: bool = False
     engine: Engines = "compiled"
     strategy: Strategies = "exhaustive"

@@ -21,8 +21,8 @@ from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.model.network import network_named
 from pmmc_check.properties.checks import Checks
-from pmmc_check.properties.invariants import Invariant, invariants_named, with_assertions
-from pmmc_check.properties.progress import Progress
+from pmmc_check.properties.invariants import Invariant, invariants_named, under_fairness, with_assertions
+from pmmc_check.properties.progress import FAIR, Progress
 from pmmc_check.properties.quorums import judgeable
 from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol import Protocol, variant
@@ -90,7 +90,7 @@ def result_of(  # noqa: PLR0917
     invariants = built_in_invariants(options) if asked is None else asked
     waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers if asked is None]
     if options.engine == "symbolic":
-        _check_symbolic(options)
+        _check_symbolic(options, invariants)
     if judges:
         invariants = with_assertions(invariants, model.protocol)
     model.failing_ends_runs = True
@@ -166,9 +166,10 @@ def built_in_invariants(options: SearchOptions) -> Sequence[Invariant]:
     """Those asked for by name; else all, but those that a variant waives.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is none of that name, or none to which fairness matters.
     """
-    return invariants_named(options.invariants, [name for each in _waivers(options) for name in each.waives])
+    names = under_fairness(options.invariants) if options.fair else options.invariants
+    return invariants_named(names, [name for each in _waivers(options) for name in each.waives])
 
 
 def _waivers(options: SearchOptions) -> list[Variant]:
@@ -230,8 +231,10 @@ def _needs_single_states(options: SearchOptions, invariants: Sequence[Invariant]
     return bounded or bool(constraints) or any(isinstance(each, WrittenInvariant | Progress) for each in invariants)
 
 
-def _check_symbolic(options: SearchOptions) -> None:
+def _check_symbolic(options: SearchOptions, invariants: Sequence[Invariant]) -> None:
     """What needs states one by one is not for the symbolic engine."""
+    if any(isinstance(each, Progress) and each.fair for each in invariants):
+        raise UsageError(f"--engine symbolic: it does not see which runs are fair, and {FAIR.name} asks; leave --engine symbolic out")
     for option, given in (("--max-states", options.max_states), ("--max-depth", options.max_depth)):
         if given is not None:
             raise UsageError(

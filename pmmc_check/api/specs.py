@@ -14,7 +14,7 @@ from pmmc_check.checker.result import Result
 from pmmc_check.checker.symmetry import generators
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
-from pmmc_check.properties.invariants import invariants_named
+from pmmc_check.properties.invariants import invariants_named, under_fairness
 from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.spec.document import (
     COUNTED,
@@ -130,13 +130,15 @@ def properties_asked(options: SearchOptions, spec: Spec | None, model: Model) ->
 
     Raises:
         SpecError: an expression cannot be used.
-        UsageError: an invariant is unknown, or the engine or the strategy does not go with expressions.
+        UsageError: an invariant is unknown, none is one to which fairness matters, or the engine or the strategy does not go with
+            expressions.
     """
     system, protocol = model.system, model.protocol
     written = written_in(spec, system, protocol) if spec and spec.writes_expressions else Written()
     finds = [expression_as("--find", text, name_of_expression(text), system, protocol, spec) for text in options.find]
     witnesses = tuple(finds) or (() if options.invariants else written.witnesses)
     names = options.invariants or (() if options.find else (spec.named if spec else ()))
+    names = under_fairness(names) if options.fair else names
     plain = [each for each in names if set(each) <= NAME_LETTERS and each not in {own.name for own in written.invariants}]
     if options.invariants:
         own = [each for each in written.invariants if each.name in names]

@@ -24,10 +24,11 @@ from pmmc_check.checker import kernel
 from pmmc_check.checker.boundary import Boundary
 from pmmc_check.checker.checkpoints import kept_search
 from pmmc_check.checker.claims import Claims
-from pmmc_check.checker.counterexample import Suspect, rebuild, rebuild_endless
+from pmmc_check.checker.counterexample import Suspect, rebuild, rebuild_endless, rebuild_fair
 from pmmc_check.checker.coverage import exercised, put_off_in_states, taken_from
 from pmmc_check.checker.endless import OpenStates
 from pmmc_check.checker.facts import KnownFacts
+from pmmc_check.checker.fairness import fair_run
 from pmmc_check.checker.frontier import Frontier
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
@@ -110,8 +111,7 @@ class CompiledSearch:
         if violation is not None:
             violation = replace(violation, shortest=limit is None)
         if violation is None and limit is None and self.open_states and self.steps_not_deeper:
-            cycle = self.open_states.cycle(self.store)
-            violation = rebuild_endless(cycle, self.tables, self.store, self.checks) if cycle else None
+            violation = self._endless_run(self.open_states)
         return self._result(violation, limit)
 
     def _begin(self, initial: Vectors) -> str | None:
@@ -137,6 +137,14 @@ class CompiledSearch:
         """Keeps the search that `limit` stops between two batches."""
         self._keep()
         return limit
+
+    def _endless_run(self, open_states: OpenStates) -> Violation | None:
+        """A run that never ends, though something is left to decide on it; for FairProgress one that is fair."""
+        if self.checks.progress and self.checks.progress.fair:
+            fair = fair_run(open_states.noted(), self.tables, self.store)
+            return rebuild_fair(*fair, self.tables, self.store, self.checks) if fair else None
+        cycle = open_states.cycle(self.store)
+        return rebuild_endless(cycle, self.tables, self.store, self.checks) if cycle else None
 
     def _explore(self) -> str | None:
         """Level after level; returns the limit that stopped it."""

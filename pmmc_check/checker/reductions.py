@@ -10,7 +10,8 @@ inert
     (`Role.ignores`); an exited process ignores everything, for good where the leader claims `starts_once` (checked
     whenever something is created). On a fifo network such a message may stand before others; it can always be delivered first,
     to no effect, and a counterexample shows these deliveries: there it may be longer than the shortest by as many. Sound
-    for progress, too.
+    for progress, too, and under fairness: a message of which nothing can come keeps nobody waiting, since as many can be delivered at any
+    time, and where it is let go every action that waits does so in the unreduced run, too.
 
 halting
     A delivery whose only effect is that some process stops need not happen: no network forces a delivery, and in the
@@ -32,7 +33,7 @@ deferral
 symmetry
     Renaming acceptors, replicas or commands maps runs to runs, because no role looks at their numbers. (Leaders are
     ordered by their ballots and stay.) States are identified up to renaming by a fingerprint that all images have in
-    common; see `checker.symmetry`.
+    common; see `checker.symmetry`. Not sound under fairness: a cycle of such classes may lead from one process that waits to another.
 """
 
 from __future__ import annotations
@@ -90,6 +91,9 @@ def applicable(wanted: Reductions, model: Model, invariants: Iterable[Invariant]
     if symmetry and unclaimed:
         symmetry = False
         notes.append(f"symmetry is off: {', '.join(unclaimed)} does not state `symmetric = True`")
+    if symmetry and any(isinstance(each, Progress) and each.fair for each in invariants):
+        symmetry = False
+        notes.append("symmetry is off: FairProgress tells apart who is kept waiting")
     telling = [f"{each.name} {each.tells_apart}" for each in invariants if not isinstance(each, Progress) and each.tells_apart]
     if symmetry and telling:
         symmetry = False

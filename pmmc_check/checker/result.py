@@ -117,6 +117,8 @@ class Violation:
     trace: tuple[TraceStep, ...]
     shortest: bool = True
     """Whether no run is shorter: where a limit stopped the search, or walks found the run, there may be one."""
+    loop: int = 0
+    """Of a run that never ends: so many steps at the end of `trace` lead back to the state before them, and are repeated for ever."""
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def _what(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="check only this one: built in, an expression or a Python function (docs/specs.md); may be repeated "
-        "(default: all, but Progress)",
+        "(default: all, but those about progress)",
     )
     what.add_argument(
         "--find", metavar="EXPR", action="append", default=[], help="find a shortest run to a state in which EXPR is true; may be repeated"
@@ -132,6 +132,7 @@ def _what(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="bound the search: no step is taken from a state in which EXPR is false; may be repeated",
     )
+    what.add_argument("--fair", action="store_true", help="of Progress: only of runs that keep no message and no process waiting for ever")
     what.add_argument(
         "--variant",
         metavar="NAME",

@@ -40,6 +40,7 @@ def asked_properties(arguments: argparse.Namespace, spec: Spec | None, model: Mo
     options = SearchOptions(
         invariants=arguments.invariant,
         find=arguments.find,
+        fair=arguments.fair,
         constraints=arguments.constraint,
         engine=arguments.engine,
         strategy=arguments.strategy,

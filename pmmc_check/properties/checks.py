@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from pmmc_check.errors import ProtocolError
+from pmmc_check.errors import ProtocolError, UsageError
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.invariants import ASSERTION, Invariant, RelationInvariant, StateInvariant, StepInvariant
 from pmmc_check.properties.observe import HELD, VARIABLES, Fact, Observed, by_slot, held, observe, state_fact
@@ -36,7 +36,7 @@ class Checks:
         self._state = [each for each in invariants if isinstance(each, StateInvariant)]
         self._step = [each for each in invariants if isinstance(each, StepInvariant)]
         self._relation = [each for each in invariants if isinstance(each, RelationInvariant)]
-        self.progress = next((each for each in invariants if isinstance(each, Progress)), None)
+        self.progress = _progress_among(invariants)
         self._written = [each for each in invariants if isinstance(each, WrittenInvariant)]
         self._asked_of_slots = [each for each in self._written if each.by_slot]
         self._asked_at_once = [each for each in self._written if not each.by_slot]
@@ -51,9 +51,9 @@ class Checks:
         self._constraint_kinds: frozenset[str] = frozenset({VARIABLES}).union(*(each.observes for each in constraints))
         self._variables = _by_role([*self._written, *constraints])
         if self.progress:
-            check_unconstrained(constraints)
+            check_unconstrained(self.progress, constraints)
             network = model.network
-            check_possible(network.name, network.keeps_delivered, network.may_lose, model.config.crashes)
+            check_possible(self.progress, network.name, network.keeps_delivered or network.may_lose, model.config.crashes)
 
     def of_local_state(self, process: ProcessId, state: Any) -> Violated | None:
         """Checks one local state; that of a process which is down was checked before it crashed."""
@@ -159,7 +159,7 @@ class Checks:
     def of_end(self, states: LocalStates, facts: Iterable[Fact]) -> Violated | None:
         """Checks a state in which nothing can move."""
         left = self.left(states, facts) if self.progress else None
-        return Violated("Progress", stuck(self.model.system, states, left)) if left else None
+        return Violated(self.progress.name, stuck(self.model.system, states, left)) if self.progress and left else None
 
     def of_global_end(self, state: State) -> Violated | None:
         """The same, of a global state."""
@@ -168,8 +168,8 @@ class Checks:
     def of_cycle(self, states: LocalStates, facts: Iterable[Fact], steps: int) -> Violated:
         """Says of a cycle that something is left to decide on it."""
         left = self.left(states, facts)
-        assert left is not None, "only states in which something is left are searched for a cycle"
-        return Violated("Progress", endless(left, steps))
+        assert left is not None and self.progress is not None, "only states in which something is left are searched for a cycle"
+        return Violated(self.progress.name, endless(left, steps, self.progress.fair))
 
     def left_in(self, state: State) -> Left | None:
         """What Progress still asks to be decided in a global state."""
@@ -211,6 +211,13 @@ class Checks:
             f"{what} cannot read the state of {process} ({role}): the attempt {fate(error)}; "
             f"keep the paper's field names and types, or leave the invariant out with --invariant"
         )
+
+
+def _progress_among(invariants: Sequence[Invariant]) -> Progress | None:
+    asked = [each for each in invariants if isinstance(each, Progress)]
+    if len(asked) > 1:
+        raise UsageError(f"--invariant {asked[1].name}: {asked[0].name} asks it of more runs; leave one of them out")
+    return asked[0] if asked else None
 
 
 def _by_role(written: Iterable[WrittenInvariant]) -> dict[str, tuple[str, ...]]:

@@ -85,7 +85,9 @@ def violation_as_json(violation: Violation, model: Model) -> dict[str, Any]:
             }
         )
         before = each.after
-    return {"property": violation.invariant, "message": violation.how, "why": list(why(violation, model).sentences), "steps": steps}
+    loop = {"from": len(steps) - violation.loop + 1, "to": len(steps)} if violation.loop else None
+    reasons = list(why(violation, model).sentences)
+    return {"property": violation.invariant, "message": violation.how, "why": reasons, "loop": loop, "steps": steps}
 
 
 def _sends(step: Step, model: Model) -> list[dict[str, str]]:

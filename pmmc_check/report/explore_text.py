@@ -11,6 +11,7 @@ from pmmc_check.checker.result import CheckpointsUsed, Diagram, Result, Violatio
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.model.network import network_named
+from pmmc_check.properties.progress import FAIR
 from pmmc_check.protocol.values import majority
 from pmmc_check.report.claims import claims_line
 from pmmc_check.report.counterexample import shown_steps, steps_view
@@ -76,7 +77,12 @@ def reasons_why(reasons: Why) -> Iterator[RenderableType]:
 def _counterexample(violation: Violation, model: Model, reasons: Why, layout: Layout, *, walked: bool = False) -> Iterator[RenderableType]:
     shortest = "A shortest run that breaks it," if violation.shortest else "A run that breaks it,"
     kind = "A run that breaks it, from which no step can be left out," if walked else shortest
-    yield Text(f"{kind} in {counted(len(violation.trace), 'step')} from the initial state:", style="bold")
+    if violation.loop:
+        stem = len(violation.trace) - violation.loop
+        repeated = f"the {counted(violation.loop, 'step')} that {'is' if violation.loop == 1 else 'are'} repeated for ever"
+        yield Text(f"{kind} {counted(stem, 'step')} from the initial state, then {repeated}:", style="bold")
+    else:
+        yield Text(f"{kind} in {counted(len(violation.trace), 'step')} from the initial state:", style="bold")
     yield ""
     yield from steps_view(shown_steps(violation, model, {each.index for each in reasons.deviations}), layout)
 
@@ -88,6 +94,8 @@ def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield from _bounds(result)
     yield "network", f"{config.network}: {network_named(config.network).explanation}"
     yield "faults", _faults(config)
+    if FAIR.name in result.invariants:
+        yield "fairness", "what stays possible happens some time: the delivery of each message, and some step of each process"
     symmetry = (
         f" (states that differ only by one of {result.symmetry_order} renamings count once)" if "symmetry" in result.reductions else ""
     )
@@ -137,7 +145,7 @@ def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     if result.violation and result.limit:
         shorter = "there may be a shorter counterexample" if not result.violations[-1].shortest else "it was not searched to the end"
         yield "limit", f"{result.limit}: {shorter}"
-    if result.verdict == INCONCLUSIVE and not result.walks and not config.reconfigurations and "Progress" not in result.invariants:
+    if result.verdict == INCONCLUSIVE and not result.walks and not config.reconfigurations and not _of_progress(result):
         yield "hint", "if it is too large to end, try --slots any: it covers every number of slots, often in seconds"
 
 
@@ -153,6 +161,11 @@ def checkpoints_line(used: CheckpointsUsed) -> str:
     if used.failed:
         parts.append(f"the last one could not be written: {used.failed}")
     return f"{'; '.join(parts) or 'none was due'}; in {used.folder}"
+
+
+def _of_progress(result: Result) -> bool:
+    """Whether runs to their very end are asked for."""
+    return not {"Progress", FAIR.name}.isdisjoint(result.invariants)
 
 
 def _completed(smaller: int) -> str:

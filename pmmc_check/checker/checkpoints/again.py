@@ -18,9 +18,9 @@ from pmmc_check.errors import UsageError
 from pmmc_check.model.content import Digest, Digests, mix, text_digest
 
 Filled = NDArray[np.uint64]
-"""One row an entry, in the order in which they were filled: the view's digest, and the bundle's or `STEPS` for the view's steps."""
+"""One row an entry, in the order in which they were filled: the view's digest, and the bundle's or `OWN_STEPS` for the view's steps."""
 
-STEPS = 0
+OWN_STEPS = 0
 _LOOK_EVERY = 64
 _WEIGHTS = [np.uint64(text_digest(f"table entry {part}") | 1) for part in range(6)]
 
@@ -64,14 +64,14 @@ def fill_again(tables: Tables, entries: Filled, expected: int, stopped: Callable
             views[int(tables.fingerprints.data[view, 0])] = view
         for bundle in range(len(bundles), len(tables.locals.bundles)):
             bundles[_bundle_digest(tables, bundle, content)] = bundle
-        if view_digest not in views or (bundle_digest != STEPS and bundle_digest not in bundles):
-            raise _otherwise()
-        if bundle_digest == STEPS:
+        if view_digest not in views or (bundle_digest != OWN_STEPS and bundle_digest not in bundles):
+            raise otherwise()
+        if bundle_digest == OWN_STEPS:
             tables.fill_view(views[view_digest])
         else:
             tables.fill_receive(views[view_digest], bundles[bundle_digest])
     if digest_of_entries(tables) != expected:
-        raise _otherwise()
+        raise otherwise()
     return None
 
 
@@ -115,7 +115,8 @@ def _bundle_digest(tables: Tables, bundle: int, content: Digest) -> int:
     return int(content.of(items)[0]) | 1
 
 
-def _otherwise() -> OtherAnswers:
+def otherwise() -> OtherAnswers:
+    """The error that says so."""
     return OtherAnswers(
         "the roles answer otherwise than when the checkpoint was written; undo what was changed in them or in what they import, "
         "or begin again with --checkpoint and another folder"

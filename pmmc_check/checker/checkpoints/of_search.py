@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker import kernel
-from pmmc_check.checker.checkpoints.again import OtherAnswers, digest_of_entries, fill_again, filled_entries, view_digests
+from pmmc_check.checker.checkpoints.again import digest_of_entries, fill_again, filled_entries, otherwise, view_digests
 from pmmc_check.checker.checkpoints.saved import Arrays, SavedSearch, damaged
 from pmmc_check.checker.counterexample import Suspect
 from pmmc_check.checker.endless import Expanded
@@ -141,7 +141,10 @@ def _restore_arrays(search: CompiledSearch, facts: SearchFacts, arrays: Arrays) 
     for number, capacity in enumerate(facts.capacities):
         search.store.put_back(number, (np.array(arrays[f"keys-{number}"]), np.array(arrays[f"origins-{number}"])), capacity)
     if search.open_states:
-        search.open_states.note(Expanded(*(np.array(arrays[f"open-{name}"]) for name in Expanded._fields)))
+        noted = Expanded(*(np.array(arrays[f"open-{name}"]) for name in Expanded._fields))
+        if len(noted.taken) and not np.array_equal(numbers, np.arange(len(numbers))):
+            raise otherwise()  # steps are noted by their numbers
+        search.open_states.note(noted)
 
 
 def arrays_of_tables(tables: Tables) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -157,9 +160,7 @@ def numbers_now(tables: Tables, digests: NDArray[np.uint64]) -> NDArray[np.int32
     places = np.minimum(np.searchsorted(now, digests, sorter=order), len(now) - 1)
     numbers = order[places]
     if not np.array_equal(now[numbers], digests):
-        raise OtherAnswers(
-            "the roles answer otherwise than when the checkpoint was written; begin again with --checkpoint and another folder"
-        )
+        raise otherwise()
     return numbers.astype(np.int32)
 
 
