@@ -17,7 +17,7 @@ from pmmc_check.checker.tables import NOT_FILLED, Tables
 from pmmc_check.errors import UsageError
 from pmmc_check.model.content import Digest, Digests, mix, text_digest
 
-Filled = NDArray[np.uint64]
+FilledEntries = NDArray[np.uint64]
 """One row an entry, in the order in which they were filled: the view's digest, and the bundle's or `OWN_STEPS` for the view's steps."""
 
 OWN_STEPS = 0
@@ -35,7 +35,7 @@ def view_digests(tables: Tables) -> Digests:
     return digests
 
 
-def filled_entries(tables: Tables) -> Filled:
+def filled_entries(tables: Tables) -> FilledEntries:
     """All entries that were filled by now."""
     content = Digest()
     views, bundles = view_digests(tables), _bundle_digests(tables, content)
@@ -47,7 +47,7 @@ def filled_entries(tables: Tables) -> Filled:
     return entries
 
 
-def fill_again(tables: Tables, entries: Filled, expected: int, stopped: Callable[[], str | None]) -> str | None:
+def fill_again(tables: Tables, entries: FilledEntries, expected: int, stopped: Callable[[], str | None]) -> str | None:
     """Fills the entries again; returns what has stopped it, if anything. `expected` is the digest of all of them.
 
     Raises:
