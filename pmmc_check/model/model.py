@@ -90,6 +90,7 @@ class Model:
         self._recorded_kinds = recorded_kinds(config)
         self.content = Digest()
         self.deviations = Deviations(self.roles, self.system)
+        self._papers = {process: role for process, role in self.roles.items() if type(role) is PMMC.get(process.role)}
         self._asked_ahead = {process: role for process, role in self.roles.items() if isinstance(role, AskedAhead)}
         self._started: dict[tuple[ProcessId, Start], Outcome] = {}
         self._outcomes: dict[tuple[ProcessId, Hashable, Message], tuple[Outcome, ...]] = {}
@@ -191,7 +192,8 @@ class Model:
         return self._started[key]
 
     def outcomes(self, process: ProcessId, state: Any, message: Message) -> tuple[Outcome, ...]:
-        """The role's step, asked for once (memoised: it is pure, which the first call checks by asking twice).
+        """The role's step, asked for once (memoised: it is pure, which the first call checks by asking twice; the paper's own roles are
+        known to be).
 
         Raises:
             ProtocolError: the step raised, answered twice differently, or returned what is no outcome.
@@ -204,7 +206,7 @@ class Model:
         key = (process, state, message)
         known = self._outcomes.get(key)
         if known is None:
-            known = self._outcomes[key] = self._asked_twice(process, "step", (state, message))
+            known = self._outcomes[key] = self._of_paper(process, state, message) or self._asked_twice(process, "step", (state, message))
         return known
 
     def asked(self, process: ProcessId, state: Any, message: Message) -> tuple[Outcome, ...]:
@@ -215,12 +217,16 @@ class Model:
         """
         if isinstance(message, FaultStep) or isinstance(state, Lifecycle):
             return self.outcomes(process, state, message)
+        if paper := self._of_paper(process, state, message):
+            return paper
         outcomes = self._called(process, "step", (state, message))
         self.deviations.note(process, "step", (state, message), outcomes)
         return outcomes
 
     def answers(self, process: ProcessId, state: Any, message: Message, expected: Sequence[tuple[Outcome, ...]]) -> bool:
         """Whether the role's step gives exactly one of these tuples of outcomes: a quick way of asking where the answer is known."""
+        if paper := self._of_paper(process, state, message):
+            return paper in expected
         role = self.roles[process]
         if process.role in self.deviations.comparing:
             return self.asked(process, state, message) in expected
@@ -229,6 +235,26 @@ class Model:
                 return tuple(islice(role.step(state, message), 1 + max(map(len, expected)))) in expected
         except ProtocolError:
             return self.asked(process, state, message) in expected
+
+    def is_paper(self, process: ProcessId) -> bool:
+        """Whether the paper's own role plays this process."""
+        return process in self._papers
+
+    def _of_paper(self, process: ProcessId, state: Any, message: Message) -> tuple[Outcome, ...] | None:
+        """The step of one of the paper's own roles, without the guard that code of the user needs; None where the role is another, or
+        cannot deal with what others have sent it: then the guarded call says what is wrong."""
+        role = self._papers.get(process)
+        if role is None:
+            return None
+        try:
+            outcomes = tuple(role.step(state, message))
+            for _, sends in outcomes:
+                for to, _ in sends:
+                    if to not in self.index:
+                        return None
+            return outcomes if len(outcomes) == 1 else tuple(sorted(set(outcomes), key=self.content.order))
+        except Exception:
+            return None
 
     def known_steps(self) -> Iterator[tuple[ProcessId, Any, Message, tuple[Outcome, ...]]]:
         """Every step that a role has been asked for so far: (process, state, message, outcomes)."""
@@ -245,7 +271,7 @@ class Model:
         Raises:
             ProtocolError: some answer is now another.
         """
-        asked = [(key, known) for key, known in self._outcomes.items() if type(self.roles[key[0]]) not in PMMC.values()]
+        asked = [(key, known) for key, known in self._outcomes.items() if key[0] not in self._papers]
         for first in range(0, len(asked), _AHEAD):
             some = asked[first : first + _AHEAD]
             for (process, state, message), _ in some:
