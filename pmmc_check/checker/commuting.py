@@ -107,7 +107,7 @@ class Commuting:
         self._tables = tables
         self._locals = tables.locals
         model = tables.model
-        self._matching = [Matching(process, tables.locals, tables.reductions.halting) for process in range(len(model.processes))]
+        self._matching = [Matching(tables.locals, tables.reductions.halting) for _ in model.processes]
         renamed = generators(model.system) if tables.reductions.symmetry else []
         self._images = [(Images(each), [self._image(each, process) for process in model.processes]) for each in renamed]
         self._forgets = not model.network.keeps_delivered

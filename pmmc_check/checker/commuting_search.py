@@ -29,7 +29,8 @@ class CommutingSearch:
 
     def run(self) -> Result:
         """Searches until there is an answer or a limit is reached."""
-        if not self._reductions.commuting or self._control.limits.depth_max is not None:  # which is to mean all runs up to there
+        bounded, kept = self._control.limits.depth_max is not None, self._control.checkpoints is not None
+        if not self._reductions.commuting or bounded or kept:  # a bound is to mean all runs up to there
             return self._searched(self._control, None)
         result = self._exhausted()
         return self._shortest(result) if result.verdict == VIOLATED else result

@@ -19,10 +19,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from pmmc_check.checker.local_steps import BundleId, LocalSteps, MessageId, StateId
+from pmmc_check.checker.local_steps import NO_MESSAGES, BundleId, LocalSteps, MessageId, StateId
 from pmmc_check.errors import ProtocolError
 from pmmc_check.protocol.role import Lifecycle
-from pmmc_check.protocol.values import COMMANDER, REPLICA, SCOUT, Command
+from pmmc_check.protocol.values import COMMANDER, SCOUT, Command
 
 POSITIONS_MAX = 100
 """How many new positions are looked at for one step before it is given up: longer games cost more than they save."""
@@ -64,12 +64,10 @@ class Position(NamedTuple):
 class Matching:
     """The positions of one process that hold, as far as is known of the messages that it receives."""
 
-    def __init__(self, process: int, locals_: LocalSteps, halting: bool) -> None:
-        self._process = process
+    def __init__(self, locals_: LocalSteps, halting: bool) -> None:
         self._locals = locals_
         self._model = locals_.model
         self._halting = halting
-        self._shows_inbox = self._model.processes[process].role == REPLICA
         self._forgets = not self._model.network.keeps_delivered
         self.received: dict[MessageId, dict[Origin, None]] = {}
         """All messages that the process is known to receive at some time, each with its origins."""
@@ -200,9 +198,7 @@ class Matching:
 
     def _following(
         self, position: Position, move: LocalMove, ahead: StateId, kept: tuple[MessageId, ...], caught_up: frozenset[ItemNumber]
-    ) -> Position | None:
-        if any(self._recipients[each] == self._process for each in move.sends):
-            return None  # what a process sends to itself is no message that others decide on
+    ) -> Position:
         sent = position.sent - caught_up if self._forgets else position.sent
         return position._replace(behind=move.after, ahead=ahead, kept=kept, sent=sent)
 
@@ -216,13 +212,13 @@ class Matching:
         facts = self._locals.facts
         if self._locals.violated(behind):
             return False
-        shown = facts(ahead, (), frozenset())
-        if not facts(behind, (), frozenset()) <= shown:
+        shown = facts(ahead, NO_MESSAGES, NO_MESSAGES)
+        if not facts(behind, NO_MESSAGES, NO_MESSAGES) <= shown:
             return False
-        if not self._shows_inbox:
+        if not self._locals.shows_inbox[behind]:
             return True
         gone = [*kept, *(message for message in messages if not self._moves_of(ahead, message))]
-        return all(facts(behind, (message,), frozenset()) <= shown for message in gone)
+        return all(facts(behind, frozenset({message}), NO_MESSAGES) <= shown for message in gone)
 
     def _moves_of(self, state: StateId, message: MessageId) -> tuple[LocalMove, ...] | None:
         """What may come of a message that changes or sends something; None where that must not be passed over."""
@@ -240,10 +236,10 @@ class Matching:
             return None
         moves = []
         for outcome in outcomes:
-            if outcome.violated or self._locals.states[outcome.state][1] is Lifecycle.FAILED:
-                return None
+            if outcome.violated or outcome.to_itself or self._locals.states[outcome.state][1] is Lifecycle.FAILED:
+                return None  # what a process sends to itself is not among what it is known to receive
             sends = frozenset(number for to, bundle in outcome.bundles for number in self._numbers(to, bundle))
-            only_ends = self._halting and not sends and self._locals.exits(outcome.state)
+            only_ends = self._halting and not sends and self._locals.exited[outcome.state]
             if not only_ends and (sends or outcome.state != state):
                 moves.append(LocalMove(outcome.state, sends, outcome.recorded))
         return tuple(moves)
