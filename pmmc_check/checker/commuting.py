@@ -79,7 +79,7 @@ from typing import Any
 
 from pmmc_check.checker.kernel import ALONE, NOT_ALONE
 from pmmc_check.checker.local_steps import MessageId, StateId
-from pmmc_check.checker.matching import Matching, Origin, Position
+from pmmc_check.checker.matching import Matching, Position, SentBy
 from pmmc_check.checker.symmetry import generators
 from pmmc_check.checker.tables import Tables, ViewId
 from pmmc_check.model.content import Images, Renaming
@@ -88,7 +88,7 @@ from pmmc_check.protocol.messages import Instant, Message, Start
 from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import ProcessId
 
-MessagesReceived = Sequence[Mapping[Message, Iterable[Origin]]]
+MessagesReceived = Sequence[Mapping[Message, Iterable[SentBy]]]
 """For each process, messages that it receives in some run, with their origins."""
 
 
@@ -125,7 +125,7 @@ class Commuting:
         views = [(process, self._tables.views[view]) for process, view in enumerate(vector)]
         contents = self._tables.model.network.contents
         for process, view in views:
-            self._receive((process, message, Origin(process, None)) for message, _ in contents(view.inbox))
+            self._receive((process, message, SentBy(process, None)) for message, _ in contents(view.inbox))
 
     def received(self) -> MessagesReceived:
         """For each process, all messages that it is known to receive."""
@@ -145,7 +145,7 @@ class Commuting:
             tables.has_alone.data[view] = any(each != NOT_ALONE for each in alone)
         return refuted
 
-    def _sent(self, step: int) -> Iterator[tuple[int, MessageId, Origin]]:
+    def _sent(self, step: int) -> Iterator[tuple[int, MessageId, SentBy]]:
         """What a step sends: to whom, and from whom. What a created process sends is part of it."""
         tables, messages = self._tables, self._locals.messages
         acting = int(tables.owner.data[tables.step_view.data[step]])
@@ -153,11 +153,11 @@ class Commuting:
         created = {to: start.command for to, _, message in items if isinstance(start := messages[message], Start)}
         for to, sender, message in items:
             if not isinstance(messages[message], Instant):
-                yield to, message, Origin(sender, None if sender == acting else created.get(sender))
+                yield to, message, SentBy(sender, None if sender == acting else created.get(sender))
 
-    def _receive(self, messages: Iterable[tuple[int, MessageId, Origin]]) -> list[int]:
+    def _receive(self, messages: Iterable[tuple[int, MessageId, SentBy]]) -> list[int]:
         """Takes note of messages, with their images; returns the steps that may be taken alone no longer."""
-        new: dict[int, dict[MessageId, dict[Origin, None]]] = defaultdict(lambda: defaultdict(dict))
+        new: dict[int, dict[MessageId, dict[SentBy, None]]] = defaultdict(lambda: defaultdict(dict))
         pending = list(dict.fromkeys(messages))
         while pending:
             to, message, origin = pending.pop()
@@ -165,7 +165,7 @@ class Commuting:
                 continue
             new[to][message][origin] = None
             for images, processes in self._images:
-                image = Origin(processes[origin.sender], images.of(origin.created_with))
+                image = SentBy(processes[origin.sender], images.of(origin.created_with))
                 pending.append((processes[to], self._locals.message_id(images.of(self._locals.messages[message])), image))
         refuted: list[int] = []
         for process, added in sorted(new.items()):

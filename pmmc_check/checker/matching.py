@@ -30,7 +30,7 @@ POSITIONS_MAX = 100
 ItemNumber = int
 
 
-class Origin(NamedTuple):
+class SentBy(NamedTuple):
     """Who sends a message, and where that is on its creation, with which command it is created; else None for that."""
 
     sender: int
@@ -58,7 +58,7 @@ class Position(NamedTuple):
     kept: tuple[MessageId, ...]
     sent: frozenset[ItemNumber]
     exited: int | None
-    created: frozenset[Origin]
+    created: frozenset[SentBy]
 
 
 class Matching:
@@ -69,9 +69,9 @@ class Matching:
         self._model = locals_.model
         self._halting = halting
         self._forgets = not self._model.network.keeps_delivered
-        self.received: dict[MessageId, dict[Origin, None]] = {}
+        self.received: dict[MessageId, dict[SentBy, None]] = {}
         """All messages that the process is known to receive at some time, each with its origins."""
-        self.doubtful: set[Origin] = set()
+        self.doubtful: set[SentBy] = set()
         """What messages seemed to tell of their senders' creation, until they turned out to have another origin, too."""
         self._holding: dict[Position, None] = {}
         self._lost: set[Position] = set()
@@ -130,7 +130,7 @@ class Matching:
         self._holding.update(reached)
         return True
 
-    def receives(self, messages: Mapping[MessageId, Iterable[Origin]]) -> bool:
+    def receives(self, messages: Mapping[MessageId, Iterable[SentBy]]) -> bool:
         """Takes note of more messages, or origins; whether all that held still holds. If not, nothing is known to hold any more."""
         seen_through = len(self.doubtful)
         for message, origins in messages.items():
@@ -172,12 +172,12 @@ class Matching:
                 following.append(reached._replace(created=position.created | self._created_with(message)))
         return following
 
-    def _created_with(self, message: MessageId) -> frozenset[Origin]:
+    def _created_with(self, message: MessageId) -> frozenset[SentBy]:
         """What the message tells of its sender's creation: something only if it has no other origin."""
         origins = self.received.get(message, {})
         return frozenset(each for each in origins if len(origins) == 1 and each.created_with is not None)
 
-    def _can_be_there(self, message: MessageId, created: frozenset[Origin]) -> bool:
+    def _can_be_there(self, message: MessageId, created: frozenset[SentBy]) -> bool:
         """Whether the message's sender may have been created with this command: once, that is not with another."""
         return all(one.sender != other.sender or one == other for one in self._created_with(message) for other in created)
 
