@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.false_claim import created_twice
+from pmmc_check.model.calls import called
 from pmmc_check.model.content import Digest, Digests
 from pmmc_check.model.model import Item, Model
 from pmmc_check.properties.checks import Checks, Violated
@@ -131,7 +132,12 @@ class LocalSteps:
         known = self._outcomes.get(key) or self._imagined.get(key)
         if known is None:
             process, local_state = self.states[state]
-            answers = self.model.imagined(self.model.processes[process], local_state, self.messages[message])
+            identity, given = self.model.processes[process], self.messages[message]
+            if self.model.is_paper(identity):
+                answers = self.model.asked(identity, local_state, given)
+            else:
+                answers = called(self.model.roles[identity], "step", (local_state, given), self.model.index)
+                self.model.deviations.note(identity, "step", (local_state, given), answers)
             self.claims.imagining = True
             known = tuple(self._outcome(process, local_state, message, i, each) for i, each in enumerate(answers))
             self.claims.imagining = False

@@ -255,18 +255,6 @@ class Model:
         self.deviations.note(process, "step", (state, message), outcomes)
         return outcomes
 
-    def imagined(self, process: ProcessId, state: Any, message: Message) -> tuple[Outcome, ...]:
-        """The role's step where perhaps no run takes it: if it fails, that is no failure of the protocol.
-
-        Raises:
-            ProtocolError: it failed, or returned what is no outcome.
-        """
-        if paper := self._of_paper(process, state, message):
-            return paper
-        outcomes = called(self.roles[process], "step", (state, message), self.index)
-        self.deviations.note(process, "step", (state, message), outcomes)
-        return outcomes
-
     def answers(self, process: ProcessId, state: Any, message: Message, expected: Sequence[tuple[Outcome, ...]]) -> bool:
         """Whether the role's step gives exactly one of these tuples of outcomes: a quick way of asking where the answer is known."""
         if paper := self._of_paper(process, state, message):
