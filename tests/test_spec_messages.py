@@ -16,6 +16,7 @@ from helpers import NETWORKS, in_process, small
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import pmmc_check
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.reductions import NAMES, applicable, reductions_named
 from pmmc_check.checker.reference import ReferenceSearch
@@ -30,6 +31,7 @@ from pmmc_check.protocol.messages import Instant, Message
 from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.protocol.values import BOTTOM, LEADER, Ballot, ProcessId, commander_id, scout_id
 from pmmc_check.protocol.variants.catalogue import protocol_with
+from pmmc_check.report.vacuity import vacuous
 from pmmc_check.spec.document import expression_as
 from pmmc_check.spec.place import SpecError
 
@@ -237,6 +239,16 @@ def test_a_quorum_has_answered_before_each_decision(variant: list[str], counts: 
     found = {reduce: searched(model, mine, reduce)[:2] for reduce in (*QUICK, *NAMES)}
     assert set(found.values()) == {found["none"]}
     assert found["none"][0] == bool(variant)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "reference", "symbolic"])
+def test_what_is_asked_of_messages_that_nobody_sends_is_said_to_hold_of_none(engine: str) -> None:
+    asked = [r"\A m \in preempted : FALSE", r"\A m \in response : m.result = 1"]
+    one = dict.fromkeys(("acceptors", "leaders", "replicas", "slots"), 1)
+    alone = pmmc_check.explore(**one, invariants=asked, engine=engine)
+    said = [f"no preempted is sent in any run, so whatever {asked[0]} asks of these holds of none"]
+    assert [each for each in vacuous(alone.result) if "asks of these" in each] == said
+    assert "of these" not in str(vacuous(pmmc_check.explore(**{**one, "leaders": 2}, invariants=asked[1:], engine=engine).result))
 
 
 def test_halting_leaves_out_less_with_a_note_and_is_off_where_scouts_are_read() -> None:
