@@ -8,7 +8,7 @@ Three forms, from the cheapest to the dearest:
 - everything else, sets of messages among it: checked once for each combination of all that it reads.
 
 Messages that were ever sent are read from histories: each process remembers what it has sent of the kinds that are read
-(`Model.recording`), as commanders remember their p2a in any case. On the duplicating network a history that tells more than the inboxes
+and can make a difference (`Model.recording`, `spec.relevant`), as commanders remember their p2a in any case. On the duplicating network a history that tells more than the inboxes
 of others is one of propose, preempted, decision or response, which several processes send alike: then more states are told apart.
 
 Why the reductions keep the verdict
