@@ -413,7 +413,7 @@ def test_generated_expressions_about_messages_and_threads_agree_with_python(pair
     for state, see in SEEN:
         expected = eval(code, dict(see))
         assert (checks.of_state(state) is not None) == expected
-        remembered = [frozenset(filter(checks.model.histories.remembers, view.history)) for view in state]
+        remembered = [frozenset(filter(checks.model.kept.remembers, view.history)) for view in state]
         thinned = tuple(view._replace(history=history) for view, history in zip(state, remembered, strict=True))
         assert (checks.of_state(thinned) is not None) == expected, "a message that matters is not remembered"
 

@@ -18,8 +18,8 @@ from pmmc_check.model.calls import called, made, name_of, shown, shown_outcomes,
 from pmmc_check.model.content import Digest
 from pmmc_check.model.deviations import Deviations
 from pmmc_check.model.faults import FAULTS_ID, Drop, FaultBudget, FaultStep, Restart, Spend, fault_outcome, fault_steps, spent
-from pmmc_check.model.histories import Histories, always_kept
 from pmmc_check.model.network import Deliverable, Inbox, Network, network_named
+from pmmc_check.model.sent_messages import SentMessages, always_kept
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.messages import Instant, Message, Start, Stop
 from pmmc_check.protocol.role import AskedAhead, Crashed, Lifecycle, Outcome, Role, Send, System
@@ -78,7 +78,7 @@ class Model:
         self.processes = _processes(config, self.system)
         self.index = {process: i for i, process in enumerate(self.processes)}
         self.roles = {process: made(self.protocol[process.role], process, self.system) for process in self.processes}
-        self.histories = Histories(always_kept(config))
+        self.kept = SentMessages(always_kept(config))
         self.content = Digest()
         self.deviations = Deviations(self.roles, self.system)
         self._papers = {process: role for process, role in self.roles.items() if type(role) is PMMC.get(process.role)}
@@ -96,11 +96,11 @@ class Model:
         matters of it, as a history would keep it.
 
         It has these and no others, whatever this one records; what was asked of roles is known to both."""
-        histories = self.histories.asked_of(kinds, matters)
-        if histories == self.histories:
+        kept = self.kept.asked_of(kinds, matters)
+        if kept == self.kept:
             return self
         other = copy(self)
-        other.histories = histories
+        other.kept = kept
         return other
 
     def initial(self) -> State:
@@ -324,7 +324,7 @@ class Model:
 
     def recorded(self, sends: Iterable[Send]) -> frozenset[Message]:
         """Those of `sends` that history keeps."""
-        return self.histories.of(sends)
+        return self.kept.of(sends)
 
     def _check_restarts(self) -> None:
         for role in sorted(self.system.faults.roles):

@@ -26,14 +26,14 @@ def always_kept(config: Config) -> tuple[type[Message], ...]:
 
 
 @dataclass(frozen=True)
-class Histories:
-    """They keep all messages of the kinds `always`; of the kinds `asked` those that matter, or all where `matters` is None."""
+class SentMessages:
+    """What is kept: all messages of the kinds `always`; of the kinds `asked` those that matter, or all of them where `matters` is None."""
 
     always: tuple[type[Message], ...]
     asked: tuple[type[Message], ...] = ()
     matters: Callable[[Message], bool] | None = None
 
-    def asked_of(self, kinds: Iterable[type[Message]], matters: Callable[[Message], bool] | None) -> Histories:
+    def asked_of(self, kinds: Iterable[type[Message]], matters: Callable[[Message], bool] | None) -> SentMessages:
         """The same with other kinds in the place of those that are asked."""
         return replace(self, asked=tuple(each for each in kinds if each not in self.always), matters=matters)
 
