@@ -113,7 +113,7 @@ class Follower:
             self._memory.check()
             judge.take(batches)
             self.last_event_at = time.monotonic()
-            self._logs_ended |= {event.log for _, events in batches for event in events if event.action == END}
+            self._logs_ended |= {item.log for _, items in batches for item in items if item.action == END}
             if time.monotonic() > until:
                 return
         judge.look_at_waiting(time.monotonic())

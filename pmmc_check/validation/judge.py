@@ -41,7 +41,7 @@ from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.replay import Replay
 from pmmc_check.validation.search.search import SearchBudget, TraceSearch
 from pmmc_check.validation.unfounded import Finding, Grounds
-from pmmc_check.validation.verdict import BranchCounts, CitedViolation, Failure, Place, TraceVerdict
+from pmmc_check.validation.verdict import BranchCounts, CitedViolation, Failure, TraceVerdict
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
 _NOOP = "noop occurs, which the paper's leaders never propose; if yours fill holes with it, judge with --variant fill-holes"
@@ -187,9 +187,9 @@ class _Judge:
         fault = next(Performing(trace.header, names).faults(trace.streams), None)
         if fault is None:
             return verdict
-        at = Place(fault.item.file, fault.item.line, DslWriter(trace.values).item(fault.item))
-        failure = Failure(at, fault.rule, fault.expected, fault.observed)
-        return replace(verdict, verdict=REJECTED, failure=failure, reason=None, method="facts", legal_run=False)
+        return replace(
+            verdict, verdict=REJECTED, failure=fault.failure(DslWriter(trace.values)), reason=None, method="facts", legal_run=False
+        )
 
     def _is_unclear(self, verdict: TraceVerdict) -> bool:
         """Whether a replica that proposes late may have had this run: replays of such replicas are final, the search has none."""
