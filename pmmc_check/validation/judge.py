@@ -7,11 +7,8 @@ an invariant. That is what the paper proves and `explore` checks; reading a long
 
 from __future__ import annotations
 
-import gc
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any
@@ -32,6 +29,7 @@ from pmmc_check.validation.habits import as_legal_runs, may_propose_later, propo
 from pmmc_check.validation.memory_limit import MemoryLimit, MemoryLimitReached
 from pmmc_check.validation.performing import Performing
 from pmmc_check.validation.promises import Promises
+from pmmc_check.validation.rare_collections import rare_collections
 from pmmc_check.validation.recorded_facts import Facts
 from pmmc_check.validation.replay.covered import CoveredReplay
 from pmmc_check.validation.replay.diagnosis import Rejected
@@ -42,6 +40,7 @@ from pmmc_check.validation.replay.replay import Replay
 from pmmc_check.validation.search.search import SearchBudget, TraceSearch
 from pmmc_check.validation.unfounded import Finding, Grounds
 from pmmc_check.validation.verdict import BranchCounts, CitedViolation, Failure, TraceVerdict
+from pmmc_check.validation.workers import accepted_together
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
 _NOOP = "noop occurs, which the paper's leaders never propose; if yours fill holes with it, judge with --variant fill-holes"
@@ -59,7 +58,8 @@ class JudgeOptions:
     judging one trace may take beyond what the process has already; None is no limit.
 
     `protocol` may be a variant's; `variants` are their names, and `waived` the invariants that they change on purpose. `coverage`:
-    the branches of the protocol that accepted runs take are counted, too.
+    the branches of the protocol that accepted runs take are counted, too. `processes`: so many beside this one may replay a trace in parts;
+    the verdict is the same.
     """
 
     budget: SearchBudget = field(default_factory=SearchBudget)
@@ -69,6 +69,7 @@ class JudgeOptions:
     variants: tuple[str, ...] = ()
     waived: frozenset[str] = frozenset()
     coverage: bool = False
+    processes: int = 1
 
 
 def judge(source: Source, options: JudgeOptions | None = None, report: Callable[[str], None] | None = None) -> TraceVerdict:
@@ -89,31 +90,6 @@ def judge(source: Source, options: JudgeOptions | None = None, report: Callable[
     except MemoryError:
         verdict = TraceVerdict(str(source.path), INCONCLUSIVE, reason="memory ran out; judge it alone (--jobs 1), or on a larger machine")
     return replace(verdict, seconds=time.perf_counter() - started)
-
-
-class _Thresholds:
-    """Those that stood before the first of the replays that are running: in one process several threads may replay."""
-
-    lock = threading.Lock()
-    running = 0
-    before = (0, 0, 0)
-
-
-@contextmanager
-def rare_collections() -> Iterator[None]:
-    """Makes Python look for cyclic garbage less often: a replay makes none, and looking takes a fifth of its time."""
-    with _Thresholds.lock:
-        _Thresholds.running += 1
-        if _Thresholds.running == 1:
-            _Thresholds.before = gc.get_threshold()
-            gc.set_threshold(200_000, 10, 10)
-    try:
-        yield
-    finally:
-        with _Thresholds.lock:
-            _Thresholds.running -= 1
-            if not _Thresholds.running:
-                gc.set_threshold(*_Thresholds.before)
 
 
 class _Reading:
@@ -166,7 +142,10 @@ class _Judge:
         trace = self._open("replaying")
         self.late = proposes_late(trace.header, self.protocol)
         simple = shows_decisions_only(trace.header) and self.protocol is PMMC and trace.header.quorums_meet and not self.options.coverage
-        verdict = (self._by_decisions(trace) if simple else None) or self._by_replay(self._open("replaying") if simple else trace)
+        verdict = self._by_decisions(trace) if simple else None
+        if verdict is None and (found := self._in_processes()) is not None:
+            verdict, trace = found
+        verdict = verdict or self._by_replay(self._open("replaying") if simple else trace)
         changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
         noop = (_NOOP,) if self._has_stray_noop(trace) and verdict.verdict != ACCEPTED else ()
         if self._is_unclear(verdict) and may_propose_later(self._open("looking at lost slots", trace.names).events(), trace.header):
@@ -221,6 +200,18 @@ class _Judge:
 
     def _nothing_to_judge(self) -> TraceError:
         return TraceError(self.file, 0, 0, "has a header but no events, so there is nothing to judge; check what was recorded")
+
+    def _in_processes(self) -> tuple[TraceVerdict, Trace] | None:
+        """The acceptance of a trace in parts by several processes, if it comes to that."""
+        if self.options.processes < 2 or not self.source.parts or self.protocol is not PMMC or self.options.coverage:
+            return None
+        trace = self._open(f"replaying in {self.options.processes} processes")
+        accepted = accepted_together(trace, self.source, self.options.processes, self.late, self.reading)
+        if accepted is None:
+            return None
+        self.heard.update(accepted.heard)
+        trace.values.has_performs = accepted.has_performs
+        return self._found(accepted.events, trace), trace
 
     def _by_replay(self, trace: Trace) -> TraceVerdict:
         """Replay first; then search, if replay could not tell."""

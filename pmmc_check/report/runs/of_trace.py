@@ -15,7 +15,7 @@ from pmmc_check.report.runs.run import EventMark, Run, RunEvent
 from pmmc_check.trace.events import DROP, RECEIVE, SEND, Event, Header, Names, Perform, RecordedItem
 from pmmc_check.trace.readers.reader import open_trace
 from pmmc_check.trace.sources import Source
-from pmmc_check.validation.judge import rare_collections
+from pmmc_check.validation.rare_collections import rare_collections
 from pmmc_check.validation.replay.diagnosis import Rejected
 from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.interleaving import Interleaving, Log

@@ -13,13 +13,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pmmc_check.protocol.messages import Decision, P2a, P2b, Preempted, Propose, Request, Response
-from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, NOOP, REPLICA, SCOUT, ProcessId, commander_id
+from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, NOOP, REPLICA, SCOUT, ProcessId, commander_id, new_tuple
 from pmmc_check.trace.events import RECEIVE, SEND, Event
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.values import MEMO_SIZE
 
-_event: Callable[[type[Event], tuple[Any, ...]], Event] = tuple.__new__
-"""Makes an event of all its fields: as `Event(*fields)`, without what that does in Python for each."""
+_event: Callable[[type[Event], tuple[Any, ...]], Event] = new_tuple
 
 Words = Sequence[Any]
 Compose = Callable[[Words, int, str | None], Event]
