@@ -208,6 +208,7 @@ class _Judge:
         trace = self._open(f"replaying in {self.options.processes} processes")
         accepted = accepted_together(trace, self.source, self.options.processes, self.late, self.reading)
         if accepted is None:
+            self.reading.memory = MemoryLimit(self.options.memory_bytes_max)  # what was tried is gone
             return None
         self.heard.update(accepted.heard)
         trace.values.has_performs = accepted.has_performs

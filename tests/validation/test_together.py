@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from pmmc_check.trace.events import ALL, NOTHING, Contract
 from pmmc_check.trace.sources import sources
 from pmmc_check.validation import workers
 from pmmc_check.validation.judge import JudgeOptions, judge
+from pmmc_check.validation.memory_limit import MemoryLimit
 from pmmc_check.validation.simulate import two_configurations
 from pmmc_check.validation.verdict import TraceVerdict
 from pmmc_check.verdicts import ACCEPTED, REJECTED
@@ -148,8 +150,8 @@ def test_runs_that_reconfigure_and_propose_lazily_are_read_with_their_habits(tmp
 
 def test_a_log_in_two_files_and_logs_that_say_too_little_are_left_to_one(tmp_path: Path, small: Counter[bool]) -> None:
     whole = some_run(2)
-    count = iter(range(10**6))
-    alone, several = both(in_parts(tmp_path / "t", whole.text(), lambda log: f"{log}-{next(count) // 10}"))
+    lines = count()
+    alone, several = both(in_parts(tmp_path / "t", whole.text(), lambda log: f"{log}-{next(lines) // 10}"))
     assert alone == several
     thin = replace(
         whole,
@@ -211,8 +213,12 @@ def test_a_worker_that_is_killed_is_done_without(real: Path, monkeypatch: pytest
 
 def test_too_little_memory_is_told_as_by_one_and_an_interrupt_leaves_no_process(real: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (source,) = sources([str(real)])
-    alone, several = (judge(source, replace(each, memory_bytes_max=1)) for each in (ONE, SEVERAL))
+    grown = count(0, 2**20)  # by so much each time that one looks
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryLimit, "_resident", lambda self: next(grown))
+        alone, several = (judge(source, replace(each, memory_bytes_max=2**18)) for each in (ONE, SEVERAL))
     assert (alone.verdict, alone.reason) == (several.verdict, several.reason)
+    assert "more than 0 MiB" in (alone.reason or "")
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
