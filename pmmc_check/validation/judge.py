@@ -14,7 +14,7 @@ from itertools import chain, islice
 from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.values import LEADER, NOOP, ProcessId
+from pmmc_check.protocol.values import LEADER, NOOP, REPLICA, ProcessId
 from pmmc_check.protocol.variants.optimised import FillHoles
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.events import COMPLETE, DROP, KINDS, MIDDLE, NONE, RECEIVE, SEND, UNKNOWN, Event, Header, Names
@@ -25,7 +25,8 @@ from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import place_of, violation_of
 from pmmc_check.validation.decisions_only import DecisionsOnly, Unusual, rejection, shows_decisions_only
-from pmmc_check.validation.habits import as_legal_runs, may_propose_later, proposes_late
+from pmmc_check.validation.habits import LIST, as_legal_runs, may_propose_later, proposes_late
+from pmmc_check.validation.lazy_replica import LazyReplica
 from pmmc_check.validation.memory_limit import MemoryLimit, MemoryLimitReached
 from pmmc_check.validation.performing import Performing
 from pmmc_check.validation.promises import Promises
@@ -48,7 +49,7 @@ _QUORUMS_APART = "its quorums need not have an acceptor in common, so legal runs
 _NEAR, _LOGS_ALONE = 6, 8
 _FROM_THE_START = "a complete log begins with its process, and this one does not"
 _OF_THE_BEGINNING = ("R2", "R3", "R5")
-_LATER = "a replica lost a slot, and with proposals=lazy or requests=list it may propose the command again at any time, which is not tried"
+_LATER = "with requests=list it is left open when a replica proposes a request, or one that has lost its slot, and not all is tried"
 _FACTS_HOLD = "; what is recorded breaks no invariant"
 
 
@@ -120,6 +121,8 @@ class _Judge:
         self.protocol = options.protocol or PMMC
         self.late = False
         """Whether replicas are replayed that propose when their logs say so."""
+        self.lazy = False
+        """Whether the search has such replicas as well."""
         self._values: list[Values] = []
         """Those of each opening of the trace."""
         self.heard: set[str] = set()
@@ -141,6 +144,7 @@ class _Judge:
         """The verdict, with notes on logs that promise events and have none."""
         trace = self._open("replaying")
         self.late = proposes_late(trace.header, self.protocol)
+        self.lazy = self.late and trace.header.requests != LIST
         simple = shows_decisions_only(trace.header) and self.protocol is PMMC and trace.header.quorums_meet and not self.options.coverage
         verdict = self._by_decisions(trace) if simple else None
         if verdict is None and (found := self._in_processes()) is not None:
@@ -171,8 +175,8 @@ class _Judge:
         )
 
     def _is_unclear(self, verdict: TraceVerdict) -> bool:
-        """Whether a replica that proposes late may have had this run: replays of such replicas are final, the search has none."""
-        final = self.late and verdict.method != "search"
+        """Whether a replica that proposes late may have had this run: what such replicas cannot have is final."""
+        final = self.late and (self.lazy or verdict.method != "search")
         return verdict.verdict == REJECTED and not (verdict.legal_run or verdict.violations or final)
 
     def _with_late_proposals(self, verdict: TraceVerdict, names: Names) -> TraceVerdict:
@@ -379,7 +383,7 @@ class _Judge:
     def _by_search(self, ambiguity: str | None) -> TraceVerdict:
         trace = self._open("preparing the search")
         limit = self.options.search_events_max
-        events = list(islice((event for stream in self._events(trace, searched=True) for event in stream), limit + 1))
+        events = list(islice((event for stream in self._events(trace, searched=not self.lazy) for event in stream), limit + 1))
         if not events:
             raise self._nothing_to_judge()
         grounds = Grounds(trace.names, system_of(trace.header, trace.names), Promises(trace.header, trace.names), self.protocol)
@@ -392,7 +396,8 @@ class _Judge:
             reason = f"{most}; record complete logs, or cut the trace"
             return TraceVerdict(self.file, INCONCLUSIVE, count, reason=reason + _FACTS_HOLD, method="search")
         self.reading.begin("searching for a legal run")
-        search = TraceSearch(trace.header, trace.names, events, self.options.budget, self.protocol, memory=self.reading.memory)
+        protocol = {**self.protocol, REPLICA: LazyReplica} if self.lazy else self.protocol
+        search = TraceSearch(trace.header, trace.names, events, self.options.budget, protocol, memory=self.reading.memory)
         answer = search.run()
         if answer.verdict == ACCEPTED:
             return TraceVerdict(self.file, ACCEPTED, count, method="search", states=answer.states, legal_run=True)
