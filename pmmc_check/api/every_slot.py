@@ -68,6 +68,8 @@ def _check_options(options: SearchOptions) -> None:
         )
     if options.trust_claims:
         raise UsageError("--trust-claims: --slots any rests on claims that are checked; leave --trust-claims out")
+    if options.fair:
+        raise UsageError("--fair: --slots any does not cover Progress; give a number of slots, or leave --fair out")
     if options.keep_going:
         raise UsageError("--continue: --slots any ends with the first violation; give a number of slots, or name one --invariant at a time")
     if options.strategy in ("random", "iterative"):

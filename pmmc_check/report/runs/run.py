@@ -160,7 +160,8 @@ Paragraph = tuple[Span, ...]
 class Run:
     """One run. `source` is `search`, `trace` or `simulation`; `verdict` the word of the report, `title` what it says in a sentence.
 
-    `ballots` are all ballots that occur, ascending. `facts` tell what the run is of, as label and text.
+    `ballots` are all ballots that occur, ascending. `facts` tell what the run is of, as label and text. Of a run that never ends the events
+    from number `loop` on are repeated for ever; 0: it ends.
     """
 
     source: str
@@ -172,6 +173,7 @@ class Run:
     ballots: tuple[str, ...] = ()
     explanation: tuple[Paragraph, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+    loop: int = 0
     names: Mapping[ProcessId, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
