@@ -25,7 +25,7 @@ from pmmc_check.validation.replay.interleaving import Interleaving, Log
 from pmmc_check.validation.replay.plain import Plain
 from pmmc_check.validation.replay.replay import Replay
 
-TAKE, PUT, DROPPED, P1B, RESULT, NUMBER = range(6)
+DEED_TAKEN, DEED_SENT, DEED_LOST, DEED_P1B, DEED_RESULT, DEED_NUMBER = range(6)
 """What a deed is: a message is received, sent or lost; a p1b is sent, with what it adds; a result, or a number of a client, is shown."""
 
 Deed = tuple[Any, ...]
@@ -50,15 +50,15 @@ class _Written:
         """A message is sent; a p1b has been written down with what it adds."""
         if type(message) is not P1b:
             plain = self.plain
-            self.deeds.append((PUT, plain.process(sender), plain.process(to), plain.message(message)))
+            self.deeds.append((DEED_SENT, plain.process(sender), plain.process(to), plain.message(message)))
 
     def take(self, sender: ProcessId | None, to: ProcessId, message: Message) -> bool:
         """A message is received: it must have been sent."""
-        return self._write(TAKE, sender, to, message)
+        return self._write(DEED_TAKEN, sender, to, message)
 
     def drop(self, sender: ProcessId | None, to: ProcessId, message: Message) -> bool:
         """A message is lost: it must have been sent."""
-        return self._write(DROPPED, sender, to, message)
+        return self._write(DEED_LOST, sender, to, message)
 
     def _write(self, what: int, sender: ProcessId | None, to: ProcessId, message: Message) -> bool:
         if undetermined(message):
@@ -81,16 +81,18 @@ class _DeliveriesApart(Deliveries):
         """Writes it down as what it adds."""
         plain = self.plain
         added = tuple(map(plain.pvalue, delta))
-        self.written.deeds.append((P1B, plain.process(to), plain.process(whole.acceptor), tuple(whole.ballot), added, len(whole.accepted)))
+        self.written.deeds.append(
+            (DEED_P1B, plain.process(to), plain.process(whole.acceptor), tuple(whole.ballot), added, len(whole.accepted))
+        )
 
     def agreed_result(self, position: int, result: Any) -> Any:
         """Writes it down."""
-        self.written.deeds.append((RESULT, position, result))
+        self.written.deeds.append((DEED_RESULT, position, result))
         return result
 
     def agree_number(self, command: Command) -> bool:
         """Writes it down."""
-        self.written.deeds.append((NUMBER, self.plain.command(command)))
+        self.written.deeds.append((DEED_NUMBER, self.plain.command(command)))
         return True
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pmmc_check.protocol.messages import P1b
 from pmmc_check.protocol.values import SCOUT, Ballot, ProcessId
 from pmmc_check.trace.events import DROP, Delta, Event, Header, Names
-from pmmc_check.validation.replay.apart import DROPPED, NUMBER, P1B, PUT, RESULT, TAKE, Deed, NotApart
+from pmmc_check.validation.replay.apart import DEED_LOST, DEED_NUMBER, DEED_P1B, DEED_RESULT, DEED_SENT, DEED_TAKEN, Deed, NotApart
 from pmmc_check.validation.replay.interleaving import Log
 from pmmc_check.validation.replay.plain import Plain
 from pmmc_check.validation.replay.replay import Replay
@@ -69,12 +69,12 @@ class ReplayTogether(Replay):
         deeds = piece.deeds
         for at in range(piece.done, len(deeds)):
             what, *plain = deeds[at]
-            if what in (TAKE, DROPPED):
+            if what in (DEED_TAKEN, DEED_LOST):
                 sender, to, message = None if plain[0] is None else process_of(plain[0]), process_of(plain[1]), message_of(plain[2])
-                if not (network.take if what == TAKE else network.drop)(sender, to, message):
+                if not (network.take if what == DEED_TAKEN else network.drop)(sender, to, message):
                     piece.done = at
                     return self._wait((to, message), log)
-            elif what == PUT:
+            elif what == DEED_SENT:
                 to, message = process_of(plain[1]), message_of(plain[2])
                 network.put(process_of(plain[0]), to, message, _ELSEWHERE)
                 if waiting:
@@ -85,15 +85,15 @@ class ReplayTogether(Replay):
         return True
 
     def _take_up_other(self, what: int, plain: Sequence[Any]) -> None:
-        if what == RESULT:
+        if what == DEED_RESULT:
             position, result = plain
             if self.deliveries.agreed_result(position, result) != result:
                 raise NotApart
-        elif what == NUMBER:
+        elif what == DEED_NUMBER:
             if not self.deliveries.agree_number(self._plain.command_of(*plain[0])):
                 raise NotApart
         else:
-            assert what == P1B, "there are no others"
+            assert what == DEED_P1B, "there are no others"
             self._take_up_p1b(*plain)
 
     def _take_up_p1b(self, to: Any, acceptor: Any, ballot: tuple[int, int], added: Sequence[Any], size: int) -> None:
