@@ -337,7 +337,7 @@ class TraceReader:
             return f"reconfigure({','.join(map(values.show, value.leaders))})"
         if type(value) is tuple:
             return ",".join(map(self.show, value))
-        return values.show(value)
+        return str(value) if isinstance(value, bool) else values.show(value)  # as pages of a search have it
 
 
 def pvalues_of(message: P1b | Adopted) -> tuple[str, Any]:
