@@ -43,11 +43,17 @@ def put_off_in_states(tables: Tables, met: Mapping[ViewId, int]) -> Counter[Acti
 
 
 def put_off_in_moves(tables: Tables, taken: NDArray[np.int64]) -> Counter[Action]:
-    """The internal deliveries of moves, and those that were looked at when a view was met."""
+    """The internal deliveries of moves, step s having been taken `taken[s]` times."""
     counts: Counter[Action] = Counter()
     for step in np.flatnonzero(taken).tolist():
         for place in range(len(tables.paths[step].deliveries) - 1):
             counts[_action(tables, step, place)] += int(taken[step])
+    return counts
+
+
+def put_off_when_met(tables: Tables) -> Counter[Action]:
+    """Those that were looked at when a view was met, once for each view."""
+    counts: Counter[Action] = Counter()
     for possible in tables.put_off.values():
         counts.update(possible)
     return counts

@@ -153,6 +153,8 @@ class Tables:
         self.receive_views: NDArray[np.int32] = np.zeros(1 << 12, np.int32)
         self._received: dict[tuple[ViewId, BundleId], ViewId] = {}
         self._digests: dict[tuple[MessageId, Any], NDArray[np.uint64]] = {}
+        self.filled: list[tuple[ViewId, BundleId]] = []
+        """Every entry that was filled for the kernel, in order: a view and a bundle that reaches it, or -1 for the view's steps."""
 
     def arrays(self) -> kernel.StepTables:
         """What the kernel reads; valid until the next entry is filled."""
@@ -235,12 +237,14 @@ class Tables:
         if 2 * (len(self._received) + 1) > len(self.receive_keys):
             self._grow_receive()
         if (view, bundle) not in self._received:
+            self.filled.append((view, bundle))
             self._insert_receive(view, bundle, self.receive(view, bundle))
 
     def fill_view(self, view: ViewId) -> None:
         """Makes the table entries for the steps of `view`."""
         if self.step_range.data[view, 0] != NOT_FILLED:
             return
+        self.filled.append((view, -1))
         first = self.step_view.size
         steps, violation, put_off = self._steps(self.views[view])
         if put_off:

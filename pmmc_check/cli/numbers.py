@@ -29,6 +29,17 @@ def number_from_one(text: str) -> int:
     return count
 
 
+def positive_minutes(text: str) -> float:
+    """A positive number of minutes, for argparse."""
+    try:
+        minutes = float(text)
+    except ValueError:
+        raise ArgumentTypeError(f"expected a number of minutes, got {text!r}") from None
+    if not 0 < minutes < float("inf"):
+        raise ArgumentTypeError(f"must be a positive number of minutes, got {text}")
+    return minutes
+
+
 def positive_seconds(below: float = float("inf"), bound: str = "") -> Callable[[str], float]:
     """Reads a positive number of seconds, for argparse; `bound` says that there is one, such as ", at most a day"."""
 
