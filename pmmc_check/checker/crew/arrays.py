@@ -15,8 +15,8 @@ _BY_ROW = tuple(name for name in kernel.StepTables._fields if not name.startswit
 
 
 class News(NamedTuple):
-    """What has been filled since the last news: by array, the rows from `sent` on, and those of `views` that were filled; and the entries of the
-    receive table: view, bundle and view after, a row each. Also the known combinations of facts."""
+    """What has been filled since the last news: by array, the rows from `sent` on, and those of `views` that were filled; and the entries
+    of the receive table: view, bundle and view after, a row each. Also the known combinations of facts."""
 
     sent: dict[str, int]
     rows: dict[str, NDArray[np.generic]]
@@ -45,15 +45,16 @@ class Filled:
 
     def moment(self) -> Moment:
         """How far everything is filled now."""
-        return Moment({name: getattr(self._tables, name).size for name in _BY_ROW}, len(self._views), len(self._received))
+        return Moment(tuple(getattr(self._tables, name).size for name in _BY_ROW), len(self._views), len(self._received))
 
     def since(self, moment: Moment, known: NDArray[np.uint64] | None = None) -> News:
         """What has been filled since then."""
         views = np.array(self._views[moment.views :], np.int64)
         arrays: dict[str, Growing] = {name: getattr(self._tables, name) for name in _BY_ROW}
+        sent = dict(zip(_BY_ROW, moment.rows, strict=True))
         return News(
-            moment.rows,
-            {name: each.data[moment.rows[name] : each.size].copy() for name, each in arrays.items()},
+            sent,
+            {name: each.data[sent[name] : each.size].copy() for name, each in arrays.items()},
             views,
             {name: each.data[views].copy() for name, each in arrays.items() if each.size >= self._tables.fingerprints.size},
             np.array(self._received[moment.received :], np.int64).reshape(-1, 3),
@@ -64,12 +65,12 @@ class Filled:
 class Moment(NamedTuple):
     """How many rows of each array there were, how many views had been filled, and how many entries of the receive table."""
 
-    rows: dict[str, int]
+    rows: tuple[int, ...]
     views: int
     received: int
 
 
-NOTHING = Moment(dict.fromkeys(_BY_ROW, 0), 0, 0)
+NOTHING = Moment((0,) * len(_BY_ROW), 0, 0)
 
 
 class Copies:

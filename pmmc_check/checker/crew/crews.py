@@ -15,9 +15,15 @@ class WorkerLost(Exception):
 class Crew(Protocol):
     """Workers that are asked by name of a method; what they answer may be handed on to others without being looked at."""
 
+    elsewhere: bool
+    """Whether they are processes of their own, with memory of their own."""
+
     @property
     def workers(self) -> int:
         """How many there are."""
+
+    def share(self, value: Any) -> Any:
+        """Something that is handed to many, as an argument."""
 
     def wanted(self) -> int:
         """How many there should be now: more where machines have come, fewer where they have gone."""
@@ -45,6 +51,8 @@ class Crew(Protocol):
 class WithinProcess:
     """All workers in this process, one after the other: what tests compare with, and a crew of one."""
 
+    elsewhere = False
+
     def __init__(self, workers: int) -> None:
         self._wanted = workers
         self._workers: list[Worker] = []
@@ -53,6 +61,10 @@ class WithinProcess:
     def workers(self) -> int:
         """How many there are."""
         return len(self._workers)
+
+    def share(self, value: Any) -> Any:
+        """Itself."""
+        return value
 
     def wanted(self) -> int:
         """As many as it was made with."""
@@ -80,12 +92,12 @@ class WithinProcess:
         self._workers = []
 
 
-def exchange(crew: Crew, ask: str, answer: str, take: str, asked: Sequence[Any], answered: Sequence[Any], taken: Sequence[Any]) -> list[Any]:
-    """Each worker says something to each; each answers all, in the order of the workers; each takes in the answers. Returns what the last says.
+def exchange(crew: Crew, ask: tuple[Any, ...], answer: tuple[Any, ...], take: tuple[Any, ...]) -> list[Any]:
+    """Each worker says something to each; each answers all, in the order of the workers; each takes in the answers. Returns the last say.
 
-    The sequences are the arguments of the three methods that come first.
+    Each of the three is a method and its first arguments.
     """
     everyone = range(crew.workers)
-    said = [crew.ask_for_parts(each, ask, *asked) for each in everyone]
-    replies = [crew.ask_for_parts(owner, answer, *answered, *(said[each][owner] for each in everyone)) for owner in everyone]
-    return crew.answers([crew.ask(each, take, *taken, *(replies[owner][each] for owner in everyone)) for each in everyone])
+    said = [crew.ask_for_parts(each, *ask) for each in everyone]
+    replies = [crew.ask_for_parts(owner, *answer, *(said[each][owner] for each in everyone)) for owner in everyone]
+    return crew.answers([crew.ask(each, *take, *(replies[owner][each] for owner in everyone)) for each in everyone])

@@ -1,4 +1,4 @@
-"""The compiled loops of a worker beside those of one process (`checker.kernel`): to take in what others have found, and to build new states."""
+"""The compiled loops of a worker, beside those of one process (`checker.kernel`): taking in what others have found, building new states."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from pmmc_check.checker.kernel import (
 
 
 @kernel
-def take_in(
+def take_in(  # noqa: PLR0917
     store: Partition, rows: Any, fingerprints: Any, origins: Any, level: Any, is_new: Any, stale: Any, progress: Any
 ) -> Any:
-    """As `kernel.insert`, of candidates `rows` that somebody else has found: says only which `is_new`, or reached at a lower level than before.
+    """As `kernel.insert`, of candidates `rows` that somebody else has found: says only which `is_new`, or reached at a lower level than
+    before.
 
     `origins` is what is stored of a state that is. `progress` is (position in `rows`, used entries): from where to go on. Returns DONE, or
     TABLE_FULL."""

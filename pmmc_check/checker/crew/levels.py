@@ -1,13 +1,14 @@
-"""What each level has brought each worker, on disk: when a worker dies, all go back to the last level that every one of them has written.
+"""What each level has brought each worker, on disk: when a worker dies, all go back to the last level that every one has written.
 
-    LEVEL/WORKER/       a checked folder (`checker.checkpoints.saved`): the states that the level has brought this worker, as they are stored, and
-                        those found at that level that wait for later ones
+    LEVEL/WORKER/       a checked folder (`checker.checkpoints.saved`): the states that the level has brought this worker, as they are
+                        stored, and those found at that level that wait for later ones
 
 All levels together hold what all workers together hold, so it can be shared out anew among any number of workers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from pmmc_check.checker.checkpoints.saved import SavedSearch, read_saved, write_saved
 
 _DIGITS = 6
-_SEGMENT = "waiting-{}-{}-{}"
+_SEGMENT = "waiting-{}-{}-{}-{}"
 
 
 class _Written(msgspec.Struct, forbid_unknown_fields=True):
@@ -27,12 +28,13 @@ class _Written(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OfLevel(NamedTuple):
-    """What a level has brought one worker: new fingerprints with what is stored of them, and states that wait, by (level, found at, wave)."""
+    """What a level has brought one worker: new fingerprints with what is stored of them, and states that wait, by (level, found at, wave,
+    finder)."""
 
     worker: int
     fingerprints: NDArray[np.uint64]
     origins: NDArray[np.uint64]
-    waiting: dict[tuple[int, int, int], NDArray[np.integer]]
+    waiting: Mapping[Any, NDArray[np.integer]]
 
 
 def write_level(folder: Path, level: int, brought: OfLevel) -> int:
@@ -68,6 +70,13 @@ def written_levels(folder: Path, last: int) -> Iterator[OfLevel]:
             yield OfLevel(written.worker, np.array(arrays["fingerprints"]), np.array(arrays["origins"]), waiting)
 
 
-def _key_of(name: str) -> tuple[int, int, int]:
-    level, found_at, wave = map(int, name.split("-")[1:])
-    return level, found_at, wave
+def forget_levels(folder: Path, after: int) -> None:
+    """Removes what was written of levels after this one: not every worker has."""
+    for of_level in folder.iterdir() if folder.is_dir() else ():
+        if of_level.name.isdigit() and int(of_level.name) > after:
+            shutil.rmtree(of_level, ignore_errors=True)
+
+
+def _key_of(name: str) -> tuple[int, int, int, int]:
+    level, found_at, wave, finder = map(int, name.split("-")[1:])
+    return level, found_at, wave, finder

@@ -1,8 +1,9 @@
-"""One worker of a crew: the visited states that it owns, and the part of a level that it expands. Knows no role, no invariant and no network."""
+"""One worker of a crew: the visited states that it owns, and the part of a level that it expands. It knows no role, and no invariant."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from pmmc_check.checker import kernel
 from pmmc_check.checker.crew.arrays import Copies, News
 from pmmc_check.checker.crew.kernels import build, take_in
+from pmmc_check.checker.crew.levels import OfLevel, write_level, written_levels
 from pmmc_check.checker.frontier import narrowed, widened
 from pmmc_check.checker.memory import resident_bytes
 from pmmc_check.checker.store import Entry, Store
@@ -49,6 +51,10 @@ class Unknown(NamedTuple):
     fingerprint: Fingerprints
     vectors: Vectors
 
+    def rows(self, rows: NDArray[np.int64]) -> Unknown:
+        """Some of them."""
+        return Unknown(self.batch[rows], self.slot[rows], self.digest[rows], self.fingerprint[rows], self.vectors[rows])
+
 
 class Broken(NamedTuple):
     """The first state of a chunk in which a process breaks something by itself, as `kernel.expand` gives it; `view` is the process's."""
@@ -77,11 +83,12 @@ class Missing(NamedTuple):
 
 
 class SegmentKey(NamedTuple):
-    """States that wait: those of a level that were found at another, in one part of it."""
+    """States that wait: those of a level that were found at another, in one part of it, by one worker."""
 
     level: int
     found_at: int
     wave: int
+    finder: int
 
 
 class Piece(NamedTuple):
@@ -97,6 +104,14 @@ def owners_of(fingerprints: Fingerprints, workers: int) -> NDArray[np.int64]:
     """Who owns each: the last bits of fingerprints, in as many ranges as there are workers."""
     last = fingerprints & np.uint64((1 << OWNER_BITS) - 1)
     return ((last * np.uint64(workers)) >> np.uint64(OWNER_BITS)).astype(np.int64)
+
+
+class Held(NamedTuple):
+    """How many states a worker owns, the bytes in which it keeps them, and all its memory."""
+
+    states: int
+    store_bytes: int
+    memory_bytes: int
 
 
 class Worker:
@@ -125,7 +140,7 @@ class Worker:
 
     # a part of a level
 
-    def gather(self, level: int, first_chunk: int, pieces: Sequence[Piece], brought: Sequence[NDArray[np.integer]]) -> None:
+    def gather(self, level: int, first_chunk: int, pieces: Sequence[Piece], *brought: NDArray[np.integer]) -> None:
         """Puts together the states of its part of a level: its own `pieces` and those that were `brought`, in order. `first_chunk` is the number
         of the part's first chunk in the level."""
         others = iter(brought)
@@ -164,9 +179,7 @@ class Worker:
         unknown = np.empty((CHUNK_STATES * (tables.observed.shape[1] + 1), 2), np.int32)
         while True:
             found = candidates_of(self._candidates_max)
-            kernel.expand(
-                tables, self.copies.known, self._vectors, first, last, self._parents, found, misses, unknown, counters, False
-            )
+            kernel.expand(tables, self.copies.known, self._vectors, first, last, self._parents, found, misses, unknown, counters, False)
             if counters[kernel.MISS_COUNT]:
                 return misses[: counters[kernel.MISS_COUNT]].copy()
             if not counters[kernel.OVERFLOW]:
@@ -238,7 +251,9 @@ class Worker:
         self._new.append(Candidates(part.fingerprints[is_new], part.origins[is_new]))
         return is_new, stale
 
-    def build(self, wave: int, *answers: tuple[NDArray[np.bool_], NDArray[np.int64]]) -> tuple[list[tuple[SegmentKey, int]], NDArray[np.int64]]:
+    def build(
+        self, wave: int, *answers: tuple[NDArray[np.bool_], NDArray[np.int64]]
+    ) -> tuple[list[tuple[SegmentKey, int]], NDArray[np.int64]]:
         """Builds the states that are new by the answers of their owners; they wait here. Returns their segments with how many they are, and how
         many states are stale, by level from this one on."""
         found = self._all
@@ -251,7 +266,7 @@ class Worker:
         build(self.copies.tables(), self._vectors, found.parents[rows], found.steps[rows], vectors)
         segments = []
         for level in np.unique(found.levels[rows]).tolist():
-            key = SegmentKey(level, self._level, wave)
+            key = SegmentKey(level, self._level, wave, self.number)
             block = vectors[found.levels[rows] == level]
             self.waiting[key] = narrowed(block)
             segments.append((key, len(block)))
@@ -298,26 +313,49 @@ class Worker:
 
     # between levels
 
-    def drop(self, level: int) -> int:
-        """Forgets the states of a level, which have been expanded; returns its memory."""
+    def drop(self, level: int) -> Held:
+        """Forgets the states of a level, which have been expanded; returns what it holds now."""
         self.waiting = {key: block for key, block in self.waiting.items() if key.level != level}
-        return resident_bytes()
+        return Held(self.store.states, self.store.bytes, resident_bytes())
 
-    def find(self, fingerprint: int, *, prefix: bool) -> Entry | None:
+    def write(self, folder: str, level: int) -> int:
+        """Writes down what the level has brought; returns its bytes.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        new = (
+            Candidates(*(np.concatenate([np.zeros(0, np.uint64), *parts]) for parts in zip(*self._new, strict=True)))
+            if self._new
+            else _NOTHING
+        )
+        self._new = []
+        waiting = {key: block for key, block in self.waiting.items() if key.found_at == level}
+        return write_level(Path(folder), level, OfLevel(self.number, *new, waiting))
+
+    def restore(self, folder: str, level: int) -> None:
+        """Takes from what was written up to `level` what belongs to it now.
+
+        Raises:
+            DamagedCheckpoint: something is not what was written.
+            OSError: it cannot be read.
+        """
+        for brought in written_levels(Path(folder), level):
+            mine = owners_of(brought.fingerprints, self.workers) == self.number
+            self._taken_in(0, Candidates(brought.fingerprints[mine], brought.origins[mine]))
+            if brought.worker % self.workers == self.number:
+                self.waiting |= {SegmentKey(*key): block for key, block in brought.waiting.items() if key[0] > level}
+        self._new = []
+
+    def find(self, fingerprint: int, prefix: bool) -> Entry | None:
         """What is stored of a state; None where this is not its owner. Of a `prefix` the last bits are not known."""
         return self.store.look_for(fingerprint, prefix=prefix)
 
-    def size(self) -> tuple[int, int]:
-        """How many states it owns, and the bytes in which it keeps them."""
-        return self.store.states, self.store.bytes
-
 
 def _least_of(unknown: Unknown) -> Unknown:
-    order = np.lexsort((unknown.fingerprint, unknown.digest, unknown.slot, unknown.batch))
-    ordered = Unknown(*(each[order] for each in unknown))
+    ordered = unknown.rows(np.lexsort((unknown.fingerprint, unknown.digest, unknown.slot, unknown.batch)))
     same = [each[1:] == each[:-1] for each in (ordered.batch, ordered.slot, ordered.digest)]
-    first = np.concatenate([np.ones(min(1, len(order)), np.bool_), ~(same[0] & same[1] & same[2])])
-    return Unknown(*(each[first] for each in ordered))
+    return ordered.rows(np.flatnonzero(np.concatenate([np.ones(min(1, len(ordered.batch)), np.bool_), ~(same[0] & same[1] & same[2])])))
 
 
 def _joined(parts: Sequence[Found]) -> Found:
@@ -329,4 +367,5 @@ def _joined(parts: Sequence[Found]) -> Found:
     return Found(candidates, *(np.concatenate(each) for each in zip(*(part[1:] for part in parts), strict=True)))
 
 
+_NOTHING = Candidates(np.zeros(0, np.uint64), np.zeros(0, np.uint64))
 _NOTHING_UNKNOWN = Unknown(*(np.zeros(0, np.int64),) * 2, *(np.zeros(0, np.uint64),) * 2, np.zeros((0, 0), np.int32))
