@@ -63,6 +63,9 @@ def explore(  # the command's options, in its order
     checkpoint: str | None = None,
     checkpoint_every: float | None = None,
     resume: str | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
+    recover: str | None = None,
     progress: Callable[[Snapshot], None] | None = None,
 ) -> Exploration:
     """Searches all runs of a configuration; every option is the command's (docs/explore.md), `roles` are role classes of your own.

@@ -132,6 +132,9 @@ def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
         "time",
         f"{result.seconds:.2f} s, {rate:,.0f} states generated per second, peak memory {result.peak_memory_bytes / 2**20:,.0f} MiB",
     )
+    if result.crew:
+        died = f"; {counted(result.crew.replaced, 'time')} the search went back a level, because workers had died"
+        yield "workers", f"{result.crew.workers}, each with a part of the states{died * bool(result.crew.replaced)}"
     if result.checkpoints:
         yield "checkpoint", checkpoints_line(result.checkpoints)
     if result.diagram:

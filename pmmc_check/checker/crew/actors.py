@@ -1,4 +1,4 @@
-"""A crew whose workers are actors of Ray: processes of this machine, or of a cluster. Ray is imported only here, and only when it is asked for."""
+"""A crew whose workers are actors of Ray: processes of this machine, or of a cluster. Ray is imported here only, when it is asked for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from pmmc_check.checker.crew.crews import WorkerLost
-from pmmc_check.checker.crew.worker import Worker
+from pmmc_check.checker.crew.worker import CrewWorker
 from pmmc_check.errors import UsageError
 
 OBJECT_STORE_BYTES = 200 * 2**20
@@ -25,7 +25,7 @@ class Actor:
     """A worker, as Ray runs it."""
 
     def __init__(self, number: int, workers: int) -> None:
-        self.worker = Worker(number, workers)
+        self.worker = CrewWorker(number, workers)
 
     def do(self, method: str, *arguments: Any) -> Any:
         """Calls one of its methods; what was answered elsewhere has arrived by then."""
@@ -53,7 +53,8 @@ def ray_module(option: str) -> ModuleType:
         import ray  # noqa: PLC0415  # 200 MB that no other search needs
     except ImportError:
         raise UsageError(f"{option}: this needs Ray; install it with: pip install 'pmmc-check[cluster]'") from None
-    return ray
+    module: ModuleType = ray
+    return module
 
 
 class Actors:
@@ -70,11 +71,12 @@ class Actors:
         self._ray = ray_module("--workers" if address is None else "--cluster")
         self._asked = workers
         self._address = address
+        self.shares_memory = address is None
         self._actors: list[Any] = []
         self._own: str | None = None
         if address is None:
             self._own = tempfile.mkdtemp(prefix="pmmc", dir=_short_folder())
-        self.folder = None if self._own is None else Path(self._own, "levels")
+        self.folder: Path | None = None if self._own is None else Path(self._own, "levels")
         try:
             self._connect()
         except BaseException:
@@ -175,4 +177,4 @@ class Actors:
 
 def _short_folder() -> str | None:
     """Where a path is short enough for sockets, whatever TMPDIR says."""
-    return "/tmp" if os.path.isdir("/tmp") and os.access("/tmp", os.W_OK) else None  # noqa: S108
+    return "/tmp" if os.path.isdir("/tmp") and os.access("/tmp", os.W_OK) else None

@@ -26,7 +26,7 @@ class News(NamedTuple):
     known: NDArray[np.uint64] | None
 
 
-class Filled:
+class FilledEntries:
     """What the head has filled in its tables, in order, so that it can be sent to workers that have it up to some moment."""
 
     def __init__(self, tables: Tables) -> None:
@@ -73,7 +73,7 @@ class Moment(NamedTuple):
 NOTHING = Moment((0,) * len(_BY_ROW), 0, 0)
 
 
-class Copies:
+class TableCopies:
     """A worker's arrays."""
 
     def __init__(self) -> None:

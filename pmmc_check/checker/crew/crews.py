@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
-from pmmc_check.checker.crew.worker import Worker
+from pmmc_check.checker.crew.worker import CrewWorker
 
 
 class WorkerLost(Exception):
@@ -15,8 +16,12 @@ class WorkerLost(Exception):
 class Crew(Protocol):
     """Workers that are asked by name of a method; what they answer may be handed on to others without being looked at."""
 
+    folder: Path | None
+    """Where they can write down what each level has brought, so that one that dies can be replaced."""
     elsewhere: bool
-    """Whether they are processes of their own, with memory of their own."""
+    """Whether they have memory of their own."""
+    shares_memory: bool
+    """Whether that is memory of this machine."""
 
     @property
     def workers(self) -> int:
@@ -51,11 +56,12 @@ class Crew(Protocol):
 class WithinProcess:
     """All workers in this process, one after the other: what tests compare with, and a crew of one."""
 
-    elsewhere = False
+    elsewhere = shares_memory = False
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, folder: Path | None = None) -> None:
+        self.folder = folder
         self._wanted = workers
-        self._workers: list[Worker] = []
+        self._workers: list[CrewWorker] = []
 
     @property
     def workers(self) -> int:
@@ -72,7 +78,7 @@ class WithinProcess:
 
     def start(self, workers: int) -> None:
         """Makes new ones."""
-        self._workers = [Worker(number, workers) for number in range(workers)]
+        self._workers = [CrewWorker(number, workers) for number in range(workers)]
 
     def ask(self, worker: int, method: str, *arguments: Any) -> Any:
         """The answer itself."""

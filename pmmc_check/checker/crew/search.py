@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,14 +11,14 @@ from numpy.typing import NDArray
 
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.counterexample import Suspect
-from pmmc_check.checker.crew.arrays import NOTHING, Filled, Moment
+from pmmc_check.checker.crew.arrays import NOTHING, FilledEntries, Moment
 from pmmc_check.checker.crew.crews import Crew, WorkerLost, exchange
 from pmmc_check.checker.crew.levels import forget_levels
 from pmmc_check.checker.crew.worker import Held, Missing, PartDone, Piece, SegmentKey, owners_of
 from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.memory import resident_bytes
 from pmmc_check.checker.reductions import Reductions
-from pmmc_check.checker.result import Control, Result, Snapshot
+from pmmc_check.checker.result import Control, CrewUsed, Result, Snapshot
 from pmmc_check.checker.store import LEVEL_MAX, Entry, Store
 from pmmc_check.checker.workspace import BATCH_CHUNKS, CHUNK_STATES
 from pmmc_check.model.model import Model
@@ -92,8 +91,11 @@ class StatesElsewhere(Store):
 
 
 class CrewSearch(CompiledSearch):
-    """A compiled search whose states are kept, and expanded, by the workers of `crew`. `folder` is where they write down what each level
-    has brought; without one the search ends when a worker dies."""
+    """A compiled search whose states are kept, and expanded, by the workers of a crew, which is made when the search begins. Where the crew
+    has no folder to write in, the search ends when a worker dies."""
+
+    crew: Crew
+    elsewhere: StatesElsewhere
 
     def __init__(
         self,
@@ -101,30 +103,30 @@ class CrewSearch(CompiledSearch):
         invariants: Sequence[Invariant],
         control: Control,
         reductions: Reductions,
-        crew: Crew,
+        make_crew: Callable[[], Crew],
         *,
-        folder: Path | None = None,
         trust_claims: bool = False,
     ) -> None:
         super().__init__(model, invariants, control, reductions, 1, trust_claims=trust_claims)
         assert self.checks.progress is None, "the graph of what is left to decide is not shared out"
-        self.crew = crew
-        self.folder = folder
-        self.elsewhere = StatesElsewhere(crew)
+        self._make_crew = make_crew
+        self.replaced = 0
         self.segments: dict[int, list[Segment]] = {}
         self.stale: dict[int, int] = {}
-        self._filled = Filled(self.tables)
+        self._filled = FilledEntries(self.tables)
         self._steps_taken: NDArray[np.int64] = np.zeros(0, np.int64)
         self._told: list[tuple[Moment, int]] = []
 
     def run(self) -> Result:
         """Searches until there is an answer or a limit is reached."""
-        self.store = self.elsewhere
+        self.crew = self._make_crew()
         try:
+            self.store = self.elsewhere = StatesElsewhere(self.crew)
             result = super().run()
+            used = CrewUsed(self.crew.workers, self.replaced)
         finally:
             self.crew.close()
-        return replace(result, peak_memory_bytes=result.peak_memory_bytes + self._memory_elsewhere())
+        return replace(result, peak_memory_bytes=result.peak_memory_bytes + self._memory_elsewhere(), crew=used)
 
     def _explore(self) -> str | None:
         """Level after level; returns the limit that stopped it."""
@@ -134,14 +136,15 @@ class CrewSearch(CompiledSearch):
             if ended:
                 return limit
             try:
-                if losses or (self.folder and self.crew.wanted() != self.crew.workers):
+                if losses or (self.crew.folder and self.crew.wanted() != self.crew.workers):
                     self._go_back(done)
                 if limit := self._level(level):
                     return limit
                 done, losses = self._written(level), 0
             except WorkerLost as error:
                 losses += 1
-                if self.folder is None or losses > LOSSES_MAX:
+                self.replaced += 1
+                if self.crew.folder is None or losses > LOSSES_MAX:
                     return f"{error}, and with it what it had found"
         return None
 
@@ -178,8 +181,8 @@ class CrewSearch(CompiledSearch):
 
     def _written(self, level: int) -> Progressed:
         """Has the workers write down what the level has brought them."""
-        if self.folder is not None:
-            self.crew.answers([self.crew.ask(each, "write", str(self.folder), level) for each in range(self.crew.workers)])
+        if self.crew.folder is not None:
+            self.crew.answers([self.crew.ask(each, "write", str(self.crew.folder), level) for each in range(self.crew.workers)])
         segments = {at: list(each) for at, each in self.segments.items()}
         return Progressed(
             level,
@@ -197,8 +200,8 @@ class CrewSearch(CompiledSearch):
 
     def _go_back(self, done: Progressed) -> None:
         """To the end of a level that all have written, with as many workers as there should be now."""
-        assert self.folder is not None
-        forget_levels(self.folder, done.level)
+        assert self.crew.folder is not None, "without a folder nobody goes back"
+        forget_levels(self.crew.folder, done.level)
         self.distinct_states, self.generated_states, self.depth = done.distinct_states, done.generated_states, done.depth
         self.level_sizes.clear()
         self.level_sizes.update(done.level_sizes)
@@ -208,7 +211,7 @@ class CrewSearch(CompiledSearch):
         known.observed = observed
         self.known = known
         workers = self._crew_of(self.crew.wanted())
-        self.crew.answers([self.crew.ask(each, "restore", str(self.folder), done.level) for each in range(workers)])
+        self.crew.answers([self.crew.ask(each, "restore", str(self.crew.folder), done.level) for each in range(workers)])
         self.segments = {
             level: [each._replace(worker=each.key.finder % workers) for each in segments] for level, segments in done.segments.items()
         }
@@ -268,7 +271,8 @@ class CrewSearch(CompiledSearch):
             before += states
 
     def _complete(self, found: list[list[Missing]]) -> None:
-        """Fills what chunks lack, batch after batch in the order of the level, as one process would, so that entries get the same numbers."""
+        """Fills what chunks lack, batch after batch in the order of the level: as one process would, so that entries get the same
+        numbers."""
         missing = {each.chunk: (worker, each) for worker, of_worker in enumerate(found) for each in of_worker}
         filled = False
         while missing:
@@ -326,7 +330,11 @@ class CrewSearch(CompiledSearch):
         return self.control.limit_reached(self.distinct_states, memory_bytes)
 
     def _memory_elsewhere(self) -> int:
-        return sum(each.memory_bytes for each in self.elsewhere.held) if self.crew.elsewhere else 0
+        """What workers need of this machine's memory; of other machines, what the largest of them needs more than this process."""
+        if not self.crew.elsewhere:
+            return 0
+        needed = [each.memory_bytes for each in self.elsewhere.held]
+        return sum(needed) if self.crew.shares_memory else max(0, max(needed, default=0) - resident_bytes())
 
     def _taken(self) -> NDArray[np.int64]:
         """How often each step was taken, by all workers."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker import kernel
-from pmmc_check.checker.crew.arrays import Copies, News
+from pmmc_check.checker.crew.arrays import TableCopies, News
 from pmmc_check.checker.crew.kernels import build, take_in
 from pmmc_check.checker.crew.levels import OfLevel, write_level, written_levels
 from pmmc_check.checker.frontier import narrowed, widened
@@ -25,7 +25,7 @@ _CANDIDATES_FIRST = 64 * CHUNK_STATES
 Fingerprints = NDArray[np.uint64]
 
 
-class Candidates(NamedTuple):
+class Offered(NamedTuple):
     """States that may be new, in the order in which they were found, and what is to be stored of each."""
 
     fingerprints: Fingerprints
@@ -35,7 +35,7 @@ class Candidates(NamedTuple):
 class Found(NamedTuple):
     """What complete chunks have found: for each candidate its number among the states of the part, the step, its level, and its owner."""
 
-    candidates: Candidates
+    candidates: Offered
     parents: NDArray[np.int64]
     steps: NDArray[np.int32]
     levels: NDArray[np.int64]
@@ -56,7 +56,7 @@ class Unknown(NamedTuple):
         return Unknown(self.batch[rows], self.slot[rows], self.digest[rows], self.fingerprint[rows], self.vectors[rows])
 
 
-class Broken(NamedTuple):
+class BrokenInChunk(NamedTuple):
     """The first state of a chunk in which a process breaks something by itself, as `kernel.expand` gives it; `view` is the process's."""
 
     fingerprint: int
@@ -70,7 +70,7 @@ class PartDone(NamedTuple):
 
     steps: int
     unknown: Unknown
-    broken: list[Broken]
+    broken: list[BrokenInChunk]
     met: NDArray[np.int64]
     taken: NDArray[np.int64]
 
@@ -114,17 +114,17 @@ class Held(NamedTuple):
     memory_bytes: int
 
 
-class Worker:
-    """Worker `number` of `workers`."""
+class CrewWorker:
+    """CrewWorker `number` of `workers`."""
 
     def __init__(self, number: int, workers: int) -> None:
         self.number = number
         self.workers = workers
-        self.copies = Copies()
+        self.copies = TableCopies()
         self.store = Store()
         self.waiting: dict[SegmentKey, NDArray[np.integer]] = {}
         self._candidates_max = _CANDIDATES_FIRST
-        self._new: list[Candidates] = []
+        self._new: list[Offered] = []
 
     def learn(self, news: News) -> None:
         """Takes in what the head has filled."""
@@ -136,13 +136,13 @@ class Worker:
             self.waiting[key] = narrowed(vectors)
         if first is not None:
             self.store.add_first(first)
-            self._new.append(Candidates(np.array([first], np.uint64), np.array([self.store.find(first).predecessor_prefix | 1], np.uint64)))
+            self._new.append(Offered(np.array([first], np.uint64), np.array([self.store.find(first).predecessor_prefix | 1], np.uint64)))
 
     # a part of a level
 
     def gather(self, level: int, first_chunk: int, pieces: Sequence[Piece], *brought: NDArray[np.integer]) -> None:
-        """Puts together the states of its part of a level: its own `pieces` and those that were `brought`, in order. `first_chunk` is the number
-        of the part's first chunk in the level."""
+        """Puts together the states of its part of a level: its own `pieces` and those that were `brought`, in order. `first_chunk` is the
+        number of the part's first chunk in the level."""
         others = iter(brought)
         parts = [self.give(each) if each.worker == self.number else next(others) for each in pieces]
         self._level, self._first_chunk = level, first_chunk
@@ -206,7 +206,7 @@ class Worker:
         fingerprints, parents, steps = (each[: offsets[-1]].copy() for each in kept)
         levels = self._level + tables.step_weight[steps].astype(np.int64)
         origins = (self._parents[parents] & ~np.uint64(kernel.LEVEL_MASK)) | levels.astype(np.uint64)
-        return Found(Candidates(fingerprints, origins), parents.astype(np.int64), steps, levels, owners_of(fingerprints, self.workers))
+        return Found(Offered(fingerprints, origins), parents.astype(np.int64), steps, levels, owners_of(fingerprints, self.workers))
 
     def done(self) -> PartDone:
         """What has come of the part, whose chunks are all complete."""
@@ -215,7 +215,7 @@ class Worker:
         for number in numbers:
             state, process, deliveries = self._counters[number, kernel.BROKEN_STATE :].tolist()
             if deliveries < kernel.NOT_BROKEN:
-                broken.append(Broken(int(self._parents[state]), process, int(self._vectors[state, process]), deliveries))
+                broken.append(BrokenInChunk(int(self._parents[state]), process, int(self._vectors[state, process]), deliveries))
         unknown = [self._unknown[number] for number in numbers]
         self._all = _joined([self._found[number] for number in numbers])
         return PartDone(
@@ -228,16 +228,16 @@ class Worker:
 
     # which of the candidates are new
 
-    def candidates(self) -> list[Candidates]:
+    def candidates(self) -> list[Offered]:
         """What was found, for each owner."""
         rows = [np.flatnonzero(self._all.owners == each) for each in range(self.workers)]
-        return [Candidates(self._all.candidates.fingerprints[each], self._all.candidates.origins[each]) for each in rows]
+        return [Offered(self._all.candidates.fingerprints[each], self._all.candidates.origins[each]) for each in rows]
 
-    def take_in(self, level: int, *parts: Candidates) -> list[tuple[NDArray[np.bool_], NDArray[np.int64]]]:
+    def take_in(self, level: int, *parts: Offered) -> list[tuple[NDArray[np.bool_], NDArray[np.int64]]]:
         """Of candidates from each worker, in the workers' order: which are new, and how many states of later levels are stale thereby."""
         return [self._taken_in(level, each) for each in parts]
 
-    def _taken_in(self, level: int, part: Candidates) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    def _taken_in(self, level: int, part: Offered) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         is_new: NDArray[np.bool_] = np.zeros(len(part.fingerprints), np.bool_)
         stale: NDArray[np.int64] = np.zeros(kernel.WEIGHTS, np.int64)
         numbers = part.fingerprints >> np.uint64(64 - kernel.PARTITION_BITS)
@@ -248,14 +248,14 @@ class Worker:
                 self.store.used[number] = int(progress[1])
                 self.store.grow(number)
             self.store.used[number] = int(progress[1])
-        self._new.append(Candidates(part.fingerprints[is_new], part.origins[is_new]))
+        self._new.append(Offered(part.fingerprints[is_new], part.origins[is_new]))
         return is_new, stale
 
     def build(
         self, wave: int, *answers: tuple[NDArray[np.bool_], NDArray[np.int64]]
     ) -> tuple[list[tuple[SegmentKey, int]], NDArray[np.int64]]:
-        """Builds the states that are new by the answers of their owners; they wait here. Returns their segments with how many they are, and how
-        many states are stale, by level from this one on."""
+        """Builds the states that are new by the answers of their owners; they wait here. Returns their segments with how many they are, and
+        how many states are stale, by level from this one on."""
         found = self._all
         is_new: NDArray[np.bool_] = np.zeros(len(found.owners), np.bool_)
         for owner, (answer, _) in enumerate(answers):
@@ -325,7 +325,7 @@ class Worker:
             OSError: it cannot be written.
         """
         new = (
-            Candidates(*(np.concatenate([np.zeros(0, np.uint64), *parts]) for parts in zip(*self._new, strict=True)))
+            Offered(*(np.concatenate([np.zeros(0, np.uint64), *parts]) for parts in zip(*self._new, strict=True)))
             if self._new
             else _NOTHING
         )
@@ -342,7 +342,7 @@ class Worker:
         """
         for brought in written_levels(Path(folder), level):
             mine = owners_of(brought.fingerprints, self.workers) == self.number
-            self._taken_in(0, Candidates(brought.fingerprints[mine], brought.origins[mine]))
+            self._taken_in(0, Offered(brought.fingerprints[mine], brought.origins[mine]))
             if brought.worker % self.workers == self.number:
                 self.waiting |= {SegmentKey(*key): block for key, block in brought.waiting.items() if key[0] > level}
         self._new = []
@@ -362,10 +362,10 @@ def _joined(parts: Sequence[Found]) -> Found:
     if not parts:
         nothing = np.zeros(0, np.int64)
         empty = np.zeros(0, np.uint64)
-        return Found(Candidates(empty, empty), nothing, nothing.astype(np.int32), nothing, nothing)
-    candidates = Candidates(*(np.concatenate(each) for each in zip(*(part.candidates for part in parts), strict=True)))
+        return Found(Offered(empty, empty), nothing, nothing.astype(np.int32), nothing, nothing)
+    candidates = Offered(*(np.concatenate(each) for each in zip(*(part.candidates for part in parts), strict=True)))
     return Found(candidates, *(np.concatenate(each) for each in zip(*(part[1:] for part in parts), strict=True)))
 
 
-_NOTHING = Candidates(np.zeros(0, np.uint64), np.zeros(0, np.uint64))
+_NOTHING = Offered(np.zeros(0, np.uint64), np.zeros(0, np.uint64))
 _NOTHING_UNKNOWN = Unknown(*(np.zeros(0, np.int64),) * 2, *(np.zeros(0, np.uint64),) * 2, np.zeros((0, 0), np.int32))
