@@ -6,19 +6,20 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pmmc_check.api.asked import AskedProperties, WitnessSearch, properties_asked
 from pmmc_check.api.exploration import Exploration, exploration_of
 from pmmc_check.api.keeping import Controlled, check_not_kept, kept
 from pmmc_check.api.options import Engines, Roles, SearchOptions, Slots, Strategies, in_every_slot
 from pmmc_check.api.searching import AskedOf, configured, limits_of, protocol_of, result_of
-from pmmc_check.api.specs import AskedProperties, WitnessSearch, overlaid, properties_asked, settings_used, spec_in
 from pmmc_check.checker.result import Control, Snapshot
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
-from pmmc_check.spec.document import Spec
 from pmmc_check.spec.place import SpecError
-from pmmc_check.spec.refused import at_its_place
+
+if TYPE_CHECKING:
+    from pmmc_check.spec.document import Spec
 
 
 def explore(  # the command's options, in its order
@@ -82,10 +83,14 @@ def explore(  # the command's options, in its order
         ProtocolError: a role breaks its contract.
     """
     options = SearchOptions(**{name: value for name, value in locals().items() if name not in ("progress", "spec")})
-    return _explored(options, None, progress) if spec is None else _explored_spec(options, spec_in(spec), progress)
+    return _explored(options, None, progress) if spec is None else _explored_spec(options, spec, progress)
 
 
-def _explored_spec(options: SearchOptions, spec: Spec, progress: Callable[[Snapshot], None] | None) -> Exploration:
+def _explored_spec(options: SearchOptions, given: str | PathLike[str], progress: Callable[[Snapshot], None] | None) -> Exploration:
+    from pmmc_check.api.specs import overlaid, settings_used, spec_in
+    from pmmc_check.spec.refused import at_its_place
+
+    spec = spec_in(given)
     settings = settings_used(options, spec)
     try:
         return _explored(overlaid(options, spec), spec, progress)
@@ -159,8 +164,8 @@ def _asked_again(options: SearchOptions, spec: Spec | None, whole: Model) -> Cal
 
 def explored_every_slot(options: SearchOptions, spec: Spec | None, controlled: Controlled) -> Exploration:
     """The same for every number of slots. A counterexample is that of the ordinary search that confirms it."""
-    from pmmc_check.api.every_slot import searched_every_slot  # noqa: PLC0415  # most searches have no use for it
-    from pmmc_check.api.own_invariants import asked_of_every_slot  # noqa: PLC0415  # nor for this
+    from pmmc_check.api.every_slot import searched_every_slot
+    from pmmc_check.api.own_invariants import asked_of_every_slot
 
     check_not_kept(options, "--slots any")
     names, own = asked_of_every_slot(options, spec)

@@ -13,7 +13,7 @@ from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 
 if TYPE_CHECKING:
-    from pmmc_check.api.specs import AskedProperties
+    from pmmc_check.api.asked import AskedProperties
     from pmmc_check.spec.document import Spec
 
 Controlled = Callable[[], AbstractContextManager[Control]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pmmc_check.api.crashes import check_no_crash
 from pmmc_check.api.crews import check_crew, crew_maker, shared_out
@@ -26,10 +26,11 @@ from pmmc_check.properties.invariants import Invariant, invariants_named, under_
 from pmmc_check.properties.progress import FAIR, Progress
 from pmmc_check.properties.quorums import judgeable
 from pmmc_check.properties.written import WrittenInvariant
-from pmmc_check.protocol import Protocol, variant
-from pmmc_check.protocol.variants.catalogue import check_needs, protocol_with, variants_named
-from pmmc_check.protocol.variants.variant import Variant
+from pmmc_check.protocol import PMMC, Protocol, variant
 from pmmc_check.words import counted
+
+if TYPE_CHECKING:
+    from pmmc_check.protocol.variants.variant import Variant
 
 AskedOf = Callable[[Model], "Sequence[Invariant] | None"]
 """The invariants as they are asked of a model; None where it lacks what they name."""
@@ -53,7 +54,10 @@ def configured(options: SearchOptions) -> Config:
     if given["faulty"] is not None:
         given["faulty"] = tuple(given["faulty"])
     config = Config(**{name: value for name, value in given.items() if value is not None})
-    check_needs(variants_named(options.variants), vars(config))
+    if options.variants:
+        from pmmc_check.protocol.variants.catalogue import check_needs, variants_named
+
+        check_needs(variants_named(options.variants), vars(config))
     return config
 
 
@@ -63,7 +67,15 @@ def protocol_of(options: SearchOptions) -> Protocol:
     Raises:
         UsageError: a variant is unknown, or what was handed in is no role.
     """
-    return variant(*role_classes("roles", options.roles), base=protocol_with(options.variants))
+    return variant(*role_classes("roles", options.roles), base=_with_variants(options.variants))
+
+
+def _with_variants(names: Sequence[str]) -> Protocol:
+    if not names:
+        return PMMC
+    from pmmc_check.protocol.variants.catalogue import protocol_with
+
+    return protocol_with(names)
 
 
 def result_of(  # noqa: PLR0917
@@ -175,7 +187,11 @@ def built_in_invariants(options: SearchOptions) -> Sequence[Invariant]:
 
 
 def _waivers(options: SearchOptions) -> list[Variant]:
-    return [each for each in variants_named(options.variants) if each.waives and not options.invariants]
+    if not options.variants or options.invariants:
+        return []
+    from pmmc_check.protocol.variants.catalogue import variants_named
+
+    return [each for each in variants_named(options.variants) if each.waives]
 
 
 def engine_for(
@@ -219,7 +235,8 @@ def engine_for(
 
 def _check_begins_within(constraints: Sequence[WrittenInvariant], model: Model) -> None:
     for each in constraints:
-        if not Checks(model, (), (each,)).within(model.initial()):
+        checks = Checks(model, (), (each,))
+        if not checks.within(checks.model.initial()):
             raise UsageError(
                 f"constraint {each.name}: the initial state does not satisfy it, so no step would be taken; state what is to be explored"
             )

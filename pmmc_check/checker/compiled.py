@@ -64,11 +64,11 @@ class CompiledSearch:
         trust_claims: bool = False,
         constraints: Sequence[WrittenInvariant] = (),
     ) -> None:
-        self.model = model
         self.control = control
         self.reductions = reductions
         self.threads = threads
         self.checks = Checks(model, invariants, constraints)
+        self.model = model = self.checks.model
         digest = Digest(renamings(model.system) if reductions.symmetry else ({},))
         self.claims = Claims(model, reductions, symmetric=reductions.symmetry, trusted=trust_claims)
         self.locals = LocalSteps(model, self.checks, self.claims, digest)

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker.compilation import kernel, uint64
+from pmmc_check.checker.growing import Growing
 from pmmc_check.checker.kernel import Candidates
 from pmmc_check.checker.store import Store
-from pmmc_check.checker.tables import Growing, Tables, ViewId
+from pmmc_check.checker.tables import Tables, ViewId
 from pmmc_check.checker.workspace import Vectors
 from pmmc_check.model.content import Digest
 from pmmc_check.properties.checks import Checks
@@ -118,7 +119,7 @@ class OpenStates:
         state = self._tables.views[view].state
         process, _ = self._tables.locals.states[state]
         facts = frozenset(fact for fact in self._tables.facts(view) if fact.kind in Progress.observes)
-        return (process, facts, self._tables.locals.exits(state))
+        return (process, facts, self._tables.locals.exited[state])
 
 
 def graph_of(states: Fingerprints, steps: NDArray[np.int64], leads_to: Fingerprints) -> Graph:

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         spec = specs.spec_of(arguments)
         files = SearchFiles.opened(arguments, stack)
-        from pmmc_check.api.specs import functions_named
+        from pmmc_check.api.asked import functions_named
 
         options = _options(arguments)
         if arguments.protocol or functions_named(options, spec):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -14,13 +15,14 @@ from pmmc_check.model.network import network_named
 from pmmc_check.properties.progress import FAIR
 from pmmc_check.protocol.values import majority
 from pmmc_check.report.claims import claims_line
-from pmmc_check.report.counterexample import shown_steps, steps_view
 from pmmc_check.report.coverage import coverage_lines
 from pmmc_check.report.layout import Layout, labelled, rendered
 from pmmc_check.report.vacuity import vacuous
-from pmmc_check.report.why import Why, why
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 from pmmc_check.words import counted
+
+if TYPE_CHECKING:
+    from pmmc_check.report.why import Why
 
 _LABEL = 11
 """Columns of the longest label."""
@@ -40,6 +42,10 @@ def _parts(result: Result, model: Model, notes: Sequence[str], layout: Layout) -
 
 def runs_that_break_it(result: Result, model: Model, layout: Layout) -> Iterator[RenderableType]:
     """Why it went wrong, and the counterexample; of further violations the same. Nothing where there is none."""
+    if not result.violations:
+        return
+    from pmmc_check.report.why import why  # noqa: PLC0415  # most searches find nothing to explain
+
     for number, violation in enumerate(result.violations):
         if number:
             yield _violated(violation)
@@ -84,6 +90,8 @@ def _counterexample(violation: Violation, model: Model, reasons: Why, layout: La
     else:
         yield Text(f"{kind} in {counted(len(violation.trace), 'step')} from the initial state:", style="bold")
     yield ""
+    from pmmc_check.report.counterexample import shown_steps, steps_view  # noqa: PLC0415  # likewise
+
     yield from steps_view(shown_steps(violation, model, {each.index for each in reasons.deviations}), layout)
 
 

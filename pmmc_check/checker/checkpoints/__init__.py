@@ -17,6 +17,6 @@ def kept_search(control: Control, model: Model, checks: Checks, reductions: Redu
     """The checkpoints of one search, if its command keeps any; `how` says what else makes it another search."""
     if control.checkpoints is None:
         return None
-    from pmmc_check.checker.checkpoints.identity import searched  # noqa: PLC0415  # most searches are not kept
+    from pmmc_check.checker.checkpoints.identity import search_identity  # noqa: PLC0415  # most searches are not kept
 
-    return control.checkpoints.of_search(searched(model, checks, reductions, how))
+    return control.checkpoints.of_search(search_identity(model, checks, reductions, how))

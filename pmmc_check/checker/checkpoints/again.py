@@ -17,7 +17,7 @@ from pmmc_check.checker.tables import NOT_FILLED, Tables
 from pmmc_check.errors import UsageError
 from pmmc_check.model.content import Digest, Digests, mix, text_digest
 
-Filled = NDArray[np.uint64]
+FilledEntries = NDArray[np.uint64]
 """One row an entry, in the order in which they were filled: the view's digest, and the bundle's or `OWN_STEPS` for the view's steps."""
 
 OWN_STEPS = 0
@@ -35,7 +35,7 @@ def view_digests(tables: Tables) -> Digests:
     return digests
 
 
-def filled_entries(tables: Tables) -> Filled:
+def filled_entries(tables: Tables) -> FilledEntries:
     """All entries that were filled by now."""
     content = Digest()
     views, bundles = view_digests(tables), _bundle_digests(tables, content)
@@ -47,32 +47,52 @@ def filled_entries(tables: Tables) -> Filled:
     return entries
 
 
-def fill_again(tables: Tables, entries: Filled, expected: int, stopped: Callable[[], str | None]) -> str | None:
+def fill_again(tables: Tables, entries: FilledEntries, expected: int, stopped: Callable[[], str | None]) -> str | None:
     """Fills the entries again; returns what has stopped it, if anything. `expected` is the digest of all of them.
 
     Raises:
         OtherAnswers: the roles now answer otherwise.
         ProtocolError: a role breaks its contract.
     """
-    content = Digest()
-    views: dict[int, int] = {}
-    bundles: dict[int, int] = {}
-    for number, (view_digest, bundle_digest) in enumerate(entries.tolist()):
+    numbers = _Numbers(tables)
+    for number, (view, bundle) in enumerate(entries.tolist()):
         if number % _LOOK_EVERY == 0 and (limit := stopped()):
             return limit
-        for view in range(len(views), tables.fingerprints.size):
-            views[int(tables.fingerprints.data[view, 0])] = view
-        for bundle in range(len(bundles), len(tables.locals.bundles)):
-            bundles[_bundle_digest(tables, bundle, content)] = bundle
-        if view_digest not in views or (bundle_digest != OWN_STEPS and bundle_digest not in bundles):
-            raise otherwise()
-        if bundle_digest == OWN_STEPS:
-            tables.fill_view(views[view_digest])
+        if bundle == OWN_STEPS:
+            tables.fill_view(numbers.of_view(view))
         else:
-            tables.fill_receive(views[view_digest], bundles[bundle_digest])
+            tables.fill_receive(numbers.of_view(view), numbers.of_bundle(bundle))
     if digest_of_entries(tables) != expected:
         raise otherwise()
     return None
+
+
+class _Numbers:
+    """The numbers of views and bundles by their digests."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._content = Digest()
+        self._views: dict[int, int] = {}
+        self._bundles: dict[int, int] = {}
+
+    def of_view(self, digest: int) -> int:
+        if digest not in self._views:
+            first = len(self._views)
+            new = self._tables.fingerprints.data[first : self._tables.fingerprints.size, 0]
+            self._views.update(zip(new.tolist(), range(first, first + len(new)), strict=True))
+        return self._found(digest, self._views)
+
+    def of_bundle(self, digest: int) -> int:
+        for bundle in range(len(self._bundles), len(self._tables.locals.bundles) if digest not in self._bundles else 0):
+            self._bundles[_bundle_digest(self._tables, bundle, self._content)] = bundle
+        return self._found(digest, self._bundles)
+
+    @staticmethod
+    def _found(digest: int, numbers: dict[int, int]) -> int:
+        if digest not in numbers:
+            raise otherwise()
+        return numbers[digest]
 
 
 def digest_of_entries(tables: Tables) -> int:

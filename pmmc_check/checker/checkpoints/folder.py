@@ -23,7 +23,7 @@ from typing import IO, Any
 import msgspec
 
 from pmmc_check import __version__
-from pmmc_check.checker.checkpoints.saved import Arrays, Facts, SavedSearch, read_checked, read_saved, write_checked, write_saved
+from pmmc_check.checker.checkpoints.saved import Arrays, SavedFacts, SavedSearch, read_checked, read_saved, write_checked, write_saved
 from pmmc_check.checker.result import CheckpointsUsed, ResumedFrom
 from pmmc_check.errors import UsageError
 
@@ -49,7 +49,7 @@ class SearchCheckpoints:
     failed: str | None = None
     _last: float = field(default_factory=time.monotonic)
 
-    def newest(self, kind: type[Facts]) -> tuple[Facts, Arrays, Path] | None:
+    def newest(self, kind: type[SavedFacts]) -> tuple[SavedFacts, Arrays, Path] | None:
         """The newest checkpoint, and where it is; None when there is none.
 
         Raises:

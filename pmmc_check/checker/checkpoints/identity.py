@@ -22,7 +22,7 @@ def roles_told(model: Model) -> dict[str, str]:
     }
 
 
-def searched(model: Model, checks: Checks, reductions: Reductions, how: Mapping[str, Any]) -> dict[str, Any]:
+def search_identity(model: Model, checks: Checks, reductions: Reductions, how: Mapping[str, Any]) -> dict[str, Any]:
     """What one search is about."""
     return {
         "config": model.config.as_dict(),

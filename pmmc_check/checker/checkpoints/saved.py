@@ -28,7 +28,7 @@ HEADER, ARRAYS = "checkpoint.json", "arrays.npy"
 _MAGIC = "pmmc-check-checkpoint"
 _PIECE = 1 << 22
 
-Facts = TypeVar("Facts", bound=msgspec.Struct)
+SavedFacts = TypeVar("SavedFacts", bound=msgspec.Struct)
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -76,7 +76,7 @@ def write_checked(path: Path, body: Any) -> None:
             unfinished.unlink(missing_ok=True)
 
 
-def read_checked(path: Path, kind: type[Facts]) -> Facts:
+def read_checked(path: Path, kind: type[SavedFacts]) -> SavedFacts:
     """Reads what `write_checked` wrote.
 
     Raises:
@@ -119,7 +119,7 @@ def write_saved(folder: Path, saved: SavedSearch) -> int:
     return size
 
 
-def read_saved(folder: Path, kind: type[Facts]) -> tuple[Facts, Arrays]:
+def read_saved(folder: Path, kind: type[SavedFacts]) -> tuple[SavedFacts, Arrays]:
     """Reads a checkpoint; its arrays stay on disk until they are looked at.
 
     Raises:
@@ -137,7 +137,7 @@ def read_saved(folder: Path, kind: type[Facts]) -> tuple[Facts, Arrays]:
     return _converted(folder / HEADER, body.facts, kind), arrays
 
 
-def _converted(path: Path, body: Any, kind: type[Facts]) -> Facts:
+def _converted(path: Path, body: Any, kind: type[SavedFacts]) -> SavedFacts:
     try:
         return msgspec.convert(body, kind)
     except msgspec.ValidationError as error:
