@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from pmmc_check.checker import kernel
 from pmmc_check.checker.crew.kernels import receive_entries
-from pmmc_check.checker.tables import Growing, Tables, ViewId
+from pmmc_check.checker.growing import Growing
+from pmmc_check.checker.tables import Tables, ViewId
 
 _BY_ROW = tuple(name for name in kernel.StepTables._fields if not name.startswith("receive"))
 
@@ -26,7 +27,7 @@ class News(NamedTuple):
     known: NDArray[np.uint64] | None
 
 
-class FilledEntries:
+class FillLog:
     """What the head has filled in its tables, in order, so that it can be sent to workers that have it up to some moment."""
 
     def __init__(self, tables: Tables) -> None:
@@ -43,11 +44,11 @@ class FilledEntries:
             self._tables.fill_receive(view, bundle)
             self._received.append((view, bundle, self._tables.receive(view, bundle)))
 
-    def moment(self) -> Moment:
+    def moment(self) -> FilledSoFar:
         """How far everything is filled now."""
-        return Moment(tuple(getattr(self._tables, name).size for name in _BY_ROW), len(self._views), len(self._received))
+        return FilledSoFar(tuple(getattr(self._tables, name).size for name in _BY_ROW), len(self._views), len(self._received))
 
-    def since(self, moment: Moment, known: NDArray[np.uint64] | None = None) -> News:
+    def since(self, moment: FilledSoFar, known: NDArray[np.uint64] | None = None) -> News:
         """What has been filled since then."""
         views = np.array(self._views[moment.views :], np.int64)
         arrays: dict[str, Growing] = {name: getattr(self._tables, name) for name in _BY_ROW}
@@ -62,7 +63,7 @@ class FilledEntries:
         )
 
 
-class Moment(NamedTuple):
+class FilledSoFar(NamedTuple):
     """How many rows of each array there were, how many views had been filled, and how many entries of the receive table."""
 
     rows: tuple[int, ...]
@@ -70,7 +71,7 @@ class Moment(NamedTuple):
     received: int
 
 
-NOTHING = Moment((0,) * len(_BY_ROW), 0, 0)
+NOTHING_FILLED = FilledSoFar((0,) * len(_BY_ROW), 0, 0)
 
 
 class TableCopies:

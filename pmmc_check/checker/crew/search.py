@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.counterexample import Suspect
-from pmmc_check.checker.crew.arrays import NOTHING, FilledEntries, Moment
+from pmmc_check.checker.crew.arrays import NOTHING_FILLED, FilledSoFar, FillLog
 from pmmc_check.checker.crew.crews import Crew, WorkerLost, exchange
 from pmmc_check.checker.crew.levels import forget_levels
 from pmmc_check.checker.crew.worker import Held, Missing, PartDone, Piece, SegmentKey, owners_of
@@ -21,6 +21,7 @@ from pmmc_check.checker.reductions import Reductions
 from pmmc_check.checker.result import Control, CrewUsed, Result, Snapshot
 from pmmc_check.checker.store import LEVEL_MAX, Entry, Store
 from pmmc_check.checker.workspace import BATCH_CHUNKS, CHUNK_STATES
+from pmmc_check.errors import PmmcError
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import Invariant
 
@@ -57,9 +58,10 @@ class Progressed(NamedTuple):
 class StatesElsewhere(Store):
     """The visited states, as whoever rebuilds a run asks for them: each owner is asked."""
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, crew: Crew, recover: Callable[[WorkerLost], None]) -> None:
         super().__init__()
         self._crew = crew
+        self._recover = recover
         self.held: Sequence[Held] = ()
 
     @property
@@ -84,8 +86,12 @@ class StatesElsewhere(Store):
         return self._found(prefix, prefix=True)
 
     def _found(self, fingerprint: int, *, prefix: bool) -> Entry:
-        everyone = range(self._crew.workers)
-        answers = self._crew.answers([self._crew.ask(each, "find", fingerprint, prefix) for each in everyone])
+        while True:
+            try:
+                answers = self._crew.answers([self._crew.ask(each, "find", fingerprint, prefix) for each in range(self._crew.workers)])
+                break
+            except WorkerLost as lost:
+                self._recover(lost)
         entry: Entry = next(each for each in answers if each is not None)
         return entry
 
@@ -113,15 +119,15 @@ class CrewSearch(CompiledSearch):
         self.replaced = 0
         self.segments: dict[int, list[Segment]] = {}
         self.stale: dict[int, int] = {}
-        self._filled = FilledEntries(self.tables)
+        self._filled = FillLog(self.tables)
         self._steps_taken: NDArray[np.int64] = np.zeros(0, np.int64)
-        self._told: list[tuple[Moment, int]] = []
+        self._told: list[tuple[FilledSoFar, int]] = []
 
     def run(self) -> Result:
         """Searches until there is an answer or a limit is reached."""
         self.crew = self._make_crew()
         try:
-            self.store = self.elsewhere = StatesElsewhere(self.crew)
+            self.store = self.elsewhere = StatesElsewhere(self.crew, self._recover)
             result = super().run()
             used = CrewUsed(self.crew.workers, self.replaced)
         finally:
@@ -130,19 +136,21 @@ class CrewSearch(CompiledSearch):
 
     def _explore(self) -> str | None:
         """Level after level; returns the limit that stopped it."""
-        done, losses = self._started(), 0
+        self._done, losses, lost = self._started(), 0, False
         while (level := min(self.segments, default=None)) is not None:
             limit, ended = self._ends_before(level)
             if ended:
                 return limit
             try:
-                if losses or (self.crew.folder and self.crew.wanted() != self.crew.workers):
-                    self._go_back(done)
+                if lost or (self.crew.folder and self.crew.wanted() != self.crew.workers):
+                    self._go_back(self._done)
+                    lost = False
+                    continue
                 if limit := self._level(level):
                     return limit
-                done, losses = self._written(level), 0
+                self._done, losses = self._written(level), 0
             except WorkerLost as error:
-                losses += 1
+                losses, lost = losses + 1, True
                 self.replaced += 1
                 if self.crew.folder is None or losses > LOSSES_MAX:
                     return f"{error}, and with it what it had found"
@@ -175,7 +183,7 @@ class CrewSearch(CompiledSearch):
 
     def _crew_of(self, workers: int) -> int:
         self.crew.start(workers)
-        self._told = [(NOTHING, 0)] * workers
+        self._told = [(NOTHING_FILLED, 0)] * workers
         self._tell()
         return workers
 
@@ -197,6 +205,19 @@ class CrewSearch(CompiledSearch):
             dict(self.stale),
             self.known.known(),
         )
+
+    def _recover(self, lost: WorkerLost) -> None:
+        """Has a crew again whose states can be asked for, after the last level.
+
+        Raises:
+            PmmcError: there is nothing to take them from.
+        """
+        self.replaced += 1
+        if self.crew.folder is None or self.replaced > LOSSES_MAX:
+            raise PmmcError(f"{lost} before the run to the violation was put together; begin again") from lost
+        suspects = self.suspects
+        self._go_back(self._done)
+        self.suspects = suspects
 
     def _go_back(self, done: Progressed) -> None:
         """To the end of a level that all have written, with as many workers as there should be now."""

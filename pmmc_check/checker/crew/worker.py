@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker import kernel
-from pmmc_check.checker.crew.arrays import TableCopies, News
+from pmmc_check.checker.crew.arrays import News, TableCopies
 from pmmc_check.checker.crew.kernels import build, take_in
 from pmmc_check.checker.crew.levels import OfLevel, write_level, written_levels
+from pmmc_check.checker.endless import Fingerprints
 from pmmc_check.checker.frontier import narrowed, widened
 from pmmc_check.checker.memory import resident_bytes
 from pmmc_check.checker.store import Entry, Store
@@ -22,8 +23,6 @@ OWNER_BITS = 16
 _MISSES_MAX = 4096
 _CANDIDATES_FIRST = 64 * CHUNK_STATES
 
-Fingerprints = NDArray[np.uint64]
-
 
 class Offered(NamedTuple):
     """States that may be new, in the order in which they were found, and what is to be stored of each."""
@@ -32,7 +31,7 @@ class Offered(NamedTuple):
     origins: Fingerprints
 
 
-class Found(NamedTuple):
+class FoundByChunk(NamedTuple):
     """What complete chunks have found: for each candidate its number among the states of the part, the step, its level, and its owner."""
 
     candidates: Offered
@@ -42,7 +41,7 @@ class Found(NamedTuple):
     owners: NDArray[np.int64]
 
 
-class Unknown(NamedTuple):
+class UnknownFacts(NamedTuple):
     """Combinations of facts that are not known: for each batch, slot and digest the state with the least fingerprint that shows it."""
 
     batch: NDArray[np.int64]
@@ -51,9 +50,9 @@ class Unknown(NamedTuple):
     fingerprint: Fingerprints
     vectors: Vectors
 
-    def rows(self, rows: NDArray[np.int64]) -> Unknown:
+    def rows(self, rows: NDArray[np.int64]) -> UnknownFacts:
         """Some of them."""
-        return Unknown(self.batch[rows], self.slot[rows], self.digest[rows], self.fingerprint[rows], self.vectors[rows])
+        return UnknownFacts(self.batch[rows], self.slot[rows], self.digest[rows], self.fingerprint[rows], self.vectors[rows])
 
 
 class BrokenInChunk(NamedTuple):
@@ -69,7 +68,7 @@ class PartDone(NamedTuple):
     """What the head needs to know of a part that was expanded."""
 
     steps: int
-    unknown: Unknown
+    unknown: UnknownFacts
     broken: list[BrokenInChunk]
     met: NDArray[np.int64]
     taken: NDArray[np.int64]
@@ -150,8 +149,8 @@ class CrewWorker:
         chunks = -(-len(self._vectors) // CHUNK_STATES)
         self._parents: Fingerprints = np.zeros(len(self._vectors), np.uint64)
         self._counters: NDArray[np.int64] = np.zeros((chunks, kernel.COUNTERS), np.int64)
-        self._found: dict[int, Found] = {}
-        self._unknown: dict[int, Unknown] = {}
+        self._found: dict[int, FoundByChunk] = {}
+        self._unknown: dict[int, UnknownFacts] = {}
         self._taken: NDArray[np.int64] = np.zeros(0, np.int64)
 
     def give(self, piece: Piece) -> NDArray[np.integer]:
@@ -189,16 +188,16 @@ class CrewWorker:
         self._found[number] = self._sorted(found, int(counters[kernel.CANDIDATE_COUNT]), tables)
         return misses[:0]
 
-    def _least(self, unknown: NDArray[np.int32], tables: kernel.StepTables) -> Unknown:
+    def _least(self, unknown: NDArray[np.int32], tables: kernel.StepTables) -> UnknownFacts:
         """Of states that show the same combination in one batch, the one with the least fingerprint."""
         state, slot = unknown[:, 0].astype(np.int64), unknown[:, 1].astype(np.int64)
         digest = np.zeros(len(state), np.uint64)
         for process in range(self._vectors.shape[1]):
             digest += tables.observed[self._vectors[state, process], slot]
         batch = (self._first_chunk + state // CHUNK_STATES) // BATCH_CHUNKS
-        return _least_of(Unknown(batch, slot, digest, self._parents[state], self._vectors[state]))
+        return _least_of(UnknownFacts(batch, slot, digest, self._parents[state], self._vectors[state]))
 
-    def _sorted(self, found: kernel.Candidates, count: int, tables: kernel.StepTables) -> Found:
+    def _sorted(self, found: kernel.Candidates, count: int, tables: kernel.StepTables) -> FoundByChunk:
         recent: NDArray[np.uint64] = np.zeros((RECENT_PLACES, 2), np.uint64)
         offsets: NDArray[np.int64] = np.zeros(kernel.PARTITIONS + 1, np.int64)
         kept = candidates_of(count)
@@ -206,7 +205,7 @@ class CrewWorker:
         fingerprints, parents, steps = (each[: offsets[-1]].copy() for each in kept)
         levels = self._level + tables.step_weight[steps].astype(np.int64)
         origins = (self._parents[parents] & ~np.uint64(kernel.LEVEL_MASK)) | levels.astype(np.uint64)
-        return Found(Offered(fingerprints, origins), parents.astype(np.int64), steps, levels, owners_of(fingerprints, self.workers))
+        return FoundByChunk(Offered(fingerprints, origins), parents.astype(np.int64), steps, levels, owners_of(fingerprints, self.workers))
 
     def done(self) -> PartDone:
         """What has come of the part, whose chunks are all complete."""
@@ -220,7 +219,7 @@ class CrewWorker:
         self._all = _joined([self._found[number] for number in numbers])
         return PartDone(
             int(self._counters[:, kernel.STEP_COUNT].sum()),
-            _least_of(Unknown(*(np.concatenate(parts) for parts in zip(*unknown, strict=True)))) if unknown else _NOTHING_UNKNOWN,
+            _least_of(UnknownFacts(*(np.concatenate(parts) for parts in zip(*unknown, strict=True)))) if unknown else _NOTHING_UNKNOWN,
             broken,
             np.bincount(self._vectors.ravel(), minlength=self.copies.views),
             self._taken,
@@ -352,20 +351,20 @@ class CrewWorker:
         return self.store.look_for(fingerprint, prefix=prefix)
 
 
-def _least_of(unknown: Unknown) -> Unknown:
+def _least_of(unknown: UnknownFacts) -> UnknownFacts:
     ordered = unknown.rows(np.lexsort((unknown.fingerprint, unknown.digest, unknown.slot, unknown.batch)))
     same = [each[1:] == each[:-1] for each in (ordered.batch, ordered.slot, ordered.digest)]
     return ordered.rows(np.flatnonzero(np.concatenate([np.ones(min(1, len(ordered.batch)), np.bool_), ~(same[0] & same[1] & same[2])])))
 
 
-def _joined(parts: Sequence[Found]) -> Found:
+def _joined(parts: Sequence[FoundByChunk]) -> FoundByChunk:
     if not parts:
         nothing = np.zeros(0, np.int64)
         empty = np.zeros(0, np.uint64)
-        return Found(Offered(empty, empty), nothing, nothing.astype(np.int32), nothing, nothing)
+        return FoundByChunk(Offered(empty, empty), nothing, nothing.astype(np.int32), nothing, nothing)
     candidates = Offered(*(np.concatenate(each) for each in zip(*(part.candidates for part in parts), strict=True)))
-    return Found(candidates, *(np.concatenate(each) for each in zip(*(part[1:] for part in parts), strict=True)))
+    return FoundByChunk(candidates, *(np.concatenate(each) for each in zip(*(part[1:] for part in parts), strict=True)))
 
 
 _NOTHING = Offered(np.zeros(0, np.uint64), np.zeros(0, np.uint64))
-_NOTHING_UNKNOWN = Unknown(*(np.zeros(0, np.int64),) * 2, *(np.zeros(0, np.uint64),) * 2, np.zeros((0, 0), np.int32))
+_NOTHING_UNKNOWN = UnknownFacts(*(np.zeros(0, np.int64),) * 2, *(np.zeros(0, np.uint64),) * 2, np.zeros((0, 0), np.int32))
