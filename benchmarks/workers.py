@@ -1,8 +1,8 @@
 """How a search grows with its workers: time and processor time by threads and by processes of Ray, and what travels between workers.
 
-    python benchmarks/workers.py [--rounds N] [--workers 1,2,4]
+    python benchmarks/workers.py [--acceptors N] [--rounds N] [--workers 1,2,4]
 
-Prints a table in Markdown, for docs/cluster.md. The search is `--acceptors 2` with so many rounds, reduced as by default."""
+Prints a table in Markdown, for docs/workers.md. The search is `--acceptors 2 --rounds 2` unless said, reduced as by default."""
 
 from __future__ import annotations
 
@@ -68,14 +68,18 @@ class TimedActors(Actors):
     def start(self, workers: int) -> None:
         """As a crew does, and waits until all have answered."""
         super().start(workers)
-        self.processes()
+        self.cpu_seconds = -self._cpu_seconds()
         self.up_at = time.monotonic()
 
     def close(self) -> None:
         """Looks at the clock before the workers end."""
-        times = [psutil.Process(each).cpu_times() for each in self.processes()] if self.workers else []
-        self.cpu_seconds = sum(each.user + each.system for each in times)
+        if self.workers:
+            self.cpu_seconds += self._cpu_seconds()
         super().close()
+
+    def _cpu_seconds(self) -> float:
+        times = [psutil.Process(each).cpu_times() for each in self.processes()]
+        return sum(each.user + each.system for each in times)
 
 
 def by_threads(config: Config, threads: int) -> tuple[Result, float, float]:
@@ -104,10 +108,11 @@ def same(one: Result, other: Result) -> bool:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--acceptors", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--workers", default="1,2,4")
     given = parser.parse_args(arguments)
-    config = Config(acceptors=2, rounds=given.rounds)
+    config = Config(acceptors=given.acceptors, rounds=given.rounds)
     expected, *_ = by_threads(config, 1)  # kernels are loaded
     print(f"{expected.distinct_states:,} states, {expected.generated_states:,} steps, {len(expected.level_sizes)} levels\n")
     print("| | seconds | processor seconds | MB between workers | MB of table entries to each |")

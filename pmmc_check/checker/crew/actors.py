@@ -98,7 +98,7 @@ class Actors:
             self._ray.init(self._address, **quiet)
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
             why = str(error).partition("\n")[0]
-            raise UsageError(f"--cluster {self._address}: no Ray cluster answers there ({why}); is it up? (docs/cluster.md)") from None
+            raise UsageError(f"--cluster {self._address}: no Ray cluster answers there ({why}); is it up? (docs/workers.md)") from None
 
     @property
     def workers(self) -> int:
