@@ -15,7 +15,7 @@ import pytest
 
 from pmmc_check.checker.checkpoints.saved import ARRAYS, DamagedCheckpoint
 from pmmc_check.checker.compiled import CompiledSearch
-from pmmc_check.checker.crew import search as head
+from pmmc_check.checker.crew import head
 from pmmc_check.checker.crew import worker as crew_worker
 from pmmc_check.checker.crew.crews import Crew, WithinProcess, WorkerLost
 from pmmc_check.checker.crew.search import LOSSES_MAX, CrewSearch

@@ -50,6 +50,10 @@ class UnknownFacts(NamedTuple):
     fingerprint: Fingerprints
     vectors: Vectors
 
+    def listed(self) -> list[tuple[int, int, int, int, list[int]]]:
+        """A row for each."""
+        return list(zip(*(each.tolist() for each in self), strict=True))
+
     def rows(self, rows: NDArray[np.int64]) -> UnknownFacts:
         """Some of them."""
         return UnknownFacts(self.batch[rows], self.slot[rows], self.digest[rows], self.fingerprint[rows], self.vectors[rows])
