@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from pmmc_check.api.crashes import check_no_crash
+from pmmc_check.api.crews import check_crew, crew_maker, shared_out
 from pmmc_check.api.machine import cores
 from pmmc_check.api.options import SearchOptions
 from pmmc_check.api.roles import role_classes
@@ -103,6 +104,7 @@ def result_of(  # noqa: PLR0917
     waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers if asked is None]
     if options.engine == "symbolic":
         _check_symbolic(options, invariants)
+    check_crew(options, invariants, constraints)
     if judges:
         invariants = with_assertions(invariants, model.protocol)
     model.failing_ends_runs = True
@@ -211,19 +213,22 @@ def engine_for(
         from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
 
         seed, steps_max = options.seed or 1, options.walk_steps or STEPS_MAX
-        reductions = replace(reductions, commuting=False)
         walking: dict[str, Any] = {"seed": seed, "steps_max": steps_max, "trust_claims": trust}
         return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, **walking)
     threads = options.threads or cores()
     if options.engine == "symbolic":
         from pmmc_check.checker.symbolic.search import SymbolicSearch
 
-        without = replace(reductions, commuting=False)
-        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, without, trust_claims=trust)
+        return lambda model: SymbolicSearch(model, judgeable(model, invariants)[0], control, reductions, trust_claims=trust)
     if options.engine == "auto" and not _needs_single_states(options, invariants, constraints):
         from pmmc_check.checker.chosen import ChosenSearch
 
         return lambda model: ChosenSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
+    if shared_out(options):
+        from pmmc_check.checker.crew.search import CrewSearch
+
+        crew = crew_maker(options)
+        return lambda model: CrewSearch(model, judgeable(model, invariants)[0], control, reductions, crew, trust_claims=trust)
     from pmmc_check.checker.commuting_search import CommutingSearch
 
     how: dict[str, Any] = {"trust_claims": trust, "constraints": constraints}

@@ -8,7 +8,7 @@ networks that forget what they have delivered: there a diagram gains nothing, or
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pmmc_check.checker.commuting_search import CommutingSearch
@@ -57,4 +57,4 @@ class ChosenSearch:
         result = CompiledSearch(*self._arguments, first, self._wanted, self._threads, **self._how).run()
         if not first.given_up:
             return result
-        return SymbolicSearch(*self._arguments, self._control, replace(self._wanted, commuting=False), **self._how).run()
+        return SymbolicSearch(*self._arguments, self._control, self._wanted, **self._how).run()

@@ -63,7 +63,7 @@ class SymbolicSearch:
         self.trust_claims = trust_claims
         self.checks = Checks(model, invariants)
         self.model = self.checks.model
-        self.reductions = replace(wanted, symmetry=False)
+        self.reductions = replace(wanted, symmetry=False, commuting=False)
         self.relations = Relations(self.checks)
         self.events = Events()
         self.system = self._system(self.events, None, order, messages)
@@ -207,6 +207,6 @@ class SymbolicSearch:
             coverage=counted + put_off,
             unneeded=frozenset(Action(role, kind) for role, kind in self.claims.left_out),
             claims=self.claims.report(),
-            exercised=exercised(self.model, put_off, self.claims),
+            exercised=exercised(self.checks, put_off, self.claims),
             diagram=self._diagram(),
         )
