@@ -207,4 +207,4 @@ def test_steps_that_lead_no_deeper_make_the_search_look_for_cycles() -> None:
     invariants = invariants_named(["Progress"])
     search = CompiledSearch(model, invariants, Control(), applicable(reductions_named("all"), model, invariants)[0])
     search.run()
-    assert search._steps_not_deeper > 0
+    assert search.steps_not_deeper > 0

@@ -39,7 +39,7 @@ def taken_by(walks: RandomWalks, walk: EndedWalk) -> Iterator[State]:
     """The states of a walk, each made by the model; fails when a move is no step of it."""
     model, state = walks.model, walks.model.initial()
     yield state
-    for process, number, choice, sender in walk.moves.tolist():
+    for process, number, choice, sender, _ in walk.moves.tolist():
         identity, message = model.processes[process], walks.locals.messages[number]
         message = Drop(message) if choice == LOST else message
         outcome = model.outcomes(identity, state[process].state, message)[max(choice, 0)]
@@ -86,7 +86,7 @@ def test_in_the_long_run_walks_meet_every_state(network: str) -> None:
     for walk in ended(walks, 3_000):
         walks._account(walk)
     assert walks.states_seen == reference(config, PMMC).distinct_states
-    assert walks.steps_taken == sum(walks._coverage().values()) + (network == "lossy") * int(losses(walks))
+    assert walks.steps_taken == sum(walks.coverage().values()) + (network == "lossy") * int(losses(walks))
 
 
 def losses(walks: RandomWalks) -> int:

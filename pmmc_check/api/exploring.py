@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pmmc_check.api.asked import AskedProperties, WitnessSearch, properties_asked
 from pmmc_check.api.exploration import Exploration, exploration_of
+from pmmc_check.api.keeping import Controlled, check_not_kept, kept
 from pmmc_check.api.options import Engines, Roles, SearchOptions, Slots, Strategies, in_every_slot
 from pmmc_check.api.searching import AskedOf, configured, limits_of, protocol_of, result_of
 from pmmc_check.checker.result import Control, Snapshot
@@ -19,9 +20,6 @@ from pmmc_check.spec.place import SpecError
 
 if TYPE_CHECKING:
     from pmmc_check.spec.document import Spec
-
-Controlled = Callable[[], AbstractContextManager[Control]]
-"""Makes what a search runs in: under this control, whose limits begin anew with each search."""
 
 
 def explore(  # the command's options, in its order
@@ -63,6 +61,9 @@ def explore(  # the command's options, in its order
     max_depth: int | None = None,
     time_limit: float | None = None,
     max_memory: int | None = None,
+    checkpoint: str | None = None,
+    checkpoint_every: float | None = None,
+    resume: str | None = None,
     progress: Callable[[Snapshot], None] | None = None,
 ) -> Exploration:
     """Searches all runs of a configuration; every option is the command's (docs/explore.md), `roles` are role classes of your own.
@@ -108,6 +109,11 @@ def _explored(options: SearchOptions, asked: Spec | None, progress: Callable[[Sn
 
 def explored(options: SearchOptions, asked: AskedProperties, model: Model, spec: Spec | None, controlled: Controlled) -> Exploration:
     """The search for the invariants, if any are asked for, and one for each witness."""
+    with kept(options, asked, model, spec, controlled) as controlled_and_kept:
+        return _all_explored(options, asked, model, spec, controlled_and_kept)
+
+
+def _all_explored(options: SearchOptions, asked: AskedProperties, model: Model, spec: Spec | None, controlled: Controlled) -> Exploration:
     notes, result, about_all, witnesses = list[str](), None, model, list[tuple[WitnessSearch, Model]]()
     again = _asked_again(options, spec, model)
     if asked.invariants or asked.built_in:
@@ -158,6 +164,7 @@ def explored_every_slot(options: SearchOptions, spec: Spec | None, controlled: C
     from pmmc_check.api.every_slot import searched_every_slot
     from pmmc_check.api.own_invariants import asked_of_every_slot
 
+    check_not_kept(options, "--slots any")
     names, own = asked_of_every_slot(options, spec)
     with controlled() as control:
         result = searched_every_slot(replace(options, invariants=names), control, own)

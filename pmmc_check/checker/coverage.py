@@ -42,17 +42,6 @@ def put_off_in_states(tables: Tables, met: Mapping[ViewId, int]) -> Counter[Acti
     return +counts
 
 
-def put_off_in_moves(tables: Tables, taken: NDArray[np.int64]) -> Counter[Action]:
-    """The internal deliveries of moves, and those that were looked at when a view was met."""
-    counts: Counter[Action] = Counter()
-    for step in np.flatnonzero(taken).tolist():
-        for place in range(len(tables.paths[step].deliveries) - 1):
-            counts[_action(tables, step, place)] += int(taken[step])
-    for possible in tables.put_off.values():
-        counts.update(possible)
-    return counts
-
-
 def exercised(model: Model, put_off: Counter[Action] | None = None, claims: Claims | None = None) -> Exercised:
     """What the roles were asked for by a search over `model`."""
     trusted = claims is not None and claims.trusted

@@ -19,9 +19,9 @@ from pmmc_check.checker.local_steps import LocalSteps, MessageId, StateId
 from pmmc_check.model.content import text_digest
 from pmmc_check.model.network import Fifo
 from pmmc_check.properties.observe import Fact
-from pmmc_check.protocol.messages import Decision, Instant, Request
-from pmmc_check.protocol.role import Crashed, Lifecycle, Send
-from pmmc_check.protocol.values import REPLICA
+from pmmc_check.protocol.messages import Decision, Instant, Request, Start
+from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome, Send
+from pmmc_check.protocol.values import REPLICA, ProcessId
 
 ShownId = int
 LookId = int
@@ -61,6 +61,8 @@ class Deliveries:
         self.at_once = slots if locals_.checks.at_once else None
         """The column of `observed` for what is asked of all slots at once."""
         self.observed = Growing(np.uint64, slots + locals_.checks.at_once)
+        self.telling: dict[int, tuple[bool, frozenset[str]]] = {}
+        """Of those outcomes that decide something, or create a commander: whether they decide, and commands as texts."""
         self._digests = FactDigests(locals_.checks, slots, by_role=False)
         self._looks: list[Look] = []
         self._shown: list[Shown] = []
@@ -158,12 +160,21 @@ class Deliveries:
         for outcome in self.model.outcomes(identity, before, given):
             broken = self.locals.checks.of_local_step(identity, before, given, outcome) is not None
             after = state if outcome.state == before else self.locals.state_id(process, outcome.state)
+            self._tell(identity, outcome)
             if outcome.sends:
                 self._append_sending(process, after, broken, outcome.sends)
             else:
                 self._outcome.append((after, 0, 0, broken, 0, 0))
         self._entry.append((first, self._outcome.size))
         return self._entry.size - 1
+
+    def _tell(self, process: ProcessId, outcome: Outcome) -> None:
+        decides = any(isinstance(sent, Decision) for _, sent in outcome.sends)
+        decides = decides or (process.role == REPLICA and bool(getattr(outcome.state, "decisions", ())))
+        starts = (sent.command for _, sent in outcome.sends if isinstance(sent, Start))
+        commands = frozenset(str(command) for command in starts if command is not None)
+        if decides or commands:
+            self.telling[self._outcome.size] = decides, commands
 
     def _append_sending(self, process: int, after: StateId, broken: bool, sends: Iterable[Send]) -> None:
         items, past = self._item.size, self._past.size

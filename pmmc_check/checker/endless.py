@@ -86,6 +86,17 @@ class OpenStates:
         self._expanded.clear()
         return everything
 
+    def so_far(self) -> Expanded:
+        """All that was noted by now; it stays here, too."""
+        nothing = Expanded(np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.int32))
+        everything = Expanded(*(np.concatenate(parts) for parts in zip(nothing, *self._expanded, strict=True)))
+        self._expanded = [everything]
+        return everything
+
+    def note(self, before: Expanded) -> None:
+        """Takes in what an earlier part of the search has noted."""
+        self._expanded.append(before)
+
     def cycle(self, store: Store) -> list[int] | None:
         """The fingerprints of the states of a cycle, in order, or None when there is none."""
         states, steps, leads_to, _ = self.noted()

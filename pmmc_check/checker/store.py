@@ -64,6 +64,18 @@ class Store:
         partition.origins[slot] = (fingerprint & int(_PREDECESSOR_BITS)) | 1
         self.used[number] = 1
 
+    def entries(self, number: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """The fingerprints and origins of one partition, without its empty places."""
+        partition = self.partitions[number]
+        used = partition.keys != 0
+        return partition.keys[used], partition.origins[used]
+
+    def put_back(self, number: int, entries: tuple[NDArray[np.uint64], NDArray[np.uint64]], capacity: int) -> None:
+        """Fills one partition with what `entries` gave, `capacity` being its places."""
+        self.partitions[number] = _empty(capacity)
+        kernel.rehash(*entries, self.partitions[number].keys, self.partitions[number].origins)
+        self.used[number] = len(entries[0])
+
     def find(self, fingerprint: int) -> Entry:
         """The entry of a visited state."""
         return self._find(fingerprint, _ALL_BITS)

@@ -134,6 +134,8 @@ class Tables:
         self.receive_keys: NDArray[np.uint64] = np.zeros(1 << 12, np.uint64)
         self.receive_views: NDArray[np.int32] = np.zeros(1 << 12, np.int32)
         self._received: dict[tuple[ViewId, BundleId], ViewId] = {}
+        self.filled: list[tuple[ViewId, BundleId]] = []
+        """Every entry that was filled for the kernel, in order: a view and a bundle that reaches it, or -1 for the view's steps."""
         self._judged: dict[StateId, tuple[set[MessageId], set[MessageId]]] = {}
         self._shown = FactDigests(locals_.checks, slots, by_role=reductions.symmetry)
 
@@ -217,12 +219,14 @@ class Tables:
         if 2 * (len(self._received) + 1) > len(self.receive_keys):
             self._grow_receive()
         if (view, bundle) not in self._received:
+            self.filled.append((view, bundle))
             self._insert_receive(view, bundle, self.receive(view, bundle))
 
     def fill_view(self, view: ViewId) -> None:
         """Makes the table entries for the steps of `view`."""
         if self.step_range.data[view, 0] != NOT_FILLED:
             return
+        self.filled.append((view, -1))
         first = self.step_view.size
         steps, violation, put_off = self._steps(self.views[view])
         if put_off:

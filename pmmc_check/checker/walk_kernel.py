@@ -61,7 +61,7 @@ class DeliveryTables(NamedTuple):
 class Walkers(NamedTuple):
     """Walks, one row each, or one of them: local state, what is shown and how full the inbox is, by process, and room for the same after a
     step; the row of `observed`, or -1; inboxes of (message, sender); fingerprints met (uint64); moves as (process, message, choice,
-    sender); the state of the random numbers (uint64); and `place`."""
+    sender, outcome); the state of the random numbers (uint64); and `place`."""
 
     state: Any
     shown: Any
@@ -233,7 +233,7 @@ def delivered(tables: DeliveryTables, walker: Walkers, process: Any, index: Any,
                 walker.shown[process] = walker.shown_after[process]
                 walker.look[process] = -1
                 removed(walker, process, index)
-                note_move(walker, process, message, LOST, sender)
+                note_move(walker, process, message, LOST, sender, -1)
             return status
         if tables.state[state, 0] == 0:
             return ENDED
@@ -253,16 +253,16 @@ def delivered(tables: DeliveryTables, walker: Walkers, process: Any, index: Any,
         status = taken(tables, walker, process, index, outcome)
         if status != ENDED:
             if status in (GOES_ON, BROKEN):
-                note_move(walker, process, message, outcome - first, sender)
+                note_move(walker, process, message, outcome - first, sender, outcome)
             return status
     return ENDED
 
 
 @kernel
-def note_move(walker: Walkers, process: Any, message: Any, choice: Any, sender: Any) -> None:
+def note_move(walker: Walkers, process: Any, message: Any, choice: Any, sender: Any, outcome: Any) -> None:
     """Writes down the next move."""
     moves, step = walker.moves, walker.place[STEPS]
-    moves[step, 0], moves[step, 1], moves[step, 2], moves[step, 3] = process, message, choice, sender
+    moves[step, 0], moves[step, 1], moves[step, 2], moves[step, 3], moves[step, 4] = process, message, choice, sender, outcome
 
 
 @kernel

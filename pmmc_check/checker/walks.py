@@ -9,22 +9,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker import walk_kernel as kernel
+from pmmc_check.checker.checkpoints import kept_search
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.counterexample import Move, executed
-from pmmc_check.checker.coverage import exercised
 from pmmc_check.checker.deliveries import Deliveries, Shown, Unknown
 from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import reductions_named
-from pmmc_check.checker.result import Action, Control, Result, Snapshot, Violation, Walks
+from pmmc_check.checker.result import Action, Control, Exercised, Result, ResumedFrom, Snapshot, Violation, Walks
 from pmmc_check.checker.shorten import shortened
 from pmmc_check.checker.tables import Path, PathDelivery
 from pmmc_check.model.content import Digest, text_digest
@@ -44,7 +44,7 @@ _TOGETHER = 64
 
 class EndedWalk(NamedTuple):
     """A walk from its beginning to its end: the fingerprints that it has met, one more than its moves; these, as (process, message,
-    choice, sender); whether it has broken something."""
+    choice, sender, outcome); whether it has broken something."""
 
     met: NDArray[np.uint64]
     moves: NDArray[np.int32]
@@ -57,12 +57,12 @@ class RandomWalks:
     def __init__(
         self, model: Model, invariants: Sequence[Invariant], control: Control, *, seed: int = 1, steps_max: int = STEPS_MAX
     ) -> None:
-        self.model = model
         self.control = control
         self.seed = seed
         self.steps_max = steps_max
         self.reductions = reductions_named("none")
         self.checks = Checks(model, invariants)
+        self.model = model = self.checks.model
         self.claims = Claims(model, self.reductions, symmetric=False)
         self.locals = LocalSteps(model, self.checks, self.claims, Digest())
         self.deliveries = Deliveries(self.locals, model.config.slots)
@@ -71,6 +71,11 @@ class RandomWalks:
         self.steps_taken = 0
         self.walks = 0
         self.depth = 1
+        self.seconds_before = 0.0
+        self.happened = WhatHappened()
+        self._resumed: ResumedFrom | None = None
+        how = {"engine": "walks", "seed": seed, "steps": steps_max}
+        self._checkpoints = kept_search(control, model, self.checks, self.reductions, how)
         self._memory_bytes = 0
         self._seen: NDArray[np.uint64] = np.zeros(1 << 14, np.uint64)
         self._counted: NDArray[np.int64] = np.zeros((0, len(model.processes)), np.int64)
@@ -80,10 +85,14 @@ class RandomWalks:
 
     def run(self) -> Result:
         """Takes one walk after another until there is an answer or a limit is reached."""
+        self._resume()
         walks = self.ended()
         while True:
             if limit := self._limit_reached():
+                self._keep()
                 return self._result(None, limit)
+            if self._checkpoints and self._checkpoints.due:
+                self._keep()
             try:
                 walk = next(walks)
             except Interrupted as stopped:
@@ -94,12 +103,12 @@ class RandomWalks:
                     return self._result(self._violation(walk), None)
 
     def ended(self) -> Iterator[EndedWalk | None]:
-        """The walks, in order, without end; None now and then, while none has ended."""
+        """The walks that are not counted yet, in order, without end; None now and then, while none has ended."""
         ended: dict[int, EndedWalk] = {}
-        numbers, statuses = list(range(_TOGETHER)), np.zeros(_TOGETHER, np.int64)
-        expected = 0
-        for row in numbers:
-            self._begin(row, row)
+        expected = self.walks
+        numbers, statuses = list(range(expected, expected + _TOGETHER)), np.zeros(_TOGETHER, np.int64)
+        for row, number in enumerate(numbers):
+            self._begin(row, number)
         while True:
             kernel.walk_on(self.deliveries.arrays(), self.known.digests, self._walkers, statuses)
             stopped = statuses.tolist()
@@ -117,6 +126,44 @@ class RandomWalks:
             while expected in ended:
                 yield ended.pop(expected)
                 expected += 1
+
+    def _resume(self) -> None:
+        """Goes on where the newest checkpoint was written, if there is one."""
+        if self._checkpoints:
+            from pmmc_check.checker.checkpoints.of_walks import WalkFacts, restore_walks  # noqa: PLC0415  # most searches are not kept
+
+            if found := self._checkpoints.newest(WalkFacts):
+                self._resumed = found[0].resumed()
+                restore_walks(self, *found)
+
+    def _keep(self) -> None:
+        """Writes a checkpoint, if the walks are kept."""
+        if self._checkpoints:
+            from pmmc_check.checker.checkpoints.of_walks import saved_walks  # noqa: PLC0415  # most searches are not kept
+
+            self._checkpoints.write(saved_walks(self))
+
+    def seconds(self) -> float:
+        """How long they have taken, with the time before the checkpoint from which they went on."""
+        return self.seconds_before + self.control.seconds()
+
+    def seen(self) -> NDArray[np.uint64]:
+        """The fingerprints of all states met."""
+        found: NDArray[np.uint64] = self._seen[self._seen != 0]
+        return found
+
+    def has_seen(self, fingerprints: NDArray[np.uint64]) -> None:
+        """Takes these for met."""
+        self._room_for(len(fingerprints))
+        kernel.seen_again(fingerprints, self._seen)
+        self.states_seen += len(fingerprints)
+
+    def _room_for(self, more: int) -> None:
+        """Makes room for more fingerprints."""
+        while 2 * (self.states_seen + more) > len(self._seen):
+            wider = np.zeros(2 * len(self._seen), np.uint64)
+            kernel.seen_again(self._seen, wider)
+            self._seen = wider
 
     def _dealt_with(self, row: int, status: int, place: list[int]) -> EndedWalk | None:
         """Does what a walk has stopped for, and returns it where that is its end."""
@@ -168,7 +215,7 @@ class RandomWalks:
             look=numbers(),
             inbox=numbers(self._inbox_max, 2),
             met=np.zeros((_TOGETHER, self.steps_max + 1), np.uint64),
-            moves=np.zeros((_TOGETHER, self.steps_max, 4), np.int32),
+            moves=np.zeros((_TOGETHER, self.steps_max, 5), np.int32),
             random=np.zeros((_TOGETHER, 1), np.uint64),
             place=np.zeros((_TOGETHER, 5), np.int64),
         )
@@ -192,10 +239,7 @@ class RandomWalks:
 
     def _account(self, walk: EndedWalk) -> None:
         steps = len(walk.moves)
-        while 2 * (self.states_seen + steps + 1) > len(self._seen):
-            wider = np.zeros(2 * len(self._seen), np.uint64)
-            kernel.seen_again(self._seen, wider)
-            self._seen = wider
+        self._room_for(steps + 1)
         if len(self._counted) < self.deliveries.messages:
             more = np.zeros((2 * self.deliveries.messages - len(self._counted), self._counted.shape[1]), np.int64)
             self._counted = np.concatenate([self._counted, more])
@@ -203,6 +247,11 @@ class RandomWalks:
         self.walks += 1
         self.steps_taken += steps
         self.depth = max(self.depth, 1 + steps)
+        for outcome in np.unique(walk.moves[:, 4]).tolist():
+            if outcome in self.deliveries.telling:
+                decides, commands = self.deliveries.telling[outcome]
+                self.happened.decided = self.happened.decided or decides
+                self.happened.commands.update(commands)
 
     def _ends_badly(self, row: int) -> bool:
         if not self.checks.progress:
@@ -214,7 +263,7 @@ class RandomWalks:
     def _violation(self, walk: EndedWalk) -> Violation:
         """The walk as deliveries of the model, shortened."""
         moves = []
-        for process, message, choice, sender in walk.moves.tolist():
+        for process, message, choice, sender, _ in walk.moves.tolist():
             origin = self.model.processes[sender] if isinstance(self.model.network, Fifo) and sender >= 0 else None
             if choice == kernel.LOST:
                 delivery = PathDelivery(self.locals.message_id(Drop(self.locals.messages[message])), 0, origin)
@@ -230,13 +279,18 @@ class RandomWalks:
             self.control.report(Snapshot(self.depth, self.states_seen, self.steps_taken, 0, self._memory_bytes))
         return self.control.limit_reached(self.states_seen, self._memory_bytes)
 
-    def _coverage(self) -> Counter[Action]:
+    def coverage(self) -> Counter[Action]:
         """How often each kind of delivery was taken."""
-        counts: Counter[Action] = Counter()
+        counts = Counter(self.happened.taken)
         for message, process in zip(*np.nonzero(self._counted), strict=True):
             action = Action(self.model.processes[process].role, self.locals.messages[message].kind)
             counts[action] += int(self._counted[message, process])
         return counts
+
+    def unchanged(self) -> frozenset[str]:
+        """The roles of which those that were handed in have not differed from the paper's."""
+        still = frozenset(self.model.deviations.comparing)
+        return still if self.happened.unchanged is None else still & self.happened.unchanged
 
     def _result(self, violation: Violation | None, limit: str | None) -> Result:
         return Result(
@@ -247,18 +301,35 @@ class RandomWalks:
             distinct_states=self.states_seen,
             generated_states=1 + self.steps_taken,
             depth=self.depth,
-            seconds=self.control.seconds(),
+            seconds=self.seconds(),
             peak_memory_bytes=peak_memory_bytes(),
             collision_probability=0.0,
             invariants=tuple(each.name for each in self.checks.invariants),
-            coverage=self._coverage(),
+            coverage=(coverage := self.coverage()),
             unneeded=frozenset(),
             violation=violation,
             limit=None if violation else f"random walks do not check everything; {limit}",
             claims=self.claims.report(),
-            exercised=exercised(self.model, None, self.claims),
+            exercised=self._exercised(frozenset(coverage)),
             walks=Walks(self.walks, self.seed, self.steps_max, 1 + self.steps_taken / max(1, self.walks)),
+            checkpoints=self._checkpoints.used(self._resumed) if self._checkpoints else None,
         )
+
+    def _exercised(self, offered: frozenset[Action]) -> Exercised:
+        commands = {*map(str, self.model.system.commands), *self.happened.commands}
+        names = tuple((self.model.protocol[role].__name__, role) for role in sorted(self.unchanged()))
+        return Exercised(self.happened.decided, len(commands), {}, offered, names)
+
+
+@dataclass
+class WhatHappened:
+    """What has happened on walks so far: whether a command was decided, commands beside the clients' that commanders were created with, as
+    texts; and before the checkpoint from which they went on: deliveries, and roles that had not differed from the paper's."""
+
+    decided: bool = False
+    commands: set[str] = field(default_factory=set)
+    taken: Counter[Action] = field(default_factory=Counter)
+    unchanged: frozenset[str] | None = None
 
 
 class _Start(NamedTuple):

@@ -6,7 +6,7 @@ import argparse
 
 from pmmc_check.cli.exports import configure_export
 from pmmc_check.cli.graphs import configure_graph
-from pmmc_check.cli.numbers import number_from_one, positive_seconds
+from pmmc_check.cli.numbers import number_from_one, positive_minutes, positive_seconds
 from pmmc_check.cli.pages import configure_html
 from pmmc_check.cli.programs import configure_deadline
 
@@ -26,6 +26,8 @@ examples:
       roles that a program plays, in any language (docs/any-language.md)
   pmmc-check explore --slots 3 --time-limit 60
       as far as a minute goes: then "inconclusive", exit code 3
+  pmmc-check explore --slots 3 --checkpoint kept --max-memory 8000
+      kept in a folder while it runs; after a limit, Ctrl-C or a reboot the same with --resume kept goes on (docs/scale.md)
   pmmc-check explore --slots any --ballots 4
       every number of slots, commands, replicas, leaders and rounds, in seconds
   pmmc-check explore --leaders 1 --replicas 1 --slots 1 --graph states.svg --observe decided,ballots,chosen
@@ -42,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.epilog = _EPILOG
     parser.add_argument("spec", metavar="SPEC", nargs="?", help="a spec file (docs/specs.md); options override what it says")
-    for group in (_size, _faults, _what, _how, _limits, _output):
+    for group in (_size, _faults, _what, _how, _limits, _kept, _output):
         group(parser)
 
 
@@ -58,7 +60,7 @@ def configure_model(parser: argparse.ArgumentParser) -> None:
     for group in (_size, _faults, _what):
         group(parser)
     rest = argparse.ArgumentParser(add_help=False)
-    for group in (_how, _limits, _output):
+    for group in (_how, _limits, _kept, _output):
         group(rest)
     known = {action.dest for action in parser._actions}
     parser.set_defaults(**{name: value for name, value in vars(rest.parse_args([])).items() if name not in known})
@@ -184,6 +186,20 @@ def _limits(parser: argparse.ArgumentParser) -> None:
     limits.add_argument("--time-limit", type=positive_seconds(), metavar="SECONDS", help="wall-clock time")
     limits.add_argument(
         "--max-memory", type=number_from_one, metavar="MIB", help="memory of the whole process (default: most of what is free)"
+    )
+
+
+def _kept(parser: argparse.ArgumentParser) -> None:
+    keeping = parser.add_argument_group("to go on later (docs/scale.md)")
+    keeping.add_argument("--checkpoint", metavar="DIR", help="keep the search in DIR, so that it can go on after whatever stops it")
+    keeping.add_argument(
+        "--checkpoint-every",
+        type=positive_minutes,
+        metavar="MINUTES",
+        help="so often, beside when a limit or Ctrl-C stops it (default: 10)",
+    )
+    keeping.add_argument(
+        "--resume", metavar="DIR", help="go on with the search in DIR, asked for with the same options; limits and threads may be others"
     )
 
 

@@ -8,6 +8,7 @@ creation of scouts and commanders included, belongs to that step (conventions 1 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from copy import copy
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -19,10 +20,25 @@ from pmmc_check.model.deviations import Deviations
 from pmmc_check.model.faults import FAULTS_ID, Drop, FaultBudget, FaultStep, Restart, Spend, fault_outcome, fault_steps, spent
 from pmmc_check.model.network import Deliverable, Inbox, Lossy, Network, network_named
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.messages import Decision, Instant, Message, P2a, Start, Stop
+from pmmc_check.protocol.messages import (
+    Addressed,
+    Decision,
+    Instant,
+    Message,
+    P1b,
+    P2a,
+    P2b,
+    Preempted,
+    Response,
+    Start,
+    Stop,
+)
 from pmmc_check.protocol.role import AskedAhead, Crashed, Lifecycle, Outcome, Role, Send, System
 from pmmc_check.protocol.values import COMMANDER, FAULTS, ROLES, SCOUT, Ballot, ProcessId, commander_id, scout_id
 from pmmc_check.users_code import users_code
+
+_TO_ONE = (P1b, P2b, Preempted, Response)
+"""Messages to one process, which their fields do not name: a history keeps them as `Addressed`."""
 
 _AHEAD = 32
 """So many questions are sent to a program before the first answer is read."""
@@ -66,7 +82,7 @@ class Step(NamedTuple):
 
 
 def recorded_kinds(config: Config) -> tuple[type[Message], ...]:
-    """What is kept in the sender's history.
+    """What is kept in the sender's history, whatever is asked of a model.
 
     C1 and C2 speak of every p2a *ever sent*, and neither an exited commander nor a network that forgets still shows it. Agreement
     speaks of every decision ever sent: where nothing is lost it is in a replica's inbox or among its
@@ -100,11 +116,27 @@ class Model:
         """Why steps have failed, by the process and what its role was called with."""
         self._check_restarts()
 
+    def recording(self, kinds: Iterable[type[Message]]) -> Model:
+        """The same model, whose histories keep what is sent of `kinds`, too: there one reads what was ever sent.
+
+        It has these and no others, whatever this one records; what was asked of roles is known to both."""
+        wanted = tuple(dict.fromkeys((*recorded_kinds(self.config), *kinds)))
+        if wanted == self._recorded_kinds:
+            return self
+        other = copy(self)
+        other._recorded_kinds = wanted
+        return other
+
+    def records(self, message: Message) -> bool:
+        """Whether histories keep messages such as this one."""
+        return isinstance(message, self._recorded_kinds)
+
     def initial(self) -> State:
         """Every leader has its round-0 scout, every request is in flight (convention 2)."""
         views = [View(Lifecycle.NOT_STARTED, self.network.empty) for _ in self.processes]
         for process in self._first():
-            views[self.index[process]] = View(self.started(process, Start()).state, self.network.empty)
+            begun = self.started(process, Start())
+            views[self.index[process]] = View(begun.state, self.network.empty, self.recorded(begun.sends))
         state = self.apply(tuple(views), self.sent_at_first())
         assert state is not None, "no fault step is taken to reach the initial state"
         return state
@@ -320,7 +352,8 @@ class Model:
 
     def recorded(self, sends: Iterable[Send]) -> frozenset[Message]:
         """Those of `sends` that history keeps."""
-        return frozenset(message for _, message in sends if isinstance(message, self._recorded_kinds))
+        kept = (send for send in sends if self.records(send.message))
+        return frozenset(Addressed(*send) if isinstance(send.message, _TO_ONE) else send.message for send in kept)
 
     def _check_restarts(self) -> None:
         for role in sorted(self.system.faults.roles):

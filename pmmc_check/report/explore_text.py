@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import RenderableType
 from rich.text import Text
 
-from pmmc_check.checker.result import Diagram, Result, Violation
+from pmmc_check.checker.result import CheckpointsUsed, Diagram, Result, Violation
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.model.network import network_named
@@ -140,6 +140,8 @@ def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
         "time",
         f"{result.seconds:.2f} s, {rate:,.0f} states generated per second, peak memory {result.peak_memory_bytes / 2**20:,.0f} MiB",
     )
+    if result.checkpoints:
+        yield "checkpoint", checkpoints_line(result.checkpoints)
     if result.diagram:
         yield "diagram", _diagram(result.diagram)
     if result.engine == "compiled" and not result.walks:
@@ -153,6 +155,20 @@ def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield "limit", f"{result.limit}: {shorter}"
     if result.verdict == INCONCLUSIVE and not result.walks and not config.reconfigurations and not _of_progress(result):
         yield "hint", "if it is too large to end, try --slots any: it covers every number of slots, often in seconds"
+
+
+def checkpoints_line(used: CheckpointsUsed) -> str:
+    """Where a search is kept, and from where it went on."""
+    parts = []
+    if used.resumed:
+        resumed = used.resumed
+        at = f"depth {resumed.depth} with {resumed.distinct_states:,} states after {resumed.seconds:.2f} s"
+        parts.append(f"went on from {at}, written {resumed.written_at}")
+    if used.written:
+        parts.append(f"{counted(used.written, 'checkpoint')} written, the last of {used.bytes / 2**20:,.1f} MiB")
+    if used.failed:
+        parts.append(f"the last one could not be written: {used.failed}")
+    return f"{'; '.join(parts) or 'none was due'}; in {used.folder}"
 
 
 def _of_progress(result: Result) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pmmc_check.protocol.messages import show
+from pmmc_check.protocol.messages import in_order, show
 from pmmc_check.protocol.role import System
-from pmmc_check.spec.evaluate import Frame, World, compiled_term, in_order
+from pmmc_check.spec.evaluate import Frame, World, compiled_term
 from pmmc_check.spec.terms import Term
 
 _TEXT_MAX, _VALUE_MAX = 160, 60

@@ -59,10 +59,10 @@ class SymbolicSearch:
         order: Sequence[int] = (),
         messages: bool | None = None,
     ) -> None:
-        self.model = model
         self.control = control
         self.trust_claims = trust_claims
         self.checks = Checks(model, invariants)
+        self.model = self.checks.model
         self.reductions = replace(wanted, symmetry=False)
         self.relations = Relations(self.checks)
         self.events = Events()
