@@ -29,7 +29,7 @@ LookId = int
 _SHOWN_WEIGHT = text_digest("shown")
 
 
-class Shown(NamedTuple):
+class ShownMessages(NamedTuple):
     """The messages by which a process shows facts: those in its inbox, and its history."""
 
     inbox: frozenset[MessageId]
@@ -43,7 +43,7 @@ class Look(NamedTuple):
     shown: ShownId
 
 
-class Unknown(NamedTuple):
+class MissingEntry(NamedTuple):
     """An entry of the table that is not known: of the given kind, about these two numbers; an instant message is from `sender`."""
 
     kind: int
@@ -52,7 +52,7 @@ class Unknown(NamedTuple):
     sender: int
 
 
-class Deliveries:
+class LocalDeliveries:
     """All tables of random walks over one model."""
 
     def __init__(self, locals_: LocalSteps, slots: int) -> None:
@@ -65,8 +65,8 @@ class Deliveries:
         """Of those outcomes that decide something, or create a commander: whether they decide, and commands as texts."""
         self._digests = FactDigests(locals_.checks, slots, by_role=False)
         self._looks: list[Look] = []
-        self._shown: list[Shown] = []
-        self._shown_ids: dict[Shown, ShownId] = {}
+        self._shown: list[ShownMessages] = []
+        self._shown_ids: dict[ShownMessages, ShownId] = {}
         self._keys: NDArray[np.uint64] = np.zeros(1 << 14, np.uint64)
         self._values: NDArray[np.int32] = np.zeros(1 << 14, np.int32)
         self._new: dict[int, int] = {}
@@ -84,7 +84,7 @@ class Deliveries:
         network = self.model.network
         self._rules = np.array([network.keeps_delivered, isinstance(network, Fifo), network.may_lose], np.int64)
         self._shows_inbox = np.array([process.role == REPLICA for process in self.model.processes], np.uint8)
-        self.shown_id(Shown(frozenset(), frozenset()))
+        self.shown_id(ShownMessages(frozenset(), frozenset()))
 
     @property
     def messages(self) -> int:
@@ -113,13 +113,13 @@ class Deliveries:
             rules=self._rules,
         )
 
-    def learn(self, unknown: Unknown) -> None:
+    def learn(self, missing: MissingEntry) -> None:
         """Makes an entry; one that is known already is left.
 
         Raises:
             ProtocolError: a role breaks its contract.
         """
-        kind, first, second, sender = unknown
+        kind, first, second, sender = missing
         key = ((kind << kernel.TAG_SHIFT) | (first << kernel.FIRST_SHIFT) | second) + 1
         if key in self._new:
             return  # another walk has asked for it just now
@@ -139,7 +139,7 @@ class Deliveries:
         inbox, history = self._shown[shown]
         return self.locals.facts(state, inbox, history)
 
-    def shown_id(self, shown: Shown) -> ShownId:
+    def shown_id(self, shown: ShownMessages) -> ShownId:
         """The number of what a process shows by messages."""
         number = self._shown_ids.get(shown)
         if number is None:
@@ -207,8 +207,8 @@ class Deliveries:
     def _change(self, kind: int, shown: ShownId, message: MessageId) -> ShownId:
         inbox, history = self._shown[shown]
         if kind == kernel.PAST:
-            return self.shown_id(Shown(inbox, history | {message}))
-        return self.shown_id(Shown(inbox | {message} if kind == kernel.SHOWN else inbox - {message}, history))
+            return self.shown_id(ShownMessages(inbox, history | {message}))
+        return self.shown_id(ShownMessages(inbox | {message} if kind == kernel.SHOWN else inbox - {message}, history))
 
     def _describe(self) -> None:
         """Makes the rows of states and messages that are new."""

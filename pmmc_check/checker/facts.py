@@ -17,7 +17,7 @@ from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.observe import Observed
 
 if TYPE_CHECKING:
-    from pmmc_check.checker.deliveries import Deliveries
+    from pmmc_check.checker.deliveries import LocalDeliveries
     from pmmc_check.checker.tables import Tables
 
 
@@ -27,7 +27,7 @@ class KnownFacts:
     `observed` holds the reachable combinations themselves, by digest: what a test compares between reductions.
     """
 
-    def __init__(self, checks: Checks, tables: Tables | Deliveries) -> None:
+    def __init__(self, checks: Checks, tables: Tables | LocalDeliveries) -> None:
         self.checks = checks
         self.tables = tables
         self.digests: NDArray[np.uint64] = np.zeros(1 << 12, np.uint64)

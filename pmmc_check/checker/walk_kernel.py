@@ -13,12 +13,12 @@ import numpy as np
 from pmmc_check.checker.compilation import kernel, uint64
 from pmmc_check.checker.kernel import MISSING, REFUSED, known_facts
 
-GOES_ON, BOUND, ENDED, BROKEN, UNJUDGED, UNKNOWN, FULL = range(7)
+GOES_ON, BOUND, ENDED, BROKEN, UNJUDGED, NOT_KNOWN, NO_ROOM = range(7)
 """Why a walk has stopped: it has not; it has as many steps as it may have; nothing can move; the last step, or the state, breaks an
-invariant by itself; the facts in the column `DETAIL` are not evaluated; the entry (`DETAIL`, `FIRST`, `SECOND`) of the table is not known,
-which `SENDER` sends where it is an instant message; an inbox has no room."""
+invariant by itself; the facts in the column `DETAIL` are not evaluated; the entry of the table is not known that is of the kind `DETAIL`,
+about `ENTRY_FIRST` and `ENTRY_SECOND`, which `SENDER` sends where it is an instant message; an inbox has no room."""
 
-STEPS, DETAIL, FIRST, SECOND, SENDER = range(5)
+STEPS, DETAIL, ENTRY_FIRST, ENTRY_SECOND, SENDER = range(5)
 """Of `Walkers.place`: steps taken, and what has stopped the walk."""
 
 STEP, HAPPENS, SHOWS, SHOWN, HIDDEN, PAST = range(6)
@@ -115,7 +115,7 @@ def found(tables: DeliveryTables, place: Any, kind: Any, first: Any, second: Any
         if keys[slot] == key:
             return tables.values[slot]
         slot = (slot + uint64(1)) & mask
-    place[DETAIL], place[FIRST], place[SECOND], place[SENDER] = kind, first, second, sender
+    place[DETAIL], place[ENTRY_FIRST], place[ENTRY_SECOND], place[SENDER] = kind, first, second, sender
     return np.int32(MISSING)
 
 
@@ -149,7 +149,7 @@ def looked_at(tables: DeliveryTables, known: Any, walker: Walkers) -> Any:
         if look[p] < 0:
             look[p] = found(tables, place, SHOWS, state[p], shown[p], p)
             if look[p] < 0:
-                return UNKNOWN
+                return NOT_KNOWN
     for column in range(observed.shape[1]):
         facts = uint64(0)
         for p in range(processes):
@@ -203,7 +203,7 @@ def moved(tables: DeliveryTables, walker: Walkers) -> Any:
             index -= here
             process += 1
         status = delivered(tables, walker, process, index, in_turn)
-        if status in (UNKNOWN, FULL):
+        if status in (NOT_KNOWN, NO_ROOM):
             random[0] = before
             return status
         if status != ENDED:
@@ -243,7 +243,7 @@ def delivered(tables: DeliveryTables, walker: Walkers, process: Any, index: Any,
                     return ENDED
     entry = found(tables, walker.place, STEP, state, message, sender)
     if entry == MISSING:
-        return UNKNOWN
+        return NOT_KNOWN
     first, last = tables.entry[entry, 0], tables.entry[entry, 1]
     chosen = first
     if last - first > 1 and not in_turn:
@@ -283,30 +283,30 @@ def taken(tables: DeliveryTables, walker: Walkers, process: Any, index: Any, out
         state_after[p], shown_after[p], count_after[p] = state[p], shown[p], count[p]
     state_after[process] = after
     if not recorded(tables, walker, process, outcome):
-        return UNKNOWN
+        return NOT_KNOWN
     for each in range(first, last):
         to, sender, message = items[each, 0], items[each, 1], items[each, 2]
         if items[each, 3] != 0:
             happened = found(tables, place, HAPPENS, state_after[to], message, sender)
             if happened == MISSING:
-                return UNKNOWN
+                return NOT_KNOWN
             if happened == REFUSED:
                 return ENDED
             state_after[to] = outcomes[happened, 0]
             if not recorded(tables, walker, to, happened):
-                return UNKNOWN
+                return NOT_KNOWN
             continue
         if keeps and holds(inbox, to, count_after[to], message):
             continue
         if count_after[to] == inbox.shape[1]:
-            return FULL
+            return NO_ROOM
         inbox[to, count_after[to], 0], inbox[to, count_after[to], 1] = message, sender
         count_after[to] += 1
         changes = True
         if tables.shows_inbox[to] != 0 and tables.is_shown[message] != 0:
             now = found(tables, place, SHOWN, shown_after[to], message, sender)
             if now == MISSING:
-                return UNKNOWN
+                return NOT_KNOWN
             shown_after[to] = now
     for p in range(len(state)):
         changes = changes or state_after[p] != state[p] or shown_after[p] != shown[p]
@@ -347,7 +347,7 @@ def hidden(tables: DeliveryTables, walker: Walkers, process: Any, index: Any) ->
             return GOES_ON
     now = found(tables, walker.place, HIDDEN, walker.shown_after[process], message, process)
     if now == MISSING:
-        return UNKNOWN
+        return NOT_KNOWN
     walker.shown_after[process] = now
     return GOES_ON
 

@@ -19,7 +19,7 @@ from pmmc_check.checker import walk_kernel as kernel
 from pmmc_check.checker.checkpoints import kept_search
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.counterexample import Move, executed
-from pmmc_check.checker.deliveries import Deliveries, Shown, Unknown
+from pmmc_check.checker.deliveries import LocalDeliveries, MissingEntry, ShownMessages
 from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
@@ -65,7 +65,7 @@ class RandomWalks:
         self.model = model = self.checks.model
         self.claims = Claims(model, self.reductions, symmetric=False)
         self.locals = LocalSteps(model, self.checks, self.claims, Digest())
-        self.deliveries = Deliveries(self.locals, model.config.slots)
+        self.deliveries = LocalDeliveries(self.locals, model.config.slots)
         self.known = KnownFacts(self.checks, self.deliveries)
         self.states_seen = 0
         self.steps_taken = 0
@@ -119,7 +119,7 @@ class RandomWalks:
                     ended[numbers[row]] = walk
                     numbers[row] = 1 + max(numbers)
                     self._begin(row, numbers[row])
-            if kernel.FULL in stopped:
+            if kernel.NO_ROOM in stopped:
                 self._widen()
             if expected not in ended:
                 yield None
@@ -170,10 +170,10 @@ class RandomWalks:
         walkers = self._walkers
         steps = place[kernel.STEPS]
         broken = status == kernel.BROKEN
-        if status == kernel.UNKNOWN:
-            self.deliveries.learn(Unknown(*place[kernel.DETAIL :]))
+        if status == kernel.NOT_KNOWN:
+            self.deliveries.learn(MissingEntry(*place[kernel.DETAIL :]))
             return None
-        if status == kernel.FULL:
+        if status == kernel.NO_ROOM:
             return None
         if status == kernel.UNJUDGED:
             broken = self.known.evaluate(walkers.look[row].tolist(), place[kernel.DETAIL]) is not None
@@ -195,7 +195,7 @@ class RandomWalks:
                 inbox += [(locals_.message_id(message), sender)] * copies
             states.append(locals_.state_id(process, view.state))
             seen = frozenset(message for message, _ in inbox if self.deliveries.is_shown(process, message))
-            shown.append(self.deliveries.shown_id(Shown(seen, locals_.history(view.history))))
+            shown.append(self.deliveries.shown_id(ShownMessages(seen, locals_.history(view.history))))
             inboxes.append(inbox)
         return _Start(states, shown, inboxes)
 
