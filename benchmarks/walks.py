@@ -47,9 +47,8 @@ def main() -> None:
         for _ in range(arguments.rounds):
             for folder in [*arguments.against, HERE]:
                 walks, steps, seconds = run(folder, options, arguments.seconds)
-                print(
-                    f"{name}, {folder.name}: {walks:,} walks, {steps:,} steps in {seconds:.1f} s of processor time: {steps / seconds:,.0f}/s"
-                )
+                done = f"{walks:,} walks, {steps:,} steps in {seconds:.1f} s of processor time"
+                print(f"{name}, {folder.name}: {done}: {round(steps / seconds):,}/s", flush=True)
 
 
 if __name__ == "__main__":

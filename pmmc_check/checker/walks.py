@@ -19,6 +19,7 @@ from pmmc_check.checker import walk_kernel as kernel
 from pmmc_check.checker.checkpoints import kept_search
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.counterexample import Move, executed
+from pmmc_check.checker.coverage import unsent
 from pmmc_check.checker.deliveries import LocalDeliveries, MissingEntry, ShownMessages
 from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local_steps import LocalSteps
@@ -315,21 +316,28 @@ class RandomWalks:
             checkpoints=self._checkpoints.used(self._resumed) if self._checkpoints else None,
         )
 
+    def unsent(self) -> tuple[tuple[str, str], ...]:
+        """Messages that an invariant reads and nobody has sent, as `Exercised` has them."""
+        now, before = unsent(self.checks), self.happened.unsent
+        return now if before is None else tuple(each for each in now if each in before)
+
     def _exercised(self, offered: frozenset[Action]) -> Exercised:
         commands = {*map(str, self.model.system.commands), *self.happened.commands}
         names = tuple((self.model.protocol[role].__name__, role) for role in sorted(self.unchanged()))
-        return Exercised(self.happened.decided, len(commands), {}, offered, names)
+        return Exercised(self.happened.decided, len(commands), {}, offered, names, self.unsent())
 
 
 @dataclass
 class WhatHappened:
     """What has happened on walks so far: whether a command was decided, commands beside the clients' that commanders were created with, as
-    texts; and before the checkpoint from which they went on: deliveries, and roles that had not differed from the paper's."""
+    texts; and before the checkpoint from which they went on: deliveries, roles that had not differed from the paper's, and messages that
+    had not been sent."""
 
     decided: bool = False
     commands: set[str] = field(default_factory=set)
     taken: Counter[Action] = field(default_factory=Counter)
     unchanged: frozenset[str] | None = None
+    unsent: frozenset[tuple[str, str]] | None = None
 
 
 class _Start(NamedTuple):

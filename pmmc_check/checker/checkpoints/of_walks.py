@@ -29,6 +29,7 @@ class WalkFacts(msgspec.Struct, forbid_unknown_fields=True):
     decided: bool
     commands: list[str]
     unchanged: list[str]
+    unsent: list[tuple[str, str]]
     taken: ActionCounts
 
     def resumed(self) -> ResumedFrom:
@@ -48,6 +49,7 @@ def saved_walks(walks: RandomWalks) -> SavedSearch:
         decided=walks.happened.decided,
         commands=sorted(walks.happened.commands),
         unchanged=sorted(walks.unchanged()),
+        unsent=list(walks.unsent()),
         taken=counts_as_list(walks.coverage()),
     )
     return SavedSearch(facts, (("seen", walks.seen()),))
@@ -63,6 +65,6 @@ def restore_walks(walks: RandomWalks, facts: WalkFacts, arrays: Arrays, where: P
     walks.seconds_before = facts.seconds
     happened = walks.happened
     happened.decided, happened.commands, happened.unchanged = facts.decided, set(facts.commands), frozenset(facts.unchanged)
-    happened.taken = counts_from_list(facts.taken)
+    happened.unsent, happened.taken = frozenset(facts.unsent), counts_from_list(facts.taken)
     with parts_fit(where):
         walks.has_seen(arrays["seen"])
