@@ -13,7 +13,7 @@ import numpy as np
 from pmmc_check.checker.compilation import kernel, uint64
 from pmmc_check.checker.kernel import MISSING, REFUSED, known_facts
 
-GOES_ON, BOUND, ENDED, BROKEN, UNJUDGED, NOT_KNOWN, NO_ROOM = range(7)
+GOES_ON, BOUND, ENDED, BROKEN, UNJUDGED, NO_ENTRY, NO_ROOM = range(7)
 """Why a walk has stopped: it has not; it has as many steps as it may have; nothing can move; the last step, or the state, breaks an
 invariant by itself; the facts in the column `DETAIL` are not evaluated; the entry of the table is not known that is of the kind `DETAIL`,
 about `ENTRY_FIRST` and `ENTRY_SECOND`, which `SENDER` sends where it is an instant message; an inbox has no room."""
@@ -149,7 +149,7 @@ def looked_at(tables: DeliveryTables, known: Any, walker: Walkers) -> Any:
         if look[p] < 0:
             look[p] = found(tables, place, SHOWS, state[p], shown[p], p)
             if look[p] < 0:
-                return NOT_KNOWN
+                return NO_ENTRY
     for column in range(observed.shape[1]):
         facts = uint64(0)
         for p in range(processes):
@@ -203,7 +203,7 @@ def moved(tables: DeliveryTables, walker: Walkers) -> Any:
             index -= here
             process += 1
         status = delivered(tables, walker, process, index, in_turn)
-        if status in (NOT_KNOWN, NO_ROOM):
+        if status in (NO_ENTRY, NO_ROOM):
             random[0] = before
             return status
         if status != ENDED:
@@ -243,7 +243,7 @@ def delivered(tables: DeliveryTables, walker: Walkers, process: Any, index: Any,
                     return ENDED
     entry = found(tables, walker.place, STEP, state, message, sender)
     if entry == MISSING:
-        return NOT_KNOWN
+        return NO_ENTRY
     first, last = tables.entry[entry, 0], tables.entry[entry, 1]
     chosen = first
     if last - first > 1 and not in_turn:
@@ -283,18 +283,18 @@ def taken(tables: DeliveryTables, walker: Walkers, process: Any, index: Any, out
         state_after[p], shown_after[p], count_after[p] = state[p], shown[p], count[p]
     state_after[process] = after
     if not recorded(tables, walker, process, outcome):
-        return NOT_KNOWN
+        return NO_ENTRY
     for each in range(first, last):
         to, sender, message = items[each, 0], items[each, 1], items[each, 2]
         if items[each, 3] != 0:
             happened = found(tables, place, HAPPENS, state_after[to], message, sender)
             if happened == MISSING:
-                return NOT_KNOWN
+                return NO_ENTRY
             if happened == REFUSED:
                 return ENDED
             state_after[to] = outcomes[happened, 0]
             if not recorded(tables, walker, to, happened):
-                return NOT_KNOWN
+                return NO_ENTRY
             continue
         if keeps and holds(inbox, to, count_after[to], message):
             continue
@@ -306,7 +306,7 @@ def taken(tables: DeliveryTables, walker: Walkers, process: Any, index: Any, out
         if tables.shows_inbox[to] != 0 and tables.is_shown[message] != 0:
             now = found(tables, place, SHOWN, shown_after[to], message, sender)
             if now == MISSING:
-                return NOT_KNOWN
+                return NO_ENTRY
             shown_after[to] = now
     for p in range(len(state)):
         changes = changes or state_after[p] != state[p] or shown_after[p] != shown[p]
@@ -347,7 +347,7 @@ def hidden(tables: DeliveryTables, walker: Walkers, process: Any, index: Any) ->
             return GOES_ON
     now = found(tables, walker.place, HIDDEN, walker.shown_after[process], message, process)
     if now == MISSING:
-        return NOT_KNOWN
+        return NO_ENTRY
     walker.shown_after[process] = now
     return GOES_ON
 

@@ -171,7 +171,7 @@ class RandomWalks:
         walkers = self._walkers
         steps = place[kernel.STEPS]
         broken = status == kernel.BROKEN
-        if status == kernel.NOT_KNOWN:
+        if status == kernel.NO_ENTRY:
             self.deliveries.learn(MissingEntry(*place[kernel.DETAIL :]))
             return None
         if status == kernel.NO_ROOM:
