@@ -74,8 +74,11 @@ step has used up.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pmmc_check.checker.kernel import ALONE, NOT_ALONE
 from pmmc_check.checker.local_steps import MessageId, StateId
@@ -132,8 +135,12 @@ class Commuting:
         messages = self._locals.messages
         return [{messages[each]: origins for each, origins in matching.received.items()} for matching in self._matching]
 
-    def decide(self) -> list[int]:
-        """Decides on the steps of views that have been filled since it was last asked; returns those that can be taken alone no longer."""
+    def decide(self, taken: Callable[[], NDArray[np.int64]]) -> None:
+        """Decides on the steps of views that have been filled since it was last asked; `taken` counts how often each step was taken.
+
+        Raises:
+            Retracted: a step that must not be taken alone any longer has been taken, perhaps alone.
+        """
         tables, views = self._tables, list(self._tables.undecided)
         tables.undecided.clear()
         steps = [step for view in views for step in range(*tables.step_range.data[view].tolist())]
@@ -143,7 +150,8 @@ class Commuting:
             alone = [self._alone(view, step) for step in range(*tables.step_range.data[view].tolist())]
             tables.step_alone.data[slice(*tables.step_range.data[view])] = alone
             tables.has_alone.data[view] = any(each != NOT_ALONE for each in alone)
-        return refuted
+        if refuted and taken()[refuted].any():
+            raise Retracted(self.received())
 
     def _sent(self, step: int) -> Iterator[tuple[int, MessageId, SentBy]]:
         """What a step sends: to whom, and from whom. What a created process sends is part of it."""

@@ -24,7 +24,7 @@ from pmmc_check.checker import kernel
 from pmmc_check.checker.boundary import Boundary
 from pmmc_check.checker.checkpoints import kept_search
 from pmmc_check.checker.claims import Claims
-from pmmc_check.checker.commuting import Commuting, MessagesReceived, Retracted
+from pmmc_check.checker.commuting import Commuting, MessagesReceived
 from pmmc_check.checker.counterexample import Suspect, rebuild, rebuild_endless, rebuild_fair
 from pmmc_check.checker.coverage import exercised, put_off_in_states, taken_from
 from pmmc_check.checker.endless import OpenStates
@@ -219,7 +219,8 @@ class CompiledSearch:
             list(self._map(self._expand_chunk, [(vectors, level, chunk) for chunk in pending]))
             self._widen_if_needed(pending)
             pending = self._fill_misses(pending)
-            self._decide_alone()
+            if self.commuting:
+                self.commuting.decide(self._taken)
         self._check_facts(vectors, level, len(starts))
         self._note_broken(vectors, level, len(starts))
         tasks = [(vectors, level, len(starts), which) for which in range(kernel.PARTITIONS)]
@@ -287,17 +288,6 @@ class CompiledSearch:
             if count or counters[kernel.OVERFLOW]:
                 incomplete.append(chunk)
         return incomplete
-
-    def _decide_alone(self) -> None:
-        """Decides which of the new steps may be taken alone.
-
-        Raises:
-            Retracted: one that has been taken alone must not be.
-        """
-        if self.commuting and (refuted := self.commuting.decide()):
-            taken = self._taken()
-            if taken[refuted].any():
-                raise Retracted(self.commuting.received())
 
     def _check_facts(self, vectors: Vectors, level: int, chunks: int) -> None:
         """Evaluates the invariants on combinations of facts that are met for the first time."""
