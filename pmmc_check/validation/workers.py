@@ -68,6 +68,8 @@ class Reading(Protocol):
 def accepted_together(trace: Trace, source: Source, processes: int, late: bool, reading: Reading) -> Accepted | None:
     """What came of replaying a trace, which has just been opened, in several processes; None where that does not show it to be legal."""
     replay = ReplayTogether(trace.header, trace.names, late=late)
+    if multiprocessing.current_process().daemon:
+        return None  # such a process may have none of its own
     if not replay.exact or trace.header.ordered or sum(each.stat().st_size for each in source.parts) < WORTH_BYTES:
         return None
     streams, apart = _divided(trace, late)
