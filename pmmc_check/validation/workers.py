@@ -27,7 +27,7 @@ from pmmc_check.validation.rare_collections import rare_collections
 from pmmc_check.validation.replay.apart import ROLES_APART, Deed, NotApart, ReplayApart
 from pmmc_check.validation.replay.diagnosis import Rejected
 from pmmc_check.validation.replay.inflight import Ambiguous
-from pmmc_check.validation.replay.together import Piece, ReplayTogether
+from pmmc_check.validation.replay.together import LogPiece, ReplayTogether
 
 WORTH_BYTES = 4 << 20
 """Smaller traces are judged in one process: in the time that others take to start it is nearly done."""
@@ -134,7 +134,7 @@ class _Worker:
         self._process.join()
         self._connection.close()
 
-    def pieces(self, file: int, read: Callable[[int], None]) -> Iterator[Piece]:
+    def pieces(self, file: int, read: Callable[[int], None]) -> Iterator[LogPiece]:
         """What the logs in a file did. The next piece is made while the last one is taken up."""
         self._connection.send(file)
         whole = False
@@ -145,7 +145,7 @@ class _Worker:
             self.events += events
             read(count)
             for log, deeds in by_log.items():
-                yield Piece(log, deeds)
+                yield LogPiece(log, deeds)
 
     def _reply(self, file: int) -> _Reply:
         while file not in self._replies:
