@@ -11,12 +11,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psutil
+
 from pmmc_check.checker.crew.crews import WorkerLost
 from pmmc_check.checker.crew.worker import CrewWorker
 from pmmc_check.errors import UsageError
 
 OBJECT_STORE_BYTES = 200 * 2**20
 """What a Ray on this machine keeps of what is on its way; more goes to disk."""
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of a coming default
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # else it says on stdout that a worker has died
+}
+_END_SECONDS_MAX = 10.0
+"""So long its processes may take to end."""
 _REPLY_SECONDS_MAX = 60.0
 """A worker that has died is noticed at once; one that cannot be started, after so long."""
 
@@ -47,8 +56,8 @@ def ray_module(option: str) -> ModuleType:
     Raises:
         UsageError: it is not installed; `option` asks for it.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns of a coming default, on stderr
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
     try:
         import ray  # noqa: PLC0415  # 200 MB that no other search needs
     except ImportError:
@@ -155,8 +164,12 @@ class Actors:
     def close(self) -> None:
         """Ends the workers, and Ray if it is one of this machine."""
         self._stop()
+        own = [] if self._own is None else _processes_with(self._own)
         with suppress(Exception):  # whatever Ray says now, it is over
             self._ray.shutdown()
+        for each in psutil.wait_procs(own, timeout=_END_SECONDS_MAX)[1]:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
         if self._own is not None:
             shutil.rmtree(self._own, ignore_errors=True)
 
@@ -173,6 +186,19 @@ class Actors:
         except self._ray.exceptions.RayError:
             return True
         return False
+
+
+def _processes_with(folder: str) -> list[psutil.Process]:
+    """The processes of this one's Ray, which have been told its `folder`; workers have not, but end with them."""
+    return [each for each in psutil.Process().children(recursive=True) if folder in " ".join(_arguments(each))]
+
+
+def _arguments(process: psutil.Process) -> list[str]:
+    try:
+        arguments: list[str] = process.cmdline()
+    except psutil.Error:
+        return []
+    return arguments
 
 
 def _short_folder() -> str | None:
