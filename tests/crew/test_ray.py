@@ -128,4 +128,6 @@ def test_a_worker_that_is_killed_in_the_middle_changes_nothing(
 @pytest.mark.slow
 def test_where_no_cluster_answers_one_sentence_says_so() -> None:
     skip_without_ray()
-    assert_one_clear_line(command(*SMALL, "--cluster", "ray://127.0.0.1:1"), "no Ray cluster answers there", "is it up?")
+    assert_one_clear_line(
+        command(*SMALL, "--cluster", "ray://127.0.0.1:1"), "no Ray cluster answers there", "is it up, and has this shell its token?"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -104,10 +105,15 @@ class Actors:
             )
             return
         try:
-            self._ray.init(self._address, **quiet)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it says the same as the error
+                self._ray.init(self._address, **quiet)
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
             why = str(error).partition("\n")[0]
-            raise UsageError(f"--cluster {self._address}: no Ray cluster answers there ({why}); is it up? (docs/workers.md)") from None
+            raise UsageError(
+                f"--cluster {self._address}: no Ray cluster answers there ({why}); "
+                f"is it up, and has this shell its token? (docs/workers.md)"
+            ) from None
 
     @property
     def workers(self) -> int:
