@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from helpers import NETWORKS, in_process, small
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import pmmc_check
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.reductions import NAMES, applicable, reductions_named
 from pmmc_check.checker.reference import ReferenceSearch
@@ -25,11 +27,12 @@ from pmmc_check.explorer.session import Subject, begun
 from pmmc_check.explorer.until import until
 from pmmc_check.model.model import Item, Model, State
 from pmmc_check.properties.checks import Checks
-from pmmc_check.properties.observe import SENT
+from pmmc_check.properties.observe import SENT, sent_kind
 from pmmc_check.protocol.messages import Instant, Message
 from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.protocol.values import BOTTOM, LEADER, Ballot, ProcessId, commander_id, scout_id
 from pmmc_check.protocol.variants.catalogue import protocol_with
+from pmmc_check.report.vacuity import vacuous
 from pmmc_check.spec.document import expression_as
 from pmmc_check.spec.place import SpecError
 
@@ -95,10 +98,13 @@ class Found(NamedTuple):
     pairs: int
 
 
-def sought(model: Model, wanted: Callable[[Sight], bool]) -> Found:
-    """The oracle: plain breadth-first search over states of a model that records nothing, each with what was sent on the way."""
+def sought(model: Model, wanted: Callable[[Sight], bool], depths: dict[tuple[State, Sent], int] | None = None) -> Found:
+    """The oracle: plain breadth-first search over states of a model that records nothing, each with what was sent on the way.
+
+    `depths` is filled with all that it meets, in the order in which it is asked."""
     initial = (model.initial(), travelling(model.sent_at_first()))
-    depths, pending = {initial: 0}, [initial]
+    depths = {} if depths is None else depths
+    depths[initial], pending = 0, [initial]
     for state, sent in pending:
         if wanted(Sight(model, state, sent)):
             return Found(True, depths[state, sent], len(depths))
@@ -214,9 +220,37 @@ def test_histories_count_no_state_twice_where_inboxes_tell_as_much() -> None:
         assert states >= pairs == plain
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (r"\A m \in p1b : \A v \in m.accepted : v.ballot <= m.ballot", False),
+        (r"\E m \in p2b : m.ballot = BOTTOM /\ preempted # {}", False),
+        (r"p2b = {} \/ \E m \in p2b : m.ballot = BOTTOM", True),
+        (r"\A m \in p1b : m.ballot <= acceptor[m.acceptor].ballot", True),
+        (r"LET own == {m \in p2b : m.ballot # m.to.ballot} IN Cardinality(own) < 9", False),
+        (r"Cardinality({m \in p2b : m.ballot # m.to.ballot}) + Cardinality({m.to : m \in p2b}) < 9", True),
+        (r"\A m \in p2b : (CHOOSE b \in Ballots : b = m.ballot) # BOTTOM", True),
+        (r"\A b \in Ballots : \E m \in p1b : m.ballot = BOTTOM /\ m.to = b", False),
+        (r"\A a \in Acceptors : \A m \in p1b : m.acceptor = a => m.ballot # m.to", True),
+    ],
+)
+def test_a_message_that_can_make_no_difference_is_not_remembered(text: str, kept: bool) -> None:
+    """Here an acceptor answers its only leader; so nothing is refused, and no ballot is BOTTOM."""
+    model = Model(small())
+    checks = Checks(model, [expression_as("--invariant", text, "Mine", model.system, model.protocol)])
+    sent = [checks.model.recorded(outcome.sends) for _, _, _, outcomes in _known_steps(model) for outcome in outcomes]
+    answers = {sent_kind(each) for each in frozenset().union(*sent)} & {"p1b sent", "p2b sent"}
+    assert bool(answers) == kept
+
+
+def _known_steps(model: Model) -> list[Any]:
+    CompiledSearch(model, [], Control(), reductions_named("none"), 1).run()
+    return list(model.known_steps())
+
+
 BEHIND_EACH_DECISION = r"""\A d \in decision : \E v \in p2a :
     /\ v.slot = d.slot /\ v.command = d.command
-    /\ LET answers == {m \in p2b : m.to = [ballot |-> v.ballot, slot |-> v.slot] /\ m.ballot = v.ballot}
+    /\ LET answers == {m \in p2b : m.to = [ballot |-> v.ballot, slot |-> v.slot] /\ m.ballot = m.to.ballot}
        IN IsQuorum2({m.acceptor : m \in answers})"""
 
 
@@ -237,6 +271,16 @@ def test_a_quorum_has_answered_before_each_decision(variant: list[str], counts: 
     found = {reduce: searched(model, mine, reduce)[:2] for reduce in (*QUICK, *NAMES)}
     assert set(found.values()) == {found["none"]}
     assert found["none"][0] == bool(variant)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "reference", "symbolic"])
+def test_what_is_asked_of_messages_that_nobody_sends_is_said_to_hold_of_none(engine: str) -> None:
+    asked = [r"\A m \in preempted : FALSE", r"\A m \in response : m.result = 1"]
+    one = dict.fromkeys(("acceptors", "leaders", "replicas", "slots"), 1)
+    alone = pmmc_check.explore(**one, invariants=asked, engine=engine)
+    said = [f"no preempted is sent in any run, so whatever {asked[0]} asks of these holds of none"]
+    assert [each for each in vacuous(alone.result) if "asks of these" in each] == said
+    assert "of these" not in str(vacuous(pmmc_check.explore(**{**one, "leaders": 2}, invariants=asked[1:], engine=engine).result))
 
 
 def test_halting_leaves_out_less_with_a_note_and_is_off_where_scouts_are_read() -> None:
@@ -371,7 +415,11 @@ def test_generated_expressions_about_messages_and_threads_agree_with_python(pair
     code = compile(python, "generated", "eval")
     checks = Checks(MODEL, [expression_as("--find", text, "Generated", MODEL.system, MODEL.protocol)])
     for state, see in SEEN:
-        assert (checks.of_state(state) is not None) == eval(code, dict(see))
+        expected = eval(code, dict(see))
+        assert (checks.of_state(state) is not None) == expected
+        remembered = [frozenset(filter(checks.model.kept.remembers, view.history)) for view in state]
+        thinned = tuple(view._replace(history=history) for view, history in zip(state, remembered, strict=True))
+        assert (checks.of_state(thinned) is not None) == expected, "a message that matters is not remembered"
 
 
 def test_messages_are_read_wherever_expressions_are(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -423,3 +471,25 @@ def test_a_commander_that_does_not_run_has_no_command() -> None:
     assert unguarded.value.problem == (
         "Mine: commander[b, 1].command: commander(0.L1,1) does not run, and has no command; guard it: commander[b, 1].running => ..."
     )
+
+
+@cache
+def everywhere(network: str) -> tuple[Model, list[tuple[int, Sight]]]:
+    """All that the oracle meets in a configuration of two leaders, with its depth, the first in depth first."""
+    model, met = Model(small(leaders=2, network=network)), list[tuple[int, Sight]]()
+    depths: dict[tuple[State, Sent], int] = {}
+    sought(model, lambda see: met.append((len(met), see)) or False, depths)
+    return model, [(depth, see) for depth, (_, see) in zip(depths.values(), met, strict=True)]
+
+
+@given(predicates(3), st.sampled_from(["duplicating", "reliable"]), st.sampled_from(NAMES))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_generated_expressions_are_reached_as_soon_as_the_oracle_reaches_them_under_all_reductions(
+    pair: Pair, network: str, one: str
+) -> None:
+    model, met = everywhere(network)
+    code = compile(pair[1], "generated", "eval")
+    soonest = next((depth for depth, see in met if eval(code, see)), None)
+    asked = expression_as("--find", pair[0], "Generated", model.system, model.protocol)
+    for reduce in (*QUICK, one):
+        assert searched(model, asked, reduce)[:2] == (soonest is not None, soonest), reduce

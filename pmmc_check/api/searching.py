@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from pmmc_check.api.crashes import check_no_crash
+from pmmc_check.api.crews import check_crew, crew_maker, shared_out
 from pmmc_check.api.machine import cores
 from pmmc_check.api.options import SearchOptions
 from pmmc_check.api.roles import role_classes
@@ -103,6 +104,7 @@ def result_of(  # noqa: PLR0917
     waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers if asked is None]
     if options.engine == "symbolic":
         _check_symbolic(options, invariants)
+    check_crew(options, invariants, constraints)
     if judges:
         invariants = with_assertions(invariants, model.protocol)
     model.failing_ends_runs = True
@@ -220,6 +222,11 @@ def engine_for(
         from pmmc_check.checker.chosen import ChosenSearch
 
         return lambda model: ChosenSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
+    if shared_out(options):
+        from pmmc_check.checker.crew.search import CrewSearch
+
+        crew = crew_maker(options)
+        return lambda model: CrewSearch(model, judgeable(model, invariants)[0], control, reductions, crew, trust_claims=trust)
     from pmmc_check.checker.compiled import CompiledSearch
 
     how: dict[str, Any] = {"trust_claims": trust, "constraints": constraints}

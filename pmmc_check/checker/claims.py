@@ -149,7 +149,7 @@ class Claims:
         if sends is None:
             return False
         claimed = self._sends(process, sends)
-        if any(self.model.records(each) for _, each in claimed):
+        if any(self.model.kept.includes(each) for _, each in claimed):
             return False  # that it was sent is observed
         if not all(self.harmless(to, None, each, process) for to, each in claimed):
             return False

@@ -383,7 +383,7 @@ class CompiledSearch:
             bytes_per_state=self.store.bytes / max(1, self.store.states),
             symmetry_order=order,
             claims=self.claims.report(),
-            exercised=exercised(self.model, put_off, self.claims),
+            exercised=exercised(self.checks, put_off, self.claims),
             level_sizes=tuple(self.level_sizes[level] for level in range(1, max(self.level_sizes, default=0) + 1)),
             constraints=constraints_of(self.checks),
             outside_states=self.outside_states,

@@ -41,6 +41,10 @@ class KnownFacts:
             self._remember(digest)
         return self._verdicts[digest]
 
+    def knows(self, digest: int) -> bool:
+        """Whether this combination has been evaluated."""
+        return digest in self._known
+
     def known(self) -> NDArray[np.uint64]:
         """The digests of all that were evaluated, in no order."""
         return np.array(list(self._known), np.uint64)

@@ -172,7 +172,7 @@ class ReferenceSearch:
             invariants=tuple(each.name for each in self.checks.invariants),
             coverage=dict(self.coverage),
             unneeded=frozenset(),
-            exercised=exercised(self.model),
+            exercised=exercised(self.checks),
             constraints=constraints_of(self.checks),
             outside_states=self.outside_states,
             violation=violation,

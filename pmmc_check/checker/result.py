@@ -164,6 +164,7 @@ class Exercised:
     `decided`: whether any command was ever decided. `commands`: how many there are, no-ops included that were proposed. `put_off`: the
     deliveries in `Result.coverage` that deferral put off. `offered`: the kinds of messages that could be delivered, to whatever effect.
     `unchanged`: the roles that are not the paper's (class and role) and have done nothing that the paper's would not have done.
+    `unsent`: messages that an invariant reads and nobody has sent (the invariant's name, the kind of message).
     """
 
     decided: bool = True
@@ -171,6 +172,15 @@ class Exercised:
     put_off: dict[Action, int] = field(default_factory=dict)
     offered: frozenset[Action] = frozenset()
     unchanged: tuple[tuple[str, str], ...] = ()
+    unsent: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class CrewUsed:
+    """The workers of a search that was shared out, at its end, and how many times it went back a level because some had died."""
+
+    workers: int
+    replaced: int
 
 
 @dataclass(frozen=True)
@@ -228,6 +238,7 @@ class Result:
     continued: bool = False
     """Whether the search went on after a violation. Then the counts are those of its last part."""
     checkpoints: CheckpointsUsed | None = None
+    crew: CrewUsed | None = None
     """Where it is kept, and from where it went on; `seconds` are then those of all parts together."""
 
     @property

@@ -218,7 +218,7 @@ class RandomWalks:
             violation=violation,
             limit=None if violation else f"random walks do not check everything; {limit}",
             claims=self.claims.report(),
-            exercised=exercised(self.model, put_off, self.claims),
+            exercised=exercised(self.checks, put_off, self.claims),
             walks=Walks(self.walks, self.seed, self.steps_max, self.deliveries / max(1, self.walks)),
             checkpoints=self._checkpoints.used(self._resumed) if self._checkpoints else None,
         )

@@ -68,13 +68,14 @@ def state_fact(state: Any, variables: Iterable[str]) -> Fact:
 def sent_facts(history: Iterable[Message], kinds: Collection[str]) -> Iterator[Fact]:
     """Of messages that were sent, those of `kinds` other than p2a."""
     for each in history:
-        message = each.message if isinstance(each, Addressed) else each
-        if not isinstance(message, P2a) and (kind := _sent_kind(message)) in kinds:
+        kind = sent_kind(each)
+        if kind in kinds and kind != P2A_SENT:
             yield Fact(kind, 0, BOTTOM, each)  # type: ignore[arg-type]  # see `Fact`
 
 
-def _sent_kind(message: Message) -> str:
-    """The kind of fact; a variant's message is one of the kind that it changes."""
+def sent_kind(kept: Message) -> str:
+    """The kind of fact that a message in a history shows; a variant's message is one of the kind that it changes."""
+    message = kept.message if isinstance(kept, Addressed) else kept
     return next(kind for kind, each in SENT.items() if isinstance(message, each))
 
 

@@ -135,11 +135,7 @@ def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
             + ("" if result.complete else " (so far: not all of them)")
         ),
     )
-    rate = result.generated_states / max(result.seconds, 1e-9)
-    yield (
-        "time",
-        f"{result.seconds:.2f} s, {rate:,.0f} states generated per second, peak memory {result.peak_memory_bytes / 2**20:,.0f} MiB",
-    )
+    yield from _effort(result)
     if result.checkpoints:
         yield "checkpoint", checkpoints_line(result.checkpoints)
     if result.diagram:
@@ -155,6 +151,18 @@ def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield "limit", f"{result.limit}: {shorter}"
     if result.verdict == INCONCLUSIVE and not result.walks and not config.reconfigurations and not _of_progress(result):
         yield "hint", "if it is too large to end, try --slots any: it covers every number of slots, often in seconds"
+
+
+def _effort(result: Result) -> Iterator[tuple[str, str]]:
+    """Time and memory, and who took part."""
+    rate = result.generated_states / max(result.seconds, 1e-9)
+    yield (
+        "time",
+        f"{result.seconds:.2f} s, {rate:,.0f} states generated per second, peak memory {result.peak_memory_bytes / 2**20:,.0f} MiB",
+    )
+    if result.crew:
+        died = f"; {counted(result.crew.replaced, 'time')} the search went back a level, because workers had died"
+        yield "workers", f"{result.crew.workers}, each with a part of the states{died * bool(result.crew.replaced)}"
 
 
 def checkpoints_line(used: CheckpointsUsed) -> str:

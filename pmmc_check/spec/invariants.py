@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from pmmc_check.properties.invariants import Invariant, StateInvariant
-from pmmc_check.properties.observe import Observed
+from pmmc_check.properties.observe import Observed, sent_kind
 from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol import Protocol
+from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.role import Crashed, System
 from pmmc_check.protocol.values import ProcessId
 from pmmc_check.spec.evaluate import World, compiled_term, frame_size
 from pmmc_check.spec.explain import why_false
 from pmmc_check.spec.observes import Reads, about_one_process, about_one_slot, reads_of
+from pmmc_check.spec.relevant import relevance
 from pmmc_check.spec.terms import Term
 from pmmc_check.spec.types import BOOLEAN
 from pmmc_check.spec.worlds import Worlds, as_set
@@ -29,7 +31,7 @@ def invariant_of(name: str, term: Term, system: System, protocol: Protocol) -> I
         return StateInvariant(name, term.text, frozenset({role}), _of_one_process(name, term, system, role, reads), reads.tells_apart)
     by_slot = about_one_slot(term, system)
     check = _of_one_slot(name, term, system, reads) if by_slot else _of_everything(name, term, system, reads)
-    return WrittenInvariant(name, term.text, reads.facts, reads.variables, by_slot, check, reads.tells_apart, reads.sees_stops)
+    return _written(name, term, reads, check, system, by_slot=by_slot)
 
 
 def never(name: str, term: Term, system: System, protocol: Protocol) -> Invariant:
@@ -41,8 +43,7 @@ def never(name: str, term: Term, system: System, protocol: Protocol) -> Invarian
     def check(slot: int, observed: Observed) -> str | None:
         return REACHED if holds(worlds.of(observed), [None] * size) else None
 
-    negation = Term("not", BOOLEAN, (term,), text=f"~({term.text})")
-    return WrittenInvariant(name, negation.text, reads.facts, reads.variables, False, check, reads.tells_apart, reads.sees_stops)
+    return _written(name, Term("not", BOOLEAN, (term,), text=f"~({term.text})"), reads, check, system)
 
 
 def constraint_of(name: str, term: Term, system: System, protocol: Protocol) -> WrittenInvariant:
@@ -54,7 +55,18 @@ def constraint_of(name: str, term: Term, system: System, protocol: Protocol) -> 
     def check(slot: int, observed: Observed) -> str | None:
         return None if holds(worlds.of(observed), [None] * size) else "outside"
 
-    return WrittenInvariant(name, term.text, reads.facts, reads.variables, False, check, reads.tells_apart, reads.sees_stops)
+    return _written(name, term, reads, check, system)
+
+
+def _written(
+    name: str, term: Term, reads: Reads, check: Callable[[int, Observed], str | None], system: System, *, by_slot: bool = False
+) -> WrittenInvariant:
+    relevant, worlds = relevance(term, system), Worlds(reads, system)
+
+    def matters(kept: Message) -> bool:
+        return relevant(sent_kind(kept), worlds.record(kept))
+
+    return WrittenInvariant(name, term.text, reads.facts, reads.variables, by_slot, check, reads.tells_apart, reads.sees_stops, matters)
 
 
 def _of_one_slot(name: str, term: Term, system: System, reads: Reads) -> Callable[[int, Observed], str | None]:

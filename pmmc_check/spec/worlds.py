@@ -46,12 +46,12 @@ class Worlds:
                     pairs: Any = command
                     variables.update(((process, name), as_set(name, value)) for name, value in pairs)
                 elif isinstance(command, Message):
-                    sent.setdefault(kind, set()).add(self._record(command))
+                    sent.setdefault(kind, set()).add(self.record(command))
             if own:
                 accepted[process] = frozenset(own)
         return World(frozenset(decided), frozenset(p2a), accepted, variables, {kind: frozenset(found) for kind, found in sent.items()})
 
-    def _record(self, kept: Message) -> Any:
+    def record(self, kept: Message) -> Any:
         """A message that was sent as a record, made once."""
         if kept not in self._known:
             self._known[kept] = self._made(kept.to, kept.message) if isinstance(kept, Addressed) else _RECORDS[_base(kept)](kept)

@@ -207,6 +207,6 @@ class SymbolicSearch:
             coverage=counted + put_off,
             unneeded=frozenset(Action(role, kind) for role, kind in self.claims.left_out),
             claims=self.claims.report(),
-            exercised=exercised(self.model, put_off, self.claims),
+            exercised=exercised(self.checks, put_off, self.claims),
             diagram=self._diagram(),
         )
