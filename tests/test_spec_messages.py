@@ -287,7 +287,8 @@ def test_halting_leaves_out_less_with_a_note_and_is_off_where_scouts_are_read() 
     model = Model(small(leaders=2))
 
     def notes(text: str) -> list[str]:
-        return applicable(reductions_named("all"), model, [expression_as("--find", text, "Mine", model.system, model.protocol)])[1]
+        given = applicable(reductions_named("all"), model, [expression_as("--find", text, "Mine", model.system, model.protocol)])[1]
+        return [each for each in given if each.startswith(("halting", "symmetry"))]
 
     assert notes(r"\E m \in p1a : m.ballot = BOTTOM") == notes("decision # {}") == notes("propose = decision") == []
     assert notes("p1b # {} /\\ preempted # {}") == [

@@ -125,7 +125,8 @@ def result_of(  # noqa: PLR0917
         searches = replace(searches, reductions=replace(reductions, inert=False, halting=False))
         notes.append("inert and halting are off: a step fails that they would leave out")
         result, model = searches.run(Model(model.config, model.protocol))
-    notes = [*([] if options.engine == "reference" else notes), *searches.notes()]
+    unreduced = options.engine == "reference" or options.strategy == "random"
+    notes = [*([] if unreduced else notes), *searches.notes()]
     model.check_still_pure()
     check_no_crash(result, model)
     return result, model, notes + waived + quorum_notes
@@ -211,8 +212,7 @@ def engine_for(
         from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
 
         seed, steps_max = options.seed or 1, options.walk_steps or STEPS_MAX
-        walking: dict[str, Any] = {"seed": seed, "steps_max": steps_max, "trust_claims": trust}
-        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, **walking)
+        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, seed=seed, steps_max=steps_max)
     threads = options.threads or cores()
     if options.engine == "symbolic":
         from pmmc_check.checker.symbolic.search import SymbolicSearch
