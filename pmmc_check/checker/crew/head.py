@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pmmc_check.checker.crew.arrays import NOTHING_FILLED, FilledSoFar, FillLog
 from pmmc_check.checker.crew.crews import Crew, exchange
 from pmmc_check.checker.crew.levels import forget_levels
-from pmmc_check.checker.crew.worker import Held, Missing, PartDone, SegmentPart, SegmentKey, owners_of
+from pmmc_check.checker.crew.worker import Held, Missing, PartDone, SegmentKey, SegmentPart, owners_of
 from pmmc_check.checker.memory import resident_bytes
 from pmmc_check.checker.store import Entry
 from pmmc_check.checker.tables import Tables
