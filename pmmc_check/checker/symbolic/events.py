@@ -37,7 +37,7 @@ class Events:
         self.ascending: list[int] = [0]
         self.level = Growing(np.int64, 2, 64)
         self.level.append((0, FULL))
-        self.part = Growing(np.int32, 5, 64)
+        self.part = Growing(np.int32, layout.PART_COLUMNS, 64)
         self.ranges: NDArray[np.int32] = np.zeros((1 << 12, 2), np.int32)
         self.keys: NDArray[np.uint64] = np.zeros(1 << 12, np.uint64)
         self.values = Growing(np.int32)
@@ -155,8 +155,13 @@ class Events:
             self.own_first = np.concatenate([self.own_first, np.full_like(self.own_first, layout.UNEXPLORED)])
 
     def _part(self, level: int, function: int, rest: int, effect: int) -> int:
-        asks = self.asks.get(function, layout.FOR_NOTHING)
-        key = (level, function, rest, effect, asks if rest < 0 else min(asks, layout.FOR_SOMETHING))
+        asks, asked = self.asks.get(function, layout.FOR_NOTHING), level
+        if rest >= 0:
+            asks = min(asks, layout.FOR_SOMETHING)
+            if asks == layout.FOR_NOTHING:
+                asks, asked = self.part.data[rest, layout.ASKS :].tolist()
+                asks = min(asks, layout.FOR_SOMETHING)
+        key = (level, function, rest, effect, asks, asked)
         if key not in self._parts:
             self._parts[key] = self.part.size
             self.part.append(key)

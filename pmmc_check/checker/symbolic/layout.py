@@ -16,10 +16,12 @@ FIRST, COUNT, LEVEL, CLOSED, SOME, ALL = range(6)
 NODE_COLUMNS = 6
 HEIGHT, ABSENT = range(2)
 """The columns of `levels`."""
-PART_LEVEL, FUNCTION, REST, EFFECT, ASKS = range(5)
+PART_LEVEL, FUNCTION, REST, EFFECT, ASKS, ASKED = range(6)
 """The columns of `parts`. An event is its highest part: what it does on that level, and the part that follows (-1: none)."""
+PART_COLUMNS = 6
 FOR_NOTHING, FOR_SOMETHING, FOR_ANYTHING = range(3)
-"""What a part ASKS for: nothing; that its level is not absent; or that and nothing else, all other values staying as they are."""
+"""What a part and those that follow ASK for: nothing; that level ASKED is not absent; or that and nothing else, all values staying as they
+are."""
 MOVES, RELABELS, RESTRICTS = range(3)
 """The effects of a part and those that follow. What MOVES is a step: what it leads to must be closed. What RELABELS is no step, and
 nothing is closed. What RESTRICTS takes those vectors that have values which no step takes away: of a closed set they are a closed one."""

@@ -21,6 +21,7 @@ from pmmc_check.checker.symbolic.layout import (
     ALL,
     ARENA_TOP,
     ASK_VALUE,
+    ASKED,
     ASKS,
     AT_LEVEL,
     BASE,
@@ -128,9 +129,9 @@ def known_image(images: Any, node: Any, parts: Any, sets: Any, a: Any, part: Any
         return np.int64(a)
     asks = parts[part, ASKS]
     if asks != FOR_NOTHING:
-        if not has_level(sets, node[a, SOME], parts[part, PART_LEVEL]):
+        if not has_level(sets, node[a, SOME], parts[part, ASKED]):
             return np.int64(NO_VECTOR)
-        if asks == FOR_ANYTHING and has_level(sets, node[a, ALL], parts[part, PART_LEVEL]):
+        if asks == FOR_ANYTHING and has_level(sets, node[a, ALL], parts[part, ASKED]):
             return np.int64(a)
     return cached(images, a, part)
 
