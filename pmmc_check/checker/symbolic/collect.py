@@ -37,8 +37,9 @@ from pmmc_check.checker.symbolic.layout import (
 )
 from pmmc_check.checker.symbolic.level_sets import EMPTY
 from pmmc_check.checker.symbolic.nodes import (
-    edges_hash,
+    edge_hash,
     entry_at,
+    place_by,
     remember,
 )
 
@@ -139,10 +140,11 @@ def fill_unique(node: Any, edge: Any, unique: Any, nodes: Any) -> None:
     for a in range(UNIT + 1, nodes):
         if node[a, COUNT] == 0:
             continue
-        mixed = uint64(node[a, COUNT])
-        for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
-            mixed = edges_hash(node[a, LEVEL], edge[k, 0], edge[k, 1], mixed)
-        slot = mixed & mask
+        first, size = node[a, FIRST], node[a, COUNT]
+        mixed, last = uint64(size), np.int64(edge[first + size - 1, 1])
+        for k in range(first, first + size):
+            mixed = edge_hash(node[a, LEVEL], edge[k, 0], np.int64(edge[k, 1]), last, mixed)
+        slot = place_by(mixed, last, mask)
         while unique[slot] != NO_VECTOR:
             slot = (slot + uint64(1)) & mask
         unique[slot] = a

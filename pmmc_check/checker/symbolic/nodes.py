@@ -86,9 +86,9 @@ def entry_at(keys: Any, function: Any, value: Any) -> Any:
 
 @kernel
 def cache_line(cache: Any, a: Any, b: Any) -> Any:
-    """Where the results of operations on a and b are kept."""
-    mixed = (uint64(uint32(a)) * uint64(0x9E3779B97F4A7C15)) ^ (uint64(uint32(b)) * uint64(0xC2B2AE3D27D4EB4F))
-    return np.int64((mixed ^ (mixed >> uint64(29))) & uint64(cache.shape[0] - 1))
+    """Where the results of operations on a and b are kept. Nodes that are made together have numbers, and so results, side by side."""
+    mixed = uint64(uint32(b >> 4)) * uint64(0x9E3779B97F4A7C15)
+    return np.int64((uint64(uint32(a)) + uint64(uint32(b & 15)) + (mixed >> uint64(24))) & uint64(cache.shape[0] - 1))
 
 
 @kernel
@@ -167,11 +167,18 @@ def sort_edges(arena: Any, base: Any, size: Any) -> None:
 
 
 @kernel
-def edges_hash(level: Any, values: Any, children: Any, count: Any) -> Any:
-    """Mixes one edge into a hash."""
-    mixed = (uint64(level) + (uint64(values) << uint64(32)) + uint64(children)) * uint64(0x9E3779B97F4A7C15)
-    mixed = (count ^ mixed ^ (mixed >> uint64(31))) * uint64(0xD6E8FEB86659FD93)
-    return mixed ^ (mixed >> uint64(32))
+def edge_hash(level: Any, value: Any, child: Any, last: Any, mixed: Any) -> Any:
+    """Mixes one edge into a hash; its child counts by its distance from that of the last edge (see `place_by`)."""
+    edge = (uint64(level) + (uint64(value) << uint64(32)) + uint64(child - last)) * uint64(0x9E3779B97F4A7C15)
+    edge = (mixed ^ edge ^ (edge >> uint64(31))) * uint64(0xD6E8FEB86659FD93)
+    return edge ^ (edge >> uint64(32))
+
+
+@kernel
+def place_by(mixed: Any, last: Any, mask: Any) -> Any:
+    """Where the search for a node begins, by the hash of its edges and its last child: alike nodes whose children were made together are
+    side by side."""
+    return (mixed + (uint64(last) << uint64(1))) & mask
 
 
 @kernel
@@ -183,11 +190,11 @@ def make(
         return np.int64(NO_VECTOR)
     if size == 1 and arena[base, VALUE] == levels[level, ABSENT]:
         return np.int64(arena[base, CHILD])
-    mixed = uint64(size)
+    mixed, last = uint64(size), arena[base + size - 1, CHILD]
     for k in range(base, base + size):
-        mixed = edges_hash(level, arena[k, VALUE], arena[k, CHILD], mixed)
+        mixed = edge_hash(level, arena[k, VALUE], arena[k, CHILD], last, mixed)
     mask = uint64(unique.shape[0] - 1)
-    slot = mixed & mask
+    slot = place_by(mixed, last, mask)
     while unique[slot] != NO_VECTOR:
         other = unique[slot]
         if node[other, COUNT] == size and node[other, LEVEL] == level:
