@@ -85,6 +85,7 @@ class Diagrams:
 
     def made(self, level: int, edges: Sequence[tuple[int, int]]) -> int:
         """The node with these edges (value, child)."""
+        self._room_for_levels()
         self._room_in_arena(len(edges))
         base, count = int(self.regs[layout.ARENA_TOP]), len(edges)
         for row, (value, child) in enumerate(sorted(edges), base):
@@ -113,7 +114,7 @@ class Diagrams:
         Raises:
             Stopped: `watch` said so.
         """
-        self._room_for_frames()
+        self._room_for_levels()
         self._room_in_arena(int(self.node[a, layout.COUNT]))
         machine.begin_closure(self.regs, self.frames, self.arena, self.node, self.edge, self.events.place, a)
         return self._run()
@@ -127,7 +128,7 @@ class Diagrams:
         known = int(nodes.known_image(self.images, self.node, self.events.part.data, self.sets, a, event))
         if known >= 0:
             return known
-        self._room_for_frames()
+        self._room_for_levels()
         nodes.push_image(self.regs, self.frames, self.node, self.events.level.data, self.events.part.data, a, event)
         return self._run()
 
@@ -140,7 +141,7 @@ class Diagrams:
         known = int(nodes.known_union(self.unions, a, b))
         if known >= 0:
             return known
-        self._room_for_frames()
+        self._room_for_levels()
         nodes.push_union(self.regs, self.frames, self.node, self.events.level.data, a, b)
         return self._run()
 
@@ -228,9 +229,9 @@ class Diagrams:
             self.events.enter(function, value, (value,))
         else:
             self.system.apply(function, value)
-        self._room_for_frames()
+        self._room_for_levels()
 
-    def _room_for_frames(self) -> None:
+    def _room_for_levels(self) -> None:
         while 3 * self.events.levels + 8 > len(self.frames):
             self.frames = np.concatenate([self.frames, np.zeros_like(self.frames)])
         while self.events.levels >= 64 * self.sets.shape[1]:

@@ -27,12 +27,12 @@ MOVES, RELABELS, RESTRICTS = range(3)
 nothing is closed. What RESTRICTS takes those vectors that have values which no step takes away: of a closed set they are a closed one."""
 UNION, IMAGE, FIX = range(3)
 """The kinds of frames."""
-OP, A, B, NEXT, BASE, SIZE, PHASE, FOUND, PLACE, KEY, AT_LEVEL, CHANGED, STAGE, POINTER, UNTIL, SHARED_FIRST, SHARED_LAST = range(17)
+OP, A, B, NEXT, BASE, SIZE, PHASE, FOUND, PLACE, KEY, AT_LEVEL, STAGE, POINTER, UNTIL, SHARED_FIRST, SHARED_LAST = range(16)
 """The columns of a frame: its kind; operands; the next edge; its rows of the arena; where it stands; the child being
-stored, and which image is next; its level. FIX: the node that is being closed, whether this pass over the edges has
-changed anything, and which events are fired from the edge: first its value's own, a linked list from POINTER until UNTIL,
-then those that are shared by all values of the level, from number SHARED_FIRST to SHARED_LAST."""
-FRAME_COLUMNS = 17
+stored, and which image is next; its level. FIX: the node that is being closed, and which events are fired from the edge:
+first its value's own, a linked list from POINTER until UNTIL, then those that are shared by all values of the level, from number
+SHARED_FIRST to SHARED_LAST."""
+FRAME_COLUMNS = 16
 VALUE, CHILD, DONE_CHILD, DONE_OWN, DONE_LEVEL = range(5)
 """The columns of the arena: an edge in the making; FIX: what has been fired from it already."""
 DEPTH, NODES, EDGES, ARENA_TOP, RESULT, STATUS, ASK_FUNCTION, ASK_VALUE, FUEL, IMAGES_MADE, UNIONS_MADE, SETS, FREE, IN_USE = range(14)
@@ -44,7 +44,9 @@ UNEXPLORED = -2
 """In the place of the first own event of a value: nobody has asked for them yet."""
 ITERATE, AWAIT, READY, UNITE = range(4)
 """The phases of frames: take the next edge; the child's image is being made; it is there; a union is being made."""
-OWN, SHARED = range(2)
+CHOOSES, OWN, SHARED, ENDS = range(4)
+"""The stages of a FIX: it takes the next edge; fires the events of its value; fires those of all values; only the result is to be stored
+(its edges are sorted then, so nothing may be fired any more)."""
 MISSING = -1
 LINE = 16
 """How many numbers a line of a cache has: 64 bytes, as a processor fetches them."""

@@ -35,8 +35,8 @@ from pmmc_check.checker.symbolic.layout import (
     AT_LEVEL,
     AWAIT,
     BASE,
-    CHANGED,
     CHILD,
+    CHOOSES,
     CLOSED,
     COUNT,
     DEPTH,
@@ -44,6 +44,7 @@ from pmmc_check.checker.symbolic.layout import (
     DONE_LEVEL,
     DONE_OWN,
     EFFECT,
+    ENDS,
     FINISHED,
     FIRST,
     FIX,
@@ -179,9 +180,9 @@ def has_no_value(ranges: Any, function: Any, at: Any) -> Any:
 @kernel
 def begin_fix(frame: Any, arena: Any, place: Any, level: Any, made: Any) -> None:
     """Turns a frame, whose edges are in the arena, into a FIX; `made` is the node with these edges."""
-    frame[OP], frame[PHASE], frame[STAGE] = FIX, ITERATE, MISSING
+    frame[OP], frame[PHASE], frame[STAGE] = FIX, ITERATE, CHOOSES
     frame[KEY], frame[AT_LEVEL] = made, level
-    frame[NEXT] = frame[PLACE] = frame[CHANGED] = 0
+    frame[PLACE] = 0
     for number in range(frame[SIZE]):
         row = frame[BASE] + number
         place[arena[row, VALUE]] = number
@@ -192,13 +193,15 @@ def begin_fix(frame: Any, arena: Any, place: Any, level: Any, made: Any) -> None
 
 @kernel
 def take_edge(regs: Any, frame: Any, arena: Any, own_first: Any, shared: Any) -> Any:
-    """The next edge of a FIX from which there is something to fire becomes NEXT; False when there is none, or a question."""
+    """The first edge of a FIX from which there is something to fire becomes NEXT; False when there is none, or a question.
+
+    Values are numbered as they are found, so what leads to others mostly comes first; the others are then fired from once, not after each
+    change."""
     level = frame[AT_LEVEL]
+    frame[NEXT] = 0
     while True:
         if frame[NEXT] == frame[SIZE]:
-            if frame[CHANGED] == 0:
-                return False
-            frame[NEXT] = frame[CHANGED] = 0
+            return False
         row = frame[BASE] + frame[NEXT]
         value = arena[row, VALUE]
         if own_first[value] == UNEXPLORED:
@@ -206,7 +209,6 @@ def take_edge(regs: Any, frame: Any, arena: Any, own_first: Any, shared: Any) ->
             return False
         same = arena[row, DONE_CHILD] == arena[row, CHILD]
         if not same or arena[row, DONE_OWN] != own_first[value] or arena[row, DONE_LEVEL] != shared[level, 0]:
-            frame[CHANGED] = 1
             frame[STAGE], frame[POINTER] = OWN, own_first[value]
             frame[UNTIL] = arena[row, DONE_OWN] if same else np.int64(MISSING)
             frame[SHARED_FIRST] = arena[row, DONE_LEVEL] if same else np.int64(0)
@@ -227,16 +229,17 @@ def fix_step(
     frame = frames[regs[DEPTH] - 1]
     level = frame[AT_LEVEL]
     while True:
-        if frame[PHASE] == ITERATE and frame[STAGE] == MISSING:
-            if not take_edge(regs, frame, arena, own_first, shared):
-                if regs[STATUS] != ASK:
-                    end_fix(regs, frames, frame, arena, node, edge, levels, unique, sets, set_index, images)
+        if frame[STAGE] == CHOOSES and not take_edge(regs, frame, arena, own_first, shared):
+            if regs[STATUS] == ASK:
                 return
+            frame[STAGE] = ENDS
+        if frame[STAGE] == ENDS:
+            end_fix(regs, frames, frame, arena, node, edge, levels, unique, sets, set_index, images)
+            return
         if frame[STAGE] == OWN and frame[POINTER] == frame[UNTIL]:
             frame[STAGE], frame[POINTER] = SHARED, frame[SHARED_FIRST]
         if frame[STAGE] == SHARED and frame[POINTER] == frame[SHARED_LAST]:
-            frame[STAGE] = MISSING
-            frame[NEXT] += 1
+            frame[STAGE] = CHOOSES
             continue
         row = frame[BASE] + frame[NEXT]
         event = own[frame[POINTER], 0] if frame[STAGE] == OWN else shared[level, 1 + frame[POINTER]]
