@@ -34,7 +34,7 @@ def test_duplicating_is_the_set_of_all_messages_ever_sent(run: list[tuple[str, s
             after = _deliver(network, inbox, message)
             assert after == (inbox if message in oracle else None)
         else:
-            inbox = network.without(inbox, message.__eq__)
+            inbox = network.without(inbox, {message})
             oracle.discard(message)
         assert {each.message for each in network.deliverable(inbox)} == oracle
         assert {m for m, _ in network.contents(inbox)} == oracle
@@ -55,7 +55,7 @@ def test_reliable_is_a_multiset_from_which_delivery_takes_one_out(run: list[tupl
                 inbox = after
                 oracle[message] -= 1
         else:
-            inbox = network.without(inbox, message.__eq__)
+            inbox = network.without(inbox, {message})
             del oracle[message]
         assert dict(network.contents(inbox)) == dict(+oracle)
         assert sorted(each.message for each in network.deliverable(inbox)) == sorted(+oracle)

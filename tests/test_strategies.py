@@ -27,10 +27,13 @@ from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.variants.catalogue import VARIANTS, combined, protocol_with
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 
+ENDLESS = ("no-ballot-bump", "after-you", "waits-for-work")
+"""Walks end, so they know no run that does not."""
+
 FOUND_BY_WALKS = [
     (each, each.breaks[-1])
     for each in VARIANTS.values()
-    if not each.safe and each.name not in ("no-ballot-bump", "reconfigure-at-once", "pmax-previous")
+    if not each.safe and each.name not in (*ENDLESS, "reconfigure-at-once", "pmax-previous")
 ]
 
 

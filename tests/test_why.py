@@ -55,6 +55,9 @@ MISSED = {
     "stays-active": (LEADER, "preempted", "becomes passive"),
     "ignore-window": (REPLICA, "request", "below slot_out + WINDOW only"),
     "restart-loses-decisions": (REPLICA, ON_RESTART, "keeps its decisions over a restart"),
+    "after-you": (LEADER, "preempted", "goes on with a higher round"),
+    "waits-for-work": (LEADER, ON_CREATION, "begins with a scout for its first ballot"),
+    "forget-proposals": (LEADER, "preempted", "and with what was proposed to it"),
 }
 """By seeded fault: whose step first leaves the paper's protocol, on what, and words of the rule that it misses."""
 

@@ -6,8 +6,6 @@ from pmmc_check.checker.result import Result, Violation
 from pmmc_check.errors import FailedStep, ProtocolError
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import ASSERTION
-from pmmc_check.report.counterexample import list_view, shown_steps
-from pmmc_check.report.layout import Layout, rendered
 from pmmc_check.words import counted
 
 
@@ -26,6 +24,9 @@ def check_no_crash(result: Result, model: Model) -> None:
     for each in result.violations:
         failed = _failed_step(each, model) if each.invariant == ASSERTION.name else None
         if failed is not None and not failed.is_assertion:
+            from pmmc_check.report.counterexample import list_view, shown_steps  # noqa: PLC0415  # hardly any search needs it
+            from pmmc_check.report.layout import Layout, rendered  # noqa: PLC0415  # likewise
+
             kind = "A shortest run" if each.shortest else "A run"
             steps = rendered(list_view(shown_steps(each, model), Layout()), Layout()).rstrip()
             length = counted(len(each.trace), "step")

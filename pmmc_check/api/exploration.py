@@ -6,26 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from pmmc_check.api.asked import AskedProperties, WitnessSearch, as_expected, expected_as_json, expected_as_text, overall, result_of_all
 from pmmc_check.api.failure import CheckFailed
-from pmmc_check.api.specs import AskedProperties, WitnessSearch, as_expected, expected_as_json, expected_as_text, overall, result_of_all
-from pmmc_check.checker.any_slots.search import AnySlotsResult
 from pmmc_check.checker.result import Result, Violation
 from pmmc_check.model.model import Model
-from pmmc_check.report.any_slots_json import any_slots_as_json
-from pmmc_check.report.any_slots_text import any_slots_as_text
-from pmmc_check.report.explore_json import result_as_json
-from pmmc_check.report.explore_text import as_text
 from pmmc_check.report.layout import Layout
-from pmmc_check.report.short import short_text, short_text_of_every_slot
 from pmmc_check.report.vacuity import vacuous
-from pmmc_check.report.witnesses import Witnessed, witnesses_as_json, witnesses_summary, witnesses_text
-from pmmc_check.spec.document import Spec
 from pmmc_check.verdicts import HOLDS, VIOLATED
 
 if TYPE_CHECKING:  # what shows a result is slow to load, and most searches have no use for it
     from pmmc_check.api.drawing import DrawnGraph
     from pmmc_check.api.exporting import RunFormatKey
+    from pmmc_check.checker.any_slots.search import AnySlotsResult
     from pmmc_check.report.runs.run import Run
+    from pmmc_check.report.witnesses import Witnessed
+    from pmmc_check.spec.document import Spec
 
 ShownRun = tuple[Violation, str | None, Model]
 """A run that a search shows, the name of what it is a witness of (None: it is a counterexample), and the model that it is a run of."""
@@ -48,6 +43,8 @@ class Witness:
 
     def to_json(self) -> dict[str, Any]:
         """Its object in the JSON of `explore`, with the steps of the run."""
+        from pmmc_check.report.witnesses import witnesses_as_json
+
         return witnesses_as_json([self._told()])[0]
 
     def trace(self) -> str | None:
@@ -60,6 +57,8 @@ class Witness:
 
     def text(self, width: int = 80) -> str:
         """The run, as `explore` prints it."""
+        from pmmc_check.report.witnesses import witnesses_text
+
         return witnesses_text([self._told()], Layout(width))
 
     def export(self, format: RunFormatKey) -> str | None:
@@ -99,7 +98,7 @@ class Exploration:
     @property
     def verdict(self) -> str:
         """`holds`, `violated` or `inconclusive`; a witness that no run reaches is violated."""
-        if not self.witnesses or isinstance(self.result, AnySlotsResult):
+        if not self.witnesses or not isinstance(self.result, Result):
             return self.result.verdict
         searches = [WitnessSearch(each.name, each.result) for each in self.witnesses]
         return overall(self.result if self.result.invariants else None, searches)
@@ -148,7 +147,7 @@ class Exploration:
     @property
     def seconds(self) -> float:
         """How long it took, the searches for witnesses included."""
-        if isinstance(self.result, AnySlotsResult):
+        if not isinstance(self.result, Result):
             return sum(self.result.seconds.values())
         others = [each.result.seconds for each in self.witnesses]
         return sum(others) + (self.result.seconds if self.invariants or not others else 0)
@@ -156,8 +155,12 @@ class Exploration:
     def to_json(self) -> dict[str, Any]:
         """The object that `explore --format json` prints, as dictionaries and lists."""
         told = expected_as_json(self.spec, self.verdict, self._counted())
-        if isinstance(self.result, AnySlotsResult):
+        if not isinstance(self.result, Result):
+            from pmmc_check.report.any_slots_json import any_slots_as_json
+
             return any_slots_as_json(self.result) | told
+        from pmmc_check.report.explore_json import result_as_json
+
         assert self.model is not None
         answer = result_as_json(self.result, self.model) | {"verdict": self.verdict}
         answer["properties"] += [{"name": name, "verdict": verdict} for name, verdict, *_ in self._told()]
@@ -170,11 +173,19 @@ class Exploration:
     def report(self, layout: Layout) -> str:
         """The same in another layout."""
         told = expected_as_text(self.spec, self.verdict, self._counted())
-        if isinstance(self.result, AnySlotsResult):
+        if not isinstance(self.result, Result):
+            from pmmc_check.report.any_slots_text import any_slots_as_text
+
             return "\n".join([any_slots_as_text(self.result, layout), *told])
         assert self.model is not None
-        parts = [witnesses_text(self._told(), layout)] if self.witnesses else []
+        parts = []
+        if self.witnesses:
+            from pmmc_check.report.witnesses import witnesses_text
+
+            parts.append(witnesses_text(self._told(), layout))
         if self.result.invariants or not self.witnesses:
+            from pmmc_check.report.explore_text import as_text
+
             parts.append(as_text(self.result, self.model, self.notes, layout))
         else:
             parts += [f"note: {note}\n" for note in self.notes]
@@ -182,8 +193,11 @@ class Exploration:
 
     def explanation(self, width: int = 80) -> str:
         """The verdict and why, in a few lines."""
+        from pmmc_check.report.short import short_text, short_text_of_every_slot
+        from pmmc_check.report.witnesses import witnesses_summary
+
         told = expected_as_text(self.spec, self.verdict, self._counted())
-        if isinstance(self.result, AnySlotsResult):
+        if not isinstance(self.result, Result):
             return "".join([short_text_of_every_slot(self.result, Layout(width)), *told])
         assert self.model is not None
         parts = [witnesses_summary(self._told(), Layout(width))] if self.witnesses else []
@@ -242,7 +256,7 @@ class Exploration:
     @property
     def run(self) -> tuple[Result, Model] | None:
         """The result that has a counterexample, and the model of which it is a run: for every number of slots, those that confirm it."""
-        if isinstance(self.result, AnySlotsResult):
+        if not isinstance(self.result, Result):
             shown = self.result.confirmation.shown if self.result.confirmation else None
             return shown[:2] if shown else None
         return (self.result, self.model) if self.model is not None and self.result.violation else None

@@ -6,21 +6,20 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pmmc_check.api.asked import AskedProperties, WitnessSearch, properties_asked
 from pmmc_check.api.exploration import Exploration, exploration_of
+from pmmc_check.api.keeping import Controlled, check_not_kept, kept
 from pmmc_check.api.options import Engines, Roles, SearchOptions, Slots, Strategies, in_every_slot
 from pmmc_check.api.searching import AskedOf, configured, limits_of, protocol_of, result_of
-from pmmc_check.api.specs import AskedProperties, WitnessSearch, overlaid, properties_asked, settings_used, spec_in
 from pmmc_check.checker.result import Control, Snapshot
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
-from pmmc_check.spec.document import Spec
 from pmmc_check.spec.place import SpecError
-from pmmc_check.spec.refused import at_its_place
 
-Controlled = Callable[[], AbstractContextManager[Control]]
-"""Makes what a search runs in: under this control, whose limits begin anew with each search."""
+if TYPE_CHECKING:
+    from pmmc_check.spec.document import Spec
 
 
 def explore(  # the command's options, in its order
@@ -49,6 +48,7 @@ def explore(  # the command's options, in its order
     invariants: Sequence[str] = (),
     find: Sequence[str] = (),
     constraints: Sequence[str] = (),
+    fair: bool = False,
     keep_going: bool = False,
     engine: Engines = "compiled",
     strategy: Strategies = "exhaustive",
@@ -61,15 +61,19 @@ def explore(  # the command's options, in its order
     max_depth: int | None = None,
     time_limit: float | None = None,
     max_memory: int | None = None,
+    checkpoint: str | None = None,
+    checkpoint_every: float | None = None,
+    resume: str | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
+    recover: str | None = None,
     progress: Callable[[Snapshot], None] | None = None,
 ) -> Exploration:
     """Searches all runs of a configuration; every option is the command's (docs/explore.md), `roles` are role classes of your own.
 
     `spec` is a spec file, or the text of a spec (docs/specs.md): a path object, and a name that ends in `.spec`, is a file. Options
     override what it says; `invariants`, `find` (expressions that a run should reach) and `constraints` override all that it has of
-    that kind.
-
-    `progress` is called now and then, in the thread that called; what it raises ends the search and is passed on.
+    that kind. `progress` is called now and then, in the thread that called; what it raises ends the search and is passed on.
 
     Raises:
         UsageError: an option is wrong, or options contradict each other.
@@ -77,10 +81,14 @@ def explore(  # the command's options, in its order
         ProtocolError: a role breaks its contract.
     """
     options = SearchOptions(**{name: value for name, value in locals().items() if name not in ("progress", "spec")})
-    return _explored(options, None, progress) if spec is None else _explored_spec(options, spec_in(spec), progress)
+    return _explored(options, None, progress) if spec is None else _explored_spec(options, spec, progress)
 
 
-def _explored_spec(options: SearchOptions, spec: Spec, progress: Callable[[Snapshot], None] | None) -> Exploration:
+def _explored_spec(options: SearchOptions, given: str | PathLike[str], progress: Callable[[Snapshot], None] | None) -> Exploration:
+    from pmmc_check.api.specs import overlaid, settings_used, spec_in
+    from pmmc_check.spec.refused import at_its_place
+
+    spec = spec_in(given)
     settings = settings_used(options, spec)
     try:
         return _explored(overlaid(options, spec), spec, progress)
@@ -102,6 +110,11 @@ def _explored(options: SearchOptions, asked: Spec | None, progress: Callable[[Sn
 
 def explored(options: SearchOptions, asked: AskedProperties, model: Model, spec: Spec | None, controlled: Controlled) -> Exploration:
     """The search for the invariants, if any are asked for, and one for each witness."""
+    with kept(options, asked, model, spec, controlled) as controlled_and_kept:
+        return _all_explored(options, asked, model, spec, controlled_and_kept)
+
+
+def _all_explored(options: SearchOptions, asked: AskedProperties, model: Model, spec: Spec | None, controlled: Controlled) -> Exploration:
     notes, result, about_all, witnesses = list[str](), None, model, list[tuple[WitnessSearch, Model]]()
     again = _asked_again(options, spec, model)
     if asked.invariants or asked.built_in:
@@ -149,9 +162,10 @@ def _asked_again(options: SearchOptions, spec: Spec | None, whole: Model) -> Cal
 
 def explored_every_slot(options: SearchOptions, spec: Spec | None, controlled: Controlled) -> Exploration:
     """The same for every number of slots. A counterexample is that of the ordinary search that confirms it."""
-    from pmmc_check.api.every_slot import searched_every_slot  # noqa: PLC0415  # most searches have no use for it
-    from pmmc_check.api.own_invariants import asked_of_every_slot  # noqa: PLC0415  # nor for this
+    from pmmc_check.api.every_slot import searched_every_slot
+    from pmmc_check.api.own_invariants import asked_of_every_slot
 
+    check_not_kept(options, "--slots any")
     names, own = asked_of_every_slot(options, spec)
     with controlled() as control:
         result = searched_every_slot(replace(options, invariants=names), control, own)

@@ -20,7 +20,8 @@ Roles = type[Role] | Sequence[type[Role]] | Mapping[str, type[Role]]
 class SearchOptions:
     """The options of `explore`, named as on the command line, in the plural where it repeats an option.
 
-    None is the default that docs/explore.md tells. `time_limit` is in seconds, `max_memory` in MiB, and of the whole process.
+    None is the default that docs/explore.md tells. `time_limit` is in seconds, `max_memory` in MiB, and of the whole process;
+    `checkpoint_every` is in minutes.
     Where strings are taken, a single one stands for a list of it.
 
     Raises:
@@ -49,6 +50,7 @@ class SearchOptions:
     invariants: Sequence[str] = ()
     find: Sequence[str] = ()
     constraints: Sequence[str] = ()
+    fair: bool = False
     keep_going: bool = False
     engine: Engines = "compiled"
     strategy: Strategies = "exhaustive"
@@ -61,6 +63,12 @@ class SearchOptions:
     max_depth: int | None = None
     time_limit: float | None = None
     max_memory: int | None = None
+    checkpoint: str | None = None
+    checkpoint_every: float | None = None
+    resume: str | None = None
+    workers: int | None = None
+    cluster: str | None = None
+    recover: str | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):

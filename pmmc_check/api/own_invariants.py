@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from lark import Token
 
+from pmmc_check.api.asked import NAME_LETTERS, functions_named
 from pmmc_check.api.options import SearchOptions
-from pmmc_check.api.specs import NAME_LETTERS, functions_named, name_of_expression
+from pmmc_check.api.specs import name_of_expression
 from pmmc_check.checker.any_slots.own import OwnInvariant
 from pmmc_check.errors import PmmcError, UsageError
 from pmmc_check.model.model import Model

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pmmc_check.api.crashes import check_no_crash
+from pmmc_check.api.crews import check_crew, crew_maker, shared_out
 from pmmc_check.api.machine import cores
 from pmmc_check.api.options import SearchOptions
 from pmmc_check.api.roles import role_classes
@@ -21,14 +22,15 @@ from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.model.network import network_named
 from pmmc_check.properties.checks import Checks
-from pmmc_check.properties.invariants import Invariant, invariants_named, with_assertions
-from pmmc_check.properties.progress import Progress
+from pmmc_check.properties.invariants import Invariant, invariants_named, under_fairness, with_assertions
+from pmmc_check.properties.progress import FAIR, Progress
 from pmmc_check.properties.quorums import judgeable
 from pmmc_check.properties.written import WrittenInvariant
-from pmmc_check.protocol import Protocol, variant
-from pmmc_check.protocol.variants.catalogue import check_needs, protocol_with, variants_named
-from pmmc_check.protocol.variants.variant import Variant
+from pmmc_check.protocol import PMMC, Protocol, variant
 from pmmc_check.words import counted
+
+if TYPE_CHECKING:
+    from pmmc_check.protocol.variants.variant import Variant
 
 AskedOf = Callable[[Model], "Sequence[Invariant] | None"]
 """The invariants as they are asked of a model; None where it lacks what they name."""
@@ -52,7 +54,10 @@ def configured(options: SearchOptions) -> Config:
     if given["faulty"] is not None:
         given["faulty"] = tuple(given["faulty"])
     config = Config(**{name: value for name, value in given.items() if value is not None})
-    check_needs(variants_named(options.variants), vars(config))
+    if options.variants:
+        from pmmc_check.protocol.variants.catalogue import check_needs, variants_named
+
+        check_needs(variants_named(options.variants), vars(config))
     return config
 
 
@@ -62,7 +67,15 @@ def protocol_of(options: SearchOptions) -> Protocol:
     Raises:
         UsageError: a variant is unknown, or what was handed in is no role.
     """
-    return variant(*role_classes("roles", options.roles), base=protocol_with(options.variants))
+    return variant(*role_classes("roles", options.roles), base=_with_variants(options.variants))
+
+
+def _with_variants(names: Sequence[str]) -> Protocol:
+    if not names:
+        return PMMC
+    from pmmc_check.protocol.variants.catalogue import protocol_with
+
+    return protocol_with(names)
 
 
 def result_of(  # noqa: PLR0917
@@ -90,7 +103,8 @@ def result_of(  # noqa: PLR0917
     invariants = built_in_invariants(options) if asked is None else asked
     waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers if asked is None]
     if options.engine == "symbolic":
-        _check_symbolic(options)
+        _check_symbolic(options, invariants)
+    check_crew(options, invariants, constraints)
     if judges:
         invariants = with_assertions(invariants, model.protocol)
     model.failing_ends_runs = True
@@ -166,13 +180,18 @@ def built_in_invariants(options: SearchOptions) -> Sequence[Invariant]:
     """Those asked for by name; else all, but those that a variant waives.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is none of that name, or none to which fairness matters.
     """
-    return invariants_named(options.invariants, [name for each in _waivers(options) for name in each.waives])
+    names = under_fairness(options.invariants) if options.fair else options.invariants
+    return invariants_named(names, [name for each in _waivers(options) for name in each.waives])
 
 
 def _waivers(options: SearchOptions) -> list[Variant]:
-    return [each for each in variants_named(options.variants) if each.waives and not options.invariants]
+    if not options.variants or options.invariants:
+        return []
+    from pmmc_check.protocol.variants.catalogue import variants_named
+
+    return [each for each in variants_named(options.variants) if each.waives]
 
 
 def engine_for(
@@ -203,6 +222,11 @@ def engine_for(
         from pmmc_check.checker.chosen import ChosenSearch
 
         return lambda model: ChosenSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
+    if shared_out(options):
+        from pmmc_check.checker.crew.search import CrewSearch
+
+        crew = crew_maker(options)
+        return lambda model: CrewSearch(model, judgeable(model, invariants)[0], control, reductions, crew, trust_claims=trust)
     from pmmc_check.checker.compiled import CompiledSearch
 
     how: dict[str, Any] = {"trust_claims": trust, "constraints": constraints}
@@ -211,7 +235,8 @@ def engine_for(
 
 def _check_begins_within(constraints: Sequence[WrittenInvariant], model: Model) -> None:
     for each in constraints:
-        if not Checks(model, (), (each,)).within(model.initial()):
+        checks = Checks(model, (), (each,))
+        if not checks.within(checks.model.initial()):
             raise UsageError(
                 f"constraint {each.name}: the initial state does not satisfy it, so no step would be taken; state what is to be explored"
             )
@@ -230,8 +255,10 @@ def _needs_single_states(options: SearchOptions, invariants: Sequence[Invariant]
     return bounded or bool(constraints) or any(isinstance(each, WrittenInvariant | Progress) for each in invariants)
 
 
-def _check_symbolic(options: SearchOptions) -> None:
+def _check_symbolic(options: SearchOptions, invariants: Sequence[Invariant]) -> None:
     """What needs states one by one is not for the symbolic engine."""
+    if any(isinstance(each, Progress) and each.fair for each in invariants):
+        raise UsageError(f"--engine symbolic: it does not see which runs are fair, and {FAIR.name} asks; leave --engine symbolic out")
     for option, given in (("--max-states", options.max_states), ("--max-depth", options.max_depth)):
         if given is not None:
             raise UsageError(

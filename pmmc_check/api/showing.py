@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pmmc_check.api.asked import AskedProperties
 from pmmc_check.api.drawing import DrawnGraph, drawn_graph
 from pmmc_check.api.exploration import Exploration, ShownRun, Witness
 from pmmc_check.api.exporting import exported
 from pmmc_check.api.options import strings, whole_numbers
-from pmmc_check.api.specs import AskedProperties
-from pmmc_check.checker.any_slots.search import AnySlotsResult
 from pmmc_check.checker.result import Control, Limits, Result
 from pmmc_check.checker.state_graph import TooManyStates
 from pmmc_check.errors import UsageError
@@ -48,7 +47,7 @@ def export_of_run(shown: ShownRun | None, format: str) -> str | None:
 
 def page_of(found: Exploration, title: str) -> str:
     """The page of a search."""
-    if isinstance(found.result, AnySlotsResult):
+    if not isinstance(found.result, Result):
         return page_html(title, sheets_for_every_slot(found.result))
     result, model = found.of_one_configuration
     return page_html(title, sheets_of_search(result, found.witnesses, model, found.notes))

@@ -1,20 +1,20 @@
-"""What a search is asked to check, by a spec and by options that override it; and what came out, compared with the spec."""
+"""What a spec, expressions and Python functions ask a search to check, and the options that override a spec."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from os import PathLike, fspath
 from typing import Any
 
+from pmmc_check.api.asked import NAME_LETTERS, AskedProperties, functions_named, is_function
 from pmmc_check.api.options import SearchOptions
 from pmmc_check.api.roles import all_roles_from, object_named
-from pmmc_check.checker.result import Result
 from pmmc_check.checker.symmetry import generators
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
-from pmmc_check.properties.invariants import invariants_named
+from pmmc_check.properties.invariants import invariants_named, under_fairness
 from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.spec.document import (
     COUNTED,
@@ -32,39 +32,10 @@ from pmmc_check.spec.document import (
 from pmmc_check.spec.functions import function_invariant
 from pmmc_check.spec.parse import SourceText
 from pmmc_check.users_code import users_code
-from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
-from pmmc_check.words import counted
 
-NAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-"""What is made of these alone is a name, and no expression."""
 _NAME_MAX = 100
 _OF_THE_SPEC_ALONE = ("states", "expect", "symmetry")
 _PLURAL = {"variant": "variants", "protocol": "roles"}
-
-
-@dataclass(frozen=True)
-class WitnessSearch:
-    """A witness that was asked for, and the search for it: a run that breaks its negation."""
-
-    name: str
-    result: Result
-
-    @property
-    def verdict(self) -> str:
-        """`holds` when it was reached, `violated` when no run reaches it."""
-        return {HOLDS: VIOLATED, VIOLATED: HOLDS}.get(self.result.verdict, self.result.verdict)
-
-
-@dataclass(frozen=True)
-class AskedProperties:
-    """Invariants to check in one search, and negations of witnesses, each for a search of its own."""
-
-    invariants: tuple[Any, ...]
-    witnesses: tuple[Any, ...]
-    constraints: tuple[Any, ...]
-    """What bounds all of these searches."""
-    built_in: bool
-    """Nothing is asked for: then it is all built-in invariants, but those that a variant waives."""
 
 
 def spec_in(given: str | PathLike[str]) -> Spec:
@@ -124,23 +95,22 @@ def settings_used(options: SearchOptions, spec: Spec) -> dict[str, SpecSetting]:
     return {name: spec.settings["symmetry" if name not in spec.settings else name] for name in free}
 
 
-def properties_asked(options: SearchOptions, spec: Spec | None, model: Model) -> AskedProperties:
-    """What is to be checked. Options override the spec: `invariants` all its invariants, `find` all its witnesses,
-    `constraints` all its constraints.
+def properties_written(options: SearchOptions, spec: Spec | None, model: Model) -> AskedProperties:
+    """What `properties_asked` says, where a spec, an expression or a Python function has a part in it.
 
     Raises:
-        SpecError: an expression cannot be used.
-        UsageError: an invariant is unknown, or the engine or the strategy does not go with expressions.
+        SpecError, UsageError: as there.
     """
     system, protocol = model.system, model.protocol
     written = written_in(spec, system, protocol) if spec and spec.writes_expressions else Written()
     finds = [expression_as("--find", text, name_of_expression(text), system, protocol, spec) for text in options.find]
     witnesses = tuple(finds) or (() if options.invariants else written.witnesses)
     names = options.invariants or (() if options.find else (spec.named if spec else ()))
+    names = under_fairness(names) if options.fair else names
     plain = [each for each in names if set(each) <= NAME_LETTERS and each not in {own.name for own in written.invariants}]
     if options.invariants:
         own = [each for each in written.invariants if each.name in names]
-        rest = [each for each in names if each not in plain and each not in {one.name for one in own} and not _is_function(each)]
+        rest = [each for each in names if each not in plain and each not in {one.name for one in own} and not is_function(each)]
         own += [expression_as("--invariant", text, name_of_expression(text), system, protocol, spec) for text in rest]
     else:
         own = [] if options.find else list(written.invariants)
@@ -163,19 +133,6 @@ def name_of_expression(expression: str) -> str:
     return f"{line[:_NAME_MAX]}... ({zlib.crc32(line.encode()):08x})"
 
 
-def functions_named(options: SearchOptions, spec: Spec | None) -> tuple[str, ...]:
-    """The Python functions that are asked for as invariants; those of the spec unless options say what to check."""
-    if options.invariants:
-        return tuple(each for each in options.invariants if _is_function(each))
-    return spec.functions if spec and not options.find else ()
-
-
-def _is_function(text: str) -> bool:
-    """Whether `text`, given as an invariant, names a Python function: module:function."""
-    module, colon, function = text.partition(":")
-    return bool(colon) and all(part.isidentifier() for part in (*module.split("."), *function.split(".")))
-
-
 def _function_of(reference: str, model: Model) -> WrittenInvariant:
     where = f"--invariant {reference}"
     found = object_named(where, reference)
@@ -195,52 +152,3 @@ def _check_bounded(options: SearchOptions, what: str) -> None:
     ):
         if refused:
             raise UsageError(f"{option}: it takes no state constraint, and {what} is one; take {remedy}, or leave {what} out")
-
-
-def overall(result: Result | None, witnesses: Sequence[WitnessSearch]) -> str:
-    """The verdict of everything together."""
-    verdicts = [*([result.verdict] if result else []), *(each.verdict for each in witnesses)]
-    return next((each for each in (VIOLATED, INCONCLUSIVE) if each in verdicts), HOLDS)
-
-
-def result_of_all(result: Result | None, witnesses: Sequence[WitnessSearch]) -> Result:
-    """The search's own result that stands for all: that of the invariants, else that of the first witness, which then has no violation."""
-    return result or replace(witnesses[0].result, verdict=overall(None, witnesses), invariants=(), violation=None)
-
-
-def as_expected(spec: Spec | None, verdict: str, states: int | None) -> bool | None:
-    """Whether what the spec expects came out; None where it expects nothing. `states` None: they were not counted."""
-    if spec is None or spec.expected == (None, None):
-        return None
-    wanted, count = spec.expected
-    return wanted in (None, verdict) and count in (None, states)
-
-
-def expected_as_json(spec: Spec | None, verdict: str, states: int | None) -> dict[str, Any]:
-    """The keys of the JSON that tell about the spec."""
-    if spec is None:
-        return {}
-    expects = spec.expected != (None, None)
-    return {
-        "spec": spec.source.name,
-        "expected": dict(zip(("verdict", "states"), spec.expected, strict=True)) if expects else None,
-        "as_expected": as_expected(spec, verdict, states),
-    }
-
-
-def expected_as_text(spec: Spec | None, verdict: str, states: int | None) -> list[str]:
-    """A line that compares with what the spec expects, if it expects anything."""
-    agrees = as_expected(spec, verdict, states)
-    if spec is None or agrees is None:
-        return []
-    wanted, count = spec.expected
-    expected = _verdict_and_states(wanted, count)
-    if agrees:
-        return [f"{spec.source.name}: as expected: it expects {expected}\n"]
-    uncounted = ", whose states were not counted" if count is not None and states is None else ""
-    found = _verdict_and_states(verdict, states if count is not None else None)
-    return [f"{spec.source.name}: NOT AS EXPECTED: it expects {expected}, but found {found}{uncounted}\n"]
-
-
-def _verdict_and_states(verdict: str | None, states: int | None) -> str:
-    return " and ".join([*([f"`{verdict}`"] if verdict else []), *([counted(states, "state")] if states is not None else [])])

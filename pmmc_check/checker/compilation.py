@@ -14,6 +14,7 @@ import numba
 from llvmlite import ir
 from numba import uint32, uint64
 from numba.core import caching, event, types
+from numba.core.runtime import rtsys
 from numba.extending import intrinsic
 
 from pmmc_check.checker.kernel_cache import cache_folder, source_stamp
@@ -69,7 +70,8 @@ class _KernelCache(caching.FunctionCache):  # type: ignore[misc]  # likewise
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         """The kernel as it was kept, or None."""
         try:
-            return super().load_overload(signature, target_context)
+            rtsys.initialize(target_context)  # numba refreshes the whole context, which only a compilation needs: a tenth of a second
+            return super()._load_overload(signature, target_context)
         except Exception:  # a damaged file can raise anything
             with suppress(Exception):
                 self.flush()

@@ -11,7 +11,7 @@ out."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -22,19 +22,22 @@ from numpy.typing import NDArray
 
 from pmmc_check.checker import kernel
 from pmmc_check.checker.boundary import Boundary
+from pmmc_check.checker.checkpoints import kept_search
 from pmmc_check.checker.claims import Claims
-from pmmc_check.checker.counterexample import Suspect, rebuild, rebuild_endless
+from pmmc_check.checker.counterexample import Suspect, rebuild, rebuild_endless, rebuild_fair
 from pmmc_check.checker.coverage import exercised, put_off_in_states, taken_from
 from pmmc_check.checker.endless import OpenStates
 from pmmc_check.checker.facts import KnownFacts
+from pmmc_check.checker.fairness import fair_run
+from pmmc_check.checker.frontier import Frontier
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
-from pmmc_check.checker.result import Action, Control, Result, Snapshot, Violation, constraints_of
+from pmmc_check.checker.result import Action, Control, Result, ResumedFrom, Snapshot, Violation, constraints_of
 from pmmc_check.checker.store import LEVEL_MAX, Store
 from pmmc_check.checker.symmetry import renamings
 from pmmc_check.checker.tables import Tables
-from pmmc_check.checker.workspace import CHUNK_STATES, Batch, NewStates, Vectors, Worker, batches, by_level
+from pmmc_check.checker.workspace import CHUNK_STATES, Batch, NewStates, Vectors, Worker, by_level
 from pmmc_check.model.content import Digest
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks, Violated
@@ -61,11 +64,11 @@ class CompiledSearch:
         trust_claims: bool = False,
         constraints: Sequence[WrittenInvariant] = (),
     ) -> None:
-        self.model = model
         self.control = control
         self.reductions = reductions
         self.threads = threads
         self.checks = Checks(model, invariants, constraints)
+        self.model = model = self.checks.model
         digest = Digest(renamings(model.system) if reductions.symmetry else ({},))
         self.claims = Claims(model, reductions, symmetric=reductions.symmetry, trusted=trust_claims)
         self.locals = LocalSteps(model, self.checks, self.claims, digest)
@@ -74,19 +77,23 @@ class CompiledSearch:
         self._boundary = Boundary(self.checks, self.tables, self.known) if constraints else None
         self.outside_states = 0
         self.store = Store()
-        self.levels: dict[int, list[Vectors]] = defaultdict(list)
-        self.stale: dict[int, int] = defaultdict(int)
-        self._steps_not_deeper = 0
-        self._open_states = OpenStates(self.tables, self.checks) if self.checks.progress else None
+        self.frontier = Frontier()
+        self.steps_not_deeper = 0
+        self.open_states = OpenStates(self.tables, self.checks) if self.checks.progress else None
         self._free: list[Worker] = []
         self.suspects: list[Suspect] = []
         self.distinct_states = 0
         self.generated_states = 1
         self.depth = 0
-        self._level_sizes: Counter[int] = Counter()
+        self.level_sizes: Counter[int] = Counter()
         self._met: NDArray[np.int64] = np.zeros(0, np.int64)
         self._reported_at = 0.0
         self._candidates_max = 64 * CHUNK_STATES
+        self.seconds_before = 0.0
+        self.taken_before: Counter[Action] = Counter()
+        self.put_off_before: Counter[Action] = Counter()
+        self._resumed: ResumedFrom | None = None
+        self._checkpoints = kept_search(control, model, self.checks, reductions, {"engine": "compiled", "trust claims": trust_claims})
 
     def run(self) -> Result:
         """Searches until there is an answer or a limit is reached."""
@@ -94,43 +101,75 @@ class CompiledSearch:
         if at_once := self.checks.of_state(self.model.initial()):
             return self._result(Violation(*at_once, self.model.initial(), ()), None)
         initial = np.array([self.tables.state_of(self.model.initial())], np.int32)
-        fingerprint = np.zeros(1, np.uint64)
-        kernel.state_fingerprints(initial, self.tables.fingerprints.data, fingerprint)
-        self.store.add_first(int(fingerprint[0]))
-        self.levels[1].append(initial)
         with ThreadPoolExecutor(self.threads) as pool:
             self._map: Callable[..., Iterable[Any]] = pool.map if self.threads > 1 else map
             try:
-                limit = self._explore()
+                limit = self._begin(initial) or self._explore()
             except Interrupted as stopped:  # what was found before still counts
                 limit = str(stopped)
         violation = rebuild(min(self.suspects), self.tables, self.store, self.checks) if self.suspects else None
         if violation is not None:
             violation = replace(violation, shortest=limit is None)
-        if violation is None and limit is None and self._open_states and self._steps_not_deeper:
-            cycle = self._open_states.cycle(self.store)
-            violation = rebuild_endless(cycle, self.tables, self.store, self.checks) if cycle else None
+        if violation is None and limit is None and self.open_states and self.steps_not_deeper:
+            violation = self._endless_run(self.open_states)
         return self._result(violation, limit)
+
+    def _begin(self, initial: Vectors) -> str | None:
+        """Puts the search at its beginning, or where its newest checkpoint was written; returns the limit that stopped it."""
+        if self._checkpoints:
+            from pmmc_check.checker.checkpoints.of_search import SearchFacts, restore_search  # noqa: PLC0415  # most searches are not kept
+
+            if found := self._checkpoints.newest(SearchFacts):
+                self._resumed = found[0].resumed()
+                return restore_search(self, *found, lambda: self._limit_reached(self.depth))
+        self.store.add_first(int(self._fingerprints(initial)[0]))
+        self.frontier.add(1, initial)
+        return None
+
+    def _keep(self) -> None:
+        """Writes a checkpoint, if the search is kept: the search must be between two batches."""
+        if self._checkpoints:
+            from pmmc_check.checker.checkpoints.of_search import saved_search  # noqa: PLC0415  # most searches are not kept
+
+            self._checkpoints.write(saved_search(self))
+
+    def _stopped(self, limit: str) -> str:
+        """Keeps the search that `limit` stops between two batches."""
+        self._keep()
+        return limit
+
+    def _endless_run(self, open_states: OpenStates) -> Violation | None:
+        """A run that never ends, though something is left to decide on it; for FairProgress one that is fair."""
+        if self.checks.progress and self.checks.progress.fair:
+            fair = fair_run(open_states.noted(), self.tables, self.store)
+            return rebuild_fair(*fair, self.tables, self.store, self.checks) if fair else None
+        cycle = open_states.cycle(self.store)
+        return rebuild_endless(cycle, self.tables, self.store, self.checks) if cycle else None
 
     def _explore(self) -> str | None:
         """Level after level; returns the limit that stopped it."""
-        while self.levels:
-            level = min(self.levels)
+        frontier = self.frontier
+        while (level := frontier.level) is not None:
             if self.suspects and min(self.suspects).level <= level:
                 return None
             if self.depth and self.control.limits.depth_max is not None and level > self.control.limits.depth_max:
-                return f"depth {self.control.limits.depth_max} (--max-depth) was reached; deeper states exist"
+                return self._stopped(f"depth {self.control.limits.depth_max} (--max-depth) was reached; deeper states exist")
             if level > LEVEL_MAX:
                 return f"depth {LEVEL_MAX} was reached, the deepest that the engine can hold"
-            for vectors in batches(self._settled(level)):
+            frontier.settle(level, lambda vectors: self.store.levels(self._fingerprints(vectors)) == level)
+            while len(vectors := frontier.batch(level)):
                 if limit := self._limit_reached(level):
-                    return limit
+                    return self._stopped(limit)
+                if self._checkpoints and self._checkpoints.due:
+                    self._keep()
                 self.depth = level
                 states_left = self._states_left()
-                self._explore_batch(self._within(vectors[:states_left], level), level)
                 if states_left is not None and states_left < len(vectors):
+                    self._keep()  # whoever goes on begins with the whole batch
+                    self._explore_batch(self._within(vectors[:states_left], level), level)
                     return self._limit_reached(level)
-            del self.levels[level]
+                self._explore_batch(self._within(vectors, level), level)
+                frontier.drop(level, len(vectors))
         return None
 
     def _states_left(self) -> int | None:
@@ -138,17 +177,14 @@ class CompiledSearch:
         states_max = self.control.limits.states_max
         return None if states_max is None else max(0, states_max - self.distinct_states)
 
-    def _settled(self, level: int) -> list[Vectors]:
-        """The states of a level, without those that have moved to a lower one since."""
-        blocks = self.levels[level]
-        if self.stale.pop(level, 0) == 0:
-            return blocks
-        settled = []
-        for block in blocks:
-            fingerprints = np.zeros(len(block), np.uint64)
-            kernel.state_fingerprints(block, self.tables.fingerprints.data, fingerprints)
-            settled.append(block[self.store.levels(fingerprints) == level])
-        return settled
+    def seconds(self) -> float:
+        """How long it has taken, with the time before the checkpoint from which it went on."""
+        return self.seconds_before + self.control.seconds()
+
+    def _fingerprints(self, vectors: Vectors) -> NDArray[np.uint64]:
+        fingerprints = np.zeros(len(vectors), np.uint64)
+        kernel.state_fingerprints(vectors, self.tables.fingerprints.data, fingerprints)
+        return fingerprints
 
     def _within(self, vectors: Vectors, level: int) -> Vectors:
         """Those states that lie within the constraints; the others are checked and counted here."""
@@ -157,8 +193,7 @@ class CompiledSearch:
         within = self._boundary.within(vectors)
         outside = vectors[~within]
         if len(outside):
-            fingerprints = np.zeros(len(outside), np.uint64)
-            kernel.state_fingerprints(outside, self.tables.fingerprints.data, fingerprints)
+            fingerprints = self._fingerprints(outside)
             for broken, rows in self._boundary.broken(outside):
                 self.suspects.append(Suspect(level, self._order(broken), int(fingerprints[rows].min())))
             self.outside_states += len(outside)
@@ -169,8 +204,8 @@ class CompiledSearch:
         """Expands up to `BATCH_CHUNKS` chunks, then inserts what they found."""
         starts = list(range(0, len(vectors), CHUNK_STATES))
         pending = list(range(len(starts)))
-        if self._open_states:
-            self._open_states.begin(vectors)
+        if self.open_states:
+            self.open_states.begin(vectors)
         while pending:
             self._arrays = self.tables.arrays()
             list(self._map(self._expand_chunk, [(vectors, level, chunk) for chunk in pending]))
@@ -183,13 +218,13 @@ class CompiledSearch:
         for new, stale in self._map(self._insert_partition, tasks):
             added.extend(new)
             for later in (1 + np.flatnonzero(stale[1:])).tolist():
-                self.stale[level + later] += int(stale[later])
-            self._steps_not_deeper += int(stale[0])
+                self.frontier.stale[level + later] += int(stale[later])
+            self.steps_not_deeper += int(stale[0])
         for at, block in by_level(added):
-            self.levels[at].append(block)
+            self.frontier.add(at, block)
         self._count_views(vectors)
         self.distinct_states += len(vectors)
-        self._level_sizes[level] += len(vectors)
+        self.level_sizes[level] += len(vectors)
         self.generated_states += int(self.batch.counters[: len(starts), kernel.STEP_COUNT].sum())
 
     def _expand_chunk(self, task: tuple[Vectors, int, int]) -> None:
@@ -212,9 +247,9 @@ class CompiledSearch:
             self.checks.progress is not None,
         )
         if not counters[kernel.MISS_COUNT] and not counters[kernel.OVERFLOW]:
-            if self._open_states:
+            if self.open_states:
                 chunk_states = slice(first, min(first + CHUNK_STATES, len(vectors)))
-                self._open_states.add(chunk_states, batch.parents, worker.found, int(counters[kernel.CANDIDATE_COUNT]))
+                self.open_states.add(chunk_states, batch.parents, worker.found, int(counters[kernel.CANDIDATE_COUNT]))
             worker.widen(len(tables.step_view.data))
             worker.recent.fill(0)  # per chunk: what another chunk found first would depend on the threads
             kernel.partition(
@@ -306,8 +341,7 @@ class CompiledSearch:
         memory_bytes = resident_bytes()
         if self.control.seconds() - self._reported_at >= _REPORT_SECONDS:
             self._reported_at = self.control.seconds()
-            waiting = sum(len(block) for blocks in self.levels.values() for block in blocks)
-            self.control.report(Snapshot(level, self.distinct_states, self.generated_states, waiting, memory_bytes))
+            self.control.report(Snapshot(level, self.distinct_states, self.generated_states, self.frontier.states, memory_bytes))
         return self.control.limit_reached(self.distinct_states, memory_bytes)
 
     def _allocate(self) -> None:
@@ -327,7 +361,7 @@ class CompiledSearch:
 
     def _result(self, violation: Violation | None, limit: str | None) -> Result:
         verdict = VIOLATED if violation else INCONCLUSIVE if limit else HOLDS
-        put_off = put_off_in_states(self.tables, dict(enumerate(self._met.tolist())))
+        put_off = self.actions_put_off()
         order = len(self.locals.digest.renamings)
         pairs = self.distinct_states * (self.distinct_states - 1) / 2
         return Result(
@@ -338,22 +372,31 @@ class CompiledSearch:
             distinct_states=self.distinct_states,
             generated_states=self.generated_states,
             depth=max(self.depth, min(self.suspects).level) if self.suspects else self.depth,
-            seconds=self.control.seconds(),
+            seconds=self.seconds(),
             peak_memory_bytes=peak_memory_bytes(),
             collision_probability=min(1.0, pairs / 2**64),
             invariants=tuple(each.name for each in self.checks.invariants),
-            coverage=taken_from(self.tables, self._taken()) + put_off,
+            coverage=self.actions_taken() + put_off,
             unneeded=frozenset(Action(role, kind) for role, kind in self.claims.left_out),
             violation=violation,
             limit=limit,
             bytes_per_state=self.store.bytes / max(1, self.store.states),
             symmetry_order=order,
             claims=self.claims.report(),
-            exercised=exercised(self.model, put_off, self.claims),
-            level_sizes=tuple(self._level_sizes[level] for level in range(1, max(self._level_sizes, default=0) + 1)),
+            exercised=exercised(self.checks, put_off, self.claims),
+            level_sizes=tuple(self.level_sizes[level] for level in range(1, max(self.level_sizes, default=0) + 1)),
             constraints=constraints_of(self.checks),
             outside_states=self.outside_states,
+            checkpoints=self._checkpoints.used(self._resumed) if self._checkpoints else None,
         )
+
+    def actions_taken(self) -> Counter[Action]:
+        """How often each kind of step was taken, internal ones excepted."""
+        return self.taken_before + taken_from(self.tables, self._taken())
+
+    def actions_put_off(self) -> Counter[Action]:
+        """The internal deliveries that were possible in the states expanded so far."""
+        return self.put_off_before + put_off_in_states(self.tables, dict(enumerate(self._met.tolist())))
 
     def _count_views(self, vectors: Vectors) -> None:
         """How often each view occurs in the states that were expanded."""

@@ -9,6 +9,7 @@ reductions left out."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import starmap
 from typing import NamedTuple
 
 import numpy as np
@@ -76,8 +77,58 @@ def rebuild_endless(cycle: list[int], tables: Tables, store: Store, checks: Chec
         moves += around
     _, trace, broken = _deliveries_of(moves, tables.locals, checks)
     assert broken is None, "a broken invariant would have ended the search before"
-    how = checks.of_cycle(tables.local_states(vector), tables.all_facts(vector), len(moves) - rounds[tuple(vector)])
-    return Violation(how.invariant, how.how, tables.model.initial(), tuple(trace))
+    loop = len(moves) - rounds[tuple(vector)]
+    how = checks.of_cycle(tables.local_states(vector), tables.all_facts(vector), loop)
+    return Violation(how.invariant, how.how, tables.model.initial(), tuple(trace), loop=_around(tables.model.initial(), trace, loop))
+
+
+def rebuild_fair(start: int, around: list[int], tables: Tables, store: Store, checks: Checks) -> Violation:
+    """The run to the state with fingerprint `start`, and by the steps `around` until it is where it has been before.
+
+    Messages that nothing can come of, which the search has let go, are delivered at the end of each round: else they would pile up. On a
+    network that keeps its order some of them stand behind others, and so it may take several rounds.
+    """
+    model = tables.model
+    moves, vector = _along(tables.state_of(model.initial()), _chain(start, store), tables)
+    state, trace, broken = _deliveries_of(moves, tables.locals, checks)
+    assert broken is None, "a broken invariant would have ended the search before"
+    seen: dict[State, int] = {}
+    while (state := _without_useless(state, vector, trace, tables)) not in seen:
+        seen[state] = len(trace)
+        for step in around:
+            process = int(tables.owner.data[tables.step_view.data[step]])
+            for delivery in tables.paths[step].deliveries:
+                message = tables.locals.messages[delivery.message]
+                trace += starmap(TraceStep, _delivered(model, state, model.processes[process], message, delivery))
+                state = trace[-1].after
+            vector = tables.taken(vector, process, step) or []
+    loop = len(trace) - seen[state]
+    how = checks.of_cycle(tables.local_states(vector), tables.all_facts(vector), loop)
+    return Violation(how.invariant, how.how, model.initial(), tuple(trace), shortest=False, loop=loop)
+
+
+def _without_useless(state: State, vector: list[int], trace: list[TraceStep], tables: Tables) -> State:
+    """The state after all messages that nothing can come of have been delivered, as far as they can be; the deliveries go to `trace`."""
+    model, locals_ = tables.model, tables.locals
+    for index, process in enumerate(model.processes):
+        local = tables.views[vector[index]].state
+        while useless := next(
+            (each for each in model.network.deliverable(state[index].inbox) if not locals_.keeps(local, locals_.message_id(each.message))),
+            None,
+        ):
+            delivered = PathDelivery(locals_.message_id(useless.message), 0, useless.sender)
+            step, after = _taken(model, state, process, useless.message, delivered)
+            if after == state:
+                break
+            trace.append(TraceStep(step, after))
+            state = after
+    return state
+
+
+def _around(initial: State, trace: list[TraceStep], steps: int) -> int:
+    """How many steps lead from the last state back to it; `steps` where messages that nothing can come of pile up, so that none do."""
+    states = [initial, *(each.after for each in trace)]
+    return next((len(trace) - at for at in range(len(trace) - 1, -1, -1) if states[at] == states[-1]), steps)
 
 
 def _along(vector: list[int], fingerprints: list[int], tables: Tables) -> tuple[list[Move], list[int]]:

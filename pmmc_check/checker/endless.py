@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker.compilation import kernel, uint64
+from pmmc_check.checker.growing import Growing
 from pmmc_check.checker.kernel import Candidates
 from pmmc_check.checker.store import Store
-from pmmc_check.checker.tables import Growing, Tables, ViewId
+from pmmc_check.checker.tables import Tables, ViewId
 from pmmc_check.checker.workspace import Vectors
 from pmmc_check.model.content import Digest
 from pmmc_check.properties.checks import Checks
@@ -29,11 +30,12 @@ OUTSIDE = -1
 
 
 class Expanded(NamedTuple):
-    """Some states of the graph: their fingerprints, how many steps each has, and where these lead."""
+    """Some states of the graph: their fingerprints, how many steps each has, where these lead, and, for fairness, which they are."""
 
     states: Fingerprints
     steps: NDArray[np.int64]
     successors: Fingerprints
+    taken: NDArray[np.int32]
 
 
 class Graph(NamedTuple):
@@ -56,6 +58,7 @@ class OpenStates:
         self._content = Digest()
         self._shown = Growing(np.uint64)
         self._judged: dict[int, bool] = {}
+        self._fair = checks.progress is not None and checks.progress.fair
         self._expanded: list[Expanded] = []
         self._open: NDArray[np.bool_] = np.zeros(0, np.bool_)
 
@@ -74,12 +77,29 @@ class OpenStates:
         mine, states = self._open[chunk], fingerprints[chunk]
         parents = found.parent[:count] - chunk.start
         steps = np.bincount(parents, minlength=len(mine))
-        self._expanded.append(Expanded(states[mine], steps[mine], found.fingerprint[:count][mine[parents]]))
+        taken = found.step[:count][mine[parents]] if self._fair else np.empty(0, np.int32)
+        self._expanded.append(Expanded(states[mine], steps[mine], found.fingerprint[:count][mine[parents]], taken))
+
+    def noted(self) -> Expanded:
+        """All of the graph; what it is made of is let go."""
+        everything = Expanded(*(np.concatenate(parts) for parts in zip(*self._expanded, strict=True)))
+        self._expanded.clear()
+        return everything
+
+    def so_far(self) -> Expanded:
+        """All that was noted by now; it stays here, too."""
+        nothing = Expanded(np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.int32))
+        everything = Expanded(*(np.concatenate(parts) for parts in zip(nothing, *self._expanded, strict=True)))
+        self._expanded = [everything]
+        return everything
+
+    def note(self, before: Expanded) -> None:
+        """Takes in what an earlier part of the search has noted."""
+        self._expanded.append(before)
 
     def cycle(self, store: Store) -> list[int] | None:
         """The fingerprints of the states of a cycle, in order, or None when there is none."""
-        states, steps, leads_to = (np.concatenate(parts) for parts in zip(*self._expanded, strict=True))
-        self._expanded.clear()
+        states, steps, leads_to, _ = self.noted()
         graph = graph_of(states, steps, leads_to)
         on_cycles = np.flatnonzero(graph.component != OUTSIDE)
         if not len(on_cycles):
@@ -99,7 +119,7 @@ class OpenStates:
         state = self._tables.views[view].state
         process, _ = self._tables.locals.states[state]
         facts = frozenset(fact for fact in self._tables.facts(view) if fact.kind in Progress.observes)
-        return (process, facts, self._tables.locals.exits(state))
+        return (process, facts, self._tables.locals.exited[state])
 
 
 def graph_of(states: Fingerprints, steps: NDArray[np.int64], leads_to: Fingerprints) -> Graph:

@@ -29,6 +29,7 @@ class KnownFacts:
         self.digests: NDArray[np.uint64] = np.zeros(1 << 12, np.uint64)
         self.observed: dict[int, Observed] = {}
         self._verdicts: dict[int, Violated | None] = {}
+        self._known: set[int] = set()
 
     def evaluate(self, vector: Sequence[int], slot: int) -> Violated | None:
         """What the facts about slot number `slot` (from 0), or those in the column for all at once, break in the state `vector`."""
@@ -40,6 +41,19 @@ class KnownFacts:
             self._remember(digest)
         return self._verdicts[digest]
 
+    def knows(self, digest: int) -> bool:
+        """Whether this combination has been evaluated."""
+        return digest in self._known
+
+    def known(self) -> NDArray[np.uint64]:
+        """The digests of all that were evaluated, in no order."""
+        return np.array(list(self._known), np.uint64)
+
+    def know(self, digests: NDArray[np.uint64]) -> None:
+        """Takes these for evaluated: an earlier part of the search has seen to them."""
+        for digest in digests.tolist():
+            self._remember(digest)
+
     def _observed(self, vector: Sequence[int], slot: int) -> Observed:
         observed: Observed = {}
         for process, view in zip(self.tables.model.processes, vector, strict=True):
@@ -50,9 +64,12 @@ class KnownFacts:
         return observed
 
     def _remember(self, digest: int) -> None:
-        if 2 * len(self._verdicts) > len(self.digests):
+        if digest in self._known:
+            return
+        self._known.add(digest)
+        if 2 * len(self._known) > len(self.digests):
             self.digests = np.zeros(2 * len(self.digests), np.uint64)
-            for known in self._verdicts:
+            for known in self._known:
                 self._insert(known)
         else:
             self._insert(digest)

@@ -26,6 +26,8 @@ BundleId = int
 
 History = frozenset[MessageId]
 
+NO_MESSAGES: frozenset[Any] = frozenset()
+
 
 class LocalItem(NamedTuple):
     """A message from process number `sender`."""
@@ -35,11 +37,12 @@ class LocalItem(NamedTuple):
 
 
 class LocalOutcome(NamedTuple):
-    """One outcome of a role's step: the state after, what reaches each other process, and what is broken by it."""
+    """One outcome of a role's step: the state after, what reaches each other process, and the process itself, and what is broken by it."""
 
     choice: int
     state: StateId
     bundles: tuple[tuple[int, BundleId], ...]
+    to_itself: tuple[LocalItem, ...]
     recorded: History
     violated: Violated | None
 
@@ -53,6 +56,10 @@ class LocalSteps:
         self.claims = claims
         self.digest = digest
         self.states: list[tuple[int, Any]] = []
+        self.exited: list[bool] = []
+        """Of each state, whether its process has exited."""
+        self.shows_inbox: list[bool] = []
+        """Of each state, whether invariants observe what is on the way to its process, too."""
         self.messages: list[Message] = []
         self.bundles: list[tuple[LocalItem, ...]] = []
         self._state_ids: dict[tuple[int, Any], StateId] = {}
@@ -72,6 +79,8 @@ class LocalSteps:
         if number is None:
             number = self._state_ids[key] = len(self.states)
             self.states.append(key)
+            self.exited.append(state is Lifecycle.EXITED)
+            self.shows_inbox.append(self.model.processes[process].role == REPLICA)
         return number
 
     def message_id(self, message: Message) -> MessageId:
@@ -123,10 +132,6 @@ class LocalSteps:
                 self.claims.left_out.add((identity.role, self.messages[message].kind))
         return known
 
-    def exits(self, state: StateId) -> bool:
-        """Whether this is the state of a process that has exited."""
-        return self.states[state][1] is Lifecycle.EXITED
-
     def happened(self, process: int, state: StateId, event: MessageId, sender: int) -> tuple[StateId, History] | None:
         """The state of a process after an instant message, and what it has sent on it; None when it refuses."""
         message = self.messages[event]
@@ -140,14 +145,14 @@ class LocalSteps:
         self.claims.met(identity, local_state, message, (outcome,))
         return self.state_id(process, outcome.state), self.history(self.model.recorded(outcome.sends))
 
-    def facts(self, state: StateId, inbox: Iterable[MessageId], history: History) -> frozenset[Fact]:
-        """What the invariants observe of a view."""
-        process, local_state = self.states[state]
-        identity = self.model.processes[process]
-        seen = frozenset(inbox) if identity.role == REPLICA else frozenset()
+    def facts(self, state: StateId, inbox: frozenset[MessageId], history: History) -> frozenset[Fact]:
+        """What the invariants observe of a view; `inbox` are the messages in it, if `shows_inbox`."""
+        seen = inbox if self.shows_inbox[state] else NO_MESSAGES
         key = (state, seen, history)
         known = self._facts.get(key)
         if known is None:
+            process, local_state = self.states[state]
+            identity = self.model.processes[process]
             past = [self.messages[message] for message in history]
             known = self._facts[key] = self.checks.facts(identity, local_state, [self.messages[m] for m in seen], past)
         return known
@@ -161,18 +166,18 @@ class LocalSteps:
 
     def _outcome(self, process: int, before: Any, message: MessageId, choice: int, outcome: Outcome) -> LocalOutcome:
         identity = self.model.processes[process]
+        state = self.state_id(process, outcome.state)
+        violated = self.checks.of_local_step(identity, before, self.messages[message], outcome)
+        if not outcome.sends:
+            return LocalOutcome(choice, state, (), (), NO_MESSAGES, violated)
         grouped: dict[int, list[LocalItem]] = {}
         for item in self.model.items(identity, outcome.sends):
             if self._reaches(item):
                 entry = LocalItem(self.model.index[item.sender], self.message_id(item.message))
                 grouped.setdefault(self.model.index[item.to], []).append(entry)
-        return LocalOutcome(
-            choice,
-            self.state_id(process, outcome.state),
-            tuple((to, self.bundle_id(tuple(items))) for to, items in sorted(grouped.items())),
-            self.history(self.model.recorded(outcome.sends)),
-            self.checks.of_local_step(identity, before, self.messages[message], outcome),
-        )
+        to_itself = tuple(grouped.pop(process, ()))
+        bundles = tuple((to, self.bundle_id(tuple(items))) for to, items in sorted(grouped.items()))
+        return LocalOutcome(choice, state, bundles, to_itself, self.history(self.model.recorded(outcome.sends)), violated)
 
     def _reaches(self, item: Item) -> bool:
         """Whether an item can matter to its recipient in any state that this may have by now."""

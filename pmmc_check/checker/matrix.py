@@ -12,7 +12,8 @@ from pmmc_check.checker.reductions import applicable, reductions_named
 from pmmc_check.checker.result import Control, Limits, Result
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
-from pmmc_check.properties.invariants import INVARIANTS, invariants_named
+from pmmc_check.properties.invariants import INVARIANTS, PROPERTIES, invariants_named
+from pmmc_check.properties.progress import Progress
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.variants.catalogue import VARIANTS, Options, Variant, combined
 
@@ -72,7 +73,7 @@ def searched(
 def rows(variant: Variant, reduce: str = "all", stoppable: Stoppable = _unstoppable) -> Iterator[Row]:
     """A row for each invariant that the variant breaks; one for a safe variant."""
     config, protocol = config_of(variant.smallest), combined([variant])
-    for name in variant.breaks or ("", *variant.restores):
+    for name in variant.breaks or ("", *variant.restores, *variant.promises):
         names = [name] if name else [each for each in INVARIANTS if each not in variant.waives]
         result = searched(config, protocol, names, reduce, stoppable=stoppable)
         steps = len(result.violation.trace) if result.violation else None
@@ -90,15 +91,15 @@ def all_rows(report: Callable[[Row], None], stoppable: Stoppable = _unstoppable)
 
 
 def unmodified(rows_: Iterable[Row], stoppable: Stoppable = _unstoppable) -> list[tuple[Config, Result]]:
-    """The protocol as the paper has it, in each configuration in which a variant was checked; Progress where that was asked for.
+    """The protocol as the paper has it, in each configuration in which a variant was checked; for progress where that was asked for.
 
     It holds everywhere, except where a fix restores what the paper's protocol breaks.
     """
-    checked: dict[tuple[Config, bool], Result] = {}
+    checked: dict[tuple[Config, str], Result] = {}
     for row in rows_:
-        key = (row.config, row.invariant == "Progress")
+        key = (row.config, row.invariant if isinstance(PROPERTIES.get(row.invariant), Progress) else "")
         if key not in checked:
-            checked[key] = searched(row.config, PMMC, ["Progress"] if key[1] else [], stoppable=stoppable)
+            checked[key] = searched(row.config, PMMC, [key[1]] if key[1] else [], stoppable=stoppable)
     return [(config, result) for (config, _), result in checked.items()]
 
 

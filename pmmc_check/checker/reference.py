@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from pmmc_check.checker.coverage import exercised
 from pmmc_check.checker.cycles import find_cycle
+from pmmc_check.checker.fair_cycles import Edge, actions_of, components_of, fair_way_around, is_fair
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.result import Action, Control, Result, Snapshot, TraceStep, Violation, constraints_of
 from pmmc_check.model.model import Model, State, Step
@@ -28,8 +30,8 @@ class ReferenceSearch:
     def __init__(
         self, model: Model, invariants: Sequence[Invariant], control: Control, constraints: Sequence[WrittenInvariant] = ()
     ) -> None:
-        self.model = model
         self.checks = Checks(model, invariants, constraints)
+        self.model = self.checks.model
         self.control = control
         self.came_from: dict[State, tuple[Step, State] | None] = {}
         self.coverage: Counter[Action] = Counter()
@@ -97,6 +99,8 @@ class ReferenceSearch:
         def open_steps(state: State) -> Iterator[State]:
             return (after for _, after in self.model.steps(state)) if self.checks.left_in(state) else iter(())
 
+        if self.checks.progress and self.checks.progress.fair:
+            return self.fair_run(initial)
         cycle = find_cycle(initial, open_steps)
         if cycle is None:
             return None
@@ -104,7 +108,34 @@ class ReferenceSearch:
             TraceStep(next(step for step, reached in self.model.steps(state) if reached == after), after)
             for state, after in zip(cycle, [*cycle[1:], cycle[0]], strict=True)
         ]
-        return Violation(*self.checks.of_global_cycle(cycle[0], len(cycle)), initial, (*self.path_to(cycle[0]), *around))
+        broken = self.checks.of_global_cycle(cycle[0], len(cycle))
+        return Violation(*broken, initial, (*self.path_to(cycle[0]), *around), loop=len(around))
+
+    def fair_run(self, initial: State) -> Violation | None:
+        """A fair run that goes on for ever while something is left to decide."""
+
+        @cache
+        def edges(state: State) -> Sequence[Edge[State]]:
+            return self._edges(state) if self.checks.left_in(state) else ()
+
+        fair = [each for each in components_of(self.came_from, edges) if is_fair(each, edges)]
+        if not fair:
+            return None
+        starts = {state: component for component in fair for state in component}
+        first = next(state for state in self.came_from if state in starts)  # they are in the order of their depth
+        around = [TraceStep(each.how, each.after) for each in fair_way_around(first, starts[first].__contains__, edges)]
+        broken = self.checks.of_global_cycle(first, len(around))
+        return Violation(*broken, initial, (*self.path_to(first), *around), shortest=False, loop=len(around))
+
+    def _edges(self, state: State) -> list[Edge[State]]:
+        found = []
+        for index, process in enumerate(self.model.processes):
+            for delivery in self.model.deliveries(process, state[index]):
+                after = self.model.taken(state, index, delivery)
+                if after is not None and after != state:
+                    step = Step(process, delivery.message, delivery.outcome)
+                    found.append(Edge(actions_of(process, delivery.message, delivery.sender), after, step))
+        return found
 
     def violation(self, broken: Violated, state: State, *last: TraceStep) -> Violation:
         """The path to `state`, and the last step, which breaks the invariant."""
@@ -141,7 +172,7 @@ class ReferenceSearch:
             invariants=tuple(each.name for each in self.checks.invariants),
             coverage=dict(self.coverage),
             unneeded=frozenset(),
-            exercised=exercised(self.model),
+            exercised=exercised(self.checks),
             constraints=constraints_of(self.checks),
             outside_states=self.outside_states,
             violation=violation,

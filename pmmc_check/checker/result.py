@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.checks import Checks
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 from pmmc_check.words import counted
+
+if TYPE_CHECKING:  # most searches are not kept
+    from pmmc_check.checker.checkpoints.folder import Checkpoints
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,38 @@ class Snapshot:
     """Of a symbolic search, which knows no other count before its end."""
 
 
+@dataclass(frozen=True)
+class ResumedFrom:
+    """The checkpoint from which a search went on: when it was written, and how far the search had come."""
+
+    written_at: str
+    depth: int
+    distinct_states: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CheckpointsUsed:
+    """Where a search is kept, in how many bytes, and from where it went on. `failed`: why the last checkpoint could not be written."""
+
+    folder: str
+    written: int
+    bytes: int
+    resumed: ResumedFrom | None = None
+    failed: str | None = None
+
+
 @dataclass
 class Control:
-    """How the caller watches and stops a search: `report` is called now and then, `stop` ends it with what is known so far."""
+    """How the caller watches and stops a search: `report` is called now and then, `stop` ends it with what is known so far.
+
+    `checkpoints`: where it is kept, to go on later."""
 
     limits: Limits = field(default_factory=Limits)
     report: Callable[[Snapshot], None] = lambda snapshot: None
     stop: bool = False
     started_at: float = field(default_factory=time.monotonic)
+    checkpoints: Checkpoints | None = None
 
     def seconds(self) -> float:
         """Seconds since the search was set up."""
@@ -90,6 +117,8 @@ class Violation:
     trace: tuple[TraceStep, ...]
     shortest: bool = True
     """Whether no run is shorter: where a limit stopped the search, or walks found the run, there may be one."""
+    loop: int = 0
+    """Of a run that never ends: so many steps at the end of `trace` lead back to the state before them, and are repeated for ever."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +164,7 @@ class Exercised:
     `decided`: whether any command was ever decided. `commands`: how many there are, no-ops included that were proposed. `put_off`: the
     deliveries in `Result.coverage` that deferral put off. `offered`: the kinds of messages that could be delivered, to whatever effect.
     `unchanged`: the roles that are not the paper's (class and role) and have done nothing that the paper's would not have done.
+    `unsent`: messages that an invariant reads and nobody has sent (the invariant's name, the kind of message).
     """
 
     decided: bool = True
@@ -142,6 +172,15 @@ class Exercised:
     put_off: dict[Action, int] = field(default_factory=dict)
     offered: frozenset[Action] = frozenset()
     unchanged: tuple[tuple[str, str], ...] = ()
+    unsent: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class CrewUsed:
+    """The workers of a search that was shared out, at its end, and how many times it went back a level because some had died."""
+
+    workers: int
+    replaced: int
 
 
 @dataclass(frozen=True)
@@ -198,6 +237,9 @@ class Result:
     """How many of the distinct states lie outside a constraint: they were checked, but no step was taken from them."""
     continued: bool = False
     """Whether the search went on after a violation. Then the counts are those of its last part."""
+    checkpoints: CheckpointsUsed | None = None
+    crew: CrewUsed | None = None
+    """Where it is kept, and from where it went on; `seconds` are then those of all parts together."""
 
     @property
     def violations(self) -> tuple[Violation, ...]:

@@ -64,6 +64,18 @@ class Store:
         partition.origins[slot] = (fingerprint & int(_PREDECESSOR_BITS)) | 1
         self.used[number] = 1
 
+    def entries(self, number: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """The fingerprints and origins of one partition, without its empty places."""
+        partition = self.partitions[number]
+        used = partition.keys != 0
+        return partition.keys[used], partition.origins[used]
+
+    def put_back(self, number: int, entries: tuple[NDArray[np.uint64], NDArray[np.uint64]], capacity: int) -> None:
+        """Fills one partition with what `entries` gave, `capacity` being its places."""
+        self.partitions[number] = _empty(capacity)
+        kernel.rehash(*entries, self.partitions[number].keys, self.partitions[number].origins)
+        self.used[number] = len(entries[0])
+
     def find(self, fingerprint: int) -> Entry:
         """The entry of a visited state."""
         return self._find(fingerprint, _ALL_BITS)
@@ -71,6 +83,10 @@ class Store:
     def find_prefix(self, prefix: int) -> Entry:
         """The entry of the state whose fingerprint begins with the 48 bits of `prefix`."""
         return self._find(prefix, _PREDECESSOR_BITS)
+
+    def look_for(self, fingerprint: int, *, prefix: bool) -> Entry | None:
+        """As `find` or `find_prefix`; None where no state is stored under it."""
+        return self._looked_up(fingerprint, _PREDECESSOR_BITS if prefix else _ALL_BITS)
 
     def levels(self, fingerprints: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The level of each of some visited states."""
@@ -82,9 +98,15 @@ class Store:
         return levels
 
     def _find(self, fingerprint: int, mask: np.uint64) -> Entry:
+        found = self._looked_up(fingerprint, mask)
+        assert found is not None, "a visited state is not in the table"
+        return found
+
+    def _looked_up(self, fingerprint: int, mask: np.uint64) -> Entry | None:
         partition = self.partitions[fingerprint >> (64 - kernel.PARTITION_BITS)]
         slot = kernel.look_up(partition.keys, np.uint64(fingerprint), mask)
-        assert slot >= 0, "a visited state is not in the table"
+        if slot < 0:
+            return None
         origin = int(partition.origins[slot])
         return Entry(int(partition.keys[slot]), origin & int(_PREDECESSOR_BITS), origin & kernel.LEVEL_MASK)
 

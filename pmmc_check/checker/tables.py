@@ -30,10 +30,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker import kernel
-from pmmc_check.checker.local_steps import BundleId, History, LocalOutcome, LocalSteps, MessageId, StateId
+from pmmc_check.checker.growing import Growing
+from pmmc_check.checker.local_steps import NO_MESSAGES, BundleId, History, LocalOutcome, LocalSteps, MessageId, StateId
 from pmmc_check.checker.reductions import Reductions
 from pmmc_check.checker.result import Action
-from pmmc_check.model.content import Digest, mix, text_digest
+from pmmc_check.checker.view_digests import ViewDigests
+from pmmc_check.model.content import Digest
 from pmmc_check.model.faults import Drop, only_stops
 from pmmc_check.model.model import State
 from pmmc_check.model.network import Deliverable, Inbox
@@ -44,14 +46,10 @@ from pmmc_check.protocol.values import ProcessId
 
 ViewId = int
 NOT_FILLED = -1
-EMPTY_KEY = np.uint64(0)
+EMPTY_KEY = 0
 INTERNAL_VIEWS_MAX = 1000
 """How many local views deferral looks through for the steps of one view: with many slots and commands a leader that has
 yet to take in its proposals has exponentially many."""
-
-_STATE_WEIGHT = np.uint64(text_digest("state") | 1)
-_HISTORY_WEIGHT = np.uint64(text_digest("history") | 1)
-_PLACE_WEIGHT = np.uint64(text_digest("place") | 1)
 
 
 class LocalView(NamedTuple):
@@ -104,22 +102,6 @@ class ViewSteps(NamedTuple):
     put_off: Counter[Action]
 
 
-class Growing:
-    """A numpy array that grows by doubling; `data` is all of it, `size` what is used."""
-
-    def __init__(self, dtype: Any, columns: int | None = None, capacity: int = 1024) -> None:
-        shape = (capacity,) if columns is None else (capacity, columns)
-        self.data: NDArray[Any] = np.zeros(shape, dtype)
-        self.size = 0
-
-    def append(self, row: Any) -> None:
-        """Adds one row."""
-        if self.size == len(self.data):
-            self.data = np.concatenate([self.data, np.zeros_like(self.data)])
-        self.data[self.size] = row
-        self.size += 1
-
-
 class Tables:
     """All tables of one search."""
 
@@ -134,8 +116,7 @@ class Tables:
         self.paths: list[Path] = []
         self.broken_by: dict[ViewId, LocalViolation] = {}
         self.put_off: dict[ViewId, Counter[Action]] = {}
-        order = len(locals_.digest.renamings)
-        self.fingerprints = Growing(np.uint64, order)
+        self.fingerprints = ViewDigests(locals_)
         self.at_once = slots if locals_.checks.at_once else None
         """The column of `observed` for what is asked of all slots at once."""
         self.observed = Growing(np.uint64, slots + locals_.checks.at_once)
@@ -152,7 +133,10 @@ class Tables:
         self.receive_keys: NDArray[np.uint64] = np.zeros(1 << 12, np.uint64)
         self.receive_views: NDArray[np.int32] = np.zeros(1 << 12, np.int32)
         self._received: dict[tuple[ViewId, BundleId], ViewId] = {}
-        self._digests: dict[tuple[MessageId, Any], NDArray[np.uint64]] = {}
+        self.filled: list[tuple[ViewId, BundleId]] = []
+        """Every entry that was filled for the kernel, in order: a view and a bundle that reaches it, or -1 for the view's steps."""
+        self._judged: dict[StateId, tuple[set[MessageId], set[MessageId]]] = {}
+        self._observed_rows: dict[tuple[Any, frozenset[Fact]], NDArray[np.uint64]] = {}
 
     def arrays(self) -> kernel.StepTables:
         """What the kernel reads; valid until the next entry is filled."""
@@ -178,7 +162,7 @@ class Tables:
         if number is None:
             number = self._view_ids[view] = len(self.views)
             self.views.append(view)
-            self.fingerprints.append(self._fingerprints(view))
+            self.fingerprints.append(*view)
             self.observed.append(self._observed(view))
             self.bounded.append(self._bounded(view))
             self.step_range.append((NOT_FILLED, NOT_FILLED))
@@ -208,8 +192,7 @@ class Tables:
 
     def facts(self, view: ViewId) -> frozenset[Fact]:
         """What the invariants observe of a view."""
-        state, inbox, history = self.views[view]
-        return self.locals.facts(state, self._messages(inbox), history)
+        return self._facts(self.views[view])
 
     def all_facts(self, vector: Iterable[ViewId]) -> frozenset[Fact]:
         """What the invariants observe of all processes together."""
@@ -235,12 +218,14 @@ class Tables:
         if 2 * (len(self._received) + 1) > len(self.receive_keys):
             self._grow_receive()
         if (view, bundle) not in self._received:
+            self.filled.append((view, bundle))
             self._insert_receive(view, bundle, self.receive(view, bundle))
 
     def fill_view(self, view: ViewId) -> None:
         """Makes the table entries for the steps of `view`."""
         if self.step_range.data[view, 0] != NOT_FILLED:
             return
+        self.filled.append((view, -1))
         first = self.step_view.size
         steps, violation, put_off = self._steps(self.views[view])
         if put_off:
@@ -278,9 +263,10 @@ class Tables:
         """The visible steps of all local views that internal steps lead to; None when these are too many."""
         steps: dict[StepKey, Path] = {}
         violations: list[LocalViolation] = []
-        put_off: Counter[Action] = Counter()
+        put_off: Counter[MessageId] = Counter()
+        exited, nothing = self.locals.exited, Path(())
         role = self.model.processes[self.locals.states[start.state][0]].role
-        facts = self.locals.facts(start.state, self._messages(start.inbox), start.history)
+        facts = self._facts(start)
         reached: dict[LocalView, Path] = {start: Path(())}
         pending = [start]
         while pending:
@@ -292,27 +278,33 @@ class Tables:
                 if violated := self.locals.violated(view.state):
                     violations.append(LocalViolation(path, violated))
                 for message, sender, outcome, after in self._deliveries(view):
-                    onward = path.then(message, outcome.choice, sender)
                     if outcome.violated:
-                        violations.append(LocalViolation(onward, outcome.violated))
+                        violations.append(LocalViolation(path.then(message, outcome.choice, sender), outcome.violated))
                     if after == view and not outcome.bundles:
                         continue
-                    unobserved = self.locals.facts(after.state, self._messages(after.inbox), after.history) == facts
-                    exits = unobserved and self.locals.exits(after.state) and not self.locals.exits(view.state)
+                    unobserved = self._facts(after) == facts
+                    exits = unobserved and exited[after.state] and not exited[view.state]
                     if exits and self.reductions.halting and not outcome.bundles:
                         self.locals.claims.left_out.add((role, self.locals.messages[message].kind))
                         continue
                     if deferral and unobserved and not outcome.bundles:
-                        put_off[Action(role, self.locals.messages[message].kind)] += 1
+                        put_off[message] += 1
                         if after not in reached:
-                            reached[after] = onward
+                            reached[after] = path.then(message, outcome.choice, sender)
                             following.append(after)
                     else:
-                        after_id = self._numbered(after)
-                        delivered = Path(()) if deferral else onward
-                        steps.setdefault(StepKey(after_id, outcome.bundles, exits and self.reductions.halting, delivered), onward)
+                        onward = path.then(message, outcome.choice, sender)
+                        delivered = nothing if deferral else onward
+                        halts = exits and self.reductions.halting
+                        steps.setdefault(StepKey(self._numbered(after), outcome.bundles, halts, delivered), onward)
             pending = following
-        return ViewSteps(steps, min(violations, key=lambda each: len(each.path.deliveries), default=None), put_off)
+        return ViewSteps(steps, min(violations, key=lambda each: len(each.path.deliveries), default=None), self._by_kind(role, put_off))
+
+    def _by_kind(self, role: str, deliveries: Counter[MessageId]) -> Counter[Action]:
+        counts: Counter[Action] = Counter()
+        for message, count in deliveries.items():
+            counts[Action(role, self.locals.messages[message].kind)] += count
+        return counts
 
     def _enabled(self, view: LocalView) -> Iterator[Deliverable]:
         """What may happen to a view: the same as `Model.deliveries`, without what the halting reduction leaves out."""
@@ -328,56 +320,45 @@ class Tables:
             else:
                 yield Deliverable(self.locals.message_id(fault), view.inbox)
 
-    def _deliveries(self, view: LocalView) -> list[tuple[MessageId, ProcessId | None, LocalOutcome, LocalView]]:
+    def _deliveries(self, view: LocalView) -> Iterator[tuple[MessageId, ProcessId | None, LocalOutcome, LocalView]]:
         """Every delivery to a view; items that a process sends to itself are in the view after."""
-        deliveries = []
-        process = self.locals.states[view.state][0]
+        state, _, history = view
         for message, rest, sender in self._enabled(view):
-            for outcome in self.locals.outcomes(view.state, message):
-                inbox, others = rest, []
-                for to, bundle in outcome.bundles:
-                    if to != process:
-                        others.append((to, bundle))
-                        continue
-                    for origin, sent in self.locals.bundles[bundle]:
-                        inbox = self.model.network.put(inbox, self.model.processes[origin], sent)
-                if outcome.state != view.state or inbox is not rest:  # else all that is left mattered before
+            for outcome in self.locals.outcomes(state, message):
+                inbox = rest
+                for origin, sent in outcome.to_itself:
+                    inbox = self.model.network.put(inbox, self.model.processes[origin], sent)
+                if outcome.state != state or inbox is not rest:  # else all that is left mattered before
                     inbox = self._useful(outcome.state, inbox)
-                after = LocalView(outcome.state, inbox, view.history | outcome.recorded)
-                deliveries.append((message, sender, outcome._replace(bundles=tuple(others)), after))
-        return deliveries
+                yield message, sender, outcome, LocalView(outcome.state, inbox, history | outcome.recorded if outcome.recorded else history)
 
     def _useful(self, state: StateId, inbox: Inbox) -> Inbox:
-        keeps = self.locals.keeps
-        return self.model.network.without(inbox, lambda message: not keeps(state, message))
+        """The inbox without what can no longer matter in `state`. Its messages are known in two sets, compared whole."""
+        network = self.model.network
+        matter, useless = self._judged.setdefault(state, (set(), set()))
+        messages = network.messages(inbox)
+        if matter.issuperset(messages):
+            return inbox
+        for message in messages:
+            if message not in matter and message not in useless:
+                (matter if self.locals.keeps(state, message) else useless).add(message)
+        return inbox if useless.isdisjoint(messages) else network.without(inbox, useless)
 
-    def _messages(self, inbox: Inbox) -> list[MessageId]:
-        return [message for message, _ in self.model.network.contents(inbox)]
-
-    def _fingerprints(self, view: LocalView) -> NDArray[np.uint64]:
-        """The view's digest, and its process's, under each renaming."""
-        digest = self.locals.digest
-        process, state = self.locals.states[view.state]
-        total = digest.of(self.model.processes[process]) + digest.of(state) * _STATE_WEIGHT
-        for message, place in self.model.network.contents(view.inbox):
-            total = total + self._placed(message, place)
-        for message in view.history:
-            total = total + mix(self.locals.message_digests(message) ^ _HISTORY_WEIGHT)
-        return mix(total)
-
-    def _placed(self, message: MessageId, place: Any) -> NDArray[np.uint64]:
-        key = (message, place)
-        known = self._digests.get(key)
-        if known is None:
-            digest = self.locals.digest
-            known = self._digests[key] = mix(self.locals.message_digests(message) + digest.of(place) * _PLACE_WEIGHT)
-        return known
+    def _facts(self, view: LocalView) -> frozenset[Fact]:
+        state, inbox, history = view
+        return self.locals.facts(state, self.model.network.messages(inbox) if self.locals.shows_inbox[state] else NO_MESSAGES, history)
 
     def _observed(self, view: LocalView) -> NDArray[np.uint64]:
         """One digest for each slot. With symmetry the process counts by its role only: invariants do not tell acceptors apart."""
-        digests = np.zeros(self.slots + (self.at_once is not None), np.uint64)
-        facts = self.locals.facts(view.state, self._messages(view.inbox), view.history)
+        facts = self._facts(view)
         process = self.model.processes[self.locals.states[view.state][0]]
+        known = self._observed_rows.get((process, facts))
+        if known is None:
+            known = self._observed_rows[process, facts] = self._digests_by_slot(process, facts)
+        return known
+
+    def _digests_by_slot(self, process: ProcessId, facts: frozenset[Fact]) -> NDArray[np.uint64]:
+        digests = np.zeros(self.slots + (self.at_once is not None), np.uint64)
         who = process.role if self.reductions.symmetry else process
         for slot in {fact.slot for fact in facts}:
             if 1 <= slot <= self.slots:
@@ -391,17 +372,17 @@ class Tables:
         checks = self.locals.checks
         if not checks.constraints:
             return 0
-        facts = checks.seen_by_constraints(self.locals.facts(view.state, self._messages(view.inbox), view.history))
+        facts = checks.seen_by_constraints(self._facts(view))
         process = self.model.processes[self.locals.states[view.state][0]]
         return int(self._identity.of(("bounded", process, facts))[0])
 
     def _insert_receive(self, view: ViewId, bundle: BundleId, after: ViewId) -> None:
-        key = np.uint64((view << 32 | bundle) + 1)
-        mask = len(self.receive_keys) - 1
+        keys = self.receive_keys.data  # whose elements are Python's numbers, which is several times as fast
+        mask = len(keys) - 1
         slot = receive_slot(view, bundle) & mask
-        while self.receive_keys[slot] != EMPTY_KEY:
+        while keys[slot] != EMPTY_KEY:
             slot = (slot + 1) & mask
-        self.receive_keys[slot] = key
+        keys[slot] = (view << 32 | bundle) + 1
         self.receive_views[slot] = after
 
     def _grow_receive(self) -> None:

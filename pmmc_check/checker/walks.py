@@ -6,20 +6,23 @@ can be observed), so a step costs a few look-ups. The same seed takes the same w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pmmc_check.checker import walk_kernel
+from pmmc_check.checker.checkpoints import kept_search
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.counterexample import Move, executed
-from pmmc_check.checker.coverage import exercised, put_off_in_moves, taken_from
+from pmmc_check.checker.coverage import exercised, put_off_in_moves, put_off_when_met, taken_from
 from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
-from pmmc_check.checker.result import Action, Control, Result, Snapshot, Violation, Walks
+from pmmc_check.checker.result import Action, Control, Result, ResumedFrom, Snapshot, Violation, Walks
 from pmmc_check.checker.shorten import shortened
 from pmmc_check.checker.tables import Tables
 from pmmc_check.model.content import Digest, text_digest
@@ -49,12 +52,12 @@ class RandomWalks:
         steps_max: int = STEPS_MAX,
         trust_claims: bool = False,
     ) -> None:
-        self.model = model
         self.control = control
         self.seed = seed
         self.steps_max = steps_max
         self.reductions = replace(reductions, symmetry=False)
         self.checks = Checks(model, invariants)
+        self.model = model = self.checks.model
         self.claims = Claims(model, self.reductions, symmetric=reductions.symmetry, trusted=trust_claims)
         self.locals = LocalSteps(model, self.checks, self.claims, Digest())
         self.tables = Tables(self.locals, self.reductions, model.config.slots)
@@ -64,6 +67,12 @@ class RandomWalks:
         self.walks = 0
         self.deliveries = 0
         self.depth = 1
+        self.seconds_before = 0.0
+        self.taken_before: Counter[Action] = Counter()
+        self.put_off_before: Counter[Action] = Counter()
+        self._resumed: ResumedFrom | None = None
+        how = {"engine": "walks", "seed": seed, "steps": steps_max, "trust claims": trust_claims}
+        self._checkpoints = kept_search(control, model, self.checks, reductions, how)
         self._memory_bytes = 0
         self._initial = self.tables.state_of(model.initial())
         self._arrays = self.tables.arrays()
@@ -80,9 +89,17 @@ class RandomWalks:
 
     def run(self) -> Result:
         """Takes one walk after another until there is an answer or a limit is reached."""
+        try:
+            if limit := self._resume():
+                return self._result(None, limit)
+        except Interrupted as stopped:
+            return self._result(None, str(stopped))
         while True:
             if limit := self._limit_reached():
+                self._keep()
                 return self._result(None, limit)
+            if self._checkpoints and self._checkpoints.due:
+                self._keep()
             try:
                 broken, last = self._walked()
             except Interrupted as stopped:
@@ -96,6 +113,43 @@ class RandomWalks:
             if broken:
                 moves = [Move(process, self.tables.paths[step]) for process, step in taken.tolist()]
                 return self._result(self._shown([*moves, *last]), None)
+
+    def _resume(self) -> str | None:
+        """Goes on where the newest checkpoint was written, if there is one; returns the limit that stopped it."""
+        if self._checkpoints:
+            from pmmc_check.checker.checkpoints.of_walks import WalkFacts, restore_walks  # noqa: PLC0415  # most searches are not kept
+
+            if found := self._checkpoints.newest(WalkFacts):
+                self._resumed = found[0].resumed()
+                limit = restore_walks(self, *found, self._limit_reached)
+                self._use_tables()
+                return limit
+        return None
+
+    def _keep(self) -> None:
+        """Writes a checkpoint, if the walks are kept."""
+        if self._checkpoints:
+            from pmmc_check.checker.checkpoints.of_walks import saved_walks  # noqa: PLC0415  # most searches are not kept
+
+            self._checkpoints.write(saved_walks(self))
+
+    @property
+    def random(self) -> NDArray[np.uint64]:
+        """The state of the random numbers: one number, in place."""
+        state: NDArray[np.uint64] = self._walk.random
+        return state
+
+    def seconds(self) -> float:
+        """How long they have taken, with the time before the checkpoint from which they went on."""
+        return self.seconds_before + self.control.seconds()
+
+    def actions_taken(self) -> Counter[Action]:
+        """How often each kind of step was taken, internal ones excepted."""
+        return self.taken_before + taken_from(self.tables, self._walk.taken)
+
+    def actions_put_off(self) -> Counter[Action]:
+        """The internal deliveries of all moves."""
+        return self.put_off_before + put_off_in_moves(self.tables, self._walk.taken)
 
     def _walked(self) -> tuple[bool, list[Move]]:
         """One walk: whether it has broken something, and the move by which a process has by itself."""
@@ -121,6 +175,9 @@ class RandomWalks:
             self.tables.fill_receive(view, bundle)
         else:
             self.tables.fill_view(view)
+        self._use_tables()
+
+    def _use_tables(self) -> None:
         self._arrays = self.tables.arrays()
         missing = self.tables.step_view.size - len(self._walk.taken)
         if missing > 0:
@@ -143,7 +200,7 @@ class RandomWalks:
         return self.control.limit_reached(len(self.seen), self._memory_bytes)
 
     def _result(self, violation: Violation | None, limit: str | None) -> Result:
-        put_off = put_off_in_moves(self.tables, self._walk.taken)
+        put_off = self.actions_put_off() + put_off_when_met(self.tables)
         return Result(
             verdict=VIOLATED if violation else INCONCLUSIVE,
             config=self.model.config,
@@ -152,15 +209,16 @@ class RandomWalks:
             distinct_states=len(self.seen),
             generated_states=1 + self.steps_taken,
             depth=self.depth,
-            seconds=self.control.seconds(),
+            seconds=self.seconds(),
             peak_memory_bytes=peak_memory_bytes(),
             collision_probability=0.0,
             invariants=tuple(each.name for each in self.checks.invariants),
-            coverage=taken_from(self.tables, self._walk.taken) + put_off,
+            coverage=self.actions_taken() + put_off,
             unneeded=frozenset(Action(role, kind) for role, kind in self.claims.left_out),
             violation=violation,
             limit=None if violation else f"random walks do not check everything; {limit}",
             claims=self.claims.report(),
-            exercised=exercised(self.model, put_off, self.claims),
+            exercised=exercised(self.checks, put_off, self.claims),
             walks=Walks(self.walks, self.seed, self.steps_max, self.deliveries / max(1, self.walks)),
+            checkpoints=self._checkpoints.used(self._resumed) if self._checkpoints else None,
         )

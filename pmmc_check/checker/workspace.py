@@ -101,20 +101,3 @@ def by_level(added: list[NewStates]) -> Iterator[tuple[int, Vectors]]:
         block = vectors[levels == level]
         if len(block):
             yield level, block
-
-
-def batches(blocks: list[Vectors]) -> Iterator[Vectors]:
-    """Blocks joined and cut to batches; a block is let go as soon as it is in a batch."""
-    size = CHUNK_STATES * BATCH_CHUNKS
-    blocks.reverse()
-    waiting: list[Vectors] = []
-    states = 0
-    while blocks:
-        waiting.append(blocks.pop())
-        states += len(waiting[-1])
-        while states >= size:
-            joined = np.concatenate(waiting)
-            yield joined[:size]
-            waiting, states = [joined[size:].copy()], states - size
-    if states:
-        yield np.concatenate(waiting)

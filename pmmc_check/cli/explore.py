@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         spec = specs.spec_of(arguments)
         files = SearchFiles.opened(arguments, stack)
-        from pmmc_check.api.specs import functions_named
+        from pmmc_check.api.asked import functions_named
 
         options = _options(arguments)
         if arguments.protocol or functions_named(options, spec):
@@ -237,5 +237,8 @@ def _write_trace(target: OutputFile, result: Result, model: Model, variants: Seq
         raise UsageError(f"--trace-out {target.path}: {why}; set TMPDIR, or give a name that ends in .json") from None
     target.write(text)
     target.commit()
+    if result.violation.loop and target.path.suffix != ".json":
+        last = f"the last {counted(result.violation.loop, 'step')} of the run"
+        say("explore", f"{target.path} ends after {last}: that they are repeated for ever is nothing that a trace can record")
     if result.further:
         say("explore", f"{target.path} has the first of {len(result.violations)} counterexamples, that of {result.violation.invariant}")

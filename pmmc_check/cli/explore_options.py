@@ -6,17 +6,18 @@ import argparse
 
 from pmmc_check.cli.exports import configure_export
 from pmmc_check.cli.graphs import configure_graph
-from pmmc_check.cli.numbers import number_from_one, positive_seconds
+from pmmc_check.cli.numbers import number_from_one, positive_minutes, positive_seconds
 from pmmc_check.cli.pages import configure_html
 from pmmc_check.cli.programs import configure_deadline
 
-_THREADS_MAX = 256
+_THREADS_MAX, _WORKERS_MAX = 256, 1024
 
 _EPILOG = """\
 examples:
   pmmc-check explore
       the default configuration, checked to the end
-  pmmc-check explore --acceptors 3 --leaders 1 --replicas 1 --slots 1 --reduce none --format json
+  pmmc-check explore --leaders 1 --replicas 1 --slots 1 --reduce none \\
+    --format json
       every state counted one by one, for scripts
   pmmc-check explore --acceptors 1 --slots 1 --commands 2 --variant ignore-pmax
       a seeded fault, and a shortest run that shows it
@@ -26,14 +27,22 @@ examples:
       roles that a program plays, in any language (docs/any-language.md)
   pmmc-check explore --slots 3 --time-limit 60
       as far as a minute goes: then "inconclusive", exit code 3
+  pmmc-check explore --slots 3 --checkpoint kept --max-memory 8000
+      kept in a folder while it runs; after a limit, Ctrl-C or a reboot the same
+      with --resume kept goes on (docs/scale.md)
   pmmc-check explore --slots any --ballots 4
       every number of slots, commands, replicas, leaders and rounds, in seconds
-  pmmc-check explore --leaders 1 --replicas 1 --slots 1 --graph states.svg --observe decided,ballots,chosen
-      a picture of all states, put together where these three are the same (docs/graphs.md)
-  pmmc-check explore --acceptors 1 --slots 1 --commands 2 --variant ignore-pmax --export run.mmd --export run.itf.json
-      the counterexample as a Mermaid diagram, and for the viewers of TLA+ and Quint
+  pmmc-check explore --leaders 1 --replicas 1 --slots 1 \\
+    --graph states.svg --observe decided,ballots,chosen
+      a picture of all states, put together where these three are the same
+      (docs/graphs.md)
+  pmmc-check explore --acceptors 1 --slots 1 --commands 2 \\
+    --variant ignore-pmax --export run.mmd --export run.itf.json
+      the counterexample as a Mermaid diagram, and for the viewers of TLA+ and
+      Quint
 
-exit codes: 0 every reachable state was checked and all invariants hold; 1 violated, a shortest counterexample is printed;
+exit codes: 0 every reachable state was checked and all invariants hold;
+            1 violated, a shortest counterexample is printed;
             2 usage or bad input; 3 inconclusive, a limit stopped the search
 """
 
@@ -42,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.epilog = _EPILOG
     parser.add_argument("spec", metavar="SPEC", nargs="?", help="a spec file (docs/specs.md); options override what it says")
-    for group in (_size, _faults, _what, _how, _limits, _output):
+    for group in (_size, _faults, _what, _how, _limits, _kept, _shared, _output):
         group(parser)
 
 
@@ -58,7 +67,7 @@ def configure_model(parser: argparse.ArgumentParser) -> None:
     for group in (_size, _faults, _what):
         group(parser)
     rest = argparse.ArgumentParser(add_help=False)
-    for group in (_how, _limits, _output):
+    for group in (_how, _limits, _kept, _shared, _output):
         group(rest)
     known = {action.dest for action in parser._actions}
     parser.set_defaults(**{name: value for name, value in vars(rest.parse_args([])).items() if name not in known})
@@ -118,7 +127,7 @@ def _what(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="check only this one: built in, an expression or a Python function (docs/specs.md); may be repeated "
-        "(default: all, but Progress)",
+        "(default: all, but those about progress)",
     )
     what.add_argument(
         "--find", metavar="EXPR", action="append", default=[], help="find a shortest run to a state in which EXPR is true; may be repeated"
@@ -130,6 +139,7 @@ def _what(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="bound the search: no step is taken from a state in which EXPR is false; may be repeated",
     )
+    what.add_argument("--fair", action="store_true", help="of Progress: only of runs that keep no message and no process waiting for ever")
     what.add_argument(
         "--variant",
         metavar="NAME",
@@ -184,6 +194,41 @@ def _limits(parser: argparse.ArgumentParser) -> None:
     limits.add_argument(
         "--max-memory", type=number_from_one, metavar="MIB", help="memory of the whole process (default: most of what is free)"
     )
+
+
+def _kept(parser: argparse.ArgumentParser) -> None:
+    keeping = parser.add_argument_group("to go on later (docs/scale.md)")
+    keeping.add_argument("--checkpoint", metavar="DIR", help="keep the search in DIR, so that it can go on after whatever stops it")
+    keeping.add_argument(
+        "--checkpoint-every",
+        type=positive_minutes,
+        metavar="MINUTES",
+        help="so often, beside when a limit or Ctrl-C stops it (default: 10)",
+    )
+    keeping.add_argument(
+        "--resume", metavar="DIR", help="go on with the search in DIR, asked for with the same options; limits and threads may be others"
+    )
+
+
+def _shared(parser: argparse.ArgumentParser) -> None:
+    shared = parser.add_argument_group("many processes and machines (docs/workers.md); needs pip install 'pmmc-check[cluster]'")
+    shared.add_argument(
+        "--workers", type=_workers, metavar="N", help="share the search out among N processes of Ray, each with a part of the states"
+    )
+    shared.add_argument(
+        "--cluster", metavar="ray://HOST:PORT", help="the same on a Ray cluster, with as many workers as it has processors, or --workers"
+    )
+    shared.add_argument(
+        "--recover", metavar="DIR", help="with --cluster: a folder that all machines see, from which the work of one that dies is taken up"
+    )
+
+
+def _workers(text: str) -> int:
+    """A whole number from 1 to 1024."""
+    workers = number_from_one(text)
+    if workers > _WORKERS_MAX:
+        raise argparse.ArgumentTypeError(f"must be at most {_WORKERS_MAX}, got {workers}")
+    return workers
 
 
 def _output(parser: argparse.ArgumentParser) -> None:

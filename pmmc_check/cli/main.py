@@ -46,8 +46,9 @@ def main(argv: Sequence[str] | None = None, ends_process: bool = False) -> int:
 
 def entry() -> NoReturn:
     """The command as a process: no handler or thread that code of the user leaves behind can change the exit code any more."""
-    gc.set_threshold(200_000, 10, 10)  # what a command makes it mostly keeps, so that looking for cycles often is a tenth of a short search
+    gc.set_threshold(400_000, 10, 10)  # what a command makes it mostly keeps, so that looking for cycles often is a tenth of a short search
     code = main(ends_process=True)
+    gc.freeze()  # else Python looks for cycles in all that is left, at its end
     if anything_handed_in():
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError, AttributeError):

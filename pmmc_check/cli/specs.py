@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pmmc_check.api.specs import AskedProperties
+    from pmmc_check.api.asked import AskedProperties
     from pmmc_check.model.model import Model
     from pmmc_check.spec.document import Spec
 
@@ -34,12 +34,13 @@ def spec_of(arguments: argparse.Namespace) -> Spec | None:
 def asked_properties(arguments: argparse.Namespace, spec: Spec | None, model: Model) -> AskedProperties:
     """What is to be checked. Options override the spec: `--invariant` all its invariants, `--find` its witnesses, `--constraint` its
     constraints."""
+    from pmmc_check.api.asked import properties_asked
     from pmmc_check.api.options import SearchOptions
-    from pmmc_check.api.specs import properties_asked
 
     options = SearchOptions(
         invariants=arguments.invariant,
         find=arguments.find,
+        fair=arguments.fair,
         constraints=arguments.constraint,
         engine=arguments.engine,
         strategy=arguments.strategy,

@@ -20,11 +20,14 @@ _GATE_KEYS = ("paths", "time_limit", "memory_limit")
 _CHECK_KEYS = ("name", "explore", "files", "validate", "expect", "states", "time_limit", "memory_limit", "allow_inconclusive")
 NOT_OF_CHECKS = (
     "format", "view", "color", "quiet", "trace-out", "jobs", "junit", "explain", "serve", "load",
-    "follow", "fail-fast", "lag", "idle", "coverage", "coverage-file", "fail-under",
+    "follow", "fail-fast", "lag", "idle", "coverage", "coverage-file", "fail-under", "checkpoint", "checkpoint-every", "resume",
+    "workers", "cluster", "recover",
 )  # fmt: skip
-"""Options of the verbs that no check can set: the gate sets them, they are for someone who watches, or about many traces."""
+"""Options of the verbs that no check can set: the gate sets them, they are for someone who watches, about many traces, or for a search of
+days: what a gate has checked it remembers anyway."""
 _OF_SEARCHES = """acceptors quorum1 quorum2 leaders replicas slots commands rounds window network reconfigurations ballots replica-slots
-    replica-commands crashes restarts faulty invariant find constraint variant protocol engine strategy seed walk-steps reduce continue
+    replica-commands crashes restarts faulty invariant find constraint fair variant protocol engine strategy seed walk-steps reduce
+    continue
     trust-claims threads step-deadline max-states max-depth time-limit max-memory strict graph observe graph-states html export
     export-tla"""
 _OF_TRACES = "step-deadline search-states search-seconds search-events variant html export protocol max-memory"

@@ -5,7 +5,7 @@ here: the model puts `Message` objects in, the compiled search small integers.""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Set
 from typing import Any, NamedTuple
 
 from pmmc_check.errors import UsageError, did_you_mean
@@ -61,7 +61,11 @@ class Network:
         """Each message in the inbox once, with what distinguishes its place there (a count, a position)."""
         raise NotImplementedError
 
-    def without(self, inbox: Inbox, useless: Callable[[Any], bool]) -> Inbox:
+    def messages(self, inbox: Inbox) -> frozenset[Any]:
+        """The messages in the inbox."""
+        return frozenset([message for message, _ in self.contents(inbox)])
+
+    def without(self, inbox: Inbox, useless: Set[Any]) -> Inbox:
         """The inbox without the messages that are `useless`."""
         raise NotImplementedError
 
@@ -103,10 +107,13 @@ class Duplicating(Network):
         """A part for each message."""
         return {message: frozenset({message}) for message in inbox}
 
-    def without(self, inbox: frozenset[Any], useless: Callable[[Any], bool]) -> Inbox:
+    def messages(self, inbox: frozenset[Any]) -> frozenset[Any]:
+        """The inbox is what is in it."""
+        return inbox
+
+    def without(self, inbox: frozenset[Any], useless: Set[Any]) -> Inbox:
         """The subset that remains."""
-        dropped = {message for message in inbox if useless(message)}
-        return inbox - dropped if dropped else inbox
+        return inbox if inbox.isdisjoint(useless) else inbox - useless
 
 
 class Reliable(Network):
@@ -139,9 +146,9 @@ class Reliable(Network):
         """Each message with its count."""
         return iter(inbox)
 
-    def without(self, inbox: frozenset[tuple[Any, int]], useless: Callable[[Any], bool]) -> Inbox:
+    def without(self, inbox: frozenset[tuple[Any, int]], useless: Set[Any]) -> Inbox:
         """All copies of these messages go."""
-        dropped = {entry for entry in inbox if useless(entry[0])}
+        dropped = {entry for entry in inbox if entry[0] in useless}
         return inbox - dropped if dropped else inbox
 
 
@@ -196,9 +203,9 @@ class Fifo(Network):
         """Applies `change` to senders and messages; the order stays."""
         return frozenset((sender, tuple(map(change, queue))) for sender, queue in inbox)
 
-    def without(self, inbox: frozenset[tuple[ProcessId, tuple[Any, ...]]], useless: Callable[[Any], bool]) -> Inbox:
+    def without(self, inbox: frozenset[tuple[ProcessId, tuple[Any, ...]]], useless: Set[Any]) -> Inbox:
         """Also from the middle of a queue: delivering a message without effect can hold up others, but never for good."""
-        kept = ((sender, tuple(message for message in queue if not useless(message))) for sender, queue in inbox)
+        kept = ((sender, tuple(message for message in queue if message not in useless)) for sender, queue in inbox)
         return frozenset(entry for entry in kept if entry[1])
 
 

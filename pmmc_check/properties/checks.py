@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from pmmc_check.errors import ProtocolError
+from pmmc_check.errors import ProtocolError, UsageError
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.invariants import ASSERTION, Invariant, RelationInvariant, StateInvariant, StepInvariant
-from pmmc_check.properties.observe import HELD, VARIABLES, Fact, Observed, by_slot, held, observe, state_fact
+from pmmc_check.properties.observe import HELD, VARIABLES, Fact, Observed, by_slot, held, messages_in, observe, sent_kind, state_fact
 from pmmc_check.properties.progress import Left, LocalStates, Progress, check_possible, check_unconstrained, endless, left_to_decide, stuck
 from pmmc_check.properties.quorums import Quorums
 from pmmc_check.properties.written import WrittenInvariant
@@ -26,17 +26,18 @@ class Violated(NamedTuple):
 
 
 class Checks:
-    """The invariants to check on one model, sorted by what they need."""
+    """The invariants to check on one model, sorted by what they need.
+
+    `model` is the one that was given, with histories that keep the messages which the invariants read: its states are to be checked."""
 
     def __init__(self, model: Model, invariants: Sequence[Invariant], constraints: Sequence[WrittenInvariant] = ()) -> None:
-        self.model = model
         self.invariants = tuple(invariants)
         self.constraints = tuple(constraints)
         self._quorums = Quorums(model.protocol, model.system)
         self._state = [each for each in invariants if isinstance(each, StateInvariant)]
         self._step = [each for each in invariants if isinstance(each, StepInvariant)]
         self._relation = [each for each in invariants if isinstance(each, RelationInvariant)]
-        self.progress = next((each for each in invariants if isinstance(each, Progress)), None)
+        self.progress = _progress_among(invariants)
         self._written = [each for each in invariants if isinstance(each, WrittenInvariant)]
         self._asked_of_slots = [each for each in self._written if each.by_slot]
         self._asked_at_once = [each for each in self._written if not each.by_slot]
@@ -47,13 +48,24 @@ class Checks:
             + [each.observes for each in constraints]
         )
         self.observed_kinds: frozenset[str] = frozenset().union(*observing)
+        self._remembered: dict[Message, bool] = {}
+        read = messages_in(self.observed_kinds)
+        self.model = model.recording(read, self._matters if read else None)
         self._at_once_kinds: frozenset[str] = frozenset({VARIABLES}).union(*(each.observes for each in self._asked_at_once))
         self._constraint_kinds: frozenset[str] = frozenset({VARIABLES}).union(*(each.observes for each in constraints))
         self._variables = _by_role([*self._written, *constraints])
         if self.progress:
-            check_unconstrained(constraints)
+            check_unconstrained(self.progress, constraints)
             network = model.network
-            check_possible(network.name, network.keeps_delivered, network.may_lose, model.config.crashes)
+            check_possible(self.progress, network.name, network.keeps_delivered or network.may_lose, model.config.crashes)
+
+    def _matters(self, kept: Message) -> bool:
+        """Whether a message that was sent can make a difference to any of them."""
+        if kept not in self._remembered:
+            kind = sent_kind(kept)
+            reading = (each for each in (*self._written, *self.constraints) if kind in each.observes)
+            self._remembered[kept] = any(each.matters is None or each.matters(kept) for each in reading)
+        return self._remembered[kept]
 
     def of_local_state(self, process: ProcessId, state: Any) -> Violated | None:
         """Checks one local state; that of a process which is down was checked before it crashed."""
@@ -159,7 +171,7 @@ class Checks:
     def of_end(self, states: LocalStates, facts: Iterable[Fact]) -> Violated | None:
         """Checks a state in which nothing can move."""
         left = self.left(states, facts) if self.progress else None
-        return Violated("Progress", stuck(self.model.system, states, left)) if left else None
+        return Violated(self.progress.name, stuck(self.model.system, states, left)) if self.progress and left else None
 
     def of_global_end(self, state: State) -> Violated | None:
         """The same, of a global state."""
@@ -168,8 +180,8 @@ class Checks:
     def of_cycle(self, states: LocalStates, facts: Iterable[Fact], steps: int) -> Violated:
         """Says of a cycle that something is left to decide on it."""
         left = self.left(states, facts)
-        assert left is not None, "only states in which something is left are searched for a cycle"
-        return Violated("Progress", endless(left, steps))
+        assert left is not None and self.progress is not None, "only states in which something is left are searched for a cycle"
+        return Violated(self.progress.name, endless(left, steps, self.progress.fair))
 
     def left_in(self, state: State) -> Left | None:
         """What Progress still asks to be decided in a global state."""
@@ -211,6 +223,13 @@ class Checks:
             f"{what} cannot read the state of {process} ({role}): the attempt {fate(error)}; "
             f"keep the paper's field names and types, or leave the invariant out with --invariant"
         )
+
+
+def _progress_among(invariants: Sequence[Invariant]) -> Progress | None:
+    asked = [each for each in invariants if isinstance(each, Progress)]
+    if len(asked) > 1:
+        raise UsageError(f"--invariant {asked[1].name}: {asked[0].name} asks it of more runs; leave one of them out")
+    return asked[0] if asked else None
 
 
 def _by_role(written: Iterable[WrittenInvariant]) -> dict[str, tuple[str, ...]]:

@@ -11,13 +11,13 @@ once for each distinct combination of observed facts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pmmc_check.errors import UsageError, did_you_mean
 from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED, Fact, Observed
-from pmmc_check.properties.progress import Progress
+from pmmc_check.properties.progress import FAIR, Progress
 from pmmc_check.properties.quorums import Quorums
 from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol import Protocol
@@ -274,7 +274,7 @@ INVARIANTS: dict[str, Invariant] = {
 ASSERTION = StepInvariant("Assertion", "no step of a role fails, by an assertion of its own say", frozenset(), lambda *step: None)
 """Checked wherever roles of a user's own are; `Checks` knows a step that failed by the state after it."""
 
-PROPERTIES: dict[str, Invariant] = {**INVARIANTS, "Progress": Progress(), ASSERTION.name: ASSERTION}
+PROPERTIES: dict[str, Invariant] = {**INVARIANTS, "Progress": Progress(), FAIR.name: FAIR, ASSERTION.name: ASSERTION}
 """What can be asked for by name. Progress is checked only when it is: it needs a network without loss, and costs reductions."""
 
 
@@ -284,8 +284,20 @@ def with_assertions(invariants: Sequence[Invariant], protocol: Protocol) -> Sequ
     return [*invariants, ASSERTION] if own and ASSERTION not in invariants else invariants
 
 
+def under_fairness(names: Iterable[str]) -> tuple[str, ...]:
+    """The names, with FairProgress in the place of Progress.
+
+    Raises:
+        UsageError: neither is among them.
+    """
+    fair = tuple(FAIR.name if name.lower() == "progress" else name for name in names)
+    if FAIR.name.lower() not in map(str.lower, fair):
+        raise UsageError("--fair: only Progress asks about whole runs, which may be fair; add --invariant Progress, or leave --fair out")
+    return fair
+
+
 def invariants_named(names: Collection[str], without: Collection[str] = ()) -> Sequence[Invariant]:
-    """The named invariants in the standard order; when `names` is empty, all but Progress and those in `without`.
+    """The named invariants in the standard order; when `names` is empty, all but those about progress and those in `without`.
 
     Raises:
         UsageError: a name is unknown.

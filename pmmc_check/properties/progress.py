@@ -12,8 +12,14 @@ Something is left to decide when a requested command is decided in no slot, not 
 That one replica holds it is enough: the others need not know of it. Decisions are never taken back, and without restarts a command
 that all have lost stays lost, so this does not change along a cycle.
 
-No fairness is assumed: a run that goes on for ever by itself, while messages to others wait, is a run. The paper's protocol has none,
-because each preemption uses up a round, and rounds are bounded."""
+Progress assumes no fairness: a run that goes on for ever by itself, while messages to others wait, is a run. The paper's protocol has none,
+because each preemption uses up a round, and rounds are bounded.
+
+FairProgress asks only of runs that are **weakly fair** whether they decide everything (docs/liveness.md). An action is the delivery of
+one message to one process (on a fifo network, of what one sender has sent), or any delivery to one process. It is possible in a state
+from which it leads to another. A run is fair if each action that is possible in all of its states from some moment on is taken again and
+again, and only finitely many messages are lost. So a message that waits arrives at last, on a duplicating network any that was ever sent,
+as if it were retransmitted; and a cycle counts only if every action is taken on it, or not possible in some state of it."""
 
 from __future__ import annotations
 
@@ -37,6 +43,12 @@ class Progress:
     name: str = "Progress"
     statement: str = "every maximal run decides every command that it has slots and rounds for, and loses none"
     observes: frozenset[str] = frozenset({DECIDED, HELD})
+    fair: bool = False
+    """Whether only fair runs are asked."""
+
+
+FAIR = Progress("FairProgress", "every fair run decides every command that it has slots and rounds for, and loses none", fair=True)
+"""Progress under weak fairness."""
 
 
 @dataclass(frozen=True)
@@ -63,27 +75,28 @@ def stuck(system: System, states: LocalStates, left: Left) -> str:
     return f"nothing can move any more, but {_what(left)}: {'; '.join(_reasons(system, states, left))}"
 
 
-def endless(left: Left, steps: int) -> str:
+def endless(left: Left, steps: int, fair: bool) -> str:
     """That the run need never end, in a sentence; `steps` lead once around."""
-    return f"the last {'step' if steps == 1 else f'{steps} steps'} can be repeated for ever, and {_what(left)}"
+    repeated = f"the last {'step' if steps == 1 else f'{steps} steps'} can be repeated for ever"
+    return f"{repeated}, {'which keeps no process and no message waiting, but' if fair else 'and'} {_what(left)}"
 
 
-def check_possible(network: str, keeps_delivered: bool, may_lose: bool, crashes: int) -> None:
-    """Whether Progress can be asked for.
+def check_possible(asked: Progress, network: str, loses: bool, crashes: int) -> None:
+    """Whether Progress can be asked for on a network that `loses` messages, or need not deliver them.
 
     Raises:
         UsageError: messages may be lost, or processes may crash: then nothing need ever be decided.
     """
-    if keeps_delivered or may_lose:
+    if loses and not asked.fair:
         raise UsageError(
             f"--invariant Progress: on the {network} network every message may be lost, so nothing need ever be decided; "
-            f"take --network reliable or fifo"
+            f"take --network reliable or fifo, or add --fair, for runs in which what is sent arrives"
         )
     if crashes:
-        raise UsageError("--invariant Progress: a process that has crashed need decide nothing; leave --crashes out")
+        raise UsageError(f"--invariant {asked.name}: a process that has crashed need decide nothing; leave --crashes out")
 
 
-def check_unconstrained(constraints: Iterable[Any]) -> None:
+def check_unconstrained(asked: Progress, constraints: Iterable[Any]) -> None:
     """Whether Progress can be asked for under constraints.
 
     Raises:
@@ -91,7 +104,8 @@ def check_unconstrained(constraints: Iterable[Any]) -> None:
     """
     for each in constraints:
         raise UsageError(
-            f"--invariant Progress: it asks for runs to their very end, and the constraint {each.name} cuts runs off; leave one of them out"
+            f"--invariant {asked.name}: it asks for runs to their very end, and the constraint {each.name} cuts runs off; "
+            f"leave one of them out"
         )
 
 

@@ -34,12 +34,19 @@ class Effect:
 
 @dataclass(frozen=True)
 class ShownStep:
-    """One step, numbered from 1; `wrong` says that the paper's protocol would not have taken it."""
+    """One step, numbered from 1; `wrong` says that the paper's protocol would not have taken it, `repeated` that it is one of those at
+    the end that are repeated for ever."""
 
     index: int
     step: Step
     effects: tuple[Effect, ...]
     wrong: bool
+    repeated: bool = False
+
+    @property
+    def mark(self) -> str:
+        """What stands behind its number."""
+        return " ↻" * self.repeated + " !" * self.wrong
 
     @property
     def delivered(self) -> str:
@@ -61,7 +68,8 @@ def shown_steps(violation: Violation, model: Model, wrong: Collection[int] = ())
     """All steps; `wrong` are the numbers of those that the paper's protocol would not have taken."""
     found, before = [], violation.initial
     for index, each in enumerate(violation.trace, 1):
-        found.append(ShownStep(index, each.step, tuple(_effects(model, before, each)), index in wrong))
+        repeated = index > len(violation.trace) - violation.loop
+        found.append(ShownStep(index, each.step, tuple(_effects(model, before, each)), index in wrong, repeated))
         before = each.after
     return found
 
@@ -99,7 +107,10 @@ def steps_view(steps: Sequence[ShownStep], layout: Layout) -> Iterator[Renderabl
 def list_view(steps: Sequence[ShownStep], layout: Layout) -> Iterator[RenderableType]:
     """One step below the other: the delivery, and indented what changes and what is sent."""
     number = len(str(len(steps)))
+    loop = next((each.index for each in steps if each.repeated), None)
     for each in steps:
+        if each.index == loop:
+            yield Text(f"{'↻':>{number}}  from here on, for ever:", style="bold")
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(justify="right", min_width=number, style=_WRONG if each.wrong else "dim")
         grid.add_column(overflow="fold")
@@ -109,6 +120,8 @@ def list_view(steps: Sequence[ShownStep], layout: Layout) -> Iterator[Renderable
         if each.wrong:
             grid.add_row("", Padding(Text("! the paper's protocol would not have taken this step", style=_WRONG), (0, 0, 0, 2)))
         yield grid
+    if loop is not None:
+        yield Text(f"{'↻':>{number}}  and again from step {loop}", style="bold")
 
 
 def _lines(step: ShownStep) -> Iterator[Text]:
@@ -123,7 +136,8 @@ def _lines(step: ShownStep) -> Iterator[Text]:
 
 
 def table_view(steps: Sequence[ShownStep], layout: Layout) -> Iterator[RenderableType]:
-    """One row a step, one column a role; `!` marks a step that the paper's protocol would not have taken."""
+    """One row a step, one column a role; `!` marks a step that the paper's protocol would not have taken, `↻` one of those that are
+    repeated for ever."""
     used = [role for role in ROLES if any(effect.process.role == role and _cell(effect).plain for s in steps for effect in s.effects)]
     columns = [[effect for effect in each.effects if effect.process.role == role] for each in steps for role in used]
     rows = [columns[start : start + len(used)] for start in range(0, len(columns), max(1, len(used)))]
@@ -140,7 +154,7 @@ def lanes_view(steps: Sequence[ShownStep], layout: Layout) -> Iterator[Renderabl
     be read, it is the list, and a sentence says so."""
     present = {effect.process for each in steps for effect in each.effects}
     lanes = sorted(present, key=lambda process: (ROLES.index(process.role), process[1:]))
-    needed = len(lanes) * _LANE_WIDTH_MIN + len(str(len(steps))) + len(" !")
+    needed = len(lanes) * _LANE_WIDTH_MIN + len(str(len(steps))) + max((len(each.mark) for each in steps), default=0)
     if layout.width < needed:
         yield Text(f"As lanes these {len(lanes)} processes need {needed} columns, and there are {layout.width}; so this is the list.")
         yield ""
@@ -168,6 +182,6 @@ def _grid(steps: Sequence[ShownStep], columns: Sequence[str], rows: Sequence[Seq
     for name in columns:
         table.add_column(name, overflow="fold", ratio=1)
     for step, cells in zip(steps, rows, strict=True):
-        number = Text(f"{step.index}{' !' * step.wrong}", style=_WRONG if step.wrong else "dim")
+        number = Text(f"{step.index}{step.mark}", style=_WRONG if step.wrong else "dim")
         table.add_row(number, *([Text(step.delivered, style=_WRONG if step.wrong else "")] if delivered else []), *cells)
     return table

@@ -50,6 +50,10 @@ def result_as_json(result: Result, model: Model) -> dict[str, Any]:
         answer["walks"] = asdict(result.walks)
     if result.diagram is not None:
         answer["diagram"] = asdict(result.diagram)
+    if result.crew is not None:
+        answer["workers"] = asdict(result.crew)
+    if result.checkpoints is not None:
+        answer["checkpoints"] = asdict(result.checkpoints)
     if result.smaller_completed is not None:
         answer["smaller_completed"] = result.smaller_completed
     return answer
@@ -83,7 +87,9 @@ def violation_as_json(violation: Violation, model: Model) -> dict[str, Any]:
             }
         )
         before = each.after
-    return {"property": violation.invariant, "message": violation.how, "why": list(why(violation, model).sentences), "steps": steps}
+    loop = {"from": len(steps) - violation.loop + 1, "to": len(steps)} if violation.loop else None
+    reasons = list(why(violation, model).sentences)
+    return {"property": violation.invariant, "message": violation.how, "why": reasons, "loop": loop, "steps": steps}
 
 
 def _sends(step: Step, model: Model) -> list[dict[str, str]]:

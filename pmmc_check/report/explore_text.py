@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from pmmc_check.checker.result import Diagram, Result, Violation
+from pmmc_check.checker.result import CheckpointsUsed, Diagram, Result, Violation
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.model.network import network_named
+from pmmc_check.properties.progress import FAIR
 from pmmc_check.protocol.values import majority
 from pmmc_check.report.claims import claims_line
-from pmmc_check.report.counterexample import shown_steps, steps_view
 from pmmc_check.report.coverage import coverage_lines
 from pmmc_check.report.layout import Layout, labelled, rendered
 from pmmc_check.report.vacuity import vacuous
-from pmmc_check.report.why import Why, why
 from pmmc_check.verdicts import HOLDS, INCONCLUSIVE, VIOLATED
 from pmmc_check.words import counted
+
+if TYPE_CHECKING:
+    from pmmc_check.report.why import Why
 
 _LABEL = 11
 """Columns of the longest label."""
@@ -39,6 +42,10 @@ def _parts(result: Result, model: Model, notes: Sequence[str], layout: Layout) -
 
 def runs_that_break_it(result: Result, model: Model, layout: Layout) -> Iterator[RenderableType]:
     """Why it went wrong, and the counterexample; of further violations the same. Nothing where there is none."""
+    if not result.violations:
+        return
+    from pmmc_check.report.why import why  # noqa: PLC0415  # most searches find nothing to explain
+
     for number, violation in enumerate(result.violations):
         if number:
             yield _violated(violation)
@@ -76,8 +83,15 @@ def reasons_why(reasons: Why) -> Iterator[RenderableType]:
 def _counterexample(violation: Violation, model: Model, reasons: Why, layout: Layout, *, walked: bool = False) -> Iterator[RenderableType]:
     shortest = "A shortest run that breaks it," if violation.shortest else "A run that breaks it,"
     kind = "A run that breaks it, from which no step can be left out," if walked else shortest
-    yield Text(f"{kind} in {counted(len(violation.trace), 'step')} from the initial state:", style="bold")
+    if violation.loop:
+        stem = len(violation.trace) - violation.loop
+        repeated = f"the {counted(violation.loop, 'step')} that {'is' if violation.loop == 1 else 'are'} repeated for ever"
+        yield Text(f"{kind} {counted(stem, 'step')} from the initial state, then {repeated}:", style="bold")
+    else:
+        yield Text(f"{kind} in {counted(len(violation.trace), 'step')} from the initial state:", style="bold")
     yield ""
+    from pmmc_check.report.counterexample import shown_steps, steps_view  # noqa: PLC0415  # likewise
+
     yield from steps_view(shown_steps(violation, model, {each.index for each in reasons.deviations}), layout)
 
 
@@ -88,6 +102,8 @@ def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield from _bounds(result)
     yield "network", f"{config.network}: {network_named(config.network).explanation}"
     yield "faults", _faults(config)
+    if FAIR.name in result.invariants:
+        yield "fairness", "what stays possible happens some time: the delivery of each message, and some step of each process"
     symmetry = (
         f" (states that differ only by one of {result.symmetry_order} renamings count once)" if "symmetry" in result.reductions else ""
     )
@@ -119,11 +135,9 @@ def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
             + ("" if result.complete else " (so far: not all of them)")
         ),
     )
-    rate = result.generated_states / max(result.seconds, 1e-9)
-    yield (
-        "time",
-        f"{result.seconds:.2f} s, {rate:,.0f} states generated per second, peak memory {result.peak_memory_bytes / 2**20:,.0f} MiB",
-    )
+    yield from _effort(result)
+    if result.checkpoints:
+        yield "checkpoint", checkpoints_line(result.checkpoints)
     if result.diagram:
         yield "diagram", _diagram(result.diagram)
     if result.engine == "compiled" and not result.walks:
@@ -135,8 +149,39 @@ def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     if result.violation and result.limit:
         shorter = "there may be a shorter counterexample" if not result.violations[-1].shortest else "it was not searched to the end"
         yield "limit", f"{result.limit}: {shorter}"
-    if result.verdict == INCONCLUSIVE and not result.walks and not config.reconfigurations and "Progress" not in result.invariants:
+    if result.verdict == INCONCLUSIVE and not result.walks and not config.reconfigurations and not _of_progress(result):
         yield "hint", "if it is too large to end, try --slots any: it covers every number of slots, often in seconds"
+
+
+def _effort(result: Result) -> Iterator[tuple[str, str]]:
+    """Time and memory, and who took part."""
+    rate = result.generated_states / max(result.seconds, 1e-9)
+    yield (
+        "time",
+        f"{result.seconds:.2f} s, {rate:,.0f} states generated per second, peak memory {result.peak_memory_bytes / 2**20:,.0f} MiB",
+    )
+    if result.crew:
+        died = f"; {counted(result.crew.replaced, 'time')} the search went back a level, because workers had died"
+        yield "workers", f"{result.crew.workers}, each with a part of the states{died * bool(result.crew.replaced)}"
+
+
+def checkpoints_line(used: CheckpointsUsed) -> str:
+    """Where a search is kept, and from where it went on."""
+    parts = []
+    if used.resumed:
+        resumed = used.resumed
+        at = f"depth {resumed.depth} with {resumed.distinct_states:,} states after {resumed.seconds:.2f} s"
+        parts.append(f"went on from {at}, written {resumed.written_at}")
+    if used.written:
+        parts.append(f"{counted(used.written, 'checkpoint')} written, the last of {used.bytes / 2**20:,.1f} MiB")
+    if used.failed:
+        parts.append(f"the last one could not be written: {used.failed}")
+    return f"{'; '.join(parts) or 'none was due'}; in {used.folder}"
+
+
+def _of_progress(result: Result) -> bool:
+    """Whether runs to their very end are asked for."""
+    return not {"Progress", FAIR.name}.isdisjoint(result.invariants)
 
 
 def _completed(smaller: int) -> str:

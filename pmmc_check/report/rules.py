@@ -27,10 +27,16 @@ _RULES: dict[tuple[str, str], str] = {
         COMMANDER,
         "",
     ): "a commander decides once a quorum of different acceptors has answered with its own ballot, and exits on any other ballot",
-    (LEADER, ON_CREATION): "a ballot is (round, leader), and a leader owns only those with its own number",
+    (
+        LEADER,
+        ON_CREATION,
+    ): "a ballot is (round, leader), a leader owns only those with its own number, and it begins with a scout for its first ballot",
     (LEADER, "propose"): "a leader keeps the first command that is proposed for a slot",
     (LEADER, "adopted"): "a leader takes adopted(b, pvals) only if b is its ballot, and then pmax(pvals) overrides its own proposals",
-    (LEADER, "preempted"): "a preempted leader becomes passive and goes on with a higher round, if there is one",
+    (
+        LEADER,
+        "preempted",
+    ): "a preempted leader becomes passive and goes on with a higher round, if there is one, and with what was proposed to it",
     (LEADER, ON_RESTART): "a restarted leader goes on with a round that it has never used, without proposals",
     (REPLICA, ON_RESTART): "a replica keeps its decisions over a restart, and computes its state from them",
     (REPLICA, "slot_out"): "a replica performs slots in their order, and none before it is decided",

@@ -12,6 +12,7 @@ from rich.text import Text
 from pmmc_check.checker.matrix import Row
 from pmmc_check.checker.result import Result
 from pmmc_check.config import Config
+from pmmc_check.properties.invariants import INVARIANTS
 from pmmc_check.protocol.variants.catalogue import VARIANTS, Options, Variant
 from pmmc_check.report.layout import Layout, rendered
 
@@ -25,7 +26,7 @@ must the unmodified protocol in every configuration of this page, but for the pa
 As always, a bounded search proves nothing about larger configurations.
 
 Configurations are written as acceptors, leaders, replicas, slots, commands and ballot rounds: 3a 2l 2r 1s 2c 1b. "all" are all
-invariants but Progress.
+invariants but Progress and FairProgress ([liveness.md](liveness.md)).
 
 """
 
@@ -34,7 +35,7 @@ _NOTES = """
 
 - `no-ballot-bump` shows with less than 2 acceptors, 2 rounds and 2 commands, and by a run that never ends: from 1 acceptor, 1 round
   and 1 command on, the leader with the lower ballot tries it again and again. A run that *ends* stuck does not exist: nothing
-  preempts the highest ballot, so its leader decides, if it gets to run.
+  preempts the highest ballot, so its leader decides, if it gets to run; that is why FairProgress holds.
 - `reconfigure-late` and `reconfigure-at-once` show with less: 1 acceptor in each configuration, 2 slots and 1 command besides the
   reconfiguration.
 - `collect-silently` breaks C2 in the sense of what a quorum *has* accepted: acceptors that forget carry a ghost variable.
@@ -55,7 +56,9 @@ def _list(variants: Iterable[Variant]) -> Iterator[RenderableType]:
                 breaks = f" (breaks {', '.join(each.breaks)})" if each.breaks else ""
                 yield Padding(Text(each.name, style="cyan"), (0, 0, 0, 2))
                 yield Padding(Text(f"{each.summary}{breaks}. Try:"), (0, 0, 0, 4))
-                command = f"      pmmc-check explore --variant {each.name} {options_text(each.smallest)}"
+                whole = [name for name in (*each.breaks, *each.restores, *each.promises) if name not in INVARIANTS]
+                asked = "".join(f" --invariant {name}" for name in whole)
+                command = f"      pmmc-check explore --variant {each.name} {options_text(each.smallest)}{asked}"
                 yield Text(command, no_wrap=True)  # whole, so that it can be copied
         yield ""
 
@@ -73,6 +76,7 @@ def catalogue_as_json(variants: Iterable[Variant] = VARIANTS.values()) -> dict[s
                 "configuration": {name: list(value) if isinstance(value, tuple) else value for name, value in each.smallest.items()},
                 "networks": list(each.networks),
                 "waives": list(each.waives),
+                "promises": [*each.restores, *each.promises],
             }
             for each in variants
         ]

@@ -42,7 +42,8 @@ def never_writable(variants: Iterable[Variant]) -> str | None:
 
 
 def trace_text(violation: Violation, model: Model, variants: Sequence[str] = ()) -> str:
-    """The whole trace; its header notes the `variants`. It has been read back: a legal run of the protocol that was searched.
+    """The whole trace; its header notes the `variants`. It has been read back: a legal run of the protocol that was searched. Of a run that
+    never ends it has the way once around.
 
     Raises:
         NotWritable: a role has messages of its own or ballots without a leader, or the run would not be read as what it was.

@@ -10,6 +10,7 @@ from itertools import combinations
 from pmmc_check.checker.result import Violation
 from pmmc_check.model.model import Model
 from pmmc_check.properties.deviations import ON_CREATION, Deviation, deviations
+from pmmc_check.properties.progress import FAIR
 from pmmc_check.properties.quorums import Quorums
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.values import ProcessId, PValue
@@ -139,7 +140,7 @@ def _twice(steps: Mapping[PValue, int], verb: str, violation: Violation, model: 
 
 def _last_step(violation: Violation, model: Model, told: Chronicle) -> Sentences:
     """Of invariants of one process: what it does last, and for an acceptor, where its ballot came from."""
-    if not violation.trace or violation.invariant == "Progress":
+    if not violation.trace or violation.invariant in ("Progress", FAIR.name):
         return
     step = violation.trace[-1].step
     yield f"{violation.invariant} breaks in step {len(violation.trace)}: {violation.how}."

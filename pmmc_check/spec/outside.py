@@ -7,6 +7,7 @@ from typing import Any
 
 from pmmc_check.properties.invariants import PROPERTIES
 from pmmc_check.protocol.role import System
+from pmmc_check.protocol.values import COMMANDER
 from pmmc_check.spec.place import SpecError, TextPlace
 from pmmc_check.spec.terms import Term
 
@@ -25,11 +26,20 @@ def outsider(name: str, names: Mapping[str, Any]) -> str | None:
 
 
 def check_within(term: Term, system: System) -> None:
-    """Looks for slots by number, in facts and where a record's slot is compared.
+    """Looks for slots by number, in facts, where a commander is named and where a record's slot is compared; and for rounds that a
+    ballot's is compared with.
 
     Raises:
         SpecError: there is one outside the configuration.
     """
+    for number, within in _compared(term, "ballot part", "round"):
+        if system.rounds is not None and number.value >= system.rounds:
+            has = "round 0 only" if system.rounds == 1 else f"rounds 0 to {system.rounds - 1}"
+            raise SpecError(
+                number.place or within.place or TextPlace("<expression>", 1, 1, ""),
+                f"{within.text}: there is no round {number.value} in this configuration, which has {has}; "
+                f"name one of these, or give it more rounds (--rounds)",
+            )
     last = system.slots or 0
     for slot, within in _slots_named(term):
         if not 1 <= slot.value <= last:
@@ -44,12 +54,19 @@ def check_within(term: Term, system: System) -> None:
 def _slots_named(term: Term) -> Iterator[tuple[Term, Term]]:
     """Numbers that stand for slots, each with the part that it stands in."""
     for part in term.all_parts():
-        if part.kind == "fact":
-            yield from ((each, part) for each in (part.parts[-2],) if _is_number(each))
-        elif part.kind == "operation" and part.value == "=":
+        if part.kind == "fact" or (part.kind == "state" and part.value[0] == COMMANDER):
+            slot = part.parts[-2 if part.kind == "fact" else -1]
+            yield from ((each, part) for each in (slot,) if _is_number(each))
+    yield from _compared(term, "field", "slot")
+
+
+def _compared(term: Term, kind: str, name: str) -> Iterator[tuple[Term, Term]]:
+    """Numbers that a part of a value is said to be, each with the comparison."""
+    for part in term.all_parts():
+        if part.kind == "operation" and part.value == "=":
             one, other = part.parts
-            for number, field in ((one, other), (other, one)):
-                if _is_number(number) and field.kind == "field" and field.value == "slot":
+            for number, of in ((one, other), (other, one)):
+                if _is_number(number) and (of.kind, of.value) == (kind, name):
                     yield number, part
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pmmc_check.checker.growing import Growing
 from pmmc_check.checker.symbolic import layout, nodes
-from pmmc_check.checker.tables import Growing
 
 FULL = -1
 """In the place of a level's absent value: it has none."""

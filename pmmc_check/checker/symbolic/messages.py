@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pmmc_check.checker.counterexample import Move
-from pmmc_check.checker.local_steps import History, LocalOutcome, LocalSteps, MessageId, StateId
+from pmmc_check.checker.local_steps import NO_MESSAGES, History, LocalOutcome, LocalSteps, MessageId, StateId
 from pmmc_check.checker.result import Action
 from pmmc_check.checker.symbolic.collect import POSSIBLE, STAYS
 from pmmc_check.checker.symbolic.events import FULL, SAME, Events, Stopped
@@ -157,7 +157,7 @@ class MessageSystem:
         identity = self.model.processes[process]
         content = self.values[value]
         if isinstance(content, LocalValue):
-            return identity, self.locals.facts(content.state, (), content.history)
+            return identity, self.locals.facts(content.state, NO_MESSAGES, content.history)
         if identity.role != REPLICA:
             return identity, frozenset()
         messages = [self.locals.messages[message] for message, _ in self.network.contents(content.inbox)]
@@ -313,7 +313,7 @@ class MessageSystem:
                     self._broken(outcome.violated, value, take, path)
                 moved = self._number(LocalValue(process, outcome.state, history | outcome.recorded))
                 unchanged = moved == value and (self.network.keeps_delivered or not take)
-                if unchanged and not outcome.bundles:
+                if unchanged and not outcome.bundles and not outcome.to_itself:
                     continue
                 number = self._event(process, self._others(process, outcome, take)).number
                 after[number][moved] = None
@@ -330,8 +330,9 @@ class MessageSystem:
     def _others(self, process: int, outcome: LocalOutcome, take: dict[int, list[Operation]]) -> dict[int, list[Operation]]:
         """What an outcome does on each level but the process's own."""
         others = {level: list(operations) for level, operations in take.items()}
-        for to, bundle in outcome.bundles:
-            for sender, message in self.locals.bundles[bundle]:
+        bundles = [(to, self.locals.bundles[bundle]) for to, bundle in outcome.bundles]
+        for to, items in sorted([*bundles, *([(process, outcome.to_itself)] if outcome.to_itself else [])]):
+            for sender, message in items:
                 identity = self.model.processes[sender]
                 if isinstance(self.locals.messages[message], Instant):
                     others.setdefault(self.level[to], []).append(Operation(HAPPEN, message, identity))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from pmmc_check.errors import UsageError, did_you_mean
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.variants import acceptors, ballots, leaders, optimised, replicas
+from pmmc_check.protocol.variants import acceptors, ballots, leaders, liveness, optimised, replicas
 from pmmc_check.protocol.variants import scouts_and_commanders as sc
 from pmmc_check.protocol.variants.variant import Options, Variant, check_needs, combined
 
@@ -216,6 +216,30 @@ _FAULTS = (
         _size(1, 1, 1, _restart("replica")),
         needs=_restart("replica"),
     ),
+    Variant(
+        "after-you",
+        "two leaders give way to each other",
+        (liveness.AfterYou,),
+        ("FairProgress",),
+        _size(1, 2, 1, replicas=1, commands=1, network="reliable"),
+        own_messages=True,
+    ),
+    Variant(
+        "waits-for-work",
+        "a leader takes no proposal before its ballot is adopted, and begins its ballot with the first that it takes",
+        (liveness.WaitsForWork, liveness.ProposingAgain),
+        ("FairProgress",),
+        _size(1, 1, 1, replicas=1, commands=1, network="reliable"),
+        own_messages=True,
+    ),
+    Variant(
+        "forget-proposals",
+        "a leader that is preempted forgets what was proposed to it",
+        (liveness.ForgetProposals,),
+        ("FairProgress",),
+        _size(1, 2, 2, replicas=1, commands=1, network="reliable"),
+        networks=_WITHOUT_LOSS,
+    ),
 )
 
 _SAFE = (
@@ -268,6 +292,24 @@ _SAFE = (
         (),
         _size(1, 2, 1),
         own_messages=True,
+    ),
+    Variant(
+        "back-off",
+        "a preempted leader gives way as long as the one that preempted it answers",
+        (liveness.BackOff,),
+        (),
+        _size(1, 2, 1, replicas=1, commands=1, network="reliable"),
+        own_messages=True,
+        promises=("FairProgress",),
+    ),
+    Variant(
+        "send-back",
+        "leaders that are not active send proposals back, and replicas propose again",
+        (liveness.SendingBack, liveness.ProposingAgain),
+        (),
+        _size(1, 2, 1, replicas=1, commands=1, network="reliable"),
+        own_messages=True,
+        promises=("FairProgress",),
     ),
 )
 

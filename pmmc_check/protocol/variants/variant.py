@@ -19,7 +19,8 @@ class Variant:
 
     `breaks` are the invariants that it breaks, the one that its row in the protocol page names first; empty for a variant
     that is safe. `smallest` is the smallest configuration that shows it; for a safe variant, one that exercises it.
-    `restores` are invariants that the paper's protocol breaks in that configuration and the variant does not. `waives`
+    `restores` are invariants that the paper's protocol breaks in that configuration and the variant does not; `promises` are others
+    that it keeps, though more than the usual ones. `waives`
     are those that the variant changes on purpose, with `waiver` saying why. `networks` and `needs` are what it needs to
     differ from the paper at all. `own_messages` says that it sends what the paper's roles never send, which no trace can record.
     """
@@ -34,6 +35,7 @@ class Variant:
     waiver: str = ""
     needs: Options = field(default_factory=dict)
     restores: tuple[str, ...] = ()
+    promises: tuple[str, ...] = ()
     own_messages: bool = False
 
     @property

@@ -19,7 +19,8 @@ RECORDS_MAX = 200_000
 
 
 def run_as_itf(run: Run) -> str:
-    """One state for each event: a map from names to states for each role, the messages on their way, and what has just happened.
+    """One state for each event: a map from names to states for each role, the messages on their way, and what has just happened. After the
+    last state of a run that never ends comes that with the number `loop`.
 
     Raises:
         NotExpressible: the run is too long.
@@ -37,7 +38,7 @@ def run_as_itf(run: Run) -> str:
         for event, now, waiting in zip(run.events, run.states(), _undelivered(run), strict=True)
     ]
     meta = {"format": "ITF", "description": run.title, "source": f"pmmc-check {__version__}", **dict(run.facts)}
-    trace = Trace(meta, [], ["event", "undelivered", *(f"{role}s" for role in roles)], states, None)
+    trace = Trace(meta, [], ["event", "undelivered", *(f"{role}s" for role in roles)], states, run.loop or None)
     return json.dumps(_without_nothing(trace_to_json(trace)), ensure_ascii=False, indent=1) + "\n"
 
 

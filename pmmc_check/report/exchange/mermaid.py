@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from pmmc_check.report.exchange import NotExpressible
-from pmmc_check.report.exchange.sequence import UNRECORDED, Aliases, Arrow, Moment, lifelines, moments
+from pmmc_check.report.exchange.sequence import UNRECORDED, Aliases, Arrow, Moment, lifelines, moments, stem_and_loop
 from pmmc_check.report.exchange.text import one_line
 from pmmc_check.report.runs.run import EventMark, Run
 
@@ -48,7 +48,15 @@ def _lines(run: Run) -> Iterator[str]:
     drawn = list(moments(run))
     if aliases.any_unrecorded(drawn):
         yield f"  participant {UNRECORDED} as not recorded"
-    for moment in drawn:
+    stem, loop, rest = stem_and_loop(run, drawn)
+    for moment in stem:
+        yield from _moment(moment, aliases)
+    if loop:
+        yield "  loop for ever"
+        for moment in loop:
+            yield from _moment(moment, aliases)
+        yield "  end"
+    for moment in rest:
         yield from _moment(moment, aliases)
 
 

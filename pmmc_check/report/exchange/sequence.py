@@ -38,10 +38,11 @@ class Remark:
 
 @dataclass(frozen=True)
 class Moment:
-    """What is drawn of one event, and what is special about it, if anything."""
+    """What is drawn of one event, and what is special about it, if anything. Without an `event` it is about the whole run."""
 
     parts: tuple[Arrow | Remark, ...]
     mark: EventMark | None = None
+    event: int | None = None
 
 
 UNRECORDED = "unknown"
@@ -89,15 +90,23 @@ def moments(run: Run) -> Iterator[Moment]:
     for event in run.events:
         parts = tuple(_parts(event, run))
         if parts:
-            yield Moment(parts, next((mark for mark in _HIGHLIGHTED if mark in event.marks), None))
+            yield Moment(parts, next((mark for mark in _HIGHLIGHTED if mark in event.marks), None), event.index)
     never = [f"{each.text} → {run.names.get(each.to, each.to)}" for each in run.messages if each.fate is Fate.PENDING]
-    if never:
+    if never and not run.loop:
         more = [f"and {len(never) - LISTED_MAX:,} more"] if len(never) > LISTED_MAX else []
         yield Moment((Remark(None, ("never delivered:", *never[:LISTED_MAX], *more)),))
     if run.title:
         yield Moment(
             (Remark(None, (run.title,)),), EventMark.FAILING if any(EventMark.FAILING in each.marks for each in run.events) else None
         )
+
+
+def stem_and_loop(run: Run, drawn: Iterable[Moment]) -> tuple[list[Moment], list[Moment], list[Moment]]:
+    """What is drawn once, what is repeated for ever, and what is said at the end."""
+    parts: tuple[list[Moment], list[Moment], list[Moment]] = ([], [], [])
+    for each in drawn:
+        parts[2 if each.event is None else 1 if run.loop and each.event >= run.loop else 0].append(each)
+    return parts
 
 
 def changes_told(event: RunEvent) -> dict[ProcessId, tuple[str, ...]]:

@@ -84,6 +84,8 @@ def _run(found: Violation, model: Model, marks: dict[int, EventMark], failing: b
     events = [_marked(each, [marks.get(each.index), EventMark.PAST if each.index in past else None]) for each in events]
     if failing:
         events[last] = _marked(events[last], [EventMark.FAILING])
+    loop = last - found.loop + 1 if found.loop else 0
+    endless = (("repeated", f"step{f's {loop} to' * (loop < last)} {last}, for ever"),) if loop else ()
     return Run(
         source="search",
         title="",
@@ -95,7 +97,9 @@ def _run(found: Violation, model: Model, marks: dict[int, EventMark], failing: b
         facts=(
             ("configuration", size_of(model.config)),
             ("network", f"{model.config.network}: {network_named(model.config.network).explanation}"),
+            *endless,
         ),
+        loop=loop,
     )
 
 

@@ -16,7 +16,8 @@ from pmmc_check.protocol.values import ProcessId
 
 
 class EventKind(StrEnum):
-    """What an event is. In runs of a search what a step sends belongs to its delivery; a trace records each send as an event of its own."""
+    """What an event is. In runs of a search what a step sends belongs to its delivery; a trace records each send as an event of its own,
+    and may say what a replica performed."""
 
     START = "start"
     DELIVER = "deliver"
@@ -25,6 +26,7 @@ class EventKind(StrEnum):
     CRASH = "crash"
     RESTART = "restart"
     END = "end"
+    PERFORM = "perform"
 
 
 class Fate(StrEnum):
@@ -158,7 +160,8 @@ Paragraph = tuple[Span, ...]
 class Run:
     """One run. `source` is `search`, `trace` or `simulation`; `verdict` the word of the report, `title` what it says in a sentence.
 
-    `ballots` are all ballots that occur, ascending. `facts` tell what the run is of, as label and text.
+    `ballots` are all ballots that occur, ascending. `facts` tell what the run is of, as label and text. Of a run that never ends the events
+    from number `loop` on are repeated for ever; 0: it ends.
     """
 
     source: str
@@ -170,6 +173,7 @@ class Run:
     ballots: tuple[str, ...] = ()
     explanation: tuple[Paragraph, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+    loop: int = 0
     names: Mapping[ProcessId, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

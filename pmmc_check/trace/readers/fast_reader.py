@@ -12,7 +12,8 @@ the role, because what they mean does not depend on who receives.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, REPLICA, ProcessId
@@ -32,6 +33,8 @@ _PLAIN_STRING = re.compile(r'"[^"\\\x00-\x1f]*"')
 _HIDDEN = str.maketrans(" ,#(|=", "\x00\x01\x02\x03\x04\x05")
 _SHOWN = str.maketrans("\x00\x01\x02\x03\x04\x05", " ,#(|=")
 """Within strings these signs stand for themselves: they are out of the way while a line is taken apart."""
+_SHORT = 200
+"""Characters of texts that are remembered."""
 
 
 class Meaning(NamedTuple):
@@ -58,13 +61,23 @@ class FastReader:
         self._tables: dict[tuple[str, str], tuple[ProcessId, dict[str, Meaning]]] = {}
         self._shared: dict[tuple[str, str, str], dict[str, Meaning]] = {}
 
+    def items(self, numbered: Iterable[tuple[int, str]]) -> Iterator[RecordedItem]:
+        """What all lines are; nothing for empty ones."""
+        composers = self._composers
+        for number, text in numbered:
+            try:
+                log, action, kind, *words = (_without_signs_in_strings(text) if '"' in text else text).split(" ")
+                quick = composers[log, action, kind](words, number, None)
+            except (KeyError, ValueError, Unfit):
+                item = self.item(number, text)
+                if item is not None:
+                    yield item
+            else:
+                yield quick
+
     def item(self, number: int, text: str) -> RecordedItem | None:
-        """What a line is."""
-        try:
-            log, action, kind, *words = (_without_signs_in_strings(text) if '"' in text else text).split(" ")
-            return self._composers[log, action, kind](words, number, None)
-        except (KeyError, ValueError, Unfit):
-            return self.event(number, text) or self._otherwise(number, text)
+        """What a line is; None for an empty one."""
+        return self.event(number, text) or self._otherwise(number, text)
 
     def event(self, number: int, text: str) -> Event | Perform | None:
         """The event of a line, or None when only the grammar can tell."""
@@ -168,12 +181,22 @@ def _without_signs_in_strings(text: str) -> str:
     """The line with other signs in place of those in strings that a line is taken apart by."""
     if not text.isprintable():
         return "#"  # nothing that is read fast
-    return _PLAIN_STRING.sub(lambda string: string[0].translate(_HIDDEN), text)
+    return _PLAIN_STRING.sub(lambda string: _translated(string[0], True), text)
+
+
+@lru_cache(MEMO_SIZE)
+def _short_translated(text: str, hide: bool) -> str:
+    return text.translate(_HIDDEN if hide else _SHOWN)
+
+
+def _translated(text: str, hide: bool) -> str:
+    """Hides or shows signs; remembers short texts, which a trace has again and again."""
+    return _short_translated(text, hide) if len(text) <= _SHORT else text.translate(_HIDDEN if hide else _SHOWN)
 
 
 def _as_written(text: str) -> str:
     """A value as it stands in the line."""
-    return text.translate(_SHOWN) if '"' in text else text
+    return _translated(text, False) if '"' in text else text
 
 
 def _text_of(key: str, word: str) -> str:
