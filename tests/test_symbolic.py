@@ -175,7 +175,7 @@ def test_garbage_collection_and_small_caches_change_no_count(
     _, usual = symbolic(config, reduce="none")
     monkeypatch.setattr(diagrams_module, "NODES_FIRST", nodes)
     monkeypatch.setattr(diagrams_module, "_LIVE_MAX", live)
-    monkeypatch.setattr(diagrams_module, "LINES_MAX", lines)
+    monkeypatch.setattr(diagrams_module, "_LINES_MAX", lines)
     search, crowded = symbolic(config, reduce="none")
     assert search.diagrams.collections > 1
     assert (crowded.distinct_states, crowded.generated_states, crowded.coverage) == (

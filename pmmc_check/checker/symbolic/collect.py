@@ -23,9 +23,9 @@ from pmmc_check.checker.symbolic.layout import (
     IN_USE,
     KEY,
     LEVEL,
-    MISSING,
     NO_VECTOR,
     NODES,
+    NONE_THERE,
     OP,
     RESULT,
     SOME,
@@ -100,7 +100,7 @@ def sweep(regs: Any, node: Any, edge: Any, moved: Any, arena: Any, live: Any) ->
             edges += node[a, COUNT]
             in_use += 1
             if node[a, CLOSED] >= 0 and not live[node[a, CLOSED]]:
-                node[a, CLOSED] = MISSING
+                node[a, CLOSED] = NONE_THERE
             continue
         if last_free == NO_VECTOR:
             regs[FREE] = a
@@ -111,7 +111,7 @@ def sweep(regs: Any, node: Any, edge: Any, moved: Any, arena: Any, live: Any) ->
     regs[EDGES], regs[IN_USE] = edges, in_use
     for row in range(regs[ARENA_TOP]):
         if arena[row, DONE_CHILD] >= 0 and not live[arena[row, DONE_CHILD]]:
-            arena[row, DONE_CHILD] = MISSING
+            arena[row, DONE_CHILD] = NONE_THERE
 
 
 @kernel

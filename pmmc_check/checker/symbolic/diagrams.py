@@ -13,7 +13,7 @@ from pmmc_check.checker.symbolic.events import FULL, SAME, Events, Stopped
 from pmmc_check.checker.symbolic.layout import NO_VECTOR, UNIT
 
 NODES_FIRST, EDGES_PER_NODE = 1 << 16, 4
-LINES_MAX = 1 << 24
+_LINES_MAX = 1 << 24
 """A gigabyte, of results of images."""
 _SETS_FIRST = 1 << 10
 _LIVE_MAX = 0.25
@@ -302,7 +302,7 @@ class Diagrams:
 
 def _lines(nodes_max: int) -> tuple[int, int]:
     """How many lines, of five results each, the caches of unions and of images have beside room for so many nodes."""
-    return min(LINES_MAX, nodes_max) // 2, min(LINES_MAX, nodes_max)
+    return min(_LINES_MAX, nodes_max) // 2, min(_LINES_MAX, nodes_max)
 
 
 def _cache(lines: int) -> NDArray[np.int32]:

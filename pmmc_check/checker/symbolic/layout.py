@@ -47,7 +47,8 @@ ITERATE, AWAIT, READY, UNITE = range(4)
 CHOOSES, OWN, SHARED, ENDS = range(4)
 """The stages of a FIX: it takes the next edge; fires the events of its value; fires those of all values; only the result is to be stored
 (its edges are sorted then, so nothing may be fired any more)."""
-MISSING = -1
+NONE_THERE = -1
+"""In the place of a number: there is no such entry, part or result."""
 LINE = 16
 """How many numbers a line of a cache has: 64 bytes, as a processor fetches them."""
 TURN = LINE - 1

@@ -56,9 +56,9 @@ from pmmc_check.checker.symbolic.layout import (
     ITERATE,
     KEY,
     LEVEL,
-    MISSING,
     NEXT,
     NO_VECTOR,
+    NONE_THERE,
     OP,
     OWN,
     PART_LEVEL,
@@ -112,18 +112,18 @@ def image_step(
     frame = frames[regs[DEPTH] - 1]
     a, part, level = frame[A], frame[B], frame[AT_LEVEL]
     here = parts[part, PART_LEVEL] == level
-    function = parts[part, FUNCTION] if here else np.int64(MISSING)
+    function = parts[part, FUNCTION] if here else np.int64(NONE_THERE)
     rest = parts[part, REST] if here else part
     size = edges_at(node, a, level)
     while frame[NEXT] < size:
         value, child = edge_at(node, edge, levels, a, level, frame[NEXT])
-        at = entry_at(keys, function, value) if function >= 0 else np.int64(MISSING)
+        at = entry_at(keys, function, value) if function >= 0 else np.int64(NONE_THERE)
         if frame[PHASE] == ITERATE:
             if function >= 0 and has_no_value(ranges, function, at):
                 frame[NEXT] += 1
                 continue
             found = known_image(images, node, parts, sets, child, rest)
-            if found == MISSING:
+            if found == NONE_THERE:
                 frame[PHASE] = AWAIT
                 push_image(regs, frames, node, levels, parts, child, rest)
                 return
@@ -136,7 +136,7 @@ def image_step(
         if frame[FOUND] != NO_VECTOR:
             if function < 0:
                 append(regs, frame, arena, value, frame[FOUND])
-            elif at == MISSING:
+            elif at == NONE_THERE:
                 regs[STATUS], regs[ASK_FUNCTION], regs[ASK_VALUE] = ASK, function, value
                 return
             elif not store_images(regs, frames, frame, arena, node, levels, unions, place, ranges, values, at):
@@ -156,13 +156,13 @@ def end_image(
     level = frame[AT_LEVEL]
     sort_edges(arena, frame[BASE], frame[SIZE])
     made = make(regs, node, edge, unique, sets, set_index, arena, levels, level, frame[BASE], frame[SIZE])
-    if made == MISSING:
+    if made == NONE_THERE:
         return
     effect = parts[frame[B], EFFECT]
     if made != NO_VECTOR and effect != RELABELS:
         if effect == RESTRICTS or levels[level, ABSENT] >= 0:
             node[made, CLOSED] = made
-        elif node[made, CLOSED] == MISSING:
+        elif node[made, CLOSED] == NONE_THERE:
             begin_fix(frame, arena, place, level, made)
             return
         made = np.int64(node[made, CLOSED])
@@ -174,7 +174,7 @@ def end_image(
 @kernel
 def has_no_value(ranges: Any, function: Any, at: Any) -> Any:
     """Whether it is known that a function has no value, from its entry."""
-    return ranges[at, 1] == 0 if at != MISSING else function & 1 == 0
+    return ranges[at, 1] == 0 if at != NONE_THERE else function & 1 == 0
 
 
 @kernel
@@ -186,8 +186,8 @@ def begin_fix(frame: Any, arena: Any, place: Any, level: Any, made: Any) -> None
     for number in range(frame[SIZE]):
         row = frame[BASE] + number
         place[arena[row, VALUE]] = number
-        arena[row, DONE_CHILD] = MISSING
-        arena[row, DONE_OWN] = MISSING
+        arena[row, DONE_CHILD] = NONE_THERE
+        arena[row, DONE_OWN] = NONE_THERE
         arena[row, DONE_LEVEL] = 0
 
 
@@ -205,12 +205,12 @@ def take_edge(regs: Any, frame: Any, arena: Any, own_first: Any, shared: Any) ->
         row = frame[BASE] + frame[NEXT]
         value = arena[row, VALUE]
         if own_first[value] == UNEXPLORED:
-            regs[STATUS], regs[ASK_FUNCTION], regs[ASK_VALUE] = ASK, MISSING, value
+            regs[STATUS], regs[ASK_FUNCTION], regs[ASK_VALUE] = ASK, NONE_THERE, value
             return False
         same = arena[row, DONE_CHILD] == arena[row, CHILD]
         if not same or arena[row, DONE_OWN] != own_first[value] or arena[row, DONE_LEVEL] != shared[level, 0]:
             frame[STAGE], frame[POINTER] = OWN, own_first[value]
-            frame[UNTIL] = arena[row, DONE_OWN] if same else np.int64(MISSING)
+            frame[UNTIL] = arena[row, DONE_OWN] if same else np.int64(NONE_THERE)
             frame[SHARED_FIRST] = arena[row, DONE_LEVEL] if same else np.int64(0)
             frame[SHARED_LAST] = shared[level, 0]
             arena[row, DONE_CHILD] = arena[row, CHILD]
@@ -250,7 +250,7 @@ def fix_step(
                 frame[FOUND] = NO_VECTOR
             else:
                 found = known_image(images, node, parts, sets, arena[row, CHILD], rest)
-                if found == MISSING:
+                if found == NONE_THERE:
                     frame[PHASE] = AWAIT
                     push_image(regs, frames, node, levels, parts, arena[row, CHILD], rest)
                     return
@@ -261,7 +261,7 @@ def fix_step(
             if frame[PHASE] == UNITE:
                 store_union(regs, frame, arena, place, ranges, values, at)
             frame[PHASE] = READY
-            if at == MISSING:
+            if at == NONE_THERE:
                 regs[STATUS], regs[ASK_FUNCTION], regs[ASK_VALUE] = ASK, function, arena[row, VALUE]
                 return
             if not store_images(regs, frames, frame, arena, node, levels, unions, place, ranges, values, at):
@@ -278,7 +278,7 @@ def end_fix(
     """Nothing new comes: the edges are closed."""
     sort_edges(arena, frame[BASE], frame[SIZE])
     made = make(regs, node, edge, unique, sets, set_index, arena, levels, frame[AT_LEVEL], frame[BASE], frame[SIZE])
-    if made == MISSING:
+    if made == NONE_THERE:
         return
     node[frame[KEY], CLOSED] = made
     node[made, CLOSED] = made

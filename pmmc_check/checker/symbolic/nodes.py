@@ -45,11 +45,11 @@ from pmmc_check.checker.symbolic.layout import (
     ITERATE,
     KEY,
     LEVEL,
-    MISSING,
     NEXT,
     NO_VECTOR,
     NODES,
     NODES_FULL,
+    NONE_THERE,
     OP,
     PART_LEVEL,
     PHASE,
@@ -81,7 +81,7 @@ def entry_at(keys: Any, function: Any, value: Any) -> Any:
         if keys[slot] == key:
             return np.int64(slot)
         slot = (slot + uint64(1)) & mask
-    return np.int64(MISSING)
+    return np.int64(NONE_THERE)
 
 
 @kernel
@@ -98,7 +98,7 @@ def cached(cache: Any, a: Any, b: Any) -> Any:
     for at in range(0, TURN, 3):
         if cache[line, at] == a and cache[line, at + 1] == b:
             return np.int64(cache[line, at + 2])
-    return np.int64(MISSING)
+    return np.int64(NONE_THERE)
 
 
 @kernel
@@ -125,7 +125,7 @@ def known_union(unions: Any, a: Any, b: Any) -> Any:
 @kernel
 def known_image(images: Any, node: Any, parts: Any, sets: Any, a: Any, part: Any) -> Any:
     """The image of a node where it needs no work, else -1."""
-    if a == NO_VECTOR or part == MISSING:
+    if a == NO_VECTOR or part == NONE_THERE:
         return np.int64(a)
     asks = parts[part, ASKS]
     if asks != FOR_NOTHING:
@@ -211,13 +211,13 @@ def make(
     if new >= node.shape[0] or regs[EDGES] + size > edge.shape[0] or regs[SETS] + 2 > sets.shape[0]:
         regs[STATUS] = NODES_FULL if new >= node.shape[0] else EDGES_FULL if regs[EDGES] + size > edge.shape[0] else SETS_FULL
         regs[ASK_VALUE] = size
-        return np.int64(MISSING)
+        return np.int64(NONE_THERE)
     if new == regs[NODES]:
         regs[NODES] += 1
     else:
         regs[FREE] = node[new, FIRST]
     absent = levels[level, ABSENT]
-    node[new, FIRST], node[new, COUNT], node[new, LEVEL], node[new, CLOSED] = regs[EDGES], size, level, MISSING
+    node[new, FIRST], node[new, COUNT], node[new, LEVEL], node[new, CLOSED] = regs[EDGES], size, level, NONE_THERE
     node[new, SOME] = set_of_some(regs, sets, set_index, node, arena, base, size, level, absent)
     node[new, ALL] = set_of_all(regs, sets, set_index, node, arena, base, size, level, absent)
     for k in range(size):
@@ -255,8 +255,8 @@ def append(regs: Any, frame: Any, arena: Any, value: Any, child: Any) -> None:
     row = frame[BASE] + frame[SIZE]
     arena[row, VALUE] = value
     arena[row, CHILD] = child
-    arena[row, DONE_CHILD] = MISSING
-    arena[row, DONE_OWN] = MISSING
+    arena[row, DONE_CHILD] = NONE_THERE
+    arena[row, DONE_OWN] = NONE_THERE
     arena[row, DONE_LEVEL] = 0
     frame[SIZE] += 1
     regs[ARENA_TOP] = row + 1
@@ -318,7 +318,7 @@ def union_step(
             j += 1
         else:
             child = known_union(unions, child_a, child_b)
-            if child == MISSING:
+            if child == NONE_THERE:
                 frame[NEXT], frame[PLACE], frame[PHASE] = i, j, UNITE
                 push_union(regs, frames, node, levels, child_a, child_b)
                 return
@@ -335,7 +335,7 @@ def union_step(
         j += 1
     frame[NEXT], frame[PLACE] = i, j
     result = make(regs, node, edge, unique, sets, set_index, arena, levels, level, frame[BASE], frame[SIZE])
-    if result != MISSING:
+    if result != NONE_THERE:
         if node[a, CLOSED] == a and node[b, CLOSED] == b:
             node[result, CLOSED] = result
         remember(unions, a, b, result)
@@ -357,7 +357,7 @@ def store_images(
         row = frame[BASE] + place[value]
         if place[value] < frame[SIZE] and arena[row, VALUE] == value:
             child = known_union(unions, arena[row, CHILD], frame[FOUND])
-            if child == MISSING:
+            if child == NONE_THERE:
                 push_union(regs, frames, node, levels, arena[row, CHILD], frame[FOUND])
                 return False
             arena[row, CHILD] = child
