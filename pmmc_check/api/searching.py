@@ -110,6 +110,8 @@ def result_of(  # noqa: PLR0917
     model.failing_ends_runs = True
     _check_begins_within(constraints, model)
     reductions, notes = applicable(reductions_named(options.reduce or "all"), model, [*invariants, *constraints])
+    if options.reduce in (None, "all"):
+        notes = [each for each in notes if not each.startswith("commuting")]
     if options.engine == "symbolic":
         notes = [each for each in notes if not each.startswith("symmetry")]
     judged, quorum_notes = judgeable(model, invariants)
@@ -125,7 +127,8 @@ def result_of(  # noqa: PLR0917
         searches = replace(searches, reductions=replace(reductions, inert=False, halting=False))
         notes.append("inert and halting are off: a step fails that they would leave out")
         result, model = searches.run(Model(model.config, model.protocol))
-    notes = [*([] if options.engine == "reference" else notes), *searches.notes()]
+    unreduced = options.engine == "reference" or options.strategy == "random"
+    notes = [*([] if unreduced else notes), *searches.notes()]
     model.check_still_pure()
     check_no_crash(result, model)
     return result, model, notes + waived + quorum_notes
@@ -211,8 +214,7 @@ def engine_for(
         from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
 
         seed, steps_max = options.seed or 1, options.walk_steps or STEPS_MAX
-        walking: dict[str, Any] = {"seed": seed, "steps_max": steps_max, "trust_claims": trust}
-        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, **walking)
+        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, seed=seed, steps_max=steps_max)
     threads = options.threads or cores()
     if options.engine == "symbolic":
         from pmmc_check.checker.symbolic.search import SymbolicSearch
@@ -227,10 +229,10 @@ def engine_for(
 
         crew = crew_maker(options)
         return lambda model: CrewSearch(model, judgeable(model, invariants)[0], control, reductions, crew, trust_claims=trust)
-    from pmmc_check.checker.compiled import CompiledSearch
+    from pmmc_check.checker.commuting_search import CommutingSearch
 
     how: dict[str, Any] = {"trust_claims": trust, "constraints": constraints}
-    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads, **how)
+    return lambda model: CommutingSearch(model, judgeable(model, invariants)[0], control, reductions, threads, **how)
 
 
 def _check_begins_within(constraints: Sequence[WrittenInvariant], model: Model) -> None:

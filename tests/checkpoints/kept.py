@@ -35,13 +35,17 @@ def searched(
         model, invariants = Model(config, protocol), invariants_named(names)
         reductions, _ = applicable(reductions_named(reduce), model, invariants)
         control = Control(Limits(states_max=states_max))
-        engine: Any = RandomWalks if walks else CompiledSearch
+
+        def engine() -> Any:
+            """A search that has not begun."""
+            return RandomWalks(model, invariants, control) if walks else CompiledSearch(model, invariants, control, reductions)  # noqa: B023
+
         if folder is None:
             if number == len(states) - 1:
-                return without_what_varies(engine(model, invariants, control, reductions).run())
+                return without_what_varies(engine().run())
             continue
         with Checkpoints(folder, {}, resume=number > 0, begin=False, every_seconds=every_seconds) as control.checkpoints:
-            result: Result = engine(model, invariants, control, reductions).run()
+            result: Result = engine().run()
         assert result.checkpoints is not None
         assert (result.checkpoints.resumed is not None) == (number > 0)
     return without_what_varies(result)
