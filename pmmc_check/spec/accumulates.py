@@ -19,7 +19,7 @@ _OPERANDS: dict[str, tuple[int, int]] = {
     **dict.fromkeys((">", ">=", "-", "\\"), (RISING, FALLING)),
     **dict.fromkeys(("+", "\\cup", "\\cap"), (RISING, RISING)),
 }
-"""Operators, with where the whole goes when an operand goes up."""
+"""Operators, with where the whole goes when an operand rises."""
 
 
 def direction(term: Term, known: Mapping[int, int] | None = None) -> int:
