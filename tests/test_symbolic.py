@@ -18,7 +18,7 @@ from pmmc_check.checker.reductions import applicable, reductions_named
 from pmmc_check.checker.result import Control, Limits, Result
 from pmmc_check.checker.symbolic import diagrams as diagrams_module
 from pmmc_check.checker.symbolic.events import FULL
-from pmmc_check.checker.symbolic.layout import ALL, COUNT, SOME, UNIT
+from pmmc_check.checker.symbolic.layout import COUNT, IN_ALL, IN_SOME, UNIT
 from pmmc_check.checker.symbolic.level_sets import has_level
 from pmmc_check.checker.symbolic.search import SymbolicSearch
 from pmmc_check.config import Config
@@ -199,7 +199,7 @@ def test_of_each_node_it_is_known_on_which_levels_some_and_all_of_its_vectors_ha
         here = [{level} if absent not in (FULL, value) else set() for value, _ in edges]
         some[row] = set().union(*here, *(some[child] for _, child in edges))
         every[row] = set.intersection(*(own | every[child] for own, (_, child) in zip(here, edges, strict=True)))
-        for column, expected in ((SOME, some[row]), (ALL, every[row])):
+        for column, expected in ((IN_SOME, some[row]), (IN_ALL, every[row])):
             number = diagrams.node[row, column]
             assert {each for each in range(events.levels + 1) if has_level(diagrams.sets, number, each)} == expected
     assert len(rows) > 100

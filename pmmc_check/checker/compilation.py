@@ -109,12 +109,14 @@ prefetch: Any = _prefetch
 
 @intrinsic  # type: ignore[untyped-decorator]  # likewise
 def _borrowed(typing_context: Any, array: Any) -> Any:
-    """The same array, but its references are not counted: whoever calls the kernel holds it until the end. (A count is an atomic operation,
-    and numba makes two for each row that is sliced and each array that is passed on: a third of the symbolic engine's time.)"""
+    """The same array, without a count of references to it: for a call which the array outlives. Counting is an atomic operation each time
+    that an array is passed on."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        struct = context.make_array(signature.return_type)(context, builder, arguments[0])
-        struct.meminfo = struct.meminfo.type(None)
+        array_type = signature.args[0]
+        struct = context.make_array(array_type)(context, builder, arguments[0])
+        struct.meminfo = ir.Constant(struct.meminfo.type, None)
+        struct.parent = ir.Constant(struct.parent.type, None)
         return struct._getvalue()
 
     return array(array), generate

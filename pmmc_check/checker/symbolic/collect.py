@@ -8,7 +8,6 @@ import numpy as np
 
 from pmmc_check.checker.compilation import kernel, uint64
 from pmmc_check.checker.symbolic.layout import (
-    ALL,
     ARENA_TOP,
     CHILD,
     CLOSED,
@@ -20,6 +19,8 @@ from pmmc_check.checker.symbolic.layout import (
     FOUND,
     FREE,
     HEIGHT,
+    IN_ALL,
+    IN_SOME,
     IN_USE,
     KEY,
     LEVEL,
@@ -28,14 +29,13 @@ from pmmc_check.checker.symbolic.layout import (
     NONE_THERE,
     OP,
     RESULT,
-    SOME,
     TURN,
     UNION,
     UNIT,
     A,
     B,
 )
-from pmmc_check.checker.symbolic.level_sets import EMPTY
+from pmmc_check.checker.symbolic.level_sets import NO_LEVEL
 from pmmc_check.checker.symbolic.nodes import (
     edge_hash,
     entry_at,
@@ -107,7 +107,7 @@ def sweep(regs: Any, node: Any, edge: Any, moved: Any, arena: Any, live: Any) ->
         else:
             node[last_free, FIRST] = a
         last_free = a
-        node[a, FIRST], node[a, COUNT], node[a, SOME], node[a, ALL] = NO_VECTOR, 0, EMPTY, EMPTY
+        node[a, FIRST], node[a, COUNT], node[a, IN_SOME], node[a, IN_ALL] = NO_VECTOR, 0, NO_LEVEL, NO_LEVEL
     regs[EDGES], regs[IN_USE] = edges, in_use
     for row in range(regs[ARENA_TOP]):
         if arena[row, DONE_CHILD] >= 0 and not live[arena[row, DONE_CHILD]]:

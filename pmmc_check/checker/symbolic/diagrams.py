@@ -60,7 +60,7 @@ class Diagrams:
         for constant in (NO_VECTOR, UNIT):
             self.node[constant, layout.CLOSED] = constant
         self.regs[layout.NODES] = self.regs[layout.IN_USE] = UNIT + 1
-        self.regs[layout.SETS] = level_sets.EMPTY + 1
+        self.regs[layout.SETS] = level_sets.NO_LEVEL + 1
 
     @property
     def nodes(self) -> int:
@@ -294,7 +294,7 @@ class Diagrams:
 
     def _renew_sets(self, rows: int) -> None:
         number: NDArray[np.int32] = np.full(len(self.sets), -1, np.int32)
-        number[level_sets.EMPTY] = level_sets.EMPTY
+        number[level_sets.NO_LEVEL] = level_sets.NO_LEVEL
         old, self.sets = self.sets, np.zeros((rows, self.sets.shape[1]), np.uint64)
         self.set_index = np.zeros(2 * rows, np.int32)
         level_sets.renew_sets(self.regs, self.node, self.rows, old, self.sets, self.set_index, number)

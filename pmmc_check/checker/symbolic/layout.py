@@ -11,7 +11,7 @@ from __future__ import annotations
 
 NO_VECTOR, UNIT = 0, 1
 """The empty set, and the one vector of no values."""
-FIRST, COUNT, LEVEL, CLOSED, SOME, ALL = range(6)
+FIRST, COUNT, LEVEL, CLOSED, IN_SOME, IN_ALL = range(6)
 """The columns of `node`."""
 NODE_COLUMNS = 6
 HEIGHT, ABSENT = range(2)

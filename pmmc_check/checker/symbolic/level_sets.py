@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from pmmc_check.checker.compilation import kernel, uint64
-from pmmc_check.checker.symbolic.layout import ALL, CHILD, SETS, SOME, VALUE
+from pmmc_check.checker.symbolic.layout import CHILD, IN_ALL, IN_SOME, SETS, VALUE
 
-EMPTY = 0
+NO_LEVEL = 0
 
 
 @kernel
@@ -26,18 +26,18 @@ def has_level(sets: Any, number: Any, level: Any) -> Any:
 
 @kernel
 def set_of_some(regs: Any, sets: Any, set_index: Any, node: Any, arena: Any, base: Any, size: Any, level: Any, absent: Any) -> Any:
-    """The set for SOME of a node with these edges."""
-    first = node[arena[base, CHILD], SOME]
+    """The set for IN_SOME of a node with these edges."""
+    first = node[arena[base, CHILD], IN_SOME]
     same = absent < 0 or has_level(sets, first, level)
     for k in range(base + 1, base + size):
-        same = same and node[arena[k, CHILD], SOME] == first
+        same = same and node[arena[k, CHILD], IN_SOME] == first
     if same:
         return np.int64(first)
     row = regs[SETS]
     for word in range(sets.shape[1]):
         sets[row, word] = sets[first, word]
     for k in range(base + 1, base + size):
-        other = node[arena[k, CHILD], SOME]
+        other = node[arena[k, CHILD], IN_SOME]
         if other != first:
             for word in range(sets.shape[1]):
                 sets[row, word] |= sets[other, word]
@@ -48,12 +48,12 @@ def set_of_some(regs: Any, sets: Any, set_index: Any, node: Any, arena: Any, bas
 
 @kernel
 def set_of_all(regs: Any, sets: Any, set_index: Any, node: Any, arena: Any, base: Any, size: Any, level: Any, absent: Any) -> Any:
-    """The set for ALL of a node with these edges."""
+    """The set for IN_ALL of a node with these edges."""
     present = absent >= 0
-    first = node[arena[base, CHILD], ALL]
+    first = node[arena[base, CHILD], IN_ALL]
     same = True
     for k in range(base, base + size):
-        same = same and node[arena[k, CHILD], ALL] == first
+        same = same and node[arena[k, CHILD], IN_ALL] == first
         present = present and arena[k, VALUE] != absent
     if same and not present:
         return np.int64(first)
@@ -61,7 +61,7 @@ def set_of_all(regs: Any, sets: Any, set_index: Any, node: Any, arena: Any, base
     for word in range(sets.shape[1]):
         sets[row, word] = sets[first, word]
     for k in range(base + 1, base + size):
-        other = node[arena[k, CHILD], ALL]
+        other = node[arena[k, CHILD], IN_ALL]
         if other != first:
             for word in range(sets.shape[1]):
                 sets[row, word] &= sets[other, word]
@@ -77,13 +77,13 @@ def stored_once(regs: Any, sets: Any, set_index: Any) -> Any:
     slot = hash_of(sets, row) & uint64(set_index.shape[0] - 1)
     while True:
         other = set_index[slot]
-        if other == EMPTY:
+        if other == NO_LEVEL:
             break
         if equal(sets, row, other):
             return np.int64(other)
         slot = (slot + uint64(1)) & uint64(set_index.shape[0] - 1)
-    if equal(sets, row, EMPTY):
-        return np.int64(EMPTY)
+    if equal(sets, row, NO_LEVEL):
+        return np.int64(NO_LEVEL)
     set_index[slot] = row
     regs[SETS] = row + 1
     return np.int64(row)
@@ -111,9 +111,9 @@ def equal(sets: Any, a: Any, b: Any) -> Any:
 @kernel
 def renew_sets(regs: Any, node: Any, nodes: Any, old: Any, sets: Any, set_index: Any, number: Any) -> None:
     """Stores those of the `old` sets that nodes have in empty arrays; `number` is -1 for each old one but the empty one."""
-    regs[SETS] = EMPTY + 1
+    regs[SETS] = NO_LEVEL + 1
     for a in range(nodes):
-        for column in (SOME, ALL):
+        for column in (IN_SOME, IN_ALL):
             was = node[a, column]
             if number[was] < 0:
                 for word in range(old.shape[1]):

@@ -18,7 +18,6 @@ import numpy as np
 from pmmc_check.checker.compilation import kernel, uint32, uint64
 from pmmc_check.checker.symbolic.layout import (
     ABSENT,
-    ALL,
     ARENA_TOP,
     ASK_VALUE,
     ASKED,
@@ -41,6 +40,8 @@ from pmmc_check.checker.symbolic.layout import (
     FREE,
     HEIGHT,
     IMAGE,
+    IN_ALL,
+    IN_SOME,
     IN_USE,
     ITERATE,
     KEY,
@@ -58,7 +59,6 @@ from pmmc_check.checker.symbolic.layout import (
     SETS,
     SETS_FULL,
     SIZE,
-    SOME,
     STATUS,
     TURN,
     UNION,
@@ -129,9 +129,9 @@ def known_image(images: Any, node: Any, parts: Any, sets: Any, a: Any, part: Any
         return np.int64(a)
     asks = parts[part, ASKS]
     if asks != FOR_NOTHING:
-        if not has_level(sets, node[a, SOME], parts[part, ASKED]):
+        if not has_level(sets, node[a, IN_SOME], parts[part, ASKED]):
             return np.int64(NO_VECTOR)
-        if asks == FOR_ANYTHING and has_level(sets, node[a, ALL], parts[part, ASKED]):
+        if asks == FOR_ANYTHING and has_level(sets, node[a, IN_ALL], parts[part, ASKED]):
             return np.int64(a)
     return cached(images, a, part)
 
@@ -218,8 +218,8 @@ def make(
         regs[FREE] = node[new, FIRST]
     absent = levels[level, ABSENT]
     node[new, FIRST], node[new, COUNT], node[new, LEVEL], node[new, CLOSED] = regs[EDGES], size, level, NONE_THERE
-    node[new, SOME] = set_of_some(regs, sets, set_index, node, arena, base, size, level, absent)
-    node[new, ALL] = set_of_all(regs, sets, set_index, node, arena, base, size, level, absent)
+    node[new, IN_SOME] = set_of_some(regs, sets, set_index, node, arena, base, size, level, absent)
+    node[new, IN_ALL] = set_of_all(regs, sets, set_index, node, arena, base, size, level, absent)
     for k in range(size):
         edge[regs[EDGES] + k, 0] = arena[base + k, VALUE]
         edge[regs[EDGES] + k, 1] = arena[base + k, CHILD]
