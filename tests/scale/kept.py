@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,16 @@ def searched(
     names: Sequence[str] = (),
     walks: bool = False,
     every_seconds: float = 600.0,
+    disk: Path | None = None,
+    memory: int | None = None,
 ) -> Result:
     """The result of a search that was stopped at each of these counts of states but the last, and went on each time; without a folder it
     runs once, to the last."""
     for number, states_max in enumerate(states):
         model, invariants = Model(config, protocol), invariants_named(names)
         reductions, _ = applicable(reductions_named(reduce), model, invariants)
-        control = Control(Limits(states_max=states_max))
-        engine: Any = RandomWalks if walks else CompiledSearch
+        control = Control(Limits(states_max=states_max, memory_bytes_max=memory))
+        engine: Any = RandomWalks if walks else partial(CompiledSearch, disk=disk)
         if folder is None:
             if number == len(states) - 1:
                 return without_what_varies(engine(model, invariants, control, reductions).run())
@@ -49,4 +52,4 @@ def searched(
 
 def without_what_varies(result: Result) -> Result:
     """The same without times and what belongs to one process."""
-    return replace(result, seconds=0.0, peak_memory_bytes=0, checkpoints=None)
+    return replace(result, seconds=0.0, peak_memory_bytes=0, bytes_per_state=0.0, checkpoints=None, disk=None)
