@@ -134,7 +134,7 @@ class CompiledSearch:
 
             if found := self._checkpoints.newest(SearchFacts):
                 self._resumed = found[0].resumed()
-                return restore_search(self, *found, lambda: self._limit_reached(self.depth))
+                return restore_search(self, *found, lambda: self._watched(self.depth, 0))
         self.visited.begin(initial)
         return None
 
@@ -344,8 +344,11 @@ class CompiledSearch:
         return added, stale
 
     def _limit_reached(self, level: int) -> str | None:
-        """Looks at the limits, and reports progress now and then."""
-        memory_bytes = self.visited.relieve(level, self.control.limits.memory_bytes_max)
+        """Makes room where memory is short, and looks at the limits."""
+        return self._watched(level, self.visited.relieve(level, self.control.limits.memory_bytes_max))
+
+    def _watched(self, level: int, memory_bytes: int) -> str | None:
+        """Reports progress now and then; returns the limit that was reached."""
         if self.control.seconds() - self._reported_at >= _REPORT_SECONDS:
             self._reported_at = self.control.seconds()
             self.control.report(Snapshot(level, self.distinct_states, self.generated_states, self.visited.frontier.states, memory_bytes))

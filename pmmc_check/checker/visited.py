@@ -90,7 +90,7 @@ class VisitedStates:
         used = self._memory()
         if limit is None or not self._may_delay:
             return used
-        if not self.delayed and used >= _SHORT * limit:
+        if not self.delayed and self._is_short(used, limit):
             self.delay(level)
         if self.delayed and not self._filter_max:
             used = self._memory()
@@ -100,6 +100,9 @@ class VisitedStates:
         if self.delayed and self.store.bytes > self._filter_max:
             self.store = Store()
         return 0 if self.delayed and self._disk and used < self._enough else used
+
+    def _is_short(self, used: int, limit: int) -> bool:
+        return used >= _SHORT * limit
 
     def delay(self, level: int) -> None:
         """Goes over to sorted runs; `level` is being expanded."""

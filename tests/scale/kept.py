@@ -29,12 +29,13 @@ def searched(
     names: Sequence[str] = (),
     walks: bool = False,
     every_seconds: float = 600.0,
+    resume_at: int = 0,
     disk: Path | None = None,
     memory: int | None = None,
 ) -> Result:
     """The result of a search that was stopped at each of these counts of states but the last, and went on each time; without a folder it
-    runs once, to the last."""
-    for number, states_max in enumerate(states):
+    runs once, to the last. `resume_at`: so many of the parts have run already."""
+    for number, states_max in list(enumerate(states))[resume_at:]:
         model, invariants = Model(config, protocol), invariants_named(names)
         reductions, _ = applicable(reductions_named(reduce), model, invariants)
         control = Control(Limits(states_max=states_max, memory_bytes_max=memory))

@@ -138,7 +138,7 @@ class DelayedFrontier:
 
     def drop(self, level: int, states: int) -> None:
         """Forgets the first states of a level, which were in the last batch; and the level, when none is left."""
-        self._ready = [self._ready[0][states:].copy()]
+        self._ready = [np.concatenate(self._ready)[states:]]
         if not len(self.batch(level)):
             self._forget(level)
 
