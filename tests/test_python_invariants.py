@@ -19,7 +19,7 @@ from pmmc_check.errors import ProtocolError, UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import invariants_named
 from pmmc_check.protocol.variants.catalogue import protocol_with
-from pmmc_check.spec.functions import READABLE, StateSeen, function_invariant
+from pmmc_check.spec.functions import USUAL, StateSeen, function_invariant
 
 TWO = {"leaders": 2, "replicas": 2, "commands": 2}
 
@@ -65,7 +65,7 @@ def test_an_invariant_equal_to_agreement_finds_and_counts_the_same(variant: list
 def test_what_reads_nothing_special_reads_everything_and_switches_off_what_it_must() -> None:
     model = Model(small(**TWO))
     mine = invariant_from(agreement, model)
-    assert {f"{role}.{name}" for role, name in mine.variables} | {"decided", "p2a", "accepted"} == set(READABLE)
+    assert {f"{role}.{name}" for role, name in mine.variables} | {"decided", "p2a", "accepted"} == set(USUAL)
     reductions, notes = applicable(reductions_named("all"), model, [mine])
     assert reductions.names == ("inert", "deferral")
     assert notes == [
@@ -89,6 +89,20 @@ def test_it_sees_states_under_the_papers_names(reduce: str) -> None:
     verdict, _, steps = searched(model, invariant_from(two_active, model), reduce)
     assert (verdict, steps) == ("violated", 6)
     assert len(seen_values) > 2
+
+
+def test_it_sees_messages_and_threads_where_it_says_that_it_reads_them() -> None:
+    def promises_without_a_scout(seen: StateSeen) -> bool:
+        """A promise is made while its scout runs, and outlives it."""
+        return all(each.to in seen.scouts and each.acceptor not in seen.scouts[each.to].waitfor for each in seen.p1b)
+
+    promises_without_a_scout.reads = ("p1b", "scout.waitfor")  # type: ignore[attr-defined]
+    model = Model(small(leaders=2, acceptors=2))
+    found = [searched(model, invariant_from(promises_without_a_scout, model), reduce)[::2] for reduce in ("all", "none", "reference")]
+    assert found == [("violated", 1)] * 3
+    silent = stating(lambda seen: not seen.p2b, reads=("p1b",))
+    with pytest.raises(ProtocolError, match="p2b is not shown to it: add 'p2b' to its `reads`"):
+        searched(model, invariant_from(silent, model), "all")
 
 
 def test_false_and_impure_statements_are_found_out() -> None:

@@ -80,10 +80,21 @@ def test_what_is_written_counts_and_finds_the_same_as_what_is_built_in(text: str
     assert mine[0] == ("violated" if variant else "holds")
 
 
-@pytest.mark.parametrize("reduce", ["all", "none"])
-@pytest.mark.parametrize("variant", [[], ["perform-twice"]], ids=str)
-def test_r3_is_checked_on_local_states_as_the_built_in_one(variant: list[str], reduce: str) -> None:
-    config = small(slots=2)
+@pytest.mark.parametrize("reduce", ["all", "none", "reference"])
+@pytest.mark.parametrize(
+    ("variant", "counts"),
+    [
+        ([], {}),
+        ([], {"commands": 2}),
+        (["perform-twice"], {}),
+        (["skip-hole"], {"commands": 2}),
+        pytest.param([], {"commands": 2, "replicas": 2}, marks=pytest.mark.slow),
+        pytest.param(["perform-twice"], {"commands": 2, "replicas": 2}, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
+def test_r3_is_checked_on_local_states_as_the_built_in_one(variant: list[str], counts: dict[str, int], reduce: str) -> None:
+    config = small(slots=2, **counts)
     model = Model(config, protocol_with(variant))
     (own,) = written_in(spec_from(SourceText("r3", R3)), config.system(), model.protocol).invariants
     assert isinstance(own, StateInvariant)
@@ -281,6 +292,19 @@ WRONG = [
     ("WITNESS P == acceptor[A3].ballot = BOTTOM", 1, 23, "there is no A3 in this configuration, which has 2 acceptors"),
     ("WITNESS my_checks:f", 1, 9, "my_checks:f: a Python function states an INVARIANT; write an expression here"),
     ("REDUCE all\nSYMMETRY off", 2, 1, "leave one of them out"),
+    (
+        "INVARIANT P == \\A m \\in p1b : m.balot = m.ballot",
+        1,
+        33,
+        "ballot, to has no field balot (did you mean ballot?)",
+    ),
+    ("INVARIANT P == p1c = {}", 1, 16, "unknown name p1c (did you mean p1b?)"),
+    ("WITNESS P == scout[L1].running", 1, 20, "expected a ballot, found a leader"),
+    ("WITNESS P == \\E b \\in Ballots : scout[b].wait = {}", 1, 42, "a scout has no variable wait (did you mean waitfor?)"),
+    ("WITNESS P == \\E b \\in Ballots : commander[b].running", 1, 33, "commander takes its ballot and slot: write commander[b, s]"),
+    ("WITNESS P == \\E b \\in Ballots : commander[b, 2].running", 1, 46, "there is no slot 2 in this configuration, which has slot 1 only"),
+    ("WITNESS P == \\A m \\in propose : m \\in p2a", 1, 39, "found a set of records with ballot, slot, command"),
+    ("request == TRUE\nINVARIANT P == request", 1, 1, "request is defined already"),
 ]
 
 
@@ -366,6 +390,16 @@ def test_an_expression_without_a_value_is_told_with_its_place_and_a_guard(body: 
     with pytest.raises(SpecError) as failed:
         ReferenceSearch(model, asked, Control()).run()
     assert str(failed.value).splitlines()[0] == problem
+
+
+def test_a_list_ends_with_its_last_token_where_it_is_cited() -> None:
+    spec = spec_from(
+        SourceText("a.spec", "INVARIANT Mine ==\n  \\E s \\in Slots :\n    /\\ s = 1\n    /\\ decided = {}\n\\* this\nEXPECT violated\n")
+    )
+    model = Model(small())
+    result = CompiledSearch(model, written_in(spec, model.system, PMMC).invariants, Control(), reductions_named("inert")).run()
+    assert result.violation is not None
+    assert result.violation.how == r"\E s \in Slots : /\ s = 1 /\ decided = {} is false for decided = {(1, c1)}"
 
 
 def test_a_built_in_invariant_is_no_expression_and_an_option_takes_one(capsys: pytest.CaptureFixture[str]) -> None:

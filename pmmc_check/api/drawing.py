@@ -78,24 +78,26 @@ def drawn_graph(  # noqa: PLR0917  (each is something else: what is drawn, what 
         TooManyStates: there are more than `states_max`.
         UsageError, SpecError: what is to be observed does not exist.
     """
-    seen = _observed(observe, model, spec)
-    graph = state_graph(model, checked[0], control, states_max, checked[1], checked[2])
+    seen, observed = _observed(observe, model, spec)
+    graph = state_graph(model, checked[0], control, states_max, checked[1], checked[2], observed)
     if not seen:
         return DrawnGraph(graph_of_states(graph, model), graph.limit)
     classes = quotient(graph, lambda state: tuple(see(state) for _, see in seen))
     return DrawnGraph(graph_of_classes(classes, graph, model, [name for name, _ in seen]), graph.limit)
 
 
-def _observed(asked: Sequence[str], model: Model, spec: Spec | None) -> list[tuple[str, Callable[[State], str]]]:
-    """What is to be seen, by name: a list of observables, or an expression."""
+def _observed(asked: Sequence[str], model: Model, spec: Spec | None) -> tuple[list[tuple[str, Callable[[State], str]]], set[str]]:
+    """What is to be seen, by name: a list of observables, or an expression; and the kinds of facts that expressions read."""
     seen: dict[str, Callable[[State], str]] = {}
+    observed: set[str] = set()
     for text in asked:
         names = [each.strip() for each in text.split(",")]
         if all(re.fullmatch(r"[\w-]*", each) for each in names):
             seen |= {each.name: _on(each.see, model) for each in observables_named(names)}
         else:
-            seen[text] = value_seen("--observe", text, model, spec)
-    return list(seen.items())
+            seen[text], read = value_seen("--observe", text, model, spec)
+            observed |= read
+    return list(seen.items()), observed
 
 
 def _on(see: Callable[[Model, State], str], model: Model) -> Callable[[State], str]:

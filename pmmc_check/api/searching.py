@@ -235,7 +235,8 @@ def _disk(options: SearchOptions, invariants: Sequence[Invariant]) -> Path | Non
 
 def _check_begins_within(constraints: Sequence[WrittenInvariant], model: Model) -> None:
     for each in constraints:
-        if not Checks(model, (), (each,)).within(model.initial()):
+        checks = Checks(model, (), (each,))
+        if not checks.within(checks.model.initial()):
             raise UsageError(
                 f"constraint {each.name}: the initial state does not satisfy it, so no step would be taken; state what is to be explored"
             )

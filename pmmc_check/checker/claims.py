@@ -146,7 +146,12 @@ class Claims:
 
     def _only_halts(self, process: ProcessId, state: Any, message: Message, sender: ProcessId | None) -> bool:
         sends: Sequence[Send] | None = self._asked(process, "only_halts", state, message, sender)
-        if sends is None or not all(self.harmless(to, None, each, process) for to, each in self._sends(process, sends)):
+        if sends is None:
+            return False
+        claimed = self._sends(process, sends)
+        if any(self.model.kept.includes(each) for _, each in claimed):
+            return False  # that it was sent is observed
+        if not all(self.harmless(to, None, each, process) for to, each in claimed):
             return False
         self.left_out.add((process.role, message.kind))
         if self._graph is not None:

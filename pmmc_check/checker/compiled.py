@@ -68,11 +68,11 @@ class CompiledSearch:
         constraints: Sequence[WrittenInvariant] = (),
         disk: Path | None = None,
     ) -> None:
-        self.model = model
         self.control = control
         self.reductions = reductions
         self.threads = threads
         self.checks = Checks(model, invariants, constraints)
+        self.model = model = self.checks.model
         digest = Digest(renamings(model.system) if reductions.symmetry else ({},))
         self.claims = Claims(model, reductions, symmetric=reductions.symmetry, trusted=trust_claims)
         self.locals = LocalSteps(model, self.checks, self.claims, digest)
@@ -393,7 +393,7 @@ class CompiledSearch:
             bytes_per_state=self.visited.bytes_per_state,
             symmetry_order=order,
             claims=self.claims.report(),
-            exercised=exercised(self.model, put_off, self.claims),
+            exercised=exercised(self.checks, put_off, self.claims),
             level_sizes=tuple(self.level_sizes[level] for level in range(1, max(self.level_sizes, default=0) + 1)),
             constraints=constraints_of(self.checks),
             outside_states=self.outside_states,

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.result import Action, Exercised
-from pmmc_check.model.model import Model
+from pmmc_check.properties.checks import Checks
+from pmmc_check.properties.observe import SENT
+from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol.messages import Decision, Start
 from pmmc_check.protocol.role import Lifecycle, states_claim
 from pmmc_check.protocol.values import REPLICA
@@ -59,8 +61,9 @@ def put_off_when_met(tables: Tables) -> Counter[Action]:
     return counts
 
 
-def exercised(model: Model, put_off: Counter[Action] | None = None, claims: Claims | None = None) -> Exercised:
-    """What the roles were asked for by a search over `model`."""
+def exercised(checks: Checks, put_off: Counter[Action] | None = None, claims: Claims | None = None) -> Exercised:
+    """What the roles were asked for by a search that makes these checks."""
+    model = checks.model
     trusted = claims is not None and claims.trusted
     offered, commands, decided = set(), set(model.system.commands), False
     for process, _, message, outcomes in model.known_steps():
@@ -76,7 +79,23 @@ def exercised(model: Model, put_off: Counter[Action] | None = None, claims: Clai
         if not (trusted and any(states_claim(model.protocol[role], claim) for claim in ("ignores", "only_halts")))
     ]
     names = tuple((each.__name__, each.role) for each in unchanged)
-    return Exercised(decided, len(commands), dict(put_off or {}), frozenset(offered), names)
+    return Exercised(decided, len(commands), dict(put_off or {}), frozenset(offered), names, _unsent(checks))
+
+
+def _unsent(checks: Checks) -> tuple[tuple[str, str], ...]:
+    """Which messages an invariant reads, and no step that was asked for sends."""
+    read = [
+        (each.name, SENT[kind])
+        for each in checks.invariants
+        if isinstance(each, WrittenInvariant)
+        for kind in sorted(each.observes & SENT.keys())
+    ]
+    if not read:
+        return ()
+    steps = [outcome for *_, outcomes in checks.model.known_steps() for outcome in outcomes]
+    steps += [outcome for *_, outcome in checks.model.known_creations()]
+    sent = {type(message) for _, sends in steps for _, message in sends}
+    return tuple((name, kind.kind) for name, kind in read if not any(issubclass(each, kind) for each in sent))
 
 
 def _action(tables: Tables, step: int, place: int) -> Action:

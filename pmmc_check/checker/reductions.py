@@ -18,8 +18,9 @@ halting
     run where it does not happen the process merely does nothing further. All that is observed is the same, and the
     run is shorter. It cascades: a message that can only lead to such deliveries (a p2b with a higher ballot in the
     last round leads to a preemption that can only retire a leader) leaves the view, too (`Role.only_halts`). Not
-    sound for progress, nor on a network where an undelivered message holds up others. Losing a message, and a crash
-    without a restart, show nothing that withholding messages does not show: these steps are left out, too.
+    sound for progress, nor on a network where an undelivered message holds up others. What such a delivery sends is of the
+    kinds that the claim names; where an invariant reads messages of one of these ever sent, the claim is not used. Losing a
+    message, and a crash without a restart, show nothing that withholding messages does not show: these steps are left out, too.
 
 deferral
     A step that sends nothing and changes nothing that an invariant observes commutes with every step of every other
@@ -45,10 +46,12 @@ from pmmc_check.errors import UsageError, did_you_mean
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import Invariant
 from pmmc_check.properties.progress import Progress
+from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol.role import states_claim
 from pmmc_check.protocol.values import LEADER
 
 NAMES = ("inert", "deferral", "halting", "symmetry")
+_OF_STOPPING = ("p1b", "p2b", "preempted")
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,8 @@ def applicable(wanted: Reductions, model: Model, invariants: Iterable[Invariant]
     if halting and (seeing := next((each for each in invariants if getattr(each, "sees_stops", False)), None)):
         halting = False
         notes.append(f"halting is off: {seeing.name} reads what a process loses when it stops")
+    if halting and (answers := _answers_read(invariants)):
+        notes.append(f"halting leaves out less: {answers}, which steps that it leaves out may send")
     if halting and not model.network.may_withhold:
         halting = False
         notes.append(f"halting is off: on the {model.network.name} network an undelivered message holds up others")
@@ -114,6 +119,15 @@ def applicable(wanted: Reductions, model: Model, invariants: Iterable[Invariant]
             f"it matters what the first one had received"
         )
     return Reductions(wanted.inert, deferral, halting, symmetry), notes
+
+
+def _answers_read(invariants: Iterable[Invariant]) -> str:
+    """Which invariant reads messages that a process sends when it stops, or to one that would stop; nothing: none does."""
+    for each in invariants:
+        read = [kind for kind in _OF_STOPPING if isinstance(each, WrittenInvariant) and f"{kind} sent" in each.observes]
+        if read:
+            return f"{each.name} reads {' and '.join(read)}"
+    return ""
 
 
 def starts_once(model: Model) -> bool:

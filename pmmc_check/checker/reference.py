@@ -30,8 +30,8 @@ class ReferenceSearch:
     def __init__(
         self, model: Model, invariants: Sequence[Invariant], control: Control, constraints: Sequence[WrittenInvariant] = ()
     ) -> None:
-        self.model = model
         self.checks = Checks(model, invariants, constraints)
+        self.model = self.checks.model
         self.control = control
         self.came_from: dict[State, tuple[Step, State] | None] = {}
         self.coverage: Counter[Action] = Counter()
@@ -172,7 +172,7 @@ class ReferenceSearch:
             invariants=tuple(each.name for each in self.checks.invariants),
             coverage=dict(self.coverage),
             unneeded=frozenset(),
-            exercised=exercised(self.model),
+            exercised=exercised(self.checks),
             constraints=constraints_of(self.checks),
             outside_states=self.outside_states,
             violation=violation,

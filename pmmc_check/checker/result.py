@@ -173,6 +173,7 @@ class Exercised:
     `decided`: whether any command was ever decided. `commands`: how many there are, no-ops included that were proposed. `put_off`: the
     deliveries in `Result.coverage` that deferral put off. `offered`: the kinds of messages that could be delivered, to whatever effect.
     `unchanged`: the roles that are not the paper's (class and role) and have done nothing that the paper's would not have done.
+    `unsent`: messages that an invariant reads and nobody has sent (the invariant's name, the kind of message).
     """
 
     decided: bool = True
@@ -180,6 +181,7 @@ class Exercised:
     put_off: dict[Action, int] = field(default_factory=dict)
     offered: frozenset[Action] = frozenset()
     unchanged: tuple[tuple[str, str], ...] = ()
+    unsent: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ something."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -14,6 +14,7 @@ from pmmc_check.checker.result import Control, Snapshot
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.invariants import Invariant
+from pmmc_check.properties.observe import messages_in
 from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol.values import ProcessId
 
@@ -63,13 +64,17 @@ def state_graph(  # noqa: PLR0917
     states_max: int,
     witnesses: Sequence[Invariant] = (),
     constraints: Sequence[WrittenInvariant] = (),
+    observes: Collection[str] = (),
 ) -> StateGraph:
     """Every state and every transition, as far as the limits of `control` go. `witnesses` are negations: what breaks one is marked.
+    `observes` are kinds of facts that the states must show beside what is checked.
 
     Raises:
         TooManyStates: there are more than `states_max`.
         ProtocolError: a role breaks its contract.
     """
+    observed = Checks(model, (*invariants, *witnesses), constraints).observed_kinds | {*observes}
+    model = model.recording(messages_in(observed))
     checks, graph = Checks(model, invariants, constraints), StateGraph()
     wanted = [Checks(model, [each]) for each in witnesses]
     numbers: dict[State, int] = {}

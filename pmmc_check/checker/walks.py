@@ -52,12 +52,12 @@ class RandomWalks:
         steps_max: int = STEPS_MAX,
         trust_claims: bool = False,
     ) -> None:
-        self.model = model
         self.control = control
         self.seed = seed
         self.steps_max = steps_max
         self.reductions = replace(reductions, symmetry=False)
         self.checks = Checks(model, invariants)
+        self.model = model = self.checks.model
         self.claims = Claims(model, self.reductions, symmetric=reductions.symmetry, trusted=trust_claims)
         self.locals = LocalSteps(model, self.checks, self.claims, Digest())
         self.tables = Tables(self.locals, self.reductions, model.config.slots)
@@ -218,7 +218,7 @@ class RandomWalks:
             violation=violation,
             limit=None if violation else f"random walks do not check everything; {limit}",
             claims=self.claims.report(),
-            exercised=exercised(self.model, put_off, self.claims),
+            exercised=exercised(self.checks, put_off, self.claims),
             walks=Walks(self.walks, self.seed, self.steps_max, self.deliveries / max(1, self.walks)),
             checkpoints=self._checkpoints.used(self._resumed) if self._checkpoints else None,
         )

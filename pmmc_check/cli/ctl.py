@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_INCONCLUSIVE, say
+from pmmc_check.cli.numbers import positive_seconds
 from pmmc_check.cli.outputs import print_results, results_stream, write_results
 from pmmc_check.cli.terminal import layout
+from pmmc_check.errors import did_you_mean
 
 if TYPE_CHECKING:
     from pmmc_check.protocol.values import ProcessId
@@ -31,15 +33,25 @@ exit codes: 0 all nodes that were asked have answered; 2 usage; 3 some have not
 ORDERS = ("status", "pause", "resume", "stop", "reconfigure")
 
 
+def _order(text: str) -> str:
+    if text not in ORDERS:
+        raise argparse.ArgumentTypeError(f"there is no order {text}{did_you_mean(text, ORDERS)}; expected one of {', '.join(ORDERS)}")
+    return text
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.epilog = _EPILOG
-    parser.add_argument("order", choices=ORDERS, metavar="ORDER", help=", ".join(ORDERS))
+    parser.add_argument("order", type=_order, metavar="ORDER", help=", ".join(ORDERS))
     parser.add_argument("--config", required=True, metavar="FILE", help="what the cluster is made of (docs/run.md)")
     parser.add_argument("--id", action="append", default=[], metavar="NAME", help="only this node; may be given several times")
     parser.add_argument("--to", default="", metavar="LEADERS", help="with reconfigure: the leaders of the configuration to change to")
     parser.add_argument(
-        "--time-limit", type=float, default=30.0, metavar="S", help="with reconfigure: give up after so long (default %(default)g)"
+        "--time-limit",
+        type=positive_seconds(),
+        default=30.0,
+        metavar="S",
+        help="with reconfigure: give up after so long (default %(default)g)",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="json prints one object on stdout (default text)")
 

@@ -16,7 +16,8 @@ _EPILOG = """\
 examples:
   pmmc-check explore
       the default configuration, checked to the end
-  pmmc-check explore --acceptors 3 --leaders 1 --replicas 1 --slots 1 --reduce none --format json
+  pmmc-check explore --leaders 1 --replicas 1 --slots 1 --reduce none \\
+    --format json
       every state counted one by one, for scripts
   pmmc-check explore --acceptors 1 --slots 1 --commands 2 --variant ignore-pmax
       a seeded fault, and a shortest run that shows it
@@ -29,15 +30,21 @@ examples:
   pmmc-check explore --slots 3 --max-memory 4000 --disk /var/tmp
       with 4,000 MiB of memory, and what does not fit there on disk (docs/scale.md)
   pmmc-check explore --slots 3 --checkpoint kept --max-memory 8000
-      kept in a folder while it runs; after a limit, Ctrl-C or a reboot the same with --resume kept goes on (docs/scale.md)
+      kept in a folder while it runs; after a limit, Ctrl-C or a reboot the same
+      with --resume kept goes on (docs/scale.md)
   pmmc-check explore --slots any --ballots 4
       every number of slots, commands, replicas, leaders and rounds, in seconds
-  pmmc-check explore --leaders 1 --replicas 1 --slots 1 --graph states.svg --observe decided,ballots,chosen
-      a picture of all states, put together where these three are the same (docs/graphs.md)
-  pmmc-check explore --acceptors 1 --slots 1 --commands 2 --variant ignore-pmax --export run.mmd --export run.itf.json
-      the counterexample as a Mermaid diagram, and for the viewers of TLA+ and Quint
+  pmmc-check explore --leaders 1 --replicas 1 --slots 1 \\
+    --graph states.svg --observe decided,ballots,chosen
+      a picture of all states, put together where these three are the same
+      (docs/graphs.md)
+  pmmc-check explore --acceptors 1 --slots 1 --commands 2 \\
+    --variant ignore-pmax --export run.mmd --export run.itf.json
+      the counterexample as a Mermaid diagram, and for the viewers of TLA+ and
+      Quint
 
-exit codes: 0 every reachable state was checked and all invariants hold; 1 violated, a shortest counterexample is printed;
+exit codes: 0 every reachable state was checked and all invariants hold;
+            1 violated, a shortest counterexample is printed;
             2 usage or bad input; 3 inconclusive, a limit stopped the search
 """
 

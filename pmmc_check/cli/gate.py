@@ -26,14 +26,17 @@ from pmmc_check.report.gate_text import gate_line, gate_table
 
 _EPILOG = f"""\
 examples:
-  pmmc-check gate                            what {CONFIGURATION} in this folder lists
+  pmmc-check gate
+      what {CONFIGURATION} in this folder lists
   pmmc-check gate specs traces --junit out.xml
-                                             all specs and traces in two folders
+      all specs and traces in two folders
   pmmc-check gate --changed-since origin/main --format github
-                                             what a pull request can affect, with annotations
-  pmmc-check gate --shard 2/4                the second quarter, for a matrix of machines
+      what a pull request can affect, with annotations
+  pmmc-check gate --shard 2/4
+      the second quarter, for a matrix of machines
 
-exit codes: 0 all as expected; 1 one is not; 2 usage or bad input; 3 one is inconclusive (and not allowed to be), or a signal stopped it
+exit codes: 0 all as expected; 1 one is not; 2 usage or bad input;
+            3 one is inconclusive, and not allowed to be, or a signal stopped it
 """
 
 Content = Callable[[GateReport], str]

@@ -17,7 +17,7 @@ def http_address(text: str) -> tuple[str, int]:
     """
     for name in _EXTRA:
         if importlib.util.find_spec(name) is None:
-            raise UsageError(f"--http: needs {name}; install it with: pip install 'pmmc-check[serve]'")
+            raise UsageError(f"--http: needs {name}; install it in your clone of pmmc-check: pip install '.[serve]'")
     host, _, port = text.rpartition(":")
     if not (port.isascii() and port.isdecimal() and int(port[:6]) < 2**16):
         raise UsageError(f"--http {text}: expected PORT or HOST:PORT, such as 8080 or 127.0.0.1:8080; 0 is any free port")

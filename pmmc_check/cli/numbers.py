@@ -18,6 +18,25 @@ def number_of(what: str) -> Callable[[str], float]:
     return read
 
 
+def any_whole_number(text: str) -> int:
+    """Any whole number, for argparse."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+
+
+def probability(text: str) -> float:
+    """A probability that is no certainty, for argparse."""
+    try:
+        found = float(text)
+    except ValueError:
+        raise ArgumentTypeError(f"expected a probability, such as 0.2, got {text!r}") from None
+    if not 0 <= found < 1:
+        raise ArgumentTypeError(f"must be at least 0 and below 1, got {text}")
+    return found
+
+
 def number_from_one(text: str) -> int:
     """A whole number from 1, for argparse."""
     try:

@@ -87,6 +87,7 @@ def _real(arguments: argparse.Namespace, roster: Roster, scenario: Scenario | No
             faults,
             http,
             arguments.reconfigure,
+            waits_for_disk=not arguments.no_sync,
         )
         tell = partial(say, "run")
         watch = LiveWatch(logs, report, tell) if arguments.live else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from math import inf
 
+from pmmc_check.cli.numbers import any_whole_number, number_from_one, number_of, positive_seconds, probability
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA
 from pmmc_check.protocol.variants.catalogue import protocol_with
@@ -27,6 +28,7 @@ exit codes: 0 all requests answered, replicas equal, history linearizable, trace
             3 inconclusive, such as requests without an answer when the time was over
 """
 _ROLES = (ACCEPTOR, LEADER, REPLICA)
+_SECONDS = number_of("seconds, from 0")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,11 +45,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("keep", 1000, "slots are forgotten that a majority of the replicas performed so many slots ago "),
         ("seed", 1, "of the requests and of all faults "),
     ):
-        parser.add_argument(f"--{name}", type=_whole, default=count, metavar="N", help=f"{meaning}(default %(default)s)")
+        kind = any_whole_number if name in ("requests", "seed") else number_from_one
+        parser.add_argument(f"--{name}", type=kind, default=count, metavar="N", help=f"{meaning}(default %(default)s)")
     parser.add_argument(
         "--machine", default="integer", metavar="NAME", help=f"{', '.join(MACHINES)} or module:object (default %(default)s)"
     )
-    parser.add_argument("--time-limit", type=float, metavar="S", help="requests are given up after so long (default 60; with --http none)")
+    parser.add_argument(
+        "--time-limit", type=positive_seconds(), metavar="S", help="requests are given up after so long (default 60; with --http none)"
+    )
     parser.add_argument(
         "--http",
         metavar="[HOST:]PORT",
@@ -59,6 +64,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-record", action="store_true", help="record no trace")
     parser.add_argument("--not-durable", action="store_true", help="keep nothing on a disk; then nothing can be killed")
     parser.add_argument(
+        "--no-sync",
+        action="store_true",
+        help="write what is promised, but do not wait for the disk: a kill -9 loses nothing, a power failure may",
+    )
+    parser.add_argument(
         "--variant",
         action="append",
         default=[],
@@ -69,7 +79,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--answer-first", action="store_true", help="a fault of the driver: answers leave before what they promise is on the disk"
     )
     parser.add_argument(
-        "--reconfigure", type=float, metavar="S", help="change to as many new leaders and acceptors after so long (virtual, if simulated)"
+        "--reconfigure",
+        type=_SECONDS,
+        metavar="S",
+        help="change to as many new leaders and acceptors after so long (virtual, if simulated)",
     )
     parser.add_argument("--scenario", metavar="FILE", help="what goes wrong, and when (docs/run.md); clients ask as long as it lasts")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="json prints one object on stdout (default text)")
@@ -78,35 +91,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _of_simulations(parser.add_argument_group("simulation"))
 
 
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a whole number, found {text!r}") from None
-
-
 def _of_processes(real: argparse._ArgumentGroup) -> None:
     for name, meaning in (("loss", "of a message"), ("duplication", "of a message")):
-        real.add_argument(f"--{name}", type=float, default=0.0, metavar="P", help=f"probability {meaning} (default 0)")
+        real.add_argument(f"--{name}", type=probability, default=0.0, metavar="P", help=f"probability {meaning} (default 0)")
     real.add_argument(
-        "--delay", type=float, default=0.0, metavar="S", help="messages take up to so many seconds longer, so they overtake each other"
+        "--delay", type=_SECONDS, default=0.0, metavar="S", help="messages take up to so many seconds longer, so they overtake each other"
     )
     for name, verb in (("kill", "kill -9"), ("pause", "SIGSTOP")):
         real.add_argument(
             f"--{name}", default="", metavar="ROLES", help=f"{verb} for one node of each role at a time; some of {','.join(_ROLES)}"
         )
     real.add_argument("--partition", action="store_true", help="nobody is heard by one node at a time")
-    real.add_argument("--every", type=float, default=1.0, metavar="S", help="so often (default %(default)g s)")
+    real.add_argument("--every", type=positive_seconds(), default=1.0, metavar="S", help="so often (default %(default)g s)")
 
 
 def _of_simulations(simulated: argparse._ArgumentGroup) -> None:
     simulated.add_argument("--simulated", action="store_true", help="one process, virtual time; everything is decided by the seed")
-    simulated.add_argument("--seeds", type=int, metavar="N", help="so many runs, with seeds from --seed on (default 1)")
+    simulated.add_argument("--seeds", type=number_from_one, metavar="N", help="so many runs, with seeds from --seed on (default 1)")
     simulated.add_argument(
         "--faults", default="none", metavar="LIST", help=f"all, none, or some of {','.join(FAULTS_BY_NAME)} (default none)"
     )
     simulated.add_argument(
-        "--virtual-seconds", type=float, default=60.0, metavar="S", help="clients ask, and faults happen, for so long (default %(default)g)"
+        "--virtual-seconds",
+        type=positive_seconds(),
+        default=60.0,
+        metavar="S",
+        help="clients ask, and faults happen, for so long (default %(default)g)",
     )
 
 
@@ -140,18 +150,11 @@ def _check_kind_of_run(arguments: argparse.Namespace) -> None:
 
 
 def _check_numbers(arguments: argparse.Namespace) -> None:
-    for name in ("clients", "requests", "at_once", "seeds", "keep"):
-        if getattr(arguments, name) < (0 if name == "requests" and arguments.http is not None else 1):
-            raise UsageError(f"--{name.replace('_', '-')}: must be at least 1{'; 0 only with --http' if name == 'requests' else ''}")
-    for name in ("loss", "duplication"):
-        if not 0 <= getattr(arguments, name) < 1:
-            raise UsageError(f"--{name}: must be at least 0 and below 1")
-    for name in ("time_limit", "virtual_seconds", "every"):
-        if not getattr(arguments, name) > 0:
-            raise UsageError(f"--{name.replace('_', '-')}: must be more than 0")
+    if arguments.requests < (0 if arguments.http is not None else 1):
+        raise UsageError("--requests: must be at least 1; 0 only with --http")
     if arguments.reconfigure is not None and not arguments.reconfigure >= 0:
         raise UsageError("--reconfigure: must not be negative")
-    if arguments.delay < 0:
+    if not arguments.delay >= 0:
         raise UsageError("--delay: must not be negative")
 
 

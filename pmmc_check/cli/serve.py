@@ -28,7 +28,7 @@ def serve(arguments: argparse.Namespace) -> int:
     except ImportError as error:
         if error.name not in ("starlette", "uvicorn", "anyio", "h11"):
             raise
-        raise UsageError(f"--serve: needs {error.name}; install it with: pip install 'pmmc-check[serve]'") from None
+        raise UsageError(f"--serve: needs {error.name}; install it in your clone of pmmc-check: pip install '.[serve]'") from None
     from pmmc_check.cli.stepping import session_of, users_code_kept_in
     from pmmc_check.explorer.server.answers import Beginning
     from pmmc_check.explorer.server.background import BackgroundSearch

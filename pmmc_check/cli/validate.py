@@ -48,17 +48,22 @@ EXITS = {ACCEPTED: 0, REJECTED: 1, BAD_INPUT: 2, INCONCLUSIVE: 3}
 
 _EPILOG = """\
 examples:
-  pmmc-check validate run.pmmc               one trace
-  pmmc-check validate logs/ --junit out.xml  all traces of a directory, for continuous integration
+  pmmc-check validate run.pmmc
+      one trace
+  pmmc-check validate logs/ --junit out.xml
+      all traces of a directory, for continuous integration
   pmmc-check validate run.jsonl.gz --format json
+      one object on stdout, for scripts
   pmmc-check validate run.pmmc --export run.mmd --export run.shiviz
-                                             the run as a Mermaid diagram, and for ShiViz (docs/exchange.md)
-  pmmc-check validate run.pmmc --variant raise-on-accept --variant ignore-lower-p2b
-                                             an implementation with these fixes
+      the run as a Mermaid diagram, and for ShiViz (docs/exchange.md)
+  pmmc-check validate run.pmmc --variant raise-on-accept \\
+    --variant ignore-lower-p2b
+      an implementation with these fixes
   pmmc-check validate --follow logs/ --fail-fast
-                                             while the cluster runs; exits at the first rejection
+      while the cluster runs; exits at the first rejection
 
-exit codes: 0 accepted, 1 rejected, 2 usage or bad input, 3 inconclusive; of several traces the worst counts (2, then 1, then 3);
+exit codes: 0 accepted, 1 rejected, 2 usage or bad input, 3 inconclusive;
+            of several traces the worst counts (2, then 1, then 3);
             3 also where all are accepted, and coverage is under --fail-under
 """
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from random import Random
+from typing import Any
 
 from pmmc_check.checker.result import TraceStep, Violation
 from pmmc_check.errors import PmmcError
@@ -16,6 +17,7 @@ from pmmc_check.model.faults import Crash, Drop, FaultStep, Restart
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.checks import Checks
 from pmmc_check.properties.invariants import Invariant
+from pmmc_check.properties.observe import SENT
 from pmmc_check.words import counted
 
 ChoicePath = tuple[int, ...]
@@ -44,12 +46,15 @@ class Choice:
 @dataclass(frozen=True)
 class Subject:
     """What is explored. `witnesses` are the negations of what should be reachable. `variants` are named for whoever validates what is
-    saved."""
+    saved. Its model records every message: an expression that is typed in anywhere may ask for it."""
 
     model: Model
     invariants: tuple[Invariant, ...]
     witnesses: tuple[Invariant, ...] = ()
     variants: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "model", self.model.recording(SENT.values()))
 
     @cached_property
     def root(self) -> Visit:
@@ -256,10 +261,14 @@ def at_random(session: Session, steps: int, seed: int) -> Session:
 
 
 def along(session: Session, steps: Sequence[TraceStep]) -> Session:
-    """Takes the steps of a run that begins here."""
+    """Takes the steps of a run that begins here, of a model that may record less."""
     node = session.here
     for each in steps:
-        choice = next((one for one in node.choices if (one.step, one.after) == (each.step, each.after)), None)
-        choice = choice or next(one for one in node.choices if one.after == each.after)
-        node = node.child(choice)
+        after = _but_history(each.after)
+        leading = [one for one in node.choices if _but_history(one.after) == after]
+        node = node.child(next((one for one in leading if one.step == each.step), leading[0]))
     return session.moved(node)
+
+
+def _but_history(state: State) -> list[tuple[Any, Any]]:
+    return [(view.state, view.inbox) for view in state]

@@ -109,7 +109,7 @@ def way(start: Visit, goal: Goal, checks: Checks, control: Control) -> tuple[Tra
         CannotStep: there is none, or a limit was reached.
     """
     model = start.subject.model
-    plain = _plain_way(model, start.state, checks, control)
+    plain = _plain_way(checks.model, start.state, checks, control)
     if plain is None:
         raise CannotStep(f"until {goal.text}: no state that can be reached from here is one")
     if plain or control.stop:

@@ -7,7 +7,8 @@ creation of scouts and commanders included, belongs to that step (conventions 1 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from copy import copy
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -17,9 +18,10 @@ from pmmc_check.model.calls import called, made, name_of, shown, shown_outcomes,
 from pmmc_check.model.content import Digest
 from pmmc_check.model.deviations import Deviations
 from pmmc_check.model.faults import FAULTS_ID, Drop, FaultBudget, FaultStep, Restart, Spend, fault_outcome, fault_steps, spent
-from pmmc_check.model.network import Deliverable, Inbox, Lossy, Network, network_named
+from pmmc_check.model.network import Deliverable, Inbox, Network, network_named
+from pmmc_check.model.sent_messages import SentMessages, always_kept
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.messages import Decision, Instant, Message, P2a, Start, Stop
+from pmmc_check.protocol.messages import Instant, Message, Start, Stop
 from pmmc_check.protocol.role import AskedAhead, Crashed, Lifecycle, Outcome, Role, Send, System
 from pmmc_check.protocol.values import COMMANDER, FAULTS, ROLES, SCOUT, Ballot, ProcessId, commander_id, scout_id
 from pmmc_check.users_code import users_code
@@ -65,17 +67,6 @@ class Step(NamedTuple):
     outcome: Outcome
 
 
-def recorded_kinds(config: Config) -> tuple[type[Message], ...]:
-    """What is kept in the sender's history.
-
-    C1 and C2 speak of every p2a *ever sent*, and neither an exited commander nor a network that forgets still shows it. Agreement
-    speaks of every decision ever sent: where nothing is lost it is in a replica's inbox or among its
-    decisions, but a lossy network, or a replica that forgets, takes it out of sight.
-    """
-    loses = config.network == Lossy.name or config.crashes > 0
-    return (P2a, Decision) if loses else (P2a,)
-
-
 class Model:
     """PMMC, or a variant of it, in one configuration."""
 
@@ -87,7 +78,7 @@ class Model:
         self.processes = _processes(config, self.system)
         self.index = {process: i for i, process in enumerate(self.processes)}
         self.roles = {process: made(self.protocol[process.role], process, self.system) for process in self.processes}
-        self._recorded_kinds = recorded_kinds(config)
+        self.kept = SentMessages(always_kept(config))
         self.content = Digest()
         self.deviations = Deviations(self.roles, self.system)
         self._papers = {process: role for process, role in self.roles.items() if type(role) is PMMC.get(process.role)}
@@ -100,11 +91,24 @@ class Model:
         """Why steps have failed, by the process and what its role was called with."""
         self._check_restarts()
 
+    def recording(self, kinds: Iterable[type[Message]], matters: Callable[[Message], bool] | None = None) -> Model:
+        """The same model, whose histories keep what is sent of `kinds`, too: there one reads what was ever sent. With `matters`, only what
+        matters of it, as a history would keep it.
+
+        It has these and no others, whatever this one records; what was asked of roles is known to both."""
+        kept = self.kept.asked_of(kinds, matters)
+        if kept == self.kept:
+            return self
+        other = copy(self)
+        other.kept = kept
+        return other
+
     def initial(self) -> State:
         """Every leader has its round-0 scout, every request is in flight (convention 2)."""
         views = [View(Lifecycle.NOT_STARTED, self.network.empty) for _ in self.processes]
         for process in self._first():
-            views[self.index[process]] = View(self.started(process, Start()).state, self.network.empty)
+            begun = self.started(process, Start())
+            views[self.index[process]] = View(begun.state, self.network.empty, self.recorded(begun.sends))
         state = self.apply(tuple(views), self.sent_at_first())
         assert state is not None, "no fault step is taken to reach the initial state"
         return state
@@ -320,7 +324,7 @@ class Model:
 
     def recorded(self, sends: Iterable[Send]) -> frozenset[Message]:
         """Those of `sends` that history keeps."""
-        return frozenset(message for _, message in sends if isinstance(message, self._recorded_kinds))
+        return self.kept.of(sends)
 
     def _check_restarts(self) -> None:
         for role in sorted(self.system.faults.roles):

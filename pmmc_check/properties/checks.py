@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pmmc_check.errors import ProtocolError, UsageError
 from pmmc_check.model.model import Model, State, Step
 from pmmc_check.properties.invariants import ASSERTION, Invariant, RelationInvariant, StateInvariant, StepInvariant
-from pmmc_check.properties.observe import HELD, VARIABLES, Fact, Observed, by_slot, held, observe, state_fact
+from pmmc_check.properties.observe import HELD, VARIABLES, Fact, Observed, by_slot, held, messages_in, observe, sent_kind, state_fact
 from pmmc_check.properties.progress import Left, LocalStates, Progress, check_possible, check_unconstrained, endless, left_to_decide, stuck
 from pmmc_check.properties.quorums import Quorums
 from pmmc_check.properties.written import WrittenInvariant
@@ -26,10 +26,11 @@ class Violated(NamedTuple):
 
 
 class Checks:
-    """The invariants to check on one model, sorted by what they need."""
+    """The invariants to check on one model, sorted by what they need.
+
+    `model` is the one that was given, with histories that keep the messages which the invariants read: its states are to be checked."""
 
     def __init__(self, model: Model, invariants: Sequence[Invariant], constraints: Sequence[WrittenInvariant] = ()) -> None:
-        self.model = model
         self.invariants = tuple(invariants)
         self.constraints = tuple(constraints)
         self._quorums = Quorums(model.protocol, model.system)
@@ -47,6 +48,9 @@ class Checks:
             + [each.observes for each in constraints]
         )
         self.observed_kinds: frozenset[str] = frozenset().union(*observing)
+        self._remembered: dict[Message, bool] = {}
+        read = messages_in(self.observed_kinds)
+        self.model = model.recording(read, self._matters if read else None)
         self._at_once_kinds: frozenset[str] = frozenset({VARIABLES}).union(*(each.observes for each in self._asked_at_once))
         self._constraint_kinds: frozenset[str] = frozenset({VARIABLES}).union(*(each.observes for each in constraints))
         self._variables = _by_role([*self._written, *constraints])
@@ -54,6 +58,14 @@ class Checks:
             check_unconstrained(self.progress, constraints)
             network = model.network
             check_possible(self.progress, network.name, network.keeps_delivered or network.may_lose, model.config.crashes)
+
+    def _matters(self, kept: Message) -> bool:
+        """Whether a message that was sent can make a difference to any of them."""
+        if kept not in self._remembered:
+            kind = sent_kind(kept)
+            reading = (each for each in (*self._written, *self.constraints) if kind in each.observes)
+            self._remembered[kept] = any(each.matters is None or each.matters(kept) for each in reading)
+        return self._remembered[kept]
 
     def of_local_state(self, process: ProcessId, state: Any) -> Violated | None:
         """Checks one local state; that of a process which is down was checked before it crashed."""

@@ -5,19 +5,45 @@ combination of observed facts, so everything here must change only when such a f
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from pmmc_check.protocol.messages import Decision, Message, P2a, Request
+from pmmc_check.protocol.messages import (
+    Addressed,
+    Adopted,
+    Decision,
+    Message,
+    P1a,
+    P1b,
+    P2a,
+    P2b,
+    Preempted,
+    Propose,
+    Request,
+    Response,
+)
 from pmmc_check.protocol.role import Crashed, Lifecycle
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, REPLICA, Ballot, Command, ProcessId
 
 PVALUE_ACCEPTED, P2A_SENT, DECIDED, HELD = "accepted", "p2a sent", "decided", "held"
 VARIABLES = "variables"
+RUNNING = "running"
+"""Among the variables that one may ask of a process: that it has a state. No role has one of this name."""
+
+_MESSAGES: tuple[type[Message], ...] = (Request, Propose, P1a, P1b, P2a, P2b, Adopted, Preempted, Decision, Response)
+SENT: dict[str, type[Message]] = {f"{each.kind} sent": each for each in _MESSAGES}
+"""The kinds of facts that say that a message was ever sent, with its class. Histories keep those that are observed."""
+
+
+def messages_in(kinds: Collection[str]) -> list[type[Message]]:
+    """The messages whose sending some of `kinds` are about: a model must record these where such facts are asked for."""
+    return [each for kind, each in SENT.items() if kind in kinds]
 
 
 class Fact(NamedTuple):
-    """`kind` holds for `command` in `slot` (0 where it is about none), under `ballot` where ballots matter."""
+    """`kind` holds for `command` in `slot` (0 where it is about none), under `ballot` where ballots matter.
+
+    Of messages sent, other than p2a, the message itself stands in the place of the command."""
 
     kind: str
     slot: int
@@ -35,8 +61,22 @@ def state_fact(state: Any, variables: Iterable[str]) -> Fact:
     Of a process that is down they are those it went down with; one that has exited has none."""
     if isinstance(state, Crashed):
         state = state.state
-    values: Any = () if isinstance(state, Lifecycle) else tuple((name, getattr(state, name)) for name in variables)
+    values: Any = () if isinstance(state, Lifecycle) else tuple((name, name == RUNNING or getattr(state, name)) for name in variables)
     return Fact(VARIABLES, 0, BOTTOM, values)
+
+
+def sent_facts(history: Iterable[Message], kinds: Collection[str]) -> Iterator[Fact]:
+    """Of messages that were sent, those of `kinds` other than p2a."""
+    for each in history:
+        kind = sent_kind(each)
+        if kind in kinds and kind != P2A_SENT:
+            yield Fact(kind, 0, BOTTOM, each)  # type: ignore[arg-type]  # see `Fact`
+
+
+def sent_kind(kept: Message) -> str:
+    """The kind of fact that a message in a history shows; a variant's message is one of the kind that it changes."""
+    message = kept.message if isinstance(kept, Addressed) else kept
+    return next(kind for kind, each in SENT.items() if isinstance(message, each))
 
 
 OF_STATES = frozenset({PVALUE_ACCEPTED, DECIDED})
@@ -46,13 +86,15 @@ OF_STATES = frozenset({PVALUE_ACCEPTED, DECIDED})
 def observe(
     process: ProcessId, state: Any, inbox: Iterable[Message], history: Iterable[Message], kinds: Collection[str] = OF_STATES
 ) -> frozenset[Fact]:
-    """All facts that a view shows, also of a process that is down; of those kinds that are read off states only `kinds`.
+    """All facts that a view shows, also of a process that is down; of those kinds that are read off states, and of messages sent other
+    than p2a and decisions, only `kinds`.
 
     Only a replica's inbox is looked at: a decision counts from the moment it is sent."""
     if isinstance(state, Crashed):
         state = state.state
     facts = {Fact(P2A_SENT, each.slot, each.ballot, each.command) for each in history if isinstance(each, P2a)}
     facts.update(Fact(DECIDED, each.slot, BOTTOM, each.command) for each in history if isinstance(each, Decision))
+    facts.update(sent_facts(history, kinds))
     if process.role == REPLICA:
         facts.update(Fact(DECIDED, each.slot, BOTTOM, each.command) for each in inbox if isinstance(each, Decision))
     if not isinstance(state, Lifecycle):

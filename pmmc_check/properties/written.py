@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pmmc_check.properties.observe import Observed
+from pmmc_check.protocol.messages import Message
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,8 @@ class WrittenInvariant:
     """Holds of what it observes: facts of the kinds `observes`, and the `variables` of processes, given as (role, variable).
 
     With `by_slot` it is asked of the facts about one slot at a time, and reads no variables; else of everything at once, with 0 for
-    the slot. `check` is also asked where nothing is observed yet. `sees_stops`: whether it can tell that a process has stopped."""
+    the slot. `check` is also asked where nothing is observed yet. `sees_stops`: whether it can tell that a process has stopped.
+    `matters`: whether a message of a kind that it observes, as histories keep it, can make a difference; None: any can."""
 
     name: str
     statement: str
@@ -23,3 +25,4 @@ class WrittenInvariant:
     check: Callable[[int, Observed], str | None]
     tells_apart: str | None = None
     sees_stops: bool = False
+    matters: Callable[[Message], bool] | None = None

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pmmc_check.protocol.values import Ballot, Command, ProcessId, PValue
 
@@ -18,17 +19,24 @@ def show(value: object) -> str:
         return "{" + ", ".join(sorted_texts(value)) + "}"
     if isinstance(value, tuple) and type(value) is tuple:
         return "⟨" + ", ".join(show(item) for item in value) + "⟩"
-    if is_dataclass(value) and not isinstance(value, Message):
+    if is_dataclass(value) and type(value).__str__ is object.__str__:
         return ", ".join(f"{field.name} {show(getattr(value, field.name))}" for field in fields(value))
     return str(value)
 
 
 def sorted_texts(values: Iterable[object]) -> list[str]:
-    """The texts of the members of a set: by value where they can be compared, else by text."""
-    try:
-        return [show(each) for each in sorted(values)]  # type: ignore[type-var]  # the fallback is for what cannot be compared
-    except TypeError:
-        return sorted(map(show, values))
+    """The texts of the members of a set, in their order."""
+    return [show(each) for each in in_order(values)]
+
+
+def in_order(values: Iterable[Any]) -> list[Any]:
+    """The members of a set in an order that is the same on every run: by value where they can be compared, else by text. Sets are not
+    compared: `<` says which is part of which."""
+    members = list(values)
+    if not any(isinstance(each, frozenset) for each in members):
+        with suppress(TypeError):
+            return sorted(members)
+    return sorted(members, key=show)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,14 @@ class Response(Message):
 
     cid: int
     result: object
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed(Message):
+    """A message with whom it went to, as histories keep those that go to one process which their fields do not name."""
+
+    to: ProcessId
+    message: Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def run_text(result: RunResult, trace: TraceVerdict | None, layout: Layout) -> s
     rows = [
         (
             "answered",
-            f"{result.answered} of {result.asked} requests in {result.seconds:.2f} s, {rate:,.0f} a second",
+            f"{result.answered} of {result.asked} requests{_by_client(result)} in {result.seconds:.2f} s, {rate:,.0f} a second",
         ),
         (
             "latency",
@@ -48,6 +48,16 @@ def run_text(result: RunResult, trace: TraceVerdict | None, layout: Layout) -> s
     if trace is not None and trace.verdict != ACCEPTED:
         wrong += explanation(trace)
     return rendered([labelled(rows, 9)], layout) + "".join(f"{line}\n" for line in wrong)
+
+
+def _by_client(result: RunResult) -> str:
+    """How many of the answers each client has, where there are several."""
+    answered = Counter({each.client: 0 for each in result.history})
+    answered.update(each.client for each in result.history if each.result is not None)
+    if len(answered) < 2:
+        return ""
+    least, most = min(answered.values()), max(answered.values())
+    return f", {least if least == most else f'{least} to {most}'} for each of {len(answered)} clients,"
 
 
 def _messages(counts: Counter[str]) -> str:

@@ -29,6 +29,12 @@ def _reasons(result: Result) -> Iterator[str]:
         )
     if "Agreement" in result.invariants and result.exercised.commands == 1 and result.invariant_verdict("Agreement") != VIOLATED:
         yield "there is only one command, so Agreement cannot be violated; give --commands 2"
+    for name, kind in result.exercised.unsent:
+        yield (
+            f"no {kind} is sent in any {run}, so whatever {name} asks of these holds of none"
+            if complete
+            else f"no {kind}, of which {name} asks, has been sent so far"
+        )
     for name, role in result.exercised.unchanged:
         yield (
             f"{name} does nothing in any {run} that the paper's {role} would not do: the verdict is that of the paper's {role}"

@@ -32,9 +32,14 @@ class AcceptorDriver(Driver):
             self.again(self.me, (sender,), Alive())
         elif isinstance(signal, Lacking):
             self._progress.heard(sender, signal.slot)
+            self._forget()
 
-    def tick(self) -> None:
-        """Forgets."""
+    @property
+    def ticks(self) -> bool:
+        """It only answers."""
+        return False
+
+    def _forget(self) -> None:
         state = self.state
         if self._forgets and isinstance(state, LiveAcceptorState) and self._progress.is_worth_it(state.collected):
             slot, accepted = self._progress.collectable, state.accepted

@@ -15,6 +15,8 @@ from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.trace.events import RECEIVE, Event
 
 Answered = Callable[[str], None]
+_SESSIONS_MAX = 4
+"""A new number is given later and later, up to so many sessions after the last: each is one more slot for an overloaded cluster."""
 
 
 @dataclass
@@ -81,6 +83,7 @@ class ClientDriver(Driver):
         if not isinstance(message, Response) or message.cid not in self._questions:
             return
         question = self._questions[message.cid]
+        self._retries.answered(id(question), self.now)
         self._forget(question)
         self.counts["received response"] += 1
         self.host.batch.events.append(Event(self.host.log, to, RECEIVE, message, None))
@@ -90,13 +93,18 @@ class ClientDriver(Driver):
         """Everything that comes in."""
         return True
 
+    @property
+    def ticks(self) -> bool:
+        """While it waits for answers."""
+        return bool(self._questions)
+
     def tick(self) -> None:
-        """Sends again what has no response yet; after long, under a new number."""
+        """Sends again what has no response yet; after long, under a new number, which then stands for all before it."""
         for question in {id(each): each for each in self._questions.values()}.values():
-            if abs(self.now - question.asked) > self.timing.session and not isinstance(question.operation, Reconfigure):
+            patience = self.timing.session * min(len(question.commands), _SESSIONS_MAX)
+            if abs(self.now - question.asked) > patience and not isinstance(question.operation, Reconfigure):
                 self._cid += 1
                 again = asked_again(question.number, question.operation)
                 self._request(question, Command(self.me, self._cid, again))
             elif self._retries.due(id(question), self.now):
-                for command in question.commands:
-                    self.again(self.me, self.system.replicas, Request(command))
+                self.again(self.me, self.system.replicas, Request(question.commands[-1]))

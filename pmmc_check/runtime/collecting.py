@@ -73,16 +73,14 @@ class ReplicasProgress:
     def __init__(self, replicas: tuple[ProcessId, ...], keep: int) -> None:
         self._slot_out = dict.fromkeys(replicas, 1)
         self._keep, self._quorum = keep, majority(len(replicas))
+        self.collectable = 0
+        """All slots up to this one may be forgotten."""
 
     def heard(self, replica: ProcessId, slot_out: int) -> None:
         """A replica has performed all slots below `slot_out`."""
-        if replica in self._slot_out:
-            self._slot_out[replica] = max(slot_out, self._slot_out[replica])
-
-    @property
-    def collectable(self) -> int:
-        """All slots up to this one may be forgotten."""
-        return max(0, sorted(self._slot_out.values())[-self._quorum] - 1 - self._keep)
+        if slot_out > self._slot_out.get(replica, slot_out):
+            self._slot_out[replica] = slot_out
+            self.collectable = max(0, sorted(self._slot_out.values())[-self._quorum] - 1 - self._keep)
 
     def is_worth_it(self, collected: int) -> bool:
         """Whether enough can be forgotten to be worth the while."""

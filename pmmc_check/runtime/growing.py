@@ -8,6 +8,7 @@ like; they keep frozen sets, and forget nothing.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -56,11 +57,11 @@ class CommandsBySlot:
     """Proposals or decisions, found by slot and by command; `fresh` are those since it was last looked at. Slots up to `forgotten` are
     known no more; of their commands it is known that they were there."""
 
-    __slots__ = ("_lowest", "_slots", "forgotten", "forgotten_commands", "fresh")
+    __slots__ = ("_places", "_slots", "forgotten", "forgotten_commands", "fresh")
 
     def __init__(self, items: Iterable[SlotCommand] = (), forgotten: int = 0, commands: ForgottenCommands | None = None) -> None:
         self._slots: dict[int, list[Command]] = {}
-        self._lowest: dict[Command, int] = {}
+        self._places: dict[Command, list[int]] = {}
         self.fresh: list[SlotCommand] = []
         self.forgotten, self.forgotten_commands = forgotten, commands or ForgottenCommands()
         self |= items
@@ -70,7 +71,7 @@ class CommandsBySlot:
             slot, command = each
             if slot > self.forgotten and command not in self._slots.setdefault(slot, []):
                 self._slots[slot].append(command)
-                self._lowest[command] = min(slot, self._lowest.get(command, slot))
+                insort(self._places.setdefault(command, []), slot)
                 self.fresh.append(each)
         return self
 
@@ -80,17 +81,21 @@ class CommandsBySlot:
             self._slots[slot].remove(command)
             if not self._slots[slot]:
                 del self._slots[slot]
-            if self._lowest.get(command) == slot:
-                del self._lowest[command]
+            self._leave(command, slot)
         return self
+
+    def _leave(self, command: Command, slot: int) -> None:
+        places = self._places[command]
+        places.remove(slot)
+        if not places:
+            del self._places[command]
 
     def forget(self, slot: int) -> None:
         """Forgets all up to a slot."""
         for each in [each for each in self._slots if each <= slot]:
             for command in self._slots.pop(each):
                 self.forgotten_commands.add(command)
-                if self._lowest.get(command) == each:
-                    del self._lowest[command]
+                self._leave(command, each)
         self.forgotten = max(self.forgotten, slot)
 
     def __contains__(self, item: object) -> bool:
@@ -114,7 +119,10 @@ class CommandsBySlot:
 
     def lowest_slot(self, command: Command) -> int | None:
         """The first slot that has `command`, as far as it is known: 0 is one that is forgotten."""
-        return 0 if command in self.forgotten_commands else self._lowest.get(command)
+        if command in self.forgotten_commands:
+            return 0
+        places = self._places.get(command)
+        return places[0] if places else None
 
 
 class WaitingRequests:

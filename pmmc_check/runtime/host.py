@@ -21,7 +21,8 @@ from pmmc_check.trace.events import CRASH, RECEIVE, RESTART, SEND, UNKNOWN, Even
 from pmmc_check.trace.fields import BROADCASTS, CALLS, RECIPIENT
 
 _KEEPS: dict[str, tuple[str | None, bool]] = {ACCEPTOR: ("accepted", True), REPLICA: ("decisions", False), LEADER: (None, True)}
-"""What of a role's state outlives a crash: a set, whose members are records, and whether its ballot does."""
+"""What of a role's state outlives a crash: a set, whose members are records, and whether its ballot does. Ballots and accepted pvalues are
+promises. Decisions are none: acceptors keep what was decided, until replicas say that they have it (`ReplicaDriver`)."""
 _SENDER_IS_TOLD = ("propose", "p1b", "p2b")
 """Kinds of which a receive says who sent it. Decisions come by many ways."""
 
@@ -76,6 +77,12 @@ class Pending:
     ballot: Ballot | None = None
     forgotten: int | None = None
     snapshot: bytes | None = None
+    promises: bool = False
+
+    @property
+    def is_written(self) -> bool:
+        """Whether something of it goes to the disk."""
+        return bool(self.events) or self.promises or self.forgotten is not None
 
 
 class Host:
@@ -84,6 +91,7 @@ class Host:
     def __init__(self, me: ProcessId, setting: ClusterSetting, now: Callable[[], float], counts: Counter[str]) -> None:
         self.me, self.setting, self.system = me, setting, setting.system
         self.processes: dict[ProcessId, Running] = {}
+        self._own: Running | None = None
         self.batch = Pending()
         self.local: deque[Envelope] = deque()
         """Messages from this node to itself."""
@@ -98,7 +106,7 @@ class Host:
     @property
     def state(self) -> Any:
         """The newest state of the node's own role."""
-        return self.processes[self.me].state if self.me in self.processes else Lifecycle.EXITED
+        return self._own.state if self._own is not None else Lifecycle.EXITED
 
     def begin(self, stored: Stored | None, on_disk: bool = True) -> None:
         """Starts the node's own role, or brings it back from a crash with what it keeps, which may be `on_disk` already."""
@@ -112,7 +120,7 @@ class Host:
                 self._note_kept(recovered)
             outcome = role.restart(recovered)
             assert outcome is not None, f"{self.me.role} cannot restart"
-        self.processes[self.me] = Running(role, outcome.state, self._now())
+        self._own = self.processes[self.me] = Running(role, outcome.state, self._now())
         self._settle(self.me, outcome.sends)
         self._keep()
 
@@ -216,17 +224,20 @@ class Host:
         if isinstance(state, Lifecycle):
             return
         if self._ballot and state.ballot != self._kept[0]:
-            self.batch.ballot = state.ballot
+            self.batch.ballot, self.batch.promises = state.ballot, True
             self._kept = (state.ballot, self._kept[1])
         if self._set is None:
             return
         kept = getattr(state, self._set)
         if hasattr(kept, "fresh"):
-            self.batch.records += kept.fresh
+            fresh = list(kept.fresh)
             kept.fresh.clear()
-        elif kept is not self._kept[1]:
-            self.batch.records += sorted(kept - self._kept[1], key=lambda each: each[:-1])
+        else:
+            fresh = sorted(kept - self._kept[1], key=lambda each: each[:-1]) if kept is not self._kept[1] else []
             self._kept = (self._kept[0], kept)
+        if fresh:
+            self.batch.records += fresh
+            self.batch.promises = self.batch.promises or self.me.role != REPLICA
 
 
 def chosen(outcomes: Iterable[Outcome]) -> Outcome:

@@ -12,20 +12,21 @@ import json
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request as HttpRequest
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.responses import Response as HttpResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope
 from starlette.types import Send as AsgiSend
 
 from pmmc_check.errors import UsageError
 from pmmc_check.runtime.client_session import Unanswered
+from pmmc_check.runtime.cluster_page import ClusterPage, Statuses
 from pmmc_check.runtime.machines import NO_VALUE, text_of, word_of
 from pmmc_check.runtime.metrics import CONTENT_TYPE, Latencies, metrics_text
 from pmmc_check.runtime.tcp import Address
@@ -36,21 +37,26 @@ GET    /kv/KEY        the value, or 404
 PUT    /kv/KEY        the body becomes the value; with If-Match: VALUE only if that is the value now, with If-None-Match: * only if there
                       is none; else 412
 DELETE /kv/KEY        removes it; returns the value before, or 404
-POST   /operation     any operation of the cluster's state machine, such as: get KEY (kv), add 5 (integer)
+POST   /operation     the body is an operation of the cluster's state machine: of the store (--machine kv) put KEY VALUE, get KEY,
+                      delete KEY, cas KEY OLD NEW; of the integer add 5, subtract 5, multiply 5, read
+GET    /page/         how the cluster is doing, in a browser
 GET    /status        how the nodes are doing
 GET    /metrics       the same and more, for Prometheus
 """
 
-Statuses = Mapping[str, dict[str, Any] | str]
-"""By node: what it says of itself, or why it says nothing."""
-
 
 class HttpFront:
-    """`ask` has an operation performed and raises `Unanswered`; `statuses` asks all nodes."""
+    """`ask` has an operation performed and raises `Unanswered`; `statuses` asks all nodes; `faults` are those made on purpose so far."""
 
-    def __init__(self, ask: Callable[[str], Awaitable[str]], statuses: Callable[[], Awaitable[Statuses]]) -> None:
+    def __init__(
+        self,
+        ask: Callable[[str], Awaitable[str]],
+        statuses: Callable[[], Awaitable[Statuses]],
+        faults: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
         self._ask, self._statuses = ask, statuses
         self._latencies = Latencies()
+        self._page = ClusterPage(statuses, faults, self._latencies)
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -90,12 +96,14 @@ class HttpFront:
             Route("/operation", self._operation, methods=["POST"]),
             Route("/status", self._status),
             Route("/metrics", self._metrics),
+            *self._page.routes(),
         ]
         told = dict.fromkeys((404, 405), _told)
         return Starlette(routes=routes, middleware=[Middleware(_NoOtherSites, host=host)], exception_handlers=told)
 
-    async def _help(self, request: HttpRequest) -> PlainTextResponse:
-        return PlainTextResponse(_HELP)
+    async def _help(self, request: HttpRequest) -> HttpResponse:
+        """For people with a browser the page, for all others what there is."""
+        return RedirectResponse("/page/") if "text/html" in request.headers.get("accept", "") else PlainTextResponse(_HELP)
 
     async def _performed(self, operation: str) -> tuple[int, str]:
         """A status of HTTP and the result."""

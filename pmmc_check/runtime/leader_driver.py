@@ -14,11 +14,10 @@ from pmmc_check.runtime.collecting import ReplicasProgress
 from pmmc_check.runtime.growing import LiveLeaderState
 from pmmc_check.runtime.host import Running
 from pmmc_check.runtime.node import Driver, LiveNode
-from pmmc_check.runtime.retries import Retries
+from pmmc_check.runtime.retries import HandingOn, Retries
 from pmmc_check.runtime.signals import Alive, Heartbeat, Lacking, Probe, Signal
 from pmmc_check.runtime.surroundings import Envelope
 
-_DECISIONS_AT_ONCE = 200
 _FORGIVEN_AFTER = 30.0
 """A leader that was suspected though it lived makes its rivals more patient; in so many seconds most of that is forgotten."""
 _PATIENT_REQUESTS = 5
@@ -52,6 +51,7 @@ class LeaderDriver(Driver):
         self._retries = Retries(self.timing.retransmit, self.timing.retransmit_max)
         self._suspected: ProcessId | None = None
         self._decided: dict[int, Command] = {}
+        self._handing = HandingOn()
         self._open: dict[int, float] = {}
         self._floor = 1
         self._idle: dict[int, tuple[ProcessId, Start]] = {}
@@ -73,6 +73,11 @@ class LeaderDriver(Driver):
     def complete(self) -> bool:
         """Not if a commander was idle, which has not taken its first step; nor where slots were forgotten, which had some."""
         return self._complete and not self._collected
+
+    @property
+    def leads(self) -> bool:
+        """Whether its ballot is adopted, and it does not give way."""
+        return bool(getattr(self.state, "active", False)) and not (self.waiting or self.held > self._ballot)
 
     @property
     def _collected(self) -> int:
@@ -121,6 +126,7 @@ class LeaderDriver(Driver):
             self._open[message.slot] = self.now
         elif isinstance(message, Decision):
             self._open.pop(message.slot, None)
+            self._retries.answered(commander_id(self._ballot, message.slot), self.now)
             self._decided[message.slot] = message.command
         elif isinstance(message, P1a):
             self._promised, self._open, self._began = set(), {}, self.now
@@ -154,7 +160,7 @@ class LeaderDriver(Driver):
             if self._missed[replica, first] >= _PATIENT_REQUESTS:
                 self.host.create(*self._idle.pop(first))
         highest = max(self._decided, default=0)
-        for slot in range(first, min(highest + 1, first + _DECISIONS_AT_ONCE)):
+        for slot in self._handing.slots_for(replica, first, highest):
             if slot in self._decided:
                 self.again(commander_id(self._ballot, slot), (replica,), Decision(slot, self._decided[slot]))
 
@@ -179,10 +185,11 @@ class LeaderDriver(Driver):
             return
         if self._forgets and self._progress.is_worth_it(self._collected):
             self._forget(self._progress.collectable)
-        self._rival_heard = min(self._rival_heard, self.now + 2 * self._patience)
+        now = self.now
+        self._rival_heard = min(self._rival_heard, now + 2 * self._patience)
         self._patience -= (self._patience - self._least) * self.timing.tick / _FORGIVEN_AFTER
         gives_way = self.waiting or self.held > self._ballot
-        if gives_way and self.now - self._rival_heard > self._patience * (1 + self.rng.random()):
+        if gives_way and now - self._rival_heard > self._patience * (1 + self.rng.random()):
             self._take_over()
         elif not gives_way:
             self._beat()
@@ -229,20 +236,22 @@ class LeaderDriver(Driver):
     def _is_stuck(self) -> bool:
         """Whether a proposal has no commander any more and is not decided, or a ballot has no scout and is not adopted: nobody would go
         on."""
-        ballot, late = self._ballot, self.now - self.timing.retransmit
-        if not self.state.active:
+        state, late = self.state, self.now - self.timing.retransmit
+        ballot = state.ballot
+        if not state.active:
             return scout_id(ballot) not in self.host.processes and self._began < late
         return any(since < late and commander_id(ballot, slot) not in self.host.processes for slot, since in self._open.items())
 
     def _beat(self) -> None:
         """Tells other leaders that it lives, as long as it reaches a quorum of acceptors."""
-        if abs(self.now - self._beaten) < self.timing.heartbeat:
+        now, heard = self.now, self._heard
+        if abs(now - self._beaten) < self.timing.heartbeat:
             return
-        self._beaten = self.now
-        alive = [each for each in self._acceptors if abs(self.now - self._heard[each]) < self._patience]
-        if len(alive) >= self._quorum or abs(self.now - self._began) < self._patience:
+        self._beaten = now
+        alive = [each for each in self._acceptors if abs(now - heard[each]) < self._patience]
+        if len(alive) >= self._quorum or abs(now - self._began) < self._patience:
             self.again(self.me, [each for each in self._leaders if each != self.me], Heartbeat(self._ballot))
-        silent = [each for each in self._acceptors if abs(self.now - self._heard[each]) >= self.timing.heartbeat]
+        silent = [each for each in self._acceptors if abs(now - heard[each]) >= self.timing.heartbeat]
         if silent:
             self.again(self.me, silent, Probe())
 

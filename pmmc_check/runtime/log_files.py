@@ -23,6 +23,8 @@ def write_header(directory: Path, header: Header) -> None:
 class LogFile:
     """Appends to one part file; marks are lengths in bytes after the first line."""
 
+    records = True
+
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab", buffering=0)
         self._start = len(PART_LINE) + 1
@@ -52,6 +54,8 @@ class LogFile:
 
 class NoLog:
     """Records nothing."""
+
+    records = False
 
     def open(self, mark: int) -> None:
         """Nothing to cut."""

@@ -25,13 +25,14 @@ class Latencies:
     """How long the front's requests took."""
 
     def __init__(self) -> None:
-        self.unanswered = 0
+        self.answered = self.unanswered = 0
         self.seconds = 0.0
         self.buckets: Counter[float] = Counter()
 
     def took(self, seconds: float) -> None:
         """One was answered after so many seconds."""
         self.seconds += seconds
+        self.answered += 1
         self.buckets[next((each for each in _BUCKETS if seconds <= each), float("inf"))] += 1
 
 

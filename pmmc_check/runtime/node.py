@@ -29,8 +29,9 @@ class LiveNode:
         self.me, self.setting, self.around = me, setting, around
         self.counts: Counter[str] = Counter()
         self.host = Host(me, setting, around.clock.now, self.counts)
-        self.stopped = self.paused = self._busy = self._scheduled = False
+        self.stopped = self.paused = self._busy = self._scheduled = self._ticking = False
         self._inbox: deque[Callable[[], None]] = deque()
+        self._tick_seconds = setting.timing.tick
         self._writer = DslWriter(Values(setting.names))
         self.driver = driven_by(self)
         self.host.habits = self.driver
@@ -41,7 +42,6 @@ class LiveNode:
         self.around.recorder.open(stored.mark if stored is not None else 0)
         self.host.begin(stored)
         self.enter(self.driver.begun)
-        self._tick_later()
 
     def stop(self) -> None:
         """Stops in good order: takes nothing in any more, and says so in the log where that is complete.
@@ -79,9 +79,12 @@ class LiveNode:
             self.around.clock.after(0, self._flush)
 
     def _tick_later(self) -> None:
-        self.around.clock.after(self.setting.timing.tick * (0.9 + 0.2 * self.around.rng.random()), self._ticked)
+        if self.driver.ticks:
+            self._ticking = True
+            self.around.clock.after(self._tick_seconds * (0.9 + 0.2 * self.around.rng.random()), self._ticked)
 
     def _ticked(self) -> None:
+        self._ticking = False
         if not self.stopped:
             if not self._busy and not self.paused:
                 self.enter(self.driver.tick)
@@ -106,23 +109,27 @@ class LiveNode:
         self._scheduled = False
         if self.stopped or self.paused or self._busy:
             return
-        host = self.host
-        for _ in range(len(self._inbox)):
-            self._inbox.popleft()()
-            while host.local:
-                self._take(host.local.popleft())
+        host, inbox, local = self.host, self._inbox, self.host.local
+        for _ in range(len(inbox)):
+            inbox.popleft()()
+            while local:
+                self._take(local.popleft())
+        if not self._ticking:
+            self._tick_later()
+        if not (host.batch.sends or host.batch.is_written):
+            return
         batch, host.batch = host.batch, Pending()
         if self.setting.answers_first:
             self.around.transport.send(batch.sends)
             batch.sends = []
-        if not batch.events and batch.forgotten is None:
+        if not batch.is_written:
             self._committed(batch)
             return
         self._busy = True
-        mark = self.around.recorder.write([self._writer.item(each) for each in batch.events])
-        self.around.storage.commit(
-            Commit(batch.ballot, batch.records, mark, batch.forgotten, batch.snapshot), partial(self._committed, batch)
-        )
+        recorder = self.around.recorder
+        mark = recorder.write([self._writer.item(each) for each in batch.events] if recorder.records else ())
+        change = Commit(batch.ballot, batch.records, mark, batch.forgotten, batch.snapshot, batch.promises)
+        self.around.storage.commit(change, partial(self._committed, batch))
 
     def _committed(self, batch: Pending) -> None:
         self._busy = False
@@ -138,11 +145,12 @@ class Driver:
         self.node, self.host, self.me = node, node.host, node.me
         self.system, self.timing, self.rng = node.setting.system, node.setting.timing, node.around.rng
         self.again, self.counts = node.again, node.counts
+        self._clock = node.around.clock
 
     @property
     def now(self) -> float:
         """The clock's time in seconds."""
-        return self.node.around.clock.now()
+        return self._clock.now()
 
     @property
     def state(self) -> Any:
@@ -152,6 +160,11 @@ class Driver:
     @property
     def complete(self) -> bool:
         """Whether each process of the node has made its last step whole, so that the log may say so."""
+        return True
+
+    @property
+    def ticks(self) -> bool:
+        """Whether something may become overdue without anything coming in."""
         return True
 
     def begun(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import Counter
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ from pmmc_check.runtime.storage import SqliteStorage
 from pmmc_check.runtime.tcp import Address
 
 if TYPE_CHECKING:
-    from pmmc_check.runtime.http_front import HttpFront, Statuses
+    from pmmc_check.runtime.cluster_page import Statuses
+    from pmmc_check.runtime.http_front import HttpFront
 
 _STATUS_SECONDS = 1.0
 
@@ -47,6 +49,8 @@ class _NodeProcess:
         self.left = spec.requests
         self.peers: dict[ProcessId, Address] = {}
         self.front: HttpFront | None = None
+        self.faults: Counter[str] = Counter()
+        """Those that were made on purpose in the whole cluster."""
 
     async def run(self) -> None:
         """Until it is told to stop, or nobody is left to tell it."""
@@ -75,7 +79,7 @@ class _NodeProcess:
             self.history[place] = Asked(self.spec.name, operation, called, asker.driver.now, result)
             return result
 
-        self.front = HttpFront(ask, self._statuses)
+        self.front = HttpFront(ask, self._statuses, lambda: self.faults)
         return self.front.open(at)
 
     async def _statuses(self) -> Statuses:
@@ -110,7 +114,8 @@ class _NodeProcess:
             case ("reconfigure", leaders):
                 assert isinstance(running.node.driver, ClientDriver)
                 running.node.driver.reconfigure(leaders)
-            case ("report",):
+            case ("report", faults):
+                self.faults = faults
                 _tell(self.pipe, "report", self._report())
             case _:
                 running.end()

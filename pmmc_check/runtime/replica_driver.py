@@ -11,12 +11,11 @@ from pmmc_check.protocol.values import CLIENT, REPLICA, Command, ProcessId, Reco
 from pmmc_check.runtime.collecting import decode_application, decode_snapshot, encode_snapshot
 from pmmc_check.runtime.growing import LiveReplicaState, snapshot_of, without_old_slots
 from pmmc_check.runtime.node import Driver, LiveNode
-from pmmc_check.runtime.retries import Retries
+from pmmc_check.runtime.retries import HandingOn, Retries
 from pmmc_check.runtime.signals import Lacking, Passed, Signal
 from pmmc_check.runtime.surroundings import Envelope, Stored
 from pmmc_check.trace.events import UNKNOWN
 
-_DECISIONS_AT_ONCE = 200
 _RESPONSES_KEPT = 10_000
 _SNAPSHOT_BYTES_MAX = 6 * 2**20
 """A larger one would not fit into a frame, with the decisions beside it."""
@@ -29,6 +28,7 @@ class ReplicaDriver(Driver):
         super().__init__(node)
         self._keep = node.setting.keep
         self._forgets = node.setting.forgets
+        self._handing = HandingOn()
         self._passed = Retries(self.timing.retransmit_max, self.timing.retransmit_max)
         self._responses: OrderedDict[tuple[ProcessId, int], Message] = OrderedDict()
         self._proposed: dict[int, tuple[Message, list[ProcessId]]] = {}
@@ -36,7 +36,7 @@ class ReplicaDriver(Driver):
         self._retries = Retries(self.timing.retransmit, self.timing.retransmit_max)
         self._highest = 0
         self._moved = self._asked = self._gossiped = self.now
-        self._slot_out = 1
+        self._slot_out = self._told = 1
         self._by_slot: dict[int, Command] = {}
         self._decided: set[Command] = set()
         self._waiting: dict[Command, float] = {}
@@ -49,7 +49,7 @@ class ReplicaDriver(Driver):
         self._reconfigured = {self._forgotten: self.state.leaders}
         for slot, command in self.state.decisions:
             self._learned(slot, command)
-        self._slot_out = self.state.slot_out
+        self._slot_out, self._told = self.state.slot_out, 1
 
     def _learned(self, slot: int, command: Command) -> None:
         self._by_slot[slot] = command
@@ -59,7 +59,7 @@ class ReplicaDriver(Driver):
         self._waiting.pop(command, None)
         self._highest = max(self._highest, slot)
         self._proposed.pop(slot, None)
-        self._retries.forget(slot)
+        self._retries.answered(slot, self.now)
 
     def leaders_of(self, slot: int) -> tuple[ProcessId, ...]:
         """The leaders of a slot, as far as it is known: those of the last reconfiguration that is WINDOW slots or more before it."""
@@ -88,16 +88,17 @@ class ReplicaDriver(Driver):
 
         The first replica that seems to live proposes at once; those behind it take a request when it was not decided in time.
         """
-        first = next(each for each in self.system.replicas if each == self.me or abs(self.now - self._heard[each]) < 3 * self.timing.gossip)
-        if first == self.me:
-            self._waiting.pop(command, None)
-            return False
         since = self._waiting.setdefault(command, self.now)
-        rank = self.system.replicas.index(self.me)
-        if abs(self.now - since) < rank * self.timing.retransmit_max:
+        if abs(self.now - since) < self._reserve():
             return True
         del self._waiting[command]
         return False
+
+    def _reserve(self) -> float:
+        """How long a request waits here, in seconds."""
+        now, replicas = self.now, self.system.replicas
+        first = next(each for each in replicas if each == self.me or abs(now - self._heard[each]) < 3 * self.timing.gossip)
+        return 0.0 if first == self.me else replicas.index(self.me) * self.timing.retransmit_max
 
     def _knows(self, command: Command) -> bool:
         state: Any = self.state
@@ -107,7 +108,7 @@ class ReplicaDriver(Driver):
         if response is not None:
             self.again(self.me, (command.client,), response)
             return True
-        if command in state.requests or any(command == each.command for each in state.proposals):
+        if command in state.requests or _proposes(state, command):
             return True
         return state.performed(command) or (command in self._decided and not self._has_hole())
 
@@ -157,8 +158,10 @@ class ReplicaDriver(Driver):
             self._forget(state.slot_out - 1 - self._keep)
         if self._has_hole():
             self._fill_hole()
-        for command in list(self._waiting):
-            if not self._leaves(command):
+        if self._waiting:
+            reserve = self._reserve()
+            for command in [each for each, since in self._waiting.items() if abs(now - since) >= reserve]:
+                del self._waiting[command]
                 self.deliver(command.client, self.me, Request(command))
 
     def _forget(self, slot: int) -> None:
@@ -206,6 +209,9 @@ class ReplicaDriver(Driver):
         self.begun()
 
     def _ask(self, whom: tuple[ProcessId, ...]) -> None:
+        """Says how far it is, and that is a promise: when a majority has said so others forget what was decided before."""
+        if self.state.slot_out > self._told:
+            self._told, self.host.batch.promises = self.state.slot_out, True
         self._asked = self.now
         self.again(self.me, [each for each in whom if each != self.me], Lacking(self.state.slot_out))
 
@@ -229,6 +235,13 @@ class ReplicaDriver(Driver):
                 self._heard[sender] = self.now
             if sender.role == REPLICA and signal.slot <= self._forgotten:
                 self._pass(sender)
-            for slot in range(signal.slot, min(self._highest + 1, signal.slot + _DECISIONS_AT_ONCE)):
+            for slot in self._handing.slots_for(sender, signal.slot, self._highest):
                 if slot in self._by_slot:
                     self.again(self.me, (sender,), Decision(slot, self._by_slot[slot]))
+
+
+def _proposes(state: Any, command: Command) -> bool:
+    if isinstance(state, LiveReplicaState):
+        proposals: Any = state.proposals
+        return proposals.lowest_slot(command) is not None
+    return any(command == each.command for each in state.proposals)

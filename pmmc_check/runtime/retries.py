@@ -5,33 +5,64 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable
 
+from pmmc_check.protocol.values import ProcessId
+
 _GROWTH = 2.0
+_DECISIONS_AT_ONCE = 200
 
 
 class Retries:
-    """Deadlines by key. `first` is how long an answer may take, `most` the longest time between two questions, in seconds."""
+    """Deadlines by key. `first` is how long an answer may take, or twice what answers have taken of late, if that is more; `most` is the
+    longest time between two questions, in seconds."""
 
     def __init__(self, first: float, most: float) -> None:
         self.first, self.most = first, most
-        self._next: dict[Hashable, tuple[float, float]] = {}
+        self._usual = 0.0
+        self._next: dict[Hashable, tuple[float, float, float]] = {}
 
     def due(self, key: Hashable, now: float) -> bool:
         """Whether it is time to ask again; then the next time is later. The first call for a key begins to wait."""
-        when, interval = self._next.get(key, (None, self.first))
-        if when is None:
-            self._next[key] = now + interval, interval
+        known = self._next.get(key)
+        if known is None:
+            interval = min(self.most, max(self.first, 2 * self._usual))
+            self._next[key] = now, now + interval, interval
             return False
+        began, when, interval = known
         if now < when <= now + interval:  # a clock that has jumped backwards must not keep anything waiting
             return False
         later = min(self.most, interval * _GROWTH)
-        self._next[key] = now + later, later
+        self._next[key] = began, now + later, later
         return True
 
+    def answered(self, key: Hashable, now: float) -> None:
+        """It has an answer, which took as long as it took."""
+        known = self._next.pop(key, None)
+        if known is not None:
+            self._usual += (min(self.most, abs(now - known[0])) - self._usual) / 8
+
     def forget(self, key: Hashable) -> None:
-        """It has been answered."""
+        """Nobody asks any more."""
         self._next.pop(key, None)
 
     def keep_only(self, keys: Collection[Hashable]) -> None:
         """Forgets all others, if there are many."""
         if len(self._next) > 2 * len(keys) + 100:
             self._next = {key: value for key, value in self._next.items() if key in keys}
+
+
+class HandingOn:
+    """Which decisions a replica gets once more that says from where on it lacks them. What it lacks may be on its way; so it gets none as
+    long as it gets on without."""
+
+    def __init__(self) -> None:
+        self._lacked: dict[ProcessId, int] = {}
+        self._handed: dict[ProcessId, int] = {}
+
+    def slots_for(self, replica: ProcessId, first: int, highest: int) -> range:
+        """The slots to hand on, none above `highest`: where it lacks the same as before, or has just taken all that it got here."""
+        gets_on = first > self._lacked.get(replica, 0) and first != self._handed.get(replica)
+        self._lacked[replica] = first
+        if gets_on:
+            return range(0)
+        end = self._handed[replica] = min(highest + 1, first + _DECISIONS_AT_ONCE)
+        return range(first, max(first, end))

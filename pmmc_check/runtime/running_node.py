@@ -18,6 +18,7 @@ from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, LEADER, REPLICA, ProcessId, host_of
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.runtime.history import Asked
+from pmmc_check.runtime.leader_driver import LeaderDriver
 from pmmc_check.runtime.log_files import LogFile, NoLog
 from pmmc_check.runtime.machines import loaded_machine, show_machine
 from pmmc_check.runtime.replica_driver import ReplicaDriver
@@ -49,6 +50,7 @@ class NodeSpec:
     security: Security = field(default_factory=Security)
     variants: tuple[str, ...] = ()
     answers_first: bool = False
+    waits_for_disk: bool = True
     disturbance: Disturbance = field(default_factory=Disturbance)
     pause: float = 0.0
     """A client waits so many seconds on average before it asks again."""
@@ -85,7 +87,11 @@ class RunningNode:
         self.transport.disturbance = spec.disturbance
         self.transport.hears = partial(self._connection, True)
         durable = spec.data is not None and me.role != CLIENT
-        self.storage = SqliteStorage(spec.data / f"{spec.name}.sqlite", spec.name, spec.cluster) if durable and spec.data else NoStorage()
+        self.storage = (
+            SqliteStorage(spec.data / f"{spec.name}.sqlite", spec.name, spec.cluster, spec.waits_for_disk)
+            if durable and spec.data
+            else NoStorage()
+        )
         self.log = LogFile(spec.logs / f"{spec.name}.pmmc") if spec.logs is not None else NoLog()
         self.rng = Random(f"{spec.seed} {spec.name} asks")
         self.over: asyncio.Future[str]
@@ -183,6 +189,8 @@ class RunningNode:
         report = self.report()
         return {
             "node": self.spec.name,
+            "role": self.spec.me.role,
+            "leads": isinstance(self.node.driver, LeaderDriver) and self.node.driver.leads,
             "paused": self.node.paused,
             "stopping": self._stopping,
             "decided": report.decided,

@@ -14,7 +14,7 @@ from pmmc_check.runtime.cluster_file import ClusterFile
 from pmmc_check.runtime.control import order_all
 from pmmc_check.runtime.log_files import write_header
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
-from pmmc_check.runtime.tcp import Address
+from pmmc_check.runtime.tcp import Address, web_address
 
 _WATCH_SECONDS = 1.0
 
@@ -62,7 +62,8 @@ def serve_front(cluster: ClusterFile, at: Address, tell: Callable[[str], None]) 
 
 
 async def _fronted(cluster: ClusterFile, at: Address, tell: Callable[[str], None]) -> None:
-    from pmmc_check.runtime.http_front import HttpFront, Statuses  # noqa: PLC0415  (an extra, which only this needs)
+    from pmmc_check.runtime.cluster_page import Statuses  # noqa: PLC0415  (an extra, which only this needs)
+    from pmmc_check.runtime.http_front import HttpFront  # noqa: PLC0415  (the same)
 
     async def statuses() -> Statuses:
         return {str(node): answer for node, answer in (await order_all(cluster, "status", tuple(cluster.addresses), 1.0)).items()}
@@ -72,8 +73,8 @@ async def _fronted(cluster: ClusterFile, at: Address, tell: Callable[[str], None
         loop.add_signal_handler(number, over.set)
     await session.open()
     front = HttpFront(session.ask, statuses)
-    host, port = front.open(at)
-    tell(f"http://{f'[{host}]' if ':' in host else host}:{port}/ answers for {cluster.name}")
+    at = front.open(at)
+    tell(f"{web_address(at)} answers for {cluster.name}, and shows it in a browser")
     await over.wait()
     await front.close()
     session.close()

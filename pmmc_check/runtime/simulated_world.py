@@ -3,10 +3,11 @@ machine."""
 
 from __future__ import annotations
 
-import heapq
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from heapq import heappop, heappush
 from itertools import count
 from random import Random
 
@@ -50,7 +51,7 @@ class SimulatedDisk:
             self.world.crash(self.me)
             return
         seconds = self.world.weather.disk * self.slowness * self.world.rng.expovariate(1.0) + self.delay if change.promises else 0.0
-        self.world.call(self.me, seconds, partial(self._written, change, done))
+        self.world.at(seconds, partial(self._written, change, done), self.world.clocks[self.me].life)
 
     def _written(self, change: Commit, done: Callable[[], None]) -> None:
         self.ballot = change.ballot if change.ballot is not None else self.ballot
@@ -66,6 +67,8 @@ class SimulatedDisk:
 class SimulatedLog:
     """The lines of one node's log; a crash leaves all of them, whether they were committed or not."""
 
+    records = True
+
     def __init__(self) -> None:
         self.lines: list[str] = []
 
@@ -79,20 +82,33 @@ class SimulatedLog:
         return len(self.lines)
 
 
+@dataclass(eq=False)
+class Life:
+    """A node from its start to its crash. `held`: while it sleeps, what waits for it to go on; else None."""
+
+    over: bool = False
+    held: list[Callable[[], None]] | None = None
+
+
 class SimulatedClock:
     """Virtual time as one node sees it."""
 
-    def __init__(self, world: SimulatedWorld, me: ProcessId) -> None:
-        self.world, self.me = world, me
+    def __init__(self, world: SimulatedWorld) -> None:
+        self.world = world
         self.offset = 0.0
+        self.life = Life(over=True)
 
     def now(self) -> float:
         """The world's time, and all jumps of this clock."""
         return self.world.time + self.offset
 
     def after(self, seconds: float, call: Callable[[], None]) -> None:
-        """Durations are right whatever the clock shows."""
-        self.world.call(self.me, seconds, call)
+        """Durations are right whatever the clock shows. What a crashed node has asked for does not happen."""
+        world = self.world
+        if seconds:
+            heappush(world.agenda, (world.time + seconds, next(world.serial), self.life, call))
+        else:
+            world.at_once.append((self.life, call))
 
 
 class SimulatedWorld:
@@ -103,43 +119,42 @@ class SimulatedWorld:
         self.time = 0.0
         self.weather = Weather()
         self.nodes: dict[ProcessId, LiveNode] = {}
-        self.lives = dict.fromkeys(nodes_of(setting.system), 0)
-        self.disks = {me: SimulatedDisk(self, me) for me in self.lives}
-        self.logs = {me: SimulatedLog() for me in self.lives}
-        self.clocks = {me: SimulatedClock(self, me) for me in self.lives}
-        self.asleep: dict[ProcessId, list[Callable[[], None]]] = {}
-        self.steps = 0
-        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
-        self._serial = count()
-        self._links: dict[tuple[ProcessId, ProcessId], float] = {}
-        for me in self.lives:
+        everybody = nodes_of(setting.system)
+        self.disks = {me: SimulatedDisk(self, me) for me in everybody}
+        self.logs = {me: SimulatedLog() for me in everybody}
+        self.clocks = {me: SimulatedClock(self) for me in everybody}
+        self.agenda: list[tuple[float, int, Life, Callable[[], None]]] = []
+        self.at_once: deque[tuple[Life, Callable[[], None]]] = deque()
+        """What happens before any time passes: most steps of a node follow each other so, and need no place in the heap."""
+        self.serial = count()
+        self._itself = Life()
+        for me in everybody:
             self.start(me)
 
     # ---- time ----
 
-    def at(self, seconds: float, call: Callable[[], None]) -> None:
-        """Calls `call` so many seconds from now, whatever becomes of the nodes."""
-        heapq.heappush(self._agenda, (self.time + seconds, next(self._serial), call))
-
-    def call(self, me: ProcessId, seconds: float, call: Callable[[], None]) -> None:
-        """Calls `call` so many seconds from now, if the node is still the same by then; while it sleeps that waits."""
-        self.at(seconds, partial(self._on, me, self.lives[me], call))
-
-    def _on(self, me: ProcessId, life: int, call: Callable[[], None]) -> None:
-        if self.lives[me] != life or me not in self.nodes:
-            return
-        if me in self.asleep:
-            self.asleep[me].append(partial(self._on, me, life, call))
+    def at(self, seconds: float, call: Callable[[], None], life: Life | None = None) -> None:
+        """Calls `call` so many seconds from now: in this `life` of a node or not at all, or whatever becomes of the nodes."""
+        if seconds:
+            heappush(self.agenda, (self.time + seconds, next(self.serial), life or self._itself, call))
         else:
-            call()
+            self.at_once.append((life or self._itself, call))
 
     def run(self, until: float, finished: Callable[[], bool] = lambda: False) -> None:
         """Goes on until that time, or until it has finished."""
-        while self._agenda and self._agenda[0][0] <= until and not finished():
-            self.time, _, call = heapq.heappop(self._agenda)
-            self.steps += 1
-            call()
-        self.time = max(self.time, until) if not finished() else self.time
+        agenda, now = self.agenda, self.at_once
+        while not finished():
+            if now:
+                life, call = now.popleft()
+            elif agenda and agenda[0][0] <= until:
+                self.time, _, life, call = heappop(agenda)
+            else:
+                self.time = max(self.time, until)
+                return
+            if life.held is not None:
+                life.held.append(call)
+            elif not life.over:
+                call()
 
     # ---- nodes ----
 
@@ -147,25 +162,28 @@ class SimulatedWorld:
         """Starts a node that is down; it finds its disk and its log as they were."""
         if me in self.nodes:
             return
+        self.clocks[me].life = Life()
         around = NodeSurroundings(self.clocks[me], self, self.disks[me], self.logs[me], Random(self.rng.getrandbits(64)))
         node = self.nodes[me] = node_for(me, self.setting, around)
         node.start()
 
     def crash(self, me: ProcessId) -> None:
         """As `kill -9` does."""
-        self.lives[me] += 1
+        life = self.clocks[me].life
+        life.over, life.held = True, None
         self.nodes.pop(me, None)
-        self.asleep.pop(me, None)
 
     def sleep(self, me: ProcessId) -> None:
         """As SIGSTOP does."""
-        if me in self.nodes:
-            self.asleep.setdefault(me, [])
+        life = self.clocks[me].life
+        if me in self.nodes and life.held is None:
+            life.held = []
 
     def wake(self, me: ProcessId) -> None:
         """As SIGCONT does."""
-        for call in self.asleep.pop(me, ()):
-            self.at(0, call)
+        life = self.clocks[me].life
+        held, life.held = life.held or (), None
+        self.at_once.extend((life, call) for call in held)
 
     # ---- the network ----
 
@@ -182,6 +200,10 @@ class SimulatedWorld:
         return self.weather.delay + self.rng.expovariate(1.0) * self.weather.spread
 
     def _arrived(self, ends: tuple[ProcessId, ProcessId], envelope: Envelope) -> None:
-        node = self.nodes.get(ends[1])
-        if node is not None and ends not in self.weather.blocked:
-            self._on(ends[1], self.lives[ends[1]], partial(node.receive, envelope))
+        node, life = self.nodes.get(ends[1]), self.clocks[ends[1]].life
+        if node is None or ends in self.weather.blocked:
+            return
+        if life.held is not None:
+            life.held.append(partial(node.receive, envelope))
+        else:
+            node.receive(envelope)

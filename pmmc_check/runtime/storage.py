@@ -27,13 +27,14 @@ create table if not exists record (number integer primary key, slot integer not 
 
 
 class SqliteStorage:
-    """The storage of the node called `name` of the cluster called `cluster`.
+    """The storage of the node called `name` of the cluster called `cluster`. Unless it `waits_for_disk`, promises outlive the process, but
+    not the machine.
 
     Raises:
         UsageError: the file belongs to another node, cluster or version, or is damaged, or cannot be opened.
     """
 
-    def __init__(self, path: Path, name: str, cluster: str) -> None:
+    def __init__(self, path: Path, name: str, cluster: str, waits_for_disk: bool = True) -> None:
         self.path = path
         try:
             self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -43,7 +44,8 @@ class SqliteStorage:
             self._check_owner({"version": str(STORAGE_VERSION), "node": name, "cluster": cluster})
         except sqlite3.Error as error:
             raise UsageError(self._damaged(error)) from None
-        self._waits_for_disk = False
+        self.waits_for_disk = waits_for_disk
+        self._is_waiting = False
         self.delay, self.full = 0.0, False
         """On purpose: so many seconds more for each promise, and no room at all."""
 
@@ -85,13 +87,15 @@ class SqliteStorage:
         """Commits before it returns. Raises `OSError` where the disk is full or gone: then nothing was promised, and the node must stop."""
         database = self._database
         if change.promises:
-            time.sleep(self.delay)
+            if self.delay:
+                time.sleep(self.delay)
             if self.full:
                 raise OSError(errno.ENOSPC, "cannot be written: no space is left, on purpose", str(self.path))
         try:
-            if change.promises != self._waits_for_disk:
-                self._waits_for_disk = change.promises
-                database.execute(f"pragma synchronous={'full' if change.promises else 'normal'}")
+            waits = change.promises and self.waits_for_disk
+            if waits != self._is_waiting:
+                self._is_waiting = waits
+                database.execute(f"pragma synchronous={'full' if waits else 'normal'}")
             database.execute("begin immediate")
             database.executemany(
                 "insert into record (slot, value, crc) values (?, ?, ?)",

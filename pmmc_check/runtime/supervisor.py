@@ -30,11 +30,10 @@ from pmmc_check.runtime.process_faults import ProcessFaults
 from pmmc_check.runtime.results import RunResult
 from pmmc_check.runtime.roster import Roster, nodes_of
 from pmmc_check.runtime.running_node import NodeReport, NodeSpec
-from pmmc_check.runtime.tcp import Address, Disturbance
+from pmmc_check.runtime.tcp import Address, Disturbance, web_address
 
 Tell = Callable[[str], None]
-_START_SECONDS, _STOP_SECONDS = 20.0, 5.0
-_CATCH_UP_SECONDS = 10.0
+_START_SECONDS, _STOP_SECONDS, _CATCH_UP_SECONDS = 20.0, 5.0, 10.0
 
 
 def _never() -> bool:
@@ -64,6 +63,7 @@ class RunPlan:
     """With an HTTP front, which is the last client, a run goes on until it is interrupted."""
     reconfigure: float | None = None
     """After so many seconds a client asks for the leaders of the roster's second configuration."""
+    waits_for_disk: bool = True
 
     @property
     def asked(self) -> int:
@@ -122,6 +122,7 @@ class Supervisor:
             plan.at_once,
             variants=plan.variants,
             answers_first=plan.answers_first,
+            waits_for_disk=plan.waits_for_disk,
             disturbance=plan.faults.disturbance,
             http=plan.http if front else None,
             pause=plan.faults.scenario.seconds / max(1, plan.requests) if plan.faults.scenario is not None else 0.0,
@@ -170,7 +171,7 @@ class Supervisor:
         asked, front = self.plan.asked, self.plan.http is not None
         with self._interrupts_end_it(front):
             while time.monotonic() - began < self.plan.seconds_max and not self.errors and not self.interrupted:
-                self.order_all("report")
+                self.order_all("report", self.faults)
                 await asyncio.sleep(0.1)
                 if self.has_enough():
                     return
@@ -207,7 +208,7 @@ class Supervisor:
         while time.monotonic() < end and not self.errors:
             for child in self.children.values():
                 child.report = None if child.spec.me.role == REPLICA else child.report
-            self.order_all("report")
+            self.order_all("report", self.faults)
             await asyncio.sleep(0.05)
             reports = [each.report for me, each in self.children.items() if me.role == REPLICA]
             if all(reports) and len({each.performed for each in reports if each}) == 1:
@@ -338,7 +339,7 @@ class Supervisor:
             case ("listening", address, served):
                 child.address = tuple(address)
                 if served is not None:
-                    self.say(f"http://{f'[{served[0]}]' if ':' in served[0] else served[0]}:{served[1]}/ answers; Ctrl-C ends the run")
+                    self.say(f"{web_address(served)} answers, and shows the cluster in a browser; Ctrl-C ends the run")
                 self._introduce(child)
             case ("report", report):
                 child.report = report

@@ -35,19 +35,16 @@ class Stored(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """What a node writes before it answers. A change without ballot and records holds nothing that was promised, so it need not reach
-    the disk at once. Records of slots up to `forgotten` go, unless that is None; a replica has a `snapshot` instead."""
+    """What a node writes before it answers. `promises`: somebody relies on this, or on what was written before it, whatever happens to the
+    machine: the disk is waited for. Else it need only outlive the process. Records of slots up to `forgotten` go, unless that is None; a
+    replica has a `snapshot` instead."""
 
     ballot: Ballot | None
     records: Sequence[Record]
     mark: int
     forgotten: int | None = None
     snapshot: bytes | None = None
-
-    @property
-    def promises(self) -> bool:
-        """Whether anything in it must survive whatever happens to the machine."""
-        return self.ballot is not None or bool(self.records)
+    promises: bool = True
 
 
 class Clock(Protocol):
@@ -78,7 +75,9 @@ class Storage(Protocol):
 
 
 class Recorder(Protocol):
-    """The log of one node, as docs/trace-format.md has it."""
+    """The log of one node, as docs/trace-format.md has it. `records`: whether anybody will read it."""
+
+    records: bool
 
     def open(self, mark: int) -> None:
         """Begins, or goes on after a crash: what follows `mark` never left the node and is cut off."""

@@ -38,6 +38,12 @@ class Disturbance:
     """Nodes that nothing is sent to: a partition, in one direction."""
 
 
+def web_address(at: Address) -> str:
+    """How a browser, or curl, names it."""
+    host, port = at
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
 class LoopClock:
     """The event loop's time, which is the machine's monotonic clock."""
 
@@ -197,17 +203,15 @@ class TcpTransport:
     def send(self, envelopes: Sequence[Envelope]) -> None:
         """All for one peer in one write."""
         frames: defaultdict[ProcessId, list[bytes]] = defaultdict(list)
-        bodies: dict[Envelope, bytes] = {}
         for envelope in envelopes:
-            body = bodies.get(envelope)
-            if body is None:
-                body = bodies[envelope] = self.framing.frame(encode(envelope))
+            body = self.framing.frame(encode(envelope))
             if len(body) > FRAME_BYTES_MAX:  # whoever gets it would only hang up
                 self.counts["too large to send"] += 1
                 continue
             frames[host_of(envelope.to)].append(body)
+        undisturbed = self.disturbance == Disturbance()
         for peer, listed in frames.items():
-            if self.disturbance == Disturbance():
+            if undisturbed:
                 self._write(peer, listed)
             else:
                 self._disturbed(peer, listed)

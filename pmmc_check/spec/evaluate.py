@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED
+from pmmc_check.protocol.messages import in_order
 from pmmc_check.protocol.role import System
-from pmmc_check.protocol.values import LEADER, ProcessId, PValue, SlotCommand
+from pmmc_check.protocol.values import COMMANDER, LEADER, SCOUT, ProcessId, PValue, SlotCommand, commander_id, scout_id
+from pmmc_check.spec.names import EVERYBODY, STATE, WITHOUT_VALUE
 from pmmc_check.spec.place import SpecError, TextPlace
 from pmmc_check.spec.terms import RecordValue, Term
+from pmmc_check.spec.types import A_DECISION, A_PVALUE
 
 SET_MAX = 1_000_000
 """No set may have more members."""
@@ -19,12 +22,14 @@ SET_MAX = 1_000_000
 
 @dataclass(frozen=True)
 class World:
-    """What an expression sees: facts by their kind (of acceptances: by the acceptor), and variables of processes."""
+    """What an expression sees: facts by their kind (of acceptances: by the acceptor), variables of processes, and, by the kind of fact,
+    the messages other than p2a that were sent."""
 
     decided: frozenset[SlotCommand] = frozenset()
     p2a: frozenset[PValue] = frozenset()
     accepted: Mapping[ProcessId, frozenset[PValue]] | None = None
     variables: Mapping[tuple[ProcessId, str], Any] | None = None
+    sent: Mapping[str, frozenset[Any]] | None = None
 
 
 Frame = list[Any]
@@ -44,14 +49,6 @@ def frame_size(term: Term) -> int:
     """How many places a frame needs."""
     numbers = [each.value for each in term.all_parts() if each.kind in _BINDING or each.kind == "variable"]
     return max(numbers, default=-1) + 1
-
-
-def in_order(members: Iterable[Any]) -> list[Any]:
-    """A set's members in an order that is the same on every run."""
-    try:
-        return sorted(members)
-    except TypeError:
-        return sorted(members, key=str)
 
 
 _BINDING = {"forall", "exists", "filter", "collect", "choose", "let"}
@@ -217,8 +214,11 @@ class _Compiler:
         return evaluate
 
     def _field(self, term: Term, part: Evaluated) -> Evaluated:
-        name = term.value
-        return lambda world, frame: getattr(part(world, frame), name)
+        name, names = term.value, term.parts[0].type.fields
+        if names in (A_DECISION.fields, A_PVALUE.fields):
+            return lambda world, frame: getattr(part(world, frame), name)
+        at = names.index(name)
+        return lambda world, frame: part(world, frame).items[at][1]
 
     def _ballot_part(self, term: Term, part: Evaluated) -> Evaluated:
         if term.value == "round":
@@ -227,21 +227,43 @@ class _Compiler:
 
     def _record(self, term: Term, *parts: Evaluated) -> Evaluated:
         names = term.value
-        if names == ("slot", "command"):
+        if names == A_DECISION.fields:
             return lambda world, frame: SlotCommand(*[part(world, frame) for part in parts])
-        if names == ("ballot", "slot", "command"):
+        if names == A_PVALUE.fields:
             return lambda world, frame: PValue(*[part(world, frame) for part in parts])
         return lambda world, frame: RecordValue(tuple((name, part(world, frame)) for name, part in zip(names, parts, strict=True)))
 
-    def _state(self, term: Term, process: Evaluated) -> Evaluated:
-        name = term.value[1]
+    def _state(self, term: Term, *index: Evaluated) -> Evaluated:
+        role, name = term.value
+        if role in (SCOUT, COMMANDER):
+            return self._thread(term, scout_id if role == SCOUT else commander_id, index)
+        process = index[0]
         return lambda world, frame: world.variables[process(world, frame), name]  # type: ignore[index]
+
+    def _thread(self, term: Term, identity: Callable[..., ProcessId], index: tuple[Evaluated, ...]) -> Evaluated:
+        """A variable of a scout or commander: most of them do not run."""
+        role, name = term.value
+        without_state = STATE[role][name].without_state
+
+        def evaluate(world: World, frame: Frame) -> Any:
+            process = identity(*[part(world, frame) for part in index])
+            found = world.variables.get((process, name), without_state)  # type: ignore[union-attr]
+            if found is EVERYBODY:
+                return frozenset(self.system.acceptors_of(process.number))
+            if found is WITHOUT_VALUE:
+                which = ", ".join(part.text for part in term.parts)
+                raise self._no_value(term, f"{process} does not run, and has no {name}; guard it: {role}[{which}].running => ...")
+            return found
+
+        return evaluate
 
     def _facts(self, term: Term) -> Evaluated:
         if term.value == DECIDED:
             return lambda world, frame: world.decided
-        assert term.value == P2A_SENT
-        return lambda world, frame: world.p2a
+        if term.value == P2A_SENT:
+            return lambda world, frame: world.p2a
+        kind = term.value
+        return lambda world, frame: world.sent.get(kind, _NOTHING)  # type: ignore[union-attr]
 
     def _fact(self, term: Term, *parts: Evaluated) -> Evaluated:
         if term.value == DECIDED:

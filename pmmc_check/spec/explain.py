@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pmmc_check.protocol.messages import show
+from pmmc_check.properties.observe import DECIDED, P2A_SENT
+from pmmc_check.protocol.messages import in_order, show
 from pmmc_check.protocol.role import System
-from pmmc_check.spec.evaluate import Frame, World, compiled_term, in_order
+from pmmc_check.spec.evaluate import Frame, World, compiled_term
 from pmmc_check.spec.terms import Term
 
 _TEXT_MAX, _VALUE_MAX = 160, 60
@@ -34,7 +35,11 @@ def why_false(term: Term, system: System, world: World, frame: Frame, bound: Map
 
 
 def _named(part: Term, system: System, world: World, frame: Frame, bound: Bound) -> Iterator[tuple[str, str]]:
-    """What is defined under a name, or is a set of facts, with its value, where it has one here that is short."""
+    """What is defined under a name, or is a set of facts, with its value, where it has one here that is short.
+
+    Of messages only those that matter are known (`spec.relevant`), so their sets are not shown; all p2a are."""
+    if part.kind == "facts" and part.value not in (DECIDED, P2A_SENT):
+        return
     if not part.text.isidentifier() or part.kind in ("variable", "constant"):
         for each in part.parts:
             yield from _named(each, system, world, frame, bound)

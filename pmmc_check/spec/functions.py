@@ -4,7 +4,7 @@ The function is given a `StateSeen`, and answers None or True where the invarian
 state
 
 - `reads`, the names of what it looks at, such as ("decided", "leader.ballot"): the less, the less a search has to tell apart.
-  Without it, it is shown everything;
+  Without it, it is shown all that costs a search little (`USUAL`);
 - `symmetric = True`: that it has the same answer when acceptors, replicas or commands change places. Without it symmetry is off.
 
 Both are checked: nothing else is shown, and each answer is compared with those to the renamed images. So is that it is a pure function, by
@@ -21,16 +21,18 @@ from pmmc_check.model.model import Model
 from pmmc_check.properties.observe import PVALUE_ACCEPTED, Observed
 from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol.role import System
-from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA
+from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, REPLICA, SCOUT
 from pmmc_check.spec.evaluate import World
-from pmmc_check.spec.invariants import every_variable, world_of
 from pmmc_check.spec.names import FACT_SETS, STATE
 from pmmc_check.spec.observes import Reads, never_stops
+from pmmc_check.spec.worlds import Worlds
 from pmmc_check.users_code import users_code
 
 FACT_NAMES = {**{name: kind for name, (kind, _) in FACT_SETS.items()}, "accepted": PVALUE_ACCEPTED}
 READABLE = (*FACT_NAMES, *(f"{role}.{name}" for role, variables in STATE.items() for name in variables))
 """All that a function may read."""
+USUAL = tuple(name for name in READABLE if name in ("decided", "p2a", "accepted") or name.partition(".")[0] in (ACCEPTOR, LEADER, REPLICA))
+"""What it is shown unless it says what it reads. All else costs a search more: what was sent must be remembered."""
 
 
 class Shown:
@@ -52,7 +54,9 @@ class StateSeen(Shown):
 
     `decided`: set of (slot, command), and `p2a`: set of (ballot, slot, command), of all that have ever been sent. `accepted`: for each
     acceptor all that it has ever accepted, the same. `acceptors`, `leaders`, `replicas`: for each process its variables, under the paper's
-    names; a leader that has retired has the ballot BOTTOM, and is not active. `system`: who there is.
+    names; a leader that has retired has the ballot BOTTOM, and is not active. `scouts` by their ballots, `commanders` by (ballot, slot):
+    the same, of those that run. `request`, `p1b` and the other messages: set of all that have ever been sent, as records with the fields
+    that docs/specs.md lists. `system`: who there is.
     """
 
     system: System
@@ -60,11 +64,21 @@ class StateSeen(Shown):
     def __init__(self, world: World, reads: Reads, system: System) -> None:
         facts = {"decided": world.decided, "p2a": world.p2a}
         facts["accepted"] = {each: (world.accepted or {}).get(each, frozenset()) for each in system.acceptors}  # type: ignore[assignment]
+        sent: Mapping[str, frozenset[Any]] = world.sent or {}
+        facts |= {name: sent.get(kind, frozenset()) for name, kind in FACT_NAMES.items() if name not in facts}
         fields: dict[str, Any] = {name: value for name, value in facts.items() if FACT_NAMES[name] in reads.facts}
         known: Mapping[Any, Any] = world.variables or {}
         for role, processes in ((ACCEPTOR, system.acceptors), (LEADER, system.leaders), (REPLICA, system.replicas)):
             names = [name for each, name in reads.variables if each == role]
             fields[f"{role}s"] = {each: Shown({name: known[each, name] for name in names}, f"{role}.") for each in processes}
+        for role in (SCOUT, COMMANDER):
+            running = sorted({each for each, _ in known if each.role == role})
+            fields[f"{role}s"] = {
+                each.ballot if role == SCOUT else (each.ballot, each.slot): Shown(
+                    {name: value for (process, name), value in known.items() if process == each}, f"{role}."
+                )
+                for each in running
+            }
         super().__init__({**fields, "system": system}, "")
 
 
@@ -97,10 +111,10 @@ class _Check:
 
     def __init__(self, reference: str, function: Callable[[StateSeen], Any], reads: Reads, system: System) -> None:
         self.reference, self.function, self.reads, self.system = reference, function, reads, system
-        self._absent = every_variable(reads, system)
+        self._worlds = Worlds(reads, system)
 
     def __call__(self, slot: int, observed: Observed) -> str | None:
-        seen = StateSeen(world_of(observed, self._absent), self.reads, self.system)
+        seen = StateSeen(self._worlds.of(observed), self.reads, self.system)
         with users_code(f"invariant {self.reference}"):
             first, again = self.function(seen), self.function(seen)
         if not (first is None or isinstance(first, bool | str)):
@@ -136,7 +150,7 @@ class _Check:
 
 
 def _reads(reference: str, function: Any, model: Model) -> Reads:
-    stated: Any = getattr(function, "reads", READABLE)
+    stated: Any = getattr(function, "reads", USUAL)
     if isinstance(stated, str) or not isinstance(stated, Iterable):
         raise UsageError(
             f"--invariant {reference}: its `reads` is {stated!r}; expected several names, such as ('decided', 'leader.ballot')"

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from pmmc_check.properties.invariants import Invariant, StateInvariant
-from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED, VARIABLES, Observed
+from pmmc_check.properties.observe import Observed, sent_kind
 from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol import Protocol
+from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.role import Crashed, System
-from pmmc_check.protocol.values import ProcessId, PValue, SlotCommand
+from pmmc_check.protocol.values import ProcessId
 from pmmc_check.spec.evaluate import World, compiled_term, frame_size
 from pmmc_check.spec.explain import why_false
-from pmmc_check.spec.names import ROLE_TYPES, STATE
 from pmmc_check.spec.observes import Reads, about_one_process, about_one_slot, reads_of
+from pmmc_check.spec.relevant import relevance
 from pmmc_check.spec.terms import Term
 from pmmc_check.spec.types import BOOLEAN
+from pmmc_check.spec.worlds import Worlds, as_set
 
 REACHED = "reached"
 """What the negation of a witness says where it is broken."""
@@ -28,42 +30,53 @@ def invariant_of(name: str, term: Term, system: System, protocol: Protocol) -> I
     if role := about_one_process(term, system, protocol):
         return StateInvariant(name, term.text, frozenset({role}), _of_one_process(name, term, system, role, reads), reads.tells_apart)
     by_slot = about_one_slot(term, system)
-    check = _of_one_slot(name, term, system) if by_slot else _of_everything(name, term, system, reads)
-    return WrittenInvariant(name, term.text, reads.facts, reads.variables, by_slot, check, reads.tells_apart, reads.sees_stops)
+    check = _of_one_slot(name, term, system, reads) if by_slot else _of_everything(name, term, system, reads)
+    return _written(name, term, reads, check, system, by_slot=by_slot)
 
 
 def never(name: str, term: Term, system: System, protocol: Protocol) -> Invariant:
     """The invariant that `term` is never true: a run that breaks it is a witness of `term`."""
     reads = reads_of(term, protocol)
     holds, size = compiled_term(term, system, name), frame_size(term)
-    states = every_variable(reads, system)
+    worlds = Worlds(reads, system)
 
     def check(slot: int, observed: Observed) -> str | None:
-        return REACHED if holds(world_of(observed, states), [None] * size) else None
+        return REACHED if holds(worlds.of(observed), [None] * size) else None
 
-    negation = Term("not", BOOLEAN, (term,), text=f"~({term.text})")
-    return WrittenInvariant(name, negation.text, reads.facts, reads.variables, False, check, reads.tells_apart, reads.sees_stops)
+    return _written(name, Term("not", BOOLEAN, (term,), text=f"~({term.text})"), reads, check, system)
 
 
 def constraint_of(name: str, term: Term, system: System, protocol: Protocol) -> WrittenInvariant:
     """The state constraint that `term` is true."""
     reads = reads_of(term, protocol)
     holds, size = compiled_term(term, system, name), frame_size(term)
-    states = every_variable(reads, system)
+    worlds = Worlds(reads, system)
 
     def check(slot: int, observed: Observed) -> str | None:
-        return None if holds(world_of(observed, states), [None] * size) else "outside"
+        return None if holds(worlds.of(observed), [None] * size) else "outside"
 
-    return WrittenInvariant(name, term.text, reads.facts, reads.variables, False, check, reads.tells_apart, reads.sees_stops)
+    return _written(name, term, reads, check, system)
 
 
-def _of_one_slot(name: str, term: Term, system: System) -> Callable[[int, Observed], str | None]:
+def _written(
+    name: str, term: Term, reads: Reads, check: Callable[[int, Observed], str | None], system: System, *, by_slot: bool = False
+) -> WrittenInvariant:
+    relevant, worlds = relevance(term, system), Worlds(reads, system)
+
+    def matters(kept: Message) -> bool:
+        return relevant(sent_kind(kept), worlds.record(kept))
+
+    return WrittenInvariant(name, term.text, reads.facts, reads.variables, by_slot, check, reads.tells_apart, reads.sees_stops, matters)
+
+
+def _of_one_slot(name: str, term: Term, system: System, reads: Reads) -> Callable[[int, Observed], str | None]:
     body, size, number = compiled_term(term.parts[1], system, name), frame_size(term), term.value
+    worlds = Worlds(reads, system)
 
     def check(slot: int, observed: Observed) -> str | None:
         frame: list[Any] = [None] * size
         frame[number] = slot
-        world = world_of(observed, {})
+        world = worlds.of(observed)
         return None if body(world, frame) else why_false(term.parts[1], system, world, frame, {number: (term.names[0], str(slot))})
 
     return check
@@ -71,10 +84,10 @@ def _of_one_slot(name: str, term: Term, system: System) -> Callable[[int, Observ
 
 def _of_everything(name: str, term: Term, system: System, reads: Reads) -> Callable[[int, Observed], str | None]:
     holds, size = compiled_term(term, system, name), frame_size(term)
-    states = every_variable(reads, system)
+    worlds = Worlds(reads, system)
 
     def check(slot: int, observed: Observed) -> str | None:
-        world, frame = world_of(observed, states), [None] * size
+        world, frame = worlds.of(observed), [None] * size
         return None if holds(world, frame) else why_false(term, system, world, frame)
 
     return check
@@ -89,43 +102,9 @@ def _of_one_process(name: str, term: Term, system: System, role: str, reads: Rea
             state = state.state
         frame: list[Any] = [None] * size
         frame[number] = process
-        world = World(variables={(process, each): _as_set(each, getattr(state, each)) for each in variables})
+        world = World(variables={(process, each): as_set(each, getattr(state, each)) for each in variables})
         if body(world, frame):
             return None
         return why_false(term.parts[1], system, world, frame, {number: (term.names[0], str(process))})
 
     return check
-
-
-def world_of(observed: Observed, without_state: Mapping[tuple[ProcessId, str], Any]) -> World:
-    """What is observed, in the form in which expressions look at it. `without_state`: what is read of processes that have exited."""
-    decided: set[SlotCommand] = set()
-    p2a: set[PValue] = set()
-    accepted: dict[ProcessId, frozenset[PValue]] = {}
-    variables: dict[tuple[ProcessId, str], Any] = dict(without_state)
-    for process, facts in observed.items():
-        own: set[PValue] = set()
-        for kind, slot, ballot, command in facts:
-            if kind == DECIDED:
-                decided.add(SlotCommand(slot, command))
-            elif kind == P2A_SENT:
-                p2a.add(PValue(ballot, slot, command))
-            elif kind == PVALUE_ACCEPTED:
-                own.add(PValue(ballot, slot, command))
-            elif kind == VARIABLES:
-                pairs: Any = command
-                variables.update(((process, name), _as_set(name, value)) for name, value in pairs)
-        if own:
-            accepted[process] = frozenset(own)
-    return World(frozenset(decided), frozenset(p2a), accepted, variables)
-
-
-def _as_set(name: str, value: Any) -> Any:
-    """A replica keeps its leaders in a tuple; to expressions they are a set."""
-    return frozenset(value) if name == "leaders" else value
-
-
-def every_variable(reads: Reads, system: System) -> dict[tuple[ProcessId, str], Any]:
-    """What is taken for each variable that is read, of a process without a state."""
-    processes = dict(zip(ROLE_TYPES, (system.acceptors, system.leaders, system.replicas), strict=True))
-    return {(process, name): STATE[role][name].without_state for role, name in reads.variables for process in processes[role]}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED
+from pmmc_check.properties.observe import DECIDED, P2A_SENT, PVALUE_ACCEPTED, RUNNING
 from pmmc_check.protocol.role import System
-from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, LEADER, REPLICA, Ballot
+from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, COMMANDER, LEADER, REPLICA, SCOUT, Ballot
 from pmmc_check.spec.terms import Term
 from pmmc_check.spec.types import (
     A_DECISION,
@@ -20,17 +20,29 @@ from pmmc_check.spec.types import (
     COMMAND,
     NUMBER,
     Type,
+    record_of,
     sequence_of,
     set_of,
 )
 
-ROLE_TYPES = {ACCEPTOR: AN_ACCEPTOR, LEADER: A_LEADER, REPLICA: A_REPLICA}
-"""The roles whose states expressions read."""
+INDICES: dict[str, dict[str, Type]] = {
+    ACCEPTOR: {"name": AN_ACCEPTOR},
+    LEADER: {"name": A_LEADER},
+    REPLICA: {"name": A_REPLICA},
+    SCOUT: {"ballot": BALLOT},
+    COMMANDER: {"ballot": BALLOT, "slot": NUMBER},
+}
+"""The roles whose states expressions read, with what stands in brackets for one process."""
+
+EVERYBODY = object()
+"""In the place of a value: all acceptors that the process uses."""
+WITHOUT_VALUE = object()
+"""In the place of a value: there is none."""
 
 
 @dataclass(frozen=True)
 class Readable:
-    """A variable of a role: its type, and what it is taken for of a process that has exited."""
+    """A variable of a role: its type, and what it is taken for of a process that does not run."""
 
     type: Type
     without_state: Any
@@ -52,11 +64,39 @@ STATE: dict[str, dict[str, Readable]] = {
         "leaders": Readable(set_of(A_LEADER), frozenset()),
         "application": Readable(sequence_of(COMMAND), ()),
     },
+    SCOUT: {
+        RUNNING: Readable(BOOLEAN, False),
+        "waitfor": Readable(set_of(AN_ACCEPTOR), EVERYBODY),
+        "pvalues": Readable(set_of(A_PVALUE), frozenset()),
+    },
+    COMMANDER: {
+        RUNNING: Readable(BOOLEAN, False),
+        "waitfor": Readable(set_of(AN_ACCEPTOR), EVERYBODY),
+        "command": Readable(COMMAND, WITHOUT_VALUE),
+    },
 }
-"""The paper's variables, by role. `application` is the paper's `state`: here the sequence of performed commands."""
+"""The paper's variables, by role. `application` is the paper's `state`: here the sequence of performed commands. `running` is none of the
+paper's: whether a scout or commander was created and has not exited."""
 
-FACT_SETS = {"decided": (DECIDED, A_DECISION), "p2a": (P2A_SENT, A_PVALUE)}
-"""What has ever happened, as sets of records."""
+MESSAGE_TYPES: dict[str, Type] = {
+    "request": record_of(command=COMMAND),
+    "propose": A_DECISION,
+    "p1a": record_of(ballot=BALLOT),
+    "p1b": record_of(acceptor=AN_ACCEPTOR, ballot=BALLOT, accepted=set_of(A_PVALUE), to=BALLOT),
+    "p2a": A_PVALUE,
+    "p2b": record_of(acceptor=AN_ACCEPTOR, ballot=BALLOT, to=record_of(ballot=BALLOT, slot=NUMBER)),
+    "adopted": record_of(ballot=BALLOT, pvalues=set_of(A_PVALUE)),
+    "preempted": record_of(ballot=BALLOT, to=A_LEADER),
+    "decision": A_DECISION,
+    "response": record_of(cid=NUMBER, result=NUMBER, command=COMMAND),
+}
+"""The messages, under the protocol page's names of them and of their fields.
+
+Where a message goes to one process that its fields do not name, `to` is what names it; a response has the command that it answers,
+since each client counts its commands from 1."""
+
+FACT_SETS = {"decided": (DECIDED, A_DECISION), **{kind: (f"{kind} sent", type_) for kind, type_ in MESSAGE_TYPES.items()}}
+"""What has ever happened, as sets of records: what is decided, and the messages of each kind that were ever sent."""
 
 FACT_OPERATORS: dict[str, tuple[str, tuple[Type, ...]]] = {
     "Decided": (DECIDED, (NUMBER, COMMAND)),

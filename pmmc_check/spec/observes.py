@@ -5,18 +5,25 @@ Three forms, from the cheapest to the dearest:
 - `\\A x \\in Replicas : P` (or Acceptors), where P reads the variables of x and nothing else: checked on each local state, by itself;
 - `\\A s \\in Slots : P`, where P asks for facts of slot s only (`Decided(s, c)`, `Accepted(a, b, s, c)`, `SentP2a(b, s, c)`): checked
   once for each combination of facts about one slot;
-- everything else: checked once for each combination of all that it reads.
+- everything else, sets of messages among it: checked once for each combination of all that it reads.
+
+Messages that were ever sent are read from histories: each process remembers what it has sent of the kinds that are read and can make a
+difference (`Model.recording`, `spec.relevant`), as commanders remember their p2a in any case. On the duplicating network a history tells
+more than the inboxes of others where several processes send alike: propose, preempted, decision, response. Then more states are told apart.
 
 Why the reductions keep the verdict
 -----------------------------------
 symmetry: all names but those of single acceptors, replicas and commands stand for sets that every renaming maps to themselves, and CHOOSE
     apart no construct prefers one member to another; so an expression without these has the same value in a state and in its renamed
     image. With one of them symmetry is off.
-deferral: what is read of a process is part of its facts, and a step that changes facts is never put off.
+deferral: what is read of a process is part of its facts, and a step that changes facts is never put off. One that sends what
+    is remembered changes facts, wherever the message goes.
 halting: leaves out steps that only stop a process. Acceptors and replicas of the paper and its variants never stop by a message, and a
-    crash changes nothing that is read of them. Leaders do (they retire), so an expression that reads them switches halting off, as does one
-    that reads a role handed in by a user.
-inert: a message without effect changes no variable and no fact. Facts about messages are kept from their sending on."""
+    crash changes nothing that is read of them. Leaders, scouts and commanders do, so an expression that reads these switches halting off,
+    as does one that reads a role handed in by a user. It leaves out messages, too, which such steps would send: those of kinds that are
+    read it does not (`checker.claims` takes no claim that names one).
+inert: a message without effect changes no variable and no fact. Facts about messages are kept from their sending on, and by their
+    senders, wherever the message goes."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ whenever it is false in a state, it is also false in what one of these projectio
 - facts about `s`, and nothing of other slots. So B asks only for facts of one slot, by the operators `Decided`, `SentP2a` and
   `Accepted`, and does nothing else with its number. `decided`, `p2a`, `acceptor[a].accepted` and `leader[l].proposals` hold all slots;
 - acceptors and their ballots, as they are: B may say of these what it likes;
+- nothing that is shown of scouts, commanders and other messages (it may well be the same), so B reads none;
 - no replicas: B reads none, and depends neither on how many there are, nor on WINDOW;
 - commands, told apart as c1 and "any other". Quantified in front, one command can be called c1: then every fact about it is kept, and no
   other fact becomes one about it. A second one may differ from it, but is "any other": a fact about it is kept, but one about a third
@@ -26,8 +27,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple, NoReturn
 
-from pmmc_check.properties.observe import DECIDED
-from pmmc_check.protocol.values import ACCEPTOR, LEADER
+from pmmc_check.properties.observe import DECIDED, P2A_SENT
+from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, SCOUT
 from pmmc_check.spec.terms import Term
 from pmmc_check.spec.types import A_LEADER, A_REPLICA, BALLOT, COMMAND, NUMBER, set_of
 from pmmc_check.spec.unused import ignores_unused
@@ -70,6 +71,8 @@ def in_one_slot(term: Term, ballotwise: bool) -> Term:
     Raises:
         NotOfOneSlot: it is not shown to speak of one slot.
     """
+    for part in term.all_parts():
+        _refuse_unkept(part)
     _Reading(ballotwise).check(term, {}, ())
     return _moved(term)
 
@@ -90,6 +93,14 @@ def _moved(term: Term) -> Term:
 
 def _slot_of(fact: Term) -> Term:
     return fact.parts[-2]
+
+
+def _refuse_unkept(term: Term) -> None:
+    """What no projection is shown to keep."""
+    if term.kind == "facts" and term.value not in (DECIDED, P2A_SENT):
+        _no(term, "is a set of messages, of which only p2a and decisions are shown to be kept; ask for SentP2a(b, s, c) or Decided(s, c)")
+    if term.kind == "state" and term.value[0] in (SCOUT, COMMANDER):
+        _no(term, f"reads a {term.value[0]}, of which nothing is shown to be kept")
 
 
 class _Reading:

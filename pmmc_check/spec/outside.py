@@ -7,6 +7,7 @@ from typing import Any
 
 from pmmc_check.properties.invariants import PROPERTIES
 from pmmc_check.protocol.role import System
+from pmmc_check.protocol.values import COMMANDER
 from pmmc_check.spec.place import SpecError, TextPlace
 from pmmc_check.spec.terms import Term
 
@@ -25,7 +26,7 @@ def outsider(name: str, names: Mapping[str, Any]) -> str | None:
 
 
 def check_within(term: Term, system: System) -> None:
-    """Looks for slots by number, in facts and where a record's slot is compared.
+    """Looks for slots by number, in facts, where a commander is named and where a record's slot is compared.
 
     Raises:
         SpecError: there is one outside the configuration.
@@ -44,8 +45,9 @@ def check_within(term: Term, system: System) -> None:
 def _slots_named(term: Term) -> Iterator[tuple[Term, Term]]:
     """Numbers that stand for slots, each with the part that it stands in."""
     for part in term.all_parts():
-        if part.kind == "fact":
-            yield from ((each, part) for each in (part.parts[-2],) if _is_number(each))
+        if part.kind == "fact" or (part.kind == "state" and part.value[0] == COMMANDER):
+            slot = part.parts[-2 if part.kind == "fact" else -1]
+            yield from ((each, part) for each in (slot,) if _is_number(each))
         elif part.kind == "operation" and part.value == "=":
             one, other = part.parts
             for number, field in ((one, other), (other, one)):

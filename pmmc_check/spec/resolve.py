@@ -11,13 +11,16 @@ from lark import Token, Tree
 from pmmc_check.errors import did_you_mean
 from pmmc_check.properties.invariants import PROPERTIES
 from pmmc_check.protocol.role import System
-from pmmc_check.spec.names import FACT_OPERATORS, FACT_SETS, OPERATORS, QUORUM_OPERATORS, ROLE_TYPES, STATE, constants
+from pmmc_check.protocol.values import COMMANDER
+from pmmc_check.spec.names import FACT_OPERATORS, FACT_SETS, INDICES, OPERATORS, QUORUM_OPERATORS, STATE, constants
 from pmmc_check.spec.outside import outsider
 from pmmc_check.spec.parse import DEPTH_MAX, SourceText, Syntax
 from pmmc_check.spec.place import SpecError
 from pmmc_check.spec.terms import Term
 from pmmc_check.spec.types import (
+    A_DECISION,
     A_LEADER,
+    A_PVALUE,
     AN_ACCEPTOR,
     ANYTHING,
     BALLOT,
@@ -34,6 +37,8 @@ _SYMBOLS = {
     "∪": "\\cup", "∩": "\\cap", "∖": "\\", "⇔": "<=>", "\\equiv": "<=>", "⇒": "=>",
 }  # fmt: skip
 _TERMS_MAX = 20_000
+_PARTIAL = (("operation", ".."), ("state", (COMMANDER, "command")))
+"""What may have no value, beside items and choices."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ class Resolver:
             found: Term = getattr(self, f"_{syntax.data}")(syntax, scope)
         finally:
             self._nested -= 1
-        partial = found.kind in ("item", "choose") or (found.kind, found.value) == ("operation", "..")
+        partial = found.kind in ("item", "choose") or (found.kind, found.value) in _PARTIAL
         partial |= found.kind == "constant" and not found.names  # a slot that is no slot
         place = found.place or (self.source.place_of(syntax) if partial else None)
         return Term(found.kind, found.type, found.parts, found.value, self.source.excerpt(syntax), found.names, place)
@@ -134,7 +139,7 @@ class Resolver:
             kind, members = FACT_SETS[str(name)]
             return Term("facts", set_of(members), value=kind)
         if str(name) in STATE:
-            self._wrong(name, f"{name} is a function: write {name}[x] for one {name}'s state")
+            self._wrong(name, f"{name} is a function: write {_indexed_text(str(name))} for one {name}'s state")
         if str(name) in OPERATORS:
             self._wrong(name, f"{name} takes {_count(OPERATORS[str(name)])}: {name}(...)")
         if problem := outsider(str(name), self.scope.names):
@@ -157,7 +162,7 @@ class Resolver:
             self._wrong(name, f"{name} is {meaning.type}, and no operator")
         if str(name) not in OPERATORS:
             known = [*OPERATORS, *(each for each, what in scope.names.items() if isinstance(what, Operator))]
-            hint = f": write {name}[...]" if str(name) in STATE else did_you_mean(str(name), known)
+            hint = f": write {_indexed_text(str(name))}" if str(name) in STATE else did_you_mean(str(name), known)
             self._wrong(name, f"there is no operator {name}{hint}")
         if len(arguments) != OPERATORS[str(name)]:
             self._wrong(name, f"{name} takes {_count(OPERATORS[str(name)])}, found {len(arguments)}")
@@ -236,32 +241,37 @@ class Resolver:
 
     def _field(self, syntax: Syntax, scope: NameScope) -> Term:
         whole, name = _tree(syntax.children[0]), _token(syntax.children[-1])
-        if whole.data == "indexed" and (role := self._role(_tree(whole.children[0]), scope)):
-            process = self._typed(_tree(whole.children[1]), scope, ROLE_TYPES[role])
+        if whole.data == "indexed" and (role := _role(_tree(whole.children[0]), scope)):
+            index = self._index(role, whole, scope)
             if str(name) not in STATE[role]:
                 listed = ", ".join(STATE[role])
                 self._wrong(name, f"{_a(role)} has no variable {name}{did_you_mean(str(name), STATE[role])}; it has {listed}")
-            return Term("state", STATE[role][str(name)].type, (process,), (role, str(name)))
+            return Term("state", STATE[role][str(name)].type, index, (role, str(name)))
         found = self.term(whole, scope)
         if found.type == BALLOT and str(name) in ("round", "leader"):
             return Term("ballot part", NUMBER if name == "round" else A_LEADER, (found,), str(name))
         type_ = found.type.field(str(name))
         if type_ is None:
             known = found.type.fields or (("round", "leader") if found.type == BALLOT else ())
-            listed = f"; it has {', '.join(known)}" if known else ""
+            listed = f"; it has {', '.join(known)}" if found.type == BALLOT else ""
             self._wrong(name, f"{found.type} has no field {name}{did_you_mean(str(name), known)}{listed}")
         return Term("field", type_, (found,), str(name))
 
-    def _role(self, syntax: Syntax, scope: NameScope) -> str | None:
-        """The role whose states `syntax` names, if it does."""
-        name = str(syntax.children[0]) if syntax.data == "name" else ""
-        return name if name in STATE and name not in scope.names else None
+    def _index(self, role: str, syntax: Syntax, scope: NameScope) -> tuple[Term, ...]:
+        """What names a process between brackets."""
+        whole, *given = _trees(syntax)
+        wanted = INDICES[role]
+        if len(given) != len(wanted):
+            self._wrong(whole, f"{role} takes its {' and '.join(wanted)}: write {_indexed_text(role)}")
+        return tuple(self._typed(each, scope, type_) for each, type_ in zip(given, wanted.values(), strict=True))
 
     def _indexed(self, syntax: Syntax, scope: NameScope) -> Term:
-        whole, index = _trees(syntax)
-        if role := self._role(whole, scope):
-            self._wrong(whole, f"take a variable of the state: {role}[x].{next(iter(STATE[role]))}, for example")
+        whole, index, *more = _trees(syntax)
+        if role := _role(whole, scope):
+            self._wrong(whole, f"take a variable of the state: {_indexed_text(role)}.{next(iter(STATE[role]))}, for example")
         found = self._typed(whole, scope, sequence_of(ANYTHING))
+        if more:
+            self._wrong(more[0], "a sequence has one index: write s[1]")
         return Term("item", found.type.parts[0], (found, self._typed(index, scope, NUMBER)))
 
     def _quantified(self, syntax: Syntax, scope: NameScope) -> Term:
@@ -350,7 +360,7 @@ class Resolver:
             if str(name) in fields:
                 self._wrong(name, f"the field {name} is given twice")
             fields[str(name)] = self.term(_tree(each.children[-1]), scope)
-        order = next((o for o in (("slot", "command"), ("ballot", "slot", "command")) if set(o) == set(fields)), tuple(sorted(fields)))
+        order = next((o for o in (A_DECISION.fields, A_PVALUE.fields) if set(o) == set(fields)), tuple(sorted(fields)))
         return Term("record", Type("record", tuple(fields[n].type for n in order), order), tuple(fields[n] for n in order), order)
 
 
@@ -358,6 +368,12 @@ def syntax_text(source: SourceText, syntax: Syntax) -> str:
     """How a part is written, cut to a readable length."""
     text = source.excerpt(syntax)
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _role(syntax: Syntax, scope: NameScope) -> str | None:
+    """The role whose states `syntax` names, if it does."""
+    name = str(syntax.children[0]) if syntax.data == "name" else ""
+    return name if name in STATE and name not in scope.names else None
 
 
 def _as_bound(syntax: Syntax) -> tuple[Token, Syntax] | None:
@@ -384,6 +400,11 @@ def _trees(syntax: Syntax) -> list[Syntax]:
 
 def _count(arguments: int) -> str:
     return "no arguments" if arguments == 0 else "1 argument" if arguments == 1 else f"{arguments} arguments"
+
+
+def _indexed_text(role: str) -> str:
+    """How one process of a role is written."""
+    return f"{role}[{', '.join('x' if each == 'name' else each[0] for each in INDICES[role])}]"
 
 
 def _a(role: str) -> str:

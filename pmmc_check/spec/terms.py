@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pmmc_check.protocol.messages import show
 from pmmc_check.spec.place import TextPlace
 from pmmc_check.spec.types import Type
 
@@ -45,4 +46,9 @@ class RecordValue:
         return found[name]
 
     def __str__(self) -> str:
-        return "[" + ", ".join(f"{name} |-> {value}" for name, value in self.items) + "]"
+        return "[" + ", ".join(f"{name} |-> {show(value)}" for name, value in self.items) + "]"
+
+
+def record_value(**fields: Any) -> RecordValue:
+    """The record of these fields."""
+    return RecordValue(tuple(sorted(fields.items())))

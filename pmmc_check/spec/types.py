@@ -25,7 +25,9 @@ class Type:
     @property
     def plural(self) -> str:
         """Of several values."""
-        if self.name in ("set", "sequence", "record"):
+        if self.name == "record":
+            return f"records with {', '.join(self.fields)}"
+        if self.name in ("set", "sequence"):
             return f"{self.name}s"
         return self.name + "s"
 
@@ -43,6 +45,12 @@ A_PVALUE = Type("record", (BALLOT, NUMBER, COMMAND), ("ballot", "slot", "command
 def set_of(members: Type) -> Type:
     """Sets."""
     return Type("set", (members,))
+
+
+def record_of(**fields: Type) -> Type:
+    """Records of other fields than those two, in the order in which their types, and `RecordValue`, have them: by name."""
+    names = tuple(sorted(fields))
+    return Type("record", tuple(fields[name] for name in names), names)
 
 
 def sequence_of(members: Type) -> Type:

@@ -33,6 +33,9 @@ MEMO_SIZE = 4_096
 _PVALUES_MEMO_SIZE = 16_384
 """The same for pvalues: a long p1b names thousands of them, and the next one names them again."""
 
+_SHORT = 200
+"""Characters of a command that is remembered as text: a longer one may be of megabytes."""
+
 NUMBER_MAX = 2**63 - 1
 """The largest number of a trace: nanoseconds since 1970 fit, say."""
 
@@ -63,6 +66,7 @@ class Values:
         self._pvalues: dict[str, PValue] = {}
         self._commands: dict[str, Command] = {}
         self._ballots: dict[str, Ballot] = {}
+        self._shown: dict[Ballot | Command, str] = {}
         self.has_noop = False
         """Whether the no-op has been read."""
         self.has_performs = False
@@ -185,20 +189,19 @@ class Values:
 
     def show(self, value: Any) -> str:
         """The text of any value, as the DSL writes it."""
+        kind = type(value)
+        if kind is int:
+            return str(value)
+        if kind is Ballot or kind is Command:
+            return self._show_again(value)
+        if kind is PValue:
+            return f"{self.show(value.ballot)}/{value.slot}/{self._show_again(value.command)}"
         if value is UNKNOWN:
             return "?"
-        if isinstance(value, Ballot):
-            return self.bottom if value.round < 0 else f"{value.round}.{self.names.name_of[ProcessId(LEADER, value.leader)]}"
-        if isinstance(value, Command):
-            return self._show_command(value)
-        if isinstance(value, PValue):
-            return f"{self.show(value.ballot)}/{value.slot}/{self._show_command(value.command)}"
         if isinstance(value, ProcessId):
             return self.show_process(value)
         if isinstance(value, bool):
             return "yes" if value else "no"
-        if isinstance(value, int):
-            return str(value)
         if isinstance(value, str):
             return show_word(value)
         if isinstance(value, Collection) and not isinstance(value, tuple):
@@ -217,6 +220,17 @@ class Values:
         if process.role == COMMANDER:
             return f"{self.show(process.ballot)}/{process.slot}"
         return self.names.name_of.get(process) or str(process)
+
+    def _show_again(self, value: Ballot | Command) -> str:
+        known = self._shown.get(value)
+        if known is None:
+            known = self._show_ballot(value) if isinstance(value, Ballot) else self._show_command(value)
+            if len(known) <= _SHORT:
+                _remember(self._shown, value, known)
+        return known
+
+    def _show_ballot(self, ballot: Ballot) -> str:
+        return self.bottom if ballot.round < 0 else f"{ballot.round}.{self.names.name_of[ProcessId(LEADER, ballot.leader)]}"
 
     def _show_command(self, command: Command) -> str:
         if command == NOOP:
@@ -268,7 +282,7 @@ def _quoted(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
-def _remember(memo: dict[str, Any], text: str, value: Any, size: int = MEMO_SIZE) -> None:
+def _remember(memo: dict[Any, Any], key: Any, value: Any, size: int = MEMO_SIZE) -> None:
     if len(memo) >= size:
         memo.clear()
-    memo[text] = value
+    memo[key] = value

@@ -39,6 +39,10 @@ _SELDOM = (
 
 _OPTIONAL = tuple(key for key in NUMBER_SETTINGS if key != "window")
 
+_NAMED = {kind: tuple((key, ATTRIBUTE[key]) for key in keys) for kind, keys in FIELDS.items()}
+_NAMED_BY_OTHERS = {kind: tuple(each for each in named if each[0] != "a") for kind, named in _NAMED.items()}
+"""By kind, the fields that a line has, and the attributes that they show: all, or without what the sender is called."""
+
 _VERBS = {action: verb for verb, action in ACTION_OF_VERB.items()}
 
 
@@ -89,8 +93,9 @@ class DslWriter:
 
     def message(self, message: Message, event: Event | None = None) -> str:
         """The message with its fields; an acceptor's own name is left out where it sends."""
-        keys = [key for key in FIELDS[message.kind] if not (key == "a" and event is not None and event.action == SEND)]
-        return " ".join([message.kind, *(f"{key}={self.values.show(getattr(message, ATTRIBUTE[key]))}" for key in keys)])
+        kind, show = message.kind, self.values.show
+        named = _NAMED_BY_OTHERS if event is not None and event.action == SEND else _NAMED
+        return " ".join([kind, *[f"{key}={show(getattr(message, attribute))}" for key, attribute in named[kind]]])
 
 
 class JsonWriter:

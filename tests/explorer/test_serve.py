@@ -24,7 +24,8 @@ from pmmc_check.errors import UsageError
 pytest.importorskip("starlette", reason="the extra `serve` is not installed")
 pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
 
-from pmmc_check.explorer.server.gatekeeper import HEADERS, Gatekeeper, token_from
+from pmmc_check.browser_headers import HEADERS
+from pmmc_check.explorer.server.gatekeeper import Gatekeeper, token_from
 from pmmc_check.explorer.server.serving import HOST, PORT, ServedAt, listening, served_at
 
 SEEDED = str(ROOT / "specs" / "seeded-fault.spec")

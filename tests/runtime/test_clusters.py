@@ -292,7 +292,7 @@ def test_what_is_wrong_in_a_cluster_file_is_said_with_its_place(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("ctl", "halt"), "invalid choice"),
+        (("ctl", "halt"), "there is no order halt; expected one of status"),
         (("ctl", "status", "--id", "A9"), "--id A9: no node of this cluster"),
         (("ctl", "reconfigure"), "needs --to"),
         (("ctl", "status", "--to", "L1"), "needs --to"),
@@ -326,7 +326,7 @@ def test_a_node_without_a_data_folder_is_told_so_once_its_file_is_right(tmp_path
     ("words", "says"),
     [
         (("--requests", "0"), "--requests: must be at least 1; 0 only with --http"),
-        (("--requests", "nope"), "expected a whole number, found 'nope'"),
+        (("--requests", "nope"), "expected a whole number, got 'nope'"),
         (("--machine", "nosuch:x"), "looked for in "),
     ],
 )

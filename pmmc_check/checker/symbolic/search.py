@@ -59,10 +59,10 @@ class SymbolicSearch:
         order: Sequence[int] = (),
         messages: bool | None = None,
     ) -> None:
-        self.model = model
         self.control = control
         self.trust_claims = trust_claims
         self.checks = Checks(model, invariants)
+        self.model = self.checks.model
         self.reductions = replace(wanted, symmetry=False)
         self.relations = Relations(self.checks)
         self.events = Events()
@@ -207,6 +207,6 @@ class SymbolicSearch:
             coverage=counted + put_off,
             unneeded=frozenset(Action(role, kind) for role, kind in self.claims.left_out),
             claims=self.claims.report(),
-            exercised=exercised(self.model, put_off, self.claims),
+            exercised=exercised(self.checks, put_off, self.claims),
             diagram=self._diagram(),
         )

@@ -15,10 +15,11 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.responses import Response as HttpResponse
 from starlette.routing import Route
 
+from pmmc_check.browser_headers import HEADERS
 from pmmc_check.errors import PmmcError
 from pmmc_check.explorer.server.answers import Beginning, about, command_answer, state_answer, trace_answer, why_not_answer
 from pmmc_check.explorer.server.background import BackgroundSearch
-from pmmc_check.explorer.server.gatekeeper import HEADERS, Gatekeeper
+from pmmc_check.explorer.server.gatekeeper import Gatekeeper
 from pmmc_check.explorer.session import Subject
 from pmmc_check.spec.document import Spec
 

@@ -8,17 +8,6 @@ from dataclasses import dataclass
 
 from pmmc_check.errors import UsageError
 
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-"""On every answer. The page is one script and one style of our own, which talk to this server alone."""
-
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TOKEN_LENGTH_MIN = 16
 

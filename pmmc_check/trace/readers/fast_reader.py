@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, REPLICA, ProcessId
@@ -32,6 +33,8 @@ _PLAIN_STRING = re.compile(r'"[^"\\\x00-\x1f]*"')
 _HIDDEN = str.maketrans(" ,#(|=", "\x00\x01\x02\x03\x04\x05")
 _SHOWN = str.maketrans("\x00\x01\x02\x03\x04\x05", " ,#(|=")
 """Within strings these signs stand for themselves: they are out of the way while a line is taken apart."""
+_SHORT = 200
+"""Characters of texts that are remembered."""
 
 
 class Meaning(NamedTuple):
@@ -168,12 +171,22 @@ def _without_signs_in_strings(text: str) -> str:
     """The line with other signs in place of those in strings that a line is taken apart by."""
     if not text.isprintable():
         return "#"  # nothing that is read fast
-    return _PLAIN_STRING.sub(lambda string: string[0].translate(_HIDDEN), text)
+    return _PLAIN_STRING.sub(lambda string: _translated(string[0], True), text)
+
+
+@lru_cache(MEMO_SIZE)
+def _short_translated(text: str, hide: bool) -> str:
+    return text.translate(_HIDDEN if hide else _SHOWN)
+
+
+def _translated(text: str, hide: bool) -> str:
+    """Hides or shows signs; remembers short texts, which a trace has again and again."""
+    return _short_translated(text, hide) if len(text) <= _SHORT else text.translate(_HIDDEN if hide else _SHOWN)
 
 
 def _as_written(text: str) -> str:
     """A value as it stands in the line."""
-    return text.translate(_SHOWN) if '"' in text else text
+    return _translated(text, False) if '"' in text else text
 
 
 def _text_of(key: str, word: str) -> str:
