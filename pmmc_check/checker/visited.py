@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pmmc_check.checker import kernel
 from pmmc_check.checker.delayed.frontier import Block, DelayedFrontier
-from pmmc_check.checker.delayed.places import InMemory, OnDisk, Place
+from pmmc_check.checker.delayed.places import InMemory, OnDisk, StripPlace
 from pmmc_check.checker.delayed.runs import SortedRuns
 from pmmc_check.checker.frontier import Frontier
 from pmmc_check.checker.packing import Packing
@@ -41,7 +41,7 @@ class VisitedStates:
         self._tables = tables
         self._memory = memory
         self._packing = Packing(tables.owner, len(tables.model.processes))
-        self._place: Place | None = OnDisk(disk) if disk else None
+        self._place: StripPlace | None = OnDisk(disk) if disk else None
         self._disk = disk
         self._may_delay = may_delay
         self._filter_max = 0

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker import frontier
-from pmmc_check.checker.delayed.places import Place, Strip
+from pmmc_check.checker.delayed.places import Strip, StripPlace
 from pmmc_check.checker.delayed.runs import Keys, Origins, SortedRuns
 from pmmc_check.checker.packing import Packed, Packing
 from pmmc_check.checker.workspace import Vectors
@@ -35,7 +35,7 @@ class Block(NamedTuple):
 class _Blocks:
     """The blocks of one level. Of a settled one `kept` says, for each block, which states have stayed."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: StripPlace) -> None:
         self.strip: Strip = place.strip()
         self.widths: list[NDArray[np.uint8]] = []
         self.sizes: list[int] = []
@@ -66,7 +66,7 @@ class DelayedFrontier:
 
     `settled` is the level whose states are known to be new."""
 
-    def __init__(self, packing: Packing, place: Place, runs: SortedRuns, room: int) -> None:
+    def __init__(self, packing: Packing, place: StripPlace, runs: SortedRuns, room: int) -> None:
         self._packing = packing
         self._place = place
         self.room = room

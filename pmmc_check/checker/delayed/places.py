@@ -37,7 +37,7 @@ class Strip(Protocol):
         """Frees what it takes."""
 
 
-class Place(Protocol):
+class StripPlace(Protocol):
     """Where strips are made."""
 
     bytes_now: int

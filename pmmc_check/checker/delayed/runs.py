@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker.delayed.merging import absent, merge
-from pmmc_check.checker.delayed.places import Place, Strip
+from pmmc_check.checker.delayed.places import Strip, StripPlace
 
 Keys = NDArray[np.uint64]
 Origins = NDArray[np.uint32]
@@ -43,7 +43,7 @@ class _Range(NamedTuple):
 class SortedRuns:
     """The states that were expanded."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: StripPlace) -> None:
         self._place = place
         self._ranges: list[_Range] = []
 
