@@ -2,7 +2,8 @@
 
     python benchmarks/validate.py [--events 200000] [--memory-events 5000000]
 
-Times are CPU seconds of one process, so that a shared machine disturbs them little.
+Times are CPU seconds of one process, so that a shared machine disturbs them little. `parts`: the same trace as a file for each process,
+with one process and with two beside it; of those the busiest says how long it takes where each has a core.
 `baselines`: reading by the Lark grammar alone, and
 judging by brute force (the tests' oracle). Memory: the peak of a process that judges a trace of N events, for several N
 and networks.
@@ -13,21 +14,23 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pmmc_check.checker.memory import peak_memory_bytes
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.trace.convert import converted
 from pmmc_check.trace.events import Event, Header
 from pmmc_check.trace.readers.reader import open_trace
-from pmmc_check.trace.sources import Source
+from pmmc_check.trace.sources import Source, sources
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.judge import JudgeOptions, judge
 from pmmc_check.validation.simulate import Plan, Simulation, complete_logs
@@ -113,10 +116,46 @@ def memory(folder: Path, events: int, network: str) -> dict[str, Any]:
     return {"network": network, **found}
 
 
-def judge_only(path: Path) -> dict[str, float]:
+def parts(folder: Path, whole: Path) -> list[dict[str, Any]]:
+    """One trace as a file for each log, judged in one process, and by two beside it; each in a fresh process."""
+    folder.mkdir()
+    files: dict[str, TextIO] = {}
+    with ExitStack() as stack:
+        for line in whole.open():
+            word = line.split(" ", 1)[0].strip()
+            name = "header" if word in ("pmmc-trace", "config", "log") else word
+            if name not in files:
+                files[name] = stack.enter_context((folder / f"{name}.pmmc").open("w"))
+                files[name].write("pmmc-trace 1 part\n" if name != "header" else "")
+            files[name].write(line)
+    command = [sys.executable, __file__, "--judge-only", str(folder), "--processes"]
+    return [
+        json.loads(subprocess.run([*command, each], capture_output=True, text=True, check=True).stdout) for each in ("1", "2", "1", "2")
+    ]
+
+
+def decisions(folder: Path, slots: int) -> dict[str, Any]:
+    """Logs of nothing but the decisions of two replicas."""
+    path = folder / "decisions.pmmc"
+    with path.open("w") as stream:
+        print("pmmc-trace 1\nconfig replicas=R1,R2 leaders=L1 acceptors=A1,A2,A3 window=5\nlog R1,R2 partial decision", file=stream)
+        for slot in range(1, slots + 1):
+            print(f"R1 < decision s={slot} c=C1:{slot}\nR2 < decision s={slot} c=C1:{slot}", file=stream)
+    found: dict[str, Any] = json.loads(
+        subprocess.run([sys.executable, __file__, "--judge-only", str(path)], capture_output=True, text=True, check=True).stdout
+    )
+    return {"slots": slots, **found}
+
+
+def judge_only(path: Path, processes: int) -> dict[str, float]:
+    (source,) = sources([str(path)])
     started = time.process_time()
-    events = replayed(path)
-    return {"events": events, "peak_memory_bytes": peak_memory_bytes(), "cpu_seconds": time.process_time() - started}
+    verdict = judge(source, JudgeOptions(processes=processes))
+    assert verdict.verdict == ACCEPTED
+    spent = {"cpu_seconds": time.process_time() - started, "peak_memory_bytes": peak_memory_bytes()}
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    beside = {"processes": processes, "cpu_seconds_of_the_others": children.ru_utime + children.ru_stime} if processes > 1 else {}
+    return {"events": verdict.events, **spent, **beside}
 
 
 def main() -> None:
@@ -124,9 +163,10 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--memory-events", type=int, default=5_000_000)
     parser.add_argument("--judge-only", type=Path)
+    parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
     if arguments.judge_only:
-        print(json.dumps(judge_only(arguments.judge_only)))
+        print(json.dumps(judge_only(arguments.judge_only, arguments.processes)))
         return
     with tempfile.TemporaryDirectory() as folder:
         dsl, jsonl, small = Path(folder, "t.pmmc"), Path(folder, "t.jsonl"), Path(folder, "s.pmmc")
@@ -150,6 +190,9 @@ def main() -> None:
                 "brute_force": [brute_force(n) for n in (10, 14, 18, 22)],
             },
         }
+        write(Path(folder, "p.pmmc"), 2 * arguments.events)
+        result["parts"] = parts(Path(folder, "parts"), Path(folder, "p.pmmc"))
+        result["decisions_only"] = decisions(Path(folder), arguments.events // 2)
         sizes = (arguments.memory_events // 10, arguments.memory_events)
         result["memory"] = [memory(Path(folder), n, network) for network in ("reliable", "lossy,duplicating") for n in sizes]
     print(json.dumps(result, indent=1))

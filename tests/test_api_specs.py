@@ -14,7 +14,7 @@ import pmmc_check
 
 TINY = "ACCEPTORS 1 LEADERS 1 REPLICAS 1 SLOTS 1"
 NEVER = f"{TINY}\nINVARIANT Never ==\n  \\A c \\in Commands : ~Decided(1, c)\nEXPECT violated\n"
-WITNESSES = f"{TINY}\nWITNESS Active == leader[L1].active\nWITNESS Far == acceptor[A1].ballot.round = 5\n"
+WITNESSES = f"{TINY}\nWITNESS Active == leader[L1].active\nWITNESS Far == acceptor[A1].ballot.round > 5\n"
 
 
 def without_times(told: Any) -> Any:

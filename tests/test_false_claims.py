@@ -232,12 +232,14 @@ def test_a_false_claim_ends_the_search_and_the_step_is_shown(roles: Sequence[typ
 
 
 @every_false_claim
-def test_random_walks_find_it_too(roles: Sequence[type[Role]], counts: dict[str, Any], said: list[str]) -> None:
-    model, invariants = Model(small(**counts), variant(*roles)), invariants_named(["Validity"])
-    reductions, _ = applicable(reductions_named("all"), model, invariants)
-    with pytest.raises(FalseClaim) as caught:
-        RandomWalks(model, invariants, Control(Limits(seconds_max=60)), reductions).run()
-    assert said[0] in str(caught.value)
+def test_random_walks_rely_on_no_claim(roles: Sequence[type[Role]], counts: dict[str, Any], said: list[str]) -> None:
+    model, limits = Model(small(**counts), variant(*roles)), Limits(states_max=500)
+    try:
+        result = RandomWalks(model, invariants_named(["Validity"]), Control(limits)).run()
+    except FalseClaim as refuted:
+        assert "starts_once" in str(refuted), "that a process is created once is looked at wherever one is created"
+    else:
+        assert result.claims.used == () and result.verdict != HOLDS
 
 
 def test_an_iterative_search_finds_it_in_the_smallest_configuration_that_shows_it() -> None:
@@ -405,7 +407,7 @@ def _command(capsys: pytest.CaptureFixture[str], *arguments: str, role: str = "P
     return in_process(capsys, "explore", *size, "--protocol", f"test_false_claims:{role}", *arguments)
 
 
-@pytest.mark.parametrize("how", [[], ["--strategy", "iterative"], ["--strategy", "random", "--time-limit", "60"]], ids=str)
+@pytest.mark.parametrize("how", [[], ["--strategy", "iterative"]], ids=str)
 def test_the_command_exits_with_2_and_shows_the_step(capsys: pytest.CaptureFixture[str], how: list[str]) -> None:
     done = _command(capsys, *how)
     assert (done.returncode, done.stdout) == (2, "")

@@ -201,7 +201,7 @@ def test_random_systems_are_judged_as_by_brute_force() -> None:
 
 @pytest.mark.slow
 def test_many_random_systems_are_judged_as_by_brute_force() -> None:
-    assert sum(compared(seed, states_max=3000) for seed in range(1000, 1400)) >= 150
+    assert sum(compared(seed, states_max=1500) for seed in range(1000, 1120)) >= 40
 
 
 @st.composite

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -97,10 +98,13 @@ class Found(NamedTuple):
     pairs: int
 
 
-def sought(model: Model, wanted: Callable[[Sight], bool]) -> Found:
-    """The oracle: plain breadth-first search over states of a model that records nothing, each with what was sent on the way."""
+def sought(model: Model, wanted: Callable[[Sight], bool], depths: dict[tuple[State, Sent], int] | None = None) -> Found:
+    """The oracle: plain breadth-first search over states of a model that records nothing, each with what was sent on the way.
+
+    `depths` is filled with all that it meets, in the order in which it is asked."""
     initial = (model.initial(), travelling(model.sent_at_first()))
-    depths, pending = {initial: 0}, [initial]
+    depths = {} if depths is None else depths
+    depths[initial], pending = 0, [initial]
     for state, sent in pending:
         if wanted(Sight(model, state, sent)):
             return Found(True, depths[state, sent], len(depths))
@@ -283,7 +287,8 @@ def test_halting_leaves_out_less_with_a_note_and_is_off_where_scouts_are_read() 
     model = Model(small(leaders=2))
 
     def notes(text: str) -> list[str]:
-        return applicable(reductions_named("all"), model, [expression_as("--find", text, "Mine", model.system, model.protocol)])[1]
+        given = applicable(reductions_named("all"), model, [expression_as("--find", text, "Mine", model.system, model.protocol)])[1]
+        return [each for each in given if each.startswith(("halting", "symmetry"))]
 
     assert notes(r"\E m \in p1a : m.ballot = BOTTOM") == notes("decision # {}") == notes("propose = decision") == []
     assert notes("p1b # {} /\\ preempted # {}") == [
@@ -467,3 +472,25 @@ def test_a_commander_that_does_not_run_has_no_command() -> None:
     assert unguarded.value.problem == (
         "Mine: commander[b, 1].command: commander(0.L1,1) does not run, and has no command; guard it: commander[b, 1].running => ..."
     )
+
+
+@cache
+def everywhere(network: str) -> tuple[Model, list[tuple[int, Sight]]]:
+    """All that the oracle meets in a configuration of two leaders, with its depth, the first in depth first."""
+    model, met = Model(small(leaders=2, network=network)), list[tuple[int, Sight]]()
+    depths: dict[tuple[State, Sent], int] = {}
+    sought(model, lambda see: met.append((len(met), see)) or False, depths)
+    return model, [(depth, see) for depth, (_, see) in zip(depths.values(), met, strict=True)]
+
+
+@given(predicates(3), st.sampled_from(["duplicating", "reliable"]), st.sampled_from(NAMES))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_generated_expressions_are_reached_as_soon_as_the_oracle_reaches_them_under_all_reductions(
+    pair: Pair, network: str, one: str
+) -> None:
+    model, met = everywhere(network)
+    code = compile(pair[1], "generated", "eval")
+    soonest = next((depth for depth, see in met if eval(code, see)), None)
+    asked = expression_as("--find", pair[0], "Generated", model.system, model.protocol)
+    for reduce in (*QUICK, one):
+        assert searched(model, asked, reduce)[:2] == (soonest is not None, soonest), reduce

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import json
-from typing import Any
 
 import pytest
 from helpers import VARYING, assert_one_clear_line, command, small
@@ -13,11 +12,10 @@ from pmmc_check.checker import result as result_module
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.iterative import grow, smaller
 from pmmc_check.checker.matrix import config_of, searched
-from pmmc_check.checker.reductions import applicable, reductions_named
+from pmmc_check.checker.reductions import reductions_named
 from pmmc_check.checker.reference import ReferenceSearch
 from pmmc_check.checker.result import Control, Limits, Result, Search
 from pmmc_check.checker.shorten import replayed, shortened
-from pmmc_check.checker.walk_kernel import STEPS
 from pmmc_check.checker.walks import RandomWalks
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
@@ -38,9 +36,8 @@ FOUND_BY_WALKS = [
 
 
 def walked(config: Config, protocol: Protocol, names: list[str], seed: int = 1, seconds: float = 120) -> tuple[Result, Model]:
-    model, invariants = Model(config, protocol), invariants_named(names)
-    reductions, _ = applicable(reductions_named("all"), model, invariants)
-    return RandomWalks(model, invariants, Control(Limits(seconds_max=seconds)), reductions, seed=seed).run(), model
+    model = Model(config, protocol)
+    return RandomWalks(model, invariants_named(names), Control(Limits(seconds_max=seconds)), seed=seed).run(), model
 
 
 @pytest.mark.parametrize(("variant", "invariant"), FOUND_BY_WALKS, ids=lambda value: getattr(value, "name", value))
@@ -76,27 +73,6 @@ def test_the_same_seed_takes_the_same_walks_and_another_takes_others() -> None:
     assert first.violation == again.violation
     assert (first.generated_states, first.walks) == (again.generated_states, again.walks)
     assert (first.generated_states, first.walks) != (other.generated_states, other.walks)
-
-
-@pytest.mark.parametrize(
-    "options", [{"leaders": 2, "slots": 2, "commands": 2}, {"rounds": 2, "crashes": 1, "restarts": 1, "network": "lossy"}]
-)
-def test_walks_do_not_depend_on_what_the_tables_hold_already(options: dict[str, Any]) -> None:
-    model, invariants = Model(small(**options)), invariants_named([])
-    walks = RandomWalks(model, invariants, Control(), applicable(reductions_named("all"), model, invariants)[0])
-    seed = walks._walk.random.copy()
-
-    def twenty() -> list[list[list[int]]]:
-        taken = []
-        walks._walk.random[:] = seed
-        for _ in range(20):
-            assert walks._walked() == (False, [])
-            taken.append(walks._walk.moves[: walks._walk.place[STEPS]].tolist())
-        return taken
-
-    filling, filled = twenty(), twenty()
-    assert filling == filled
-    assert len(set(map(str, filled))) > 1
 
 
 def test_walks_without_a_violation_are_inconclusive_however_small_the_model() -> None:

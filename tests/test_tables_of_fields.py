@@ -17,8 +17,9 @@ from pmmc_check.protocol.values import Ballot, Command, ProcessId, PValue, SlotC
 
 PAGE = ROOT / "docs" / "your-own-role.md"
 MESSAGES = [each for each in vars(messages).values() if isinstance(each, type) and issubclass(each, messages.Message)]
+NEVER_SENT = (messages.Message, messages.Addressed)
 TABLES = {
-    "message": [each for each in MESSAGES if each not in (messages.Message, messages.Instant) and not issubclass(each, messages.Instant)],
+    "message": [each for each in MESSAGES if each not in NEVER_SENT and not issubclass(each, messages.Instant)],
     "state": [acceptor.AcceptorState, scout.ScoutState, commander.CommanderState, leader.LeaderState, replica.ReplicaState],
     "value": [Outcome, Send, Ballot, PValue, SlotCommand, Command, ProcessId],
 }

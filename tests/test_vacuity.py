@@ -102,9 +102,7 @@ class SkipsAhead(Replica):
 
 
 def walked(config: Config, protocol: Protocol = PMMC, seconds: float = 0.3) -> Result:
-    model, invariants = Model(config, protocol), invariants_named([])
-    reductions, _ = applicable(reductions_named("all"), model, invariants)
-    return RandomWalks(model, invariants, Control(Limits(seconds_max=seconds)), reductions).run()
+    return RandomWalks(Model(config, protocol), invariants_named([]), Control(Limits(seconds_max=seconds))).run()
 
 
 def searched(config: Config, protocol: Protocol = PMMC) -> Result:
@@ -188,12 +186,10 @@ def test_of_a_violation_nothing_is_said() -> None:
     assert (result.verdict, vacuous(result)) == ("violated", [])
 
 
-@pytest.mark.parametrize("search", [searched, walked], ids=["exhaustive", "walks"])
-def test_deliveries_that_deferral_puts_off_count(search: Any) -> None:
+def test_deliveries_that_deferral_puts_off_count() -> None:
     decision = Action("replica", "decision")
     for config, protocol in ((small(slots=2, commands=2), variant(SkipsAhead)), (small(**TWO), PMMC)):
-        result = search(config, protocol)
-        assert coverage(result)[decision] > 0
+        result = searched(config, protocol)
         assert coverage(result)[decision] >= result.exercised.put_off[decision] > 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pmmc_check.api.crews import shared_out
 from pmmc_check.api.options import SearchOptions
 from pmmc_check.api.searching import engine_for, protocol_of
 from pmmc_check.checker.any_slots.one_slot import OF_ONE_REPLICA, OF_ONE_SLOT, Scope
@@ -68,6 +69,8 @@ def _check_options(options: SearchOptions) -> None:
         )
     if options.trust_claims:
         raise UsageError("--trust-claims: --slots any rests on claims that are checked; leave --trust-claims out")
+    if shared_out(options):
+        raise UsageError(f"{shared_out(options)}: --slots any is for one process; give a number of slots, or leave it out")
     if options.fair:
         raise UsageError("--fair: --slots any does not cover Progress; give a number of slots, or leave --fair out")
     if options.keep_going:

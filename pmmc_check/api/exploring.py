@@ -65,15 +65,16 @@ def explore(  # the command's options, in its order
     checkpoint: str | None = None,
     checkpoint_every: float | None = None,
     resume: str | None = None,
+    workers: int | None = None,
+    cluster: str | None = None,
+    recover: str | None = None,
     progress: Callable[[Snapshot], None] | None = None,
 ) -> Exploration:
     """Searches all runs of a configuration; every option is the command's (docs/explore.md), `roles` are role classes of your own.
 
     `spec` is a spec file, or the text of a spec (docs/specs.md): a path object, and a name that ends in `.spec`, is a file. Options
     override what it says; `invariants`, `find` (expressions that a run should reach) and `constraints` override all that it has of
-    that kind.
-
-    `progress` is called now and then, in the thread that called; what it raises ends the search and is passed on.
+    that kind. `progress` is called now and then, in the thread that called; what it raises ends the search and is passed on.
 
     Raises:
         UsageError: an option is wrong, or options contradict each other.

@@ -12,9 +12,10 @@ from pmmc_check.protocol import PMMC
 from pmmc_check.trace.events import END
 from pmmc_check.trace.readers.growing_files import Rewritten
 from pmmc_check.trace.readers.growing_trace import STANDARD_INPUT, GrowingTrace
-from pmmc_check.validation.judge import JudgeOptions, rare_collections, silent_logs
+from pmmc_check.validation.judge import JudgeOptions, silent_logs
 from pmmc_check.validation.live import Alarm, LiveJudge
 from pmmc_check.validation.memory_limit import MemoryLimit, MemoryLimitReached
+from pmmc_check.validation.rare_collections import rare_collections
 from pmmc_check.validation.verdict import TraceVerdict
 from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
 
@@ -113,7 +114,7 @@ class Follower:
             self._memory.check()
             judge.take(batches)
             self.last_event_at = time.monotonic()
-            self._logs_ended |= {event.log for _, events in batches for event in events if event.action == END}
+            self._logs_ended |= {item.log for _, items in batches for item in items if item.action == END}
             if time.monotonic() > until:
                 return
         judge.look_at_waiting(time.monotonic())

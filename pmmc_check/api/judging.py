@@ -1,4 +1,4 @@
-"""Judges several traces at the same time, each in a process of its own, and survives the loss of such a process."""
+"""Judges several traces at the same time, each in a process of its own, and survives the loss of such a process; or one in several."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 
 from pmmc_check.trace.sources import Source
 from pmmc_check.validation.judge import JudgeOptions, judge
@@ -23,6 +24,8 @@ def judged(
 
     Where a worker process is killed, those without a verdict are judged again, one at a time: so the one that it happens to is known.
     """
+    if len(found) == 1:
+        options = replace(options, processes=jobs)
     jobs = min(jobs, len(found))
     if jobs == 1:
         for number, source in enumerate(found, 1):

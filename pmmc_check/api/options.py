@@ -67,6 +67,9 @@ class SearchOptions:
     checkpoint: str | None = None
     checkpoint_every: float | None = None
     resume: str | None = None
+    workers: int | None = None
+    cluster: str | None = None
+    recover: str | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pmmc_check.api.crashes import check_no_crash
+from pmmc_check.api.crews import check_crew, crew_maker, shared_out
 from pmmc_check.api.machine import cores
 from pmmc_check.api.options import SearchOptions
 from pmmc_check.api.roles import role_classes
@@ -104,6 +105,7 @@ def result_of(  # noqa: PLR0917
     waived = [f"{', '.join(each.waives)} is not checked of {each.name}: {each.waiver}" for each in waivers if asked is None]
     if options.engine == "symbolic":
         _check_symbolic(options, invariants)
+    check_crew(options, invariants, constraints)
     if judges:
         invariants = with_assertions(invariants, model.protocol)
     model.failing_ends_runs = True
@@ -124,7 +126,8 @@ def result_of(  # noqa: PLR0917
         searches = replace(searches, reductions=replace(reductions, inert=False, halting=False))
         notes.append("inert and halting are off: a step fails that they would leave out")
         result, model = searches.run(Model(model.config, model.protocol))
-    notes = [*([] if options.engine == "reference" else notes), *searches.notes()]
+    unreduced = options.engine == "reference" or options.strategy == "random"
+    notes = [*([] if unreduced else notes), *searches.notes()]
     model.check_still_pure()
     check_no_crash(result, model)
     return result, model, notes + waived + quorum_notes
@@ -210,8 +213,7 @@ def engine_for(
         from pmmc_check.checker.walks import STEPS_MAX, RandomWalks
 
         seed, steps_max = options.seed or 1, options.walk_steps or STEPS_MAX
-        walking: dict[str, Any] = {"seed": seed, "steps_max": steps_max, "trust_claims": trust}
-        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, reductions, **walking)
+        return lambda model: RandomWalks(model, judgeable(model, invariants)[0], control, seed=seed, steps_max=steps_max)
     threads = options.threads or cores()
     if options.engine == "symbolic":
         from pmmc_check.checker.symbolic.search import SymbolicSearch
@@ -221,6 +223,11 @@ def engine_for(
         from pmmc_check.checker.chosen import ChosenSearch
 
         return lambda model: ChosenSearch(model, judgeable(model, invariants)[0], control, reductions, threads, trust_claims=trust)
+    if shared_out(options):
+        from pmmc_check.checker.crew.search import CrewSearch
+
+        crew = crew_maker(options)
+        return lambda model: CrewSearch(model, judgeable(model, invariants)[0], control, reductions, crew, trust_claims=trust)
     from pmmc_check.checker.compiled import CompiledSearch
 
     how: dict[str, Any] = {"trust_claims": trust, "constraints": constraints, "disk": _disk(options, invariants)}

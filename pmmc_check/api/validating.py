@@ -124,7 +124,8 @@ def validate(
 ) -> Validation:
     """Judges traces: files, and folders of traces or of the parts of one; the options are the command's (docs/validate.md).
 
-    With `jobs` above 1 traces are judged in so many processes. `progress` is told now and then how far it is, in a few words.
+    With `jobs` above 1 traces are judged in so many processes; one alone, if its logs are files of their own, is replayed by so many.
+    `progress` is told now and then how far it is, in a few words.
     `max_memory` is what judging one trace may take, in MiB (default: its share of what is free); `roles` are role classes that stand for
     the paper's; with `coverage` the branches of the protocol that accepted runs take are counted. A trace that cannot be read has the
     verdict `bad input`.

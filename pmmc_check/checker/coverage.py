@@ -44,23 +44,6 @@ def put_off_in_states(tables: Tables, met: Mapping[ViewId, int]) -> Counter[Acti
     return +counts
 
 
-def put_off_in_moves(tables: Tables, taken: NDArray[np.int64]) -> Counter[Action]:
-    """The internal deliveries of moves, step s having been taken `taken[s]` times."""
-    counts: Counter[Action] = Counter()
-    for step in np.flatnonzero(taken).tolist():
-        for place in range(len(tables.paths[step].deliveries) - 1):
-            counts[_action(tables, step, place)] += int(taken[step])
-    return counts
-
-
-def put_off_when_met(tables: Tables) -> Counter[Action]:
-    """Those that were looked at when a view was met, once for each view."""
-    counts: Counter[Action] = Counter()
-    for possible in tables.put_off.values():
-        counts.update(possible)
-    return counts
-
-
 def exercised(checks: Checks, put_off: Counter[Action] | None = None, claims: Claims | None = None) -> Exercised:
     """What the roles were asked for by a search that makes these checks."""
     model = checks.model
@@ -79,10 +62,10 @@ def exercised(checks: Checks, put_off: Counter[Action] | None = None, claims: Cl
         if not (trusted and any(states_claim(model.protocol[role], claim) for claim in ("ignores", "only_halts")))
     ]
     names = tuple((each.__name__, each.role) for each in unchanged)
-    return Exercised(decided, len(commands), dict(put_off or {}), frozenset(offered), names, _unsent(checks))
+    return Exercised(decided, len(commands), dict(put_off or {}), frozenset(offered), names, unsent(checks))
 
 
-def _unsent(checks: Checks) -> tuple[tuple[str, str], ...]:
+def unsent(checks: Checks) -> tuple[tuple[str, str], ...]:
     """Which messages an invariant reads, and no step that was asked for sends."""
     read = [
         (each.name, SENT[kind])

@@ -7,14 +7,18 @@ renamings of acceptors and replicas."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker.kernel import FACTS_SHIFT
-from pmmc_check.checker.tables import Tables
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.observe import Observed
+
+if TYPE_CHECKING:
+    from pmmc_check.checker.deliveries import LocalDeliveries
+    from pmmc_check.checker.tables import Tables
 
 
 class KnownFacts:
@@ -23,7 +27,7 @@ class KnownFacts:
     `observed` holds the reachable combinations themselves, by digest: what a test compares between reductions.
     """
 
-    def __init__(self, checks: Checks, tables: Tables) -> None:
+    def __init__(self, checks: Checks, tables: Tables | LocalDeliveries) -> None:
         self.checks = checks
         self.tables = tables
         self.digests: NDArray[np.uint64] = np.zeros(1 << 12, np.uint64)
@@ -41,6 +45,10 @@ class KnownFacts:
             self._remember(digest)
         return self._verdicts[digest]
 
+    def knows(self, digest: int) -> bool:
+        """Whether this combination has been evaluated."""
+        return digest in self._known
+
     def known(self) -> NDArray[np.uint64]:
         """The digests of all that were evaluated, in no order."""
         return np.array(list(self._known), np.uint64)
@@ -52,11 +60,12 @@ class KnownFacts:
 
     def _observed(self, vector: Sequence[int], slot: int) -> Observed:
         observed: Observed = {}
-        for process, view in zip(self.tables.model.processes, vector, strict=True):
-            facts = self.tables.facts(view)
-            facts = frozenset(fact for fact in facts if fact.slot == slot) if slot else self.checks.seen_at_once(facts)
-            if facts:
-                observed[process] = facts
+        column = slot - 1 if slot else self.tables.at_once
+        shown = self.tables.observed.data[vector, column].tolist()
+        for process, view, digest in zip(self.tables.model.processes, vector, shown, strict=True):
+            if digest:
+                facts = self.tables.facts(view)
+                observed[process] = frozenset(fact for fact in facts if fact.slot == slot) if slot else self.checks.seen_at_once(facts)
         return observed
 
     def _remember(self, digest: int) -> None:

@@ -170,10 +170,7 @@ class LocalGraph:
         message = self._messages[step[1]]
         if isinstance(message, Instant | FaultStep) or isinstance(state, Lifecycle):
             return False
-        process = self.model.processes[number]
-        if self.model.is_paper(process):
-            return self.model.outcomes(process, state, message) == self._outcomes(expected)  # which the search will ask for, too, mostly
-        return self.model.answers(process, state, message, [self._outcomes(expected)])
+        return self.model.answers(self.model.processes[number], state, message, [self._outcomes(expected)])
 
     def _asked(self, step: GraphStep) -> LocalAnswer:
         """What the role answers."""

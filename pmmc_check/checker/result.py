@@ -185,6 +185,14 @@ class Exercised:
 
 
 @dataclass(frozen=True)
+class CrewUsed:
+    """The workers of a search that was shared out, at its end, and how many times it went back a level because some had died."""
+
+    workers: int
+    replaced: int
+
+
+@dataclass(frozen=True)
 class StateConstraint:
     """What bounds a search: no step is taken from a state in which the expression `statement` is false."""
 
@@ -239,6 +247,7 @@ class Result:
     continued: bool = False
     """Whether the search went on after a violation. Then the counts are those of its last part."""
     checkpoints: CheckpointsUsed | None = None
+    crew: CrewUsed | None = None
     """Where it is kept, and from where it went on; `seconds` are then those of all parts together."""
     disk: DiskUsed | None = None
     """What was on disk, where memory was short."""

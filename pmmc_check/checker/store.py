@@ -92,6 +92,10 @@ class Store:
         """The entry of the state whose fingerprint begins with the 48 bits of `prefix`."""
         return self._find(prefix, _PREDECESSOR_BITS)
 
+    def look_for(self, fingerprint: int, *, prefix: bool) -> Entry | None:
+        """As `find` or `find_prefix`; None where no state is stored under it."""
+        return self._looked_up(fingerprint, _PREDECESSOR_BITS if prefix else _ALL_BITS)
+
     def levels(self, fingerprints: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The level of each of some visited states."""
         levels: NDArray[np.int64] = np.zeros(len(fingerprints), np.int64)
@@ -121,9 +125,15 @@ class Store:
         yield found[::-1]
 
     def _find(self, fingerprint: int, mask: np.uint64) -> Entry:
+        found = self._looked_up(fingerprint, mask)
+        assert found is not None, "a visited state is not in the table"
+        return found
+
+    def _looked_up(self, fingerprint: int, mask: np.uint64) -> Entry | None:
         partition = self.partitions[fingerprint >> (64 - kernel.PARTITION_BITS)]
         slot = kernel.look_up(partition.keys, np.uint64(fingerprint), mask)
-        assert slot >= 0, "a visited state is not in the table"
+        if slot < 0:
+            return None
         origin = int(partition.origins[slot])
         return Entry(int(partition.keys[slot]), origin & int(_PREDECESSOR_BITS), origin & kernel.LEVEL_MASK)
 

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker import kernel
+from pmmc_check.checker.fact_digests import FactDigests
 from pmmc_check.checker.growing import Growing
 from pmmc_check.checker.local_steps import NO_MESSAGES, BundleId, History, LocalOutcome, LocalSteps, MessageId, StateId
 from pmmc_check.checker.reductions import Reductions
@@ -136,7 +137,7 @@ class Tables:
         self.filled: list[tuple[ViewId, BundleId]] = []
         """Every entry that was filled for the kernel, in order: a view and a bundle that reaches it, or -1 for the view's steps."""
         self._judged: dict[StateId, tuple[set[MessageId], set[MessageId]]] = {}
-        self._observed_rows: dict[tuple[Any, frozenset[Fact]], NDArray[np.uint64]] = {}
+        self._shown = FactDigests(locals_.checks, slots, by_role=reductions.symmetry)
 
     def arrays(self) -> kernel.StepTables:
         """What the kernel reads; valid until the next entry is filled."""
@@ -349,24 +350,9 @@ class Tables:
         return self.locals.facts(state, self.model.network.messages(inbox) if self.locals.shows_inbox[state] else NO_MESSAGES, history)
 
     def _observed(self, view: LocalView) -> NDArray[np.uint64]:
-        """One digest for each slot. With symmetry the process counts by its role only: invariants do not tell acceptors apart."""
+        """One digest for each slot."""
         facts = self._facts(view)
-        process = self.model.processes[self.locals.states[view.state][0]]
-        known = self._observed_rows.get((process, facts))
-        if known is None:
-            known = self._observed_rows[process, facts] = self._digests_by_slot(process, facts)
-        return known
-
-    def _digests_by_slot(self, process: ProcessId, facts: frozenset[Fact]) -> NDArray[np.uint64]:
-        digests = np.zeros(self.slots + (self.at_once is not None), np.uint64)
-        who = process.role if self.reductions.symmetry else process
-        for slot in {fact.slot for fact in facts}:
-            if 1 <= slot <= self.slots:
-                about = frozenset(fact for fact in facts if fact.slot == slot)
-                digests[slot - 1] = self._identity.of((who, about))[0]
-        if self.at_once is not None and (everything := self.locals.checks.seen_at_once(facts)):
-            digests[self.at_once] = self._identity.of(("at once", process, everything))[0]
-        return digests
+        return self._shown.of(self.model.processes[self.locals.states[view.state][0]], facts)
 
     def _bounded(self, view: LocalView) -> int:
         checks = self.locals.checks

@@ -1,99 +1,93 @@
 """Random walks: for configurations that are too large to be checked to the end. They find faults, and never prove anything.
 
-A walk starts at the initial state and takes one of the possible steps at random until there is none, or a bound is reached; then the next
-begins. Walks go over the same tables as the compiled search, under the same reductions but symmetry (they only shorten the way to what
-can be observed), so a step costs a few look-ups. The same seed takes the same walks, on every machine."""
+A walk starts at the initial state and takes one of the possible deliveries at random until there is none, or a bound is reached; then the
+next begins. There are no reductions, so no claim of a role is needed: a walk goes one way only, so it gains nothing where others are left
+out, and a delivery costs a few look-ups. Many walks go on at once, but count in their order, each with random numbers of its own: the
+same seed takes the same walks, on every machine."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pmmc_check.checker import walk_kernel
+from pmmc_check.checker import walk_kernel as kernel
 from pmmc_check.checker.checkpoints import kept_search
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.counterexample import Move, executed
-from pmmc_check.checker.coverage import exercised, put_off_in_moves, put_off_when_met, taken_from
+from pmmc_check.checker.coverage import unsent
+from pmmc_check.checker.deliveries import LocalDeliveries, MissingEntry, ShownMessages
 from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
-from pmmc_check.checker.reductions import Reductions
-from pmmc_check.checker.result import Action, Control, Result, ResumedFrom, Snapshot, Violation, Walks
+from pmmc_check.checker.reductions import reductions_named
+from pmmc_check.checker.result import Action, Control, Exercised, Result, ResumedFrom, Snapshot, Violation, Walks
 from pmmc_check.checker.shorten import shortened
-from pmmc_check.checker.tables import Tables
+from pmmc_check.checker.tables import Path, PathDelivery
 from pmmc_check.model.content import Digest, text_digest
+from pmmc_check.model.faults import Drop
 from pmmc_check.model.model import Model
+from pmmc_check.model.network import Fifo
 from pmmc_check.properties.checks import Checks
 from pmmc_check.properties.invariants import Invariant
 from pmmc_check.users_code import Interrupted
 from pmmc_check.verdicts import INCONCLUSIVE, VIOLATED
 
-STEPS_MAX = 200
+STEPS_MAX = 500
 _LOOK_EVERY_WALKS = 50
+_TOGETHER = 64
+"""So many walks go on at once."""
 
-Vector = list[int]
+
+class EndedWalk(NamedTuple):
+    """A walk from its beginning to its end: the fingerprints that it has met, one more than its moves; these, as (process, message,
+    choice, sender, outcome); whether it has broken something."""
+
+    met: NDArray[np.uint64]
+    moves: NDArray[np.int32]
+    broken: bool
 
 
 class RandomWalks:
     """Walks through `model` until an invariant is broken or a limit is reached. `steps_max` bounds a walk's steps."""
 
     def __init__(
-        self,
-        model: Model,
-        invariants: Sequence[Invariant],
-        control: Control,
-        reductions: Reductions,
-        *,
-        seed: int = 1,
-        steps_max: int = STEPS_MAX,
-        trust_claims: bool = False,
+        self, model: Model, invariants: Sequence[Invariant], control: Control, *, seed: int = 1, steps_max: int = STEPS_MAX
     ) -> None:
         self.control = control
         self.seed = seed
         self.steps_max = steps_max
-        self.reductions = replace(reductions, symmetry=False)
+        self.reductions = reductions_named("none")
         self.checks = Checks(model, invariants)
         self.model = model = self.checks.model
-        self.claims = Claims(model, self.reductions, symmetric=reductions.symmetry, trusted=trust_claims)
+        self.claims = Claims(model, self.reductions, symmetric=False)
         self.locals = LocalSteps(model, self.checks, self.claims, Digest())
-        self.tables = Tables(self.locals, self.reductions, model.config.slots)
-        self.known = KnownFacts(self.checks, self.tables)
-        self.seen: set[int] = set()
+        self.deliveries = LocalDeliveries(self.locals, model.config.slots)
+        self.known = KnownFacts(self.checks, self.deliveries)
+        self.states_seen = 0
         self.steps_taken = 0
         self.walks = 0
-        self.deliveries = 0
         self.depth = 1
         self.seconds_before = 0.0
-        self.taken_before: Counter[Action] = Counter()
-        self.put_off_before: Counter[Action] = Counter()
+        self.happened = WhatHappened()
         self._resumed: ResumedFrom | None = None
-        how = {"engine": "walks", "seed": seed, "steps": steps_max, "trust claims": trust_claims}
-        self._checkpoints = kept_search(control, model, self.checks, reductions, how)
+        how = {"engine": "walks", "seed": seed, "steps": steps_max}
+        self._checkpoints = kept_search(control, model, self.checks, self.reductions, how)
         self._memory_bytes = 0
-        self._initial = self.tables.state_of(model.initial())
-        self._arrays = self.tables.arrays()
-        processes = len(self._initial)
-        self._walk = walk_kernel.Walk(
-            vector=np.zeros(processes, np.int32),
-            after=np.zeros(processes, np.int32),
-            met=np.zeros(steps_max + 1, np.uint64),
-            moves=np.zeros((steps_max, 2), np.int32),
-            taken=np.zeros(1024, np.int64),
-            random=np.array([text_digest(f"seed {seed}")], np.uint64),
-            place=np.zeros(3, np.int64),
-        )
+        self._seen: NDArray[np.uint64] = np.zeros(1 << 14, np.uint64)
+        self._counted: NDArray[np.int64] = np.zeros((0, len(model.processes)), np.int64)
+        self._start = self._initial()
+        self._inbox_max = 2 * max(map(len, self._start.inboxes)) + 32
+        self._walkers = self._room()
 
     def run(self) -> Result:
         """Takes one walk after another until there is an answer or a limit is reached."""
-        try:
-            if limit := self._resume():
-                return self._result(None, limit)
-        except Interrupted as stopped:
-            return self._result(None, str(stopped))
+        self._resume()
+        walks = self.ended()
         while True:
             if limit := self._limit_reached():
                 self._keep()
@@ -101,30 +95,47 @@ class RandomWalks:
             if self._checkpoints and self._checkpoints.due:
                 self._keep()
             try:
-                broken, last = self._walked()
+                walk = next(walks)
             except Interrupted as stopped:
                 return self._result(None, str(stopped))
-            steps = int(self._walk.place[walk_kernel.STEPS])
-            taken = self._walk.moves[:steps]
-            depth = 1 + int(self.tables.step_weight.data[taken[:, 1]].sum()) + sum(len(move.path.deliveries) for move in last)
-            self.seen.update(self._walk.met[: steps + 1].tolist())
-            self.walks, self.steps_taken, self.deliveries = self.walks + 1, self.steps_taken + steps, self.deliveries + depth
-            self.depth = max(self.depth, depth)
-            if broken:
-                moves = [Move(process, self.tables.paths[step]) for process, step in taken.tolist()]
-                return self._result(self._shown([*moves, *last]), None)
+            if walk is not None:
+                self._account(walk)
+                if walk.broken:
+                    return self._result(self._violation(walk), None)
 
-    def _resume(self) -> str | None:
-        """Goes on where the newest checkpoint was written, if there is one; returns the limit that stopped it."""
+    def ended(self) -> Iterator[EndedWalk | None]:
+        """The walks that are not counted yet, in order, without end; None now and then, while none has ended."""
+        ended: dict[int, EndedWalk] = {}
+        expected = self.walks
+        numbers, statuses = list(range(expected, expected + _TOGETHER)), np.zeros(_TOGETHER, np.int64)
+        for row, number in enumerate(numbers):
+            self._begin(row, number)
+        while True:
+            kernel.walk_on(self.deliveries.arrays(), self.known.digests, self._walkers, statuses)
+            stopped = statuses.tolist()
+            statuses.fill(kernel.GOES_ON)
+            for row, (status, place) in enumerate(zip(stopped, self._walkers.place.tolist(), strict=True)):
+                walk = self._dealt_with(row, status, place)
+                if walk is not None:
+                    ended[numbers[row]] = walk
+                    numbers[row] = 1 + max(numbers)
+                    self._begin(row, numbers[row])
+            if kernel.NO_ROOM in stopped:
+                self._widen()
+            if expected not in ended:
+                yield None
+            while expected in ended:
+                yield ended.pop(expected)
+                expected += 1
+
+    def _resume(self) -> None:
+        """Goes on where the newest checkpoint was written, if there is one."""
         if self._checkpoints:
             from pmmc_check.checker.checkpoints.of_walks import WalkFacts, restore_walks  # noqa: PLC0415  # most searches are not kept
 
             if found := self._checkpoints.newest(WalkFacts):
                 self._resumed = found[0].resumed()
-                limit = restore_walks(self, *found, self._limit_reached)
-                self._use_tables()
-                return limit
-        return None
+                restore_walks(self, *found)
 
     def _keep(self) -> None:
         """Writes a checkpoint, if the walks are kept."""
@@ -133,92 +144,205 @@ class RandomWalks:
 
             self._checkpoints.write(saved_walks(self))
 
-    @property
-    def random(self) -> NDArray[np.uint64]:
-        """The state of the random numbers: one number, in place."""
-        state: NDArray[np.uint64] = self._walk.random
-        return state
-
     def seconds(self) -> float:
         """How long they have taken, with the time before the checkpoint from which they went on."""
         return self.seconds_before + self.control.seconds()
 
-    def actions_taken(self) -> Counter[Action]:
-        """How often each kind of step was taken, internal ones excepted."""
-        return self.taken_before + taken_from(self.tables, self._walk.taken)
+    def seen(self) -> NDArray[np.uint64]:
+        """The fingerprints of all states met."""
+        found: NDArray[np.uint64] = self._seen[self._seen != 0]
+        return found
 
-    def actions_put_off(self) -> Counter[Action]:
-        """The internal deliveries of all moves."""
-        return self.put_off_before + put_off_in_moves(self.tables, self._walk.taken)
+    def has_seen(self, fingerprints: NDArray[np.uint64]) -> None:
+        """Takes these for met."""
+        self._room_for(len(fingerprints))
+        kernel.seen_again(fingerprints, self._seen)
+        self.states_seen += len(fingerprints)
 
-    def _walked(self) -> tuple[bool, list[Move]]:
-        """One walk: whether it has broken something, and the move by which a process has by itself."""
-        walk, tables = self._walk, self.tables
-        walk.vector[:] = self._initial
-        walk.place[walk_kernel.STEPS] = 0
-        while True:
-            status = walk_kernel.walk(self._arrays, self.known.digests, walk)
-            detail, bundle = walk.place[walk_kernel.DETAIL :].tolist()
-            if status == walk_kernel.MISSED:
-                self._fill(detail, bundle)
-                walk = self._walk
-            elif status == walk_kernel.BROKEN:
-                return True, [Move(detail, tables.broken_by[int(walk.vector[detail])].path)]
-            elif status != walk_kernel.UNJUDGED:
-                return status == walk_kernel.ENDED and self._ends_badly(walk.vector.tolist()), []
-            elif self.known.evaluate(walk.vector.tolist(), detail) is not None:
-                return True, []
+    def _room_for(self, more: int) -> None:
+        """Makes room for more fingerprints."""
+        while 2 * (self.states_seen + more) > len(self._seen):
+            wider = np.zeros(2 * len(self._seen), np.uint64)
+            kernel.seen_again(self._seen, wider)
+            self._seen = wider
 
-    def _fill(self, view: int, bundle: int) -> None:
-        """Makes a missing table entry, and room for counting the new steps."""
-        if bundle >= 0:
-            self.tables.fill_receive(view, bundle)
-        else:
-            self.tables.fill_view(view)
-        self._use_tables()
+    def _dealt_with(self, row: int, status: int, place: list[int]) -> EndedWalk | None:
+        """Does what a walk has stopped for, and returns it where that is its end."""
+        walkers = self._walkers
+        steps = place[kernel.STEPS]
+        broken = status == kernel.BROKEN
+        if status == kernel.NO_ENTRY:
+            self.deliveries.learn(MissingEntry(*place[kernel.DETAIL :]))
+            return None
+        if status == kernel.NO_ROOM:
+            return None
+        if status == kernel.UNJUDGED:
+            broken = self.known.evaluate(walkers.look[row].tolist(), place[kernel.DETAIL]) is not None
+            if not broken:
+                return None
+        if status == kernel.ENDED:
+            broken = self._ends_badly(row)
+        return EndedWalk(walkers.met[row, : steps + 1].copy(), walkers.moves[row, :steps].copy(), broken)
 
-    def _use_tables(self) -> None:
-        self._arrays = self.tables.arrays()
-        missing = self.tables.step_view.size - len(self._walk.taken)
-        if missing > 0:
-            self._walk = self._walk._replace(taken=np.concatenate([self._walk.taken, np.zeros(missing + 1024, np.int64)]))
+    def _initial(self) -> _Start:
+        network, locals_ = self.model.network, self.locals
+        states, shown, inboxes = [], [], []
+        for process, view in enumerate(self.model.initial()):
+            placed = sorted(network.contents(view.inbox), key=lambda each: (str(each[1]), self.model.content.order(each[0])))
+            inbox: list[tuple[int, int]] = []
+            for message, place in placed:
+                sender = self.model.index[place[0]] if isinstance(network, Fifo) else -1  # type: ignore[index]
+                copies = 1 if isinstance(network, Fifo) else int(place)  # type: ignore[call-overload]
+                inbox += [(locals_.message_id(message), sender)] * copies
+            states.append(locals_.state_id(process, view.state))
+            seen = frozenset(message for message, _ in inbox if self.deliveries.is_shown(process, message))
+            shown.append(self.deliveries.shown_id(ShownMessages(seen, locals_.history(view.history))))
+            inboxes.append(inbox)
+        return _Start(states, shown, inboxes)
 
-    def _ends_badly(self, vector: Vector) -> bool:
+    def _room(self) -> kernel.Walkers:
+        shape = (_TOGETHER, len(self.model.processes))
+
+        def numbers(*more: int) -> NDArray[np.int32]:
+            return np.zeros((*shape, *more), np.int32)
+
+        return kernel.Walkers(
+            state=numbers(),
+            shown=numbers(),
+            count=numbers(),
+            state_after=numbers(),
+            shown_after=numbers(),
+            count_after=numbers(),
+            look=numbers(),
+            inbox=numbers(self._inbox_max, 2),
+            met=np.zeros((_TOGETHER, self.steps_max + 1), np.uint64),
+            moves=np.zeros((_TOGETHER, self.steps_max, 5), np.int32),
+            random=np.zeros((_TOGETHER, 1), np.uint64),
+            place=np.zeros((_TOGETHER, 5), np.int64),
+        )
+
+    def _widen(self) -> None:
+        """Makes twice the room in every inbox."""
+        inbox = self._walkers.inbox
+        self._inbox_max = 2 * inbox.shape[2]
+        self._walkers = self._walkers._replace(inbox=np.concatenate([inbox, np.zeros_like(inbox)], axis=2))
+
+    def _begin(self, row: int, number: int) -> None:
+        """Puts the walk of this number at the initial state."""
+        walkers, start = self._walkers, self._start
+        walkers.state[row], walkers.shown[row], walkers.look[row] = start.states, start.shown, -1
+        walkers.place[row] = 0
+        walkers.random[row] = text_digest(f"walk {number} of seed {self.seed}")
+        for process, inbox in enumerate(start.inboxes):
+            walkers.count[row, process] = len(inbox)
+            if inbox:
+                walkers.inbox[row, process, : len(inbox)] = inbox
+
+    def _account(self, walk: EndedWalk) -> None:
+        steps = len(walk.moves)
+        self._room_for(steps + 1)
+        if len(self._counted) < self.deliveries.messages:
+            more = np.zeros((2 * self.deliveries.messages - len(self._counted), self._counted.shape[1]), np.int64)
+            self._counted = np.concatenate([self._counted, more])
+        self.states_seen += int(kernel.noted(self._seen, walk.met, steps, walk.moves, self._counted))
+        self.walks += 1
+        self.steps_taken += steps
+        self.depth = max(self.depth, 1 + steps)
+        for outcome in np.unique(walk.moves[:, 4]).tolist():
+            if outcome in self.deliveries.telling:
+                decides, commands = self.deliveries.telling[outcome]
+                self.happened.decided = self.happened.decided or decides
+                self.happened.commands.update(commands)
+
+    def _ends_badly(self, row: int) -> bool:
         if not self.checks.progress:
             return False
-        return self.checks.of_end(self.tables.local_states(vector), self.tables.all_facts(vector)) is not None
+        states = {self.model.processes[process]: state for process, state in map(self.locals.states.__getitem__, self._walkers.state[row])}
+        facts = frozenset().union(*map(self.deliveries.facts, self._walkers.look[row].tolist()))
+        return self.checks.of_end(states, facts) is not None
 
-    def _shown(self, moves: list[Move]) -> Violation:
-        """The walk as deliveries of the unreduced model, shortened."""
-        return replace(shortened(executed(moves, self.tables.locals, self.checks), self.model, self.checks), shortest=False)
+    def _violation(self, walk: EndedWalk) -> Violation:
+        """The walk as deliveries of the model, shortened."""
+        moves = []
+        for process, message, choice, sender, _ in walk.moves.tolist():
+            origin = self.model.processes[sender] if isinstance(self.model.network, Fifo) and sender >= 0 else None
+            if choice == kernel.LOST:
+                delivery = PathDelivery(self.locals.message_id(Drop(self.locals.messages[message])), 0, origin)
+            else:
+                delivery = PathDelivery(message, choice, origin)
+            moves.append(Move(process, Path((delivery,))))
+        return replace(shortened(executed(moves, self.locals, self.checks), self.model, self.checks), shortest=False)
 
     def _limit_reached(self) -> str | None:
         """Looks at the limits; at memory, and to report progress, only now and then."""
         if self.walks % _LOOK_EVERY_WALKS == 0:
             self._memory_bytes = resident_bytes()
-            self.control.report(Snapshot(self.depth, len(self.seen), self.steps_taken, 0, self._memory_bytes))
-        return self.control.limit_reached(len(self.seen), self._memory_bytes)
+            self.control.report(Snapshot(self.depth, self.states_seen, self.steps_taken, 0, self._memory_bytes))
+        return self.control.limit_reached(self.states_seen, self._memory_bytes)
+
+    def coverage(self) -> Counter[Action]:
+        """How often each kind of delivery was taken."""
+        counts = Counter(self.happened.taken)
+        for message, process in zip(*np.nonzero(self._counted), strict=True):
+            action = Action(self.model.processes[process].role, self.locals.messages[message].kind)
+            counts[action] += int(self._counted[message, process])
+        return counts
+
+    def unchanged(self) -> frozenset[str]:
+        """The roles of which those that were handed in have not differed from the paper's."""
+        still = frozenset(self.model.deviations.comparing)
+        return still if self.happened.unchanged is None else still & self.happened.unchanged
 
     def _result(self, violation: Violation | None, limit: str | None) -> Result:
-        put_off = self.actions_put_off() + put_off_when_met(self.tables)
         return Result(
             verdict=VIOLATED if violation else INCONCLUSIVE,
             config=self.model.config,
             engine="compiled",
             reductions=self.reductions.names,
-            distinct_states=len(self.seen),
+            distinct_states=self.states_seen,
             generated_states=1 + self.steps_taken,
             depth=self.depth,
             seconds=self.seconds(),
             peak_memory_bytes=peak_memory_bytes(),
             collision_probability=0.0,
             invariants=tuple(each.name for each in self.checks.invariants),
-            coverage=self.actions_taken() + put_off,
-            unneeded=frozenset(Action(role, kind) for role, kind in self.claims.left_out),
+            coverage=(coverage := self.coverage()),
+            unneeded=frozenset(),
             violation=violation,
             limit=None if violation else f"random walks do not check everything; {limit}",
             claims=self.claims.report(),
-            exercised=exercised(self.checks, put_off, self.claims),
-            walks=Walks(self.walks, self.seed, self.steps_max, self.deliveries / max(1, self.walks)),
+            exercised=self._exercised(frozenset(coverage)),
+            walks=Walks(self.walks, self.seed, self.steps_max, 1 + self.steps_taken / max(1, self.walks)),
             checkpoints=self._checkpoints.used(self._resumed) if self._checkpoints else None,
         )
+
+    def unsent(self) -> tuple[tuple[str, str], ...]:
+        """Messages that an invariant reads and nobody has sent, as `Exercised` has them."""
+        now, before = unsent(self.checks), self.happened.unsent
+        return now if before is None else tuple(each for each in now if each in before)
+
+    def _exercised(self, offered: frozenset[Action]) -> Exercised:
+        commands = {*map(str, self.model.system.commands), *self.happened.commands}
+        names = tuple((self.model.protocol[role].__name__, role) for role in sorted(self.unchanged()))
+        return Exercised(self.happened.decided, len(commands), {}, offered, names, self.unsent())
+
+
+@dataclass
+class WhatHappened:
+    """What has happened on walks so far: whether a command was decided, commands beside the clients' that commanders were created with, as
+    texts; and before the checkpoint from which they went on: deliveries, roles that had not differed from the paper's, and messages that
+    had not been sent."""
+
+    decided: bool = False
+    commands: set[str] = field(default_factory=set)
+    taken: Counter[Action] = field(default_factory=Counter)
+    unchanged: frozenset[str] | None = None
+    unsent: frozenset[tuple[str, str]] | None = None
+
+
+class _Start(NamedTuple):
+    """The initial state: by process its local state, what is shown, and what is in its inbox as (message, sender)."""
+
+    states: list[int]
+    shown: list[int]
+    inboxes: list[list[tuple[int, int]]]

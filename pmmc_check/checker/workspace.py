@@ -14,6 +14,7 @@ CHUNK_STATES = 1024
 BATCH_CHUNKS = 32
 RECENT_PLACES = 1 << 13
 _MISSES_MAX = 4096
+_NARROW_MAX = 1 << 16
 
 Vectors = NDArray[np.int32]
 """One row a state, one view number a process."""
@@ -116,3 +117,15 @@ def by_level(added: list[NewStates]) -> Iterator[tuple[int, NewStates]]:
         here = new.levels == level
         if here.any():
             yield level, new.chosen(here)
+
+
+def narrowed(vectors: NDArray[np.integer]) -> NDArray[np.integer]:
+    """The same numbers of views in 16 bits each, where they fit."""
+    if vectors.dtype == np.int32 and (not len(vectors) or int(vectors.max()) < _NARROW_MAX):
+        return vectors.astype(np.uint16)
+    return vectors
+
+
+def widened(block: NDArray[np.integer]) -> Vectors:
+    """The form that kernels take, in memory of its own."""
+    return block.astype(np.int32)

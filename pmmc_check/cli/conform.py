@@ -17,13 +17,17 @@ _EPILOG = """\
 examples:
   pmmc-check conform --protocol 'exec:./target/release/acceptor-step'
       a program's acceptor, on all that it meets in the default configuration
-  pmmc-check conform --acceptors 1 --slots 1 --commands 2 --protocol tidy_acceptor:TidyAcceptor
+  pmmc-check conform --acceptors 1 --slots 1 --commands 2 \\
+    --protocol tidy_acceptor:TidyAcceptor
       a role in Python, in a small configuration
-  pmmc-check conform --crashes 1 --restarts 1 --slots 1 --protocol 'exec:./acceptor-step' --format json
+  pmmc-check conform --crashes 1 --restarts 1 --slots 1 \\
+    --protocol 'exec:./acceptor-step' --format json
       restarts as well; as JSON, for scripts
 
-exit codes: 0 every step is one of the paper's; 1 some are not, the shortest way there first; 2 usage or bad input;
-            3 inconclusive, a limit stopped the search before a difference was found
+exit codes: 0 every step is one of the paper's;
+            1 some are not, the shortest way there first;
+            2 usage or bad input; 3 inconclusive, a limit stopped the search
+            before a difference was found
 """
 
 

@@ -16,13 +16,16 @@ from pmmc_check.trace.sources import sources
 
 _EPILOG = """\
 examples:
-  pmmc-check convert run.pmmc run.jsonl       to JSON Lines
-  pmmc-check convert run.jsonl.gz - --to dsl  to the DSL, on stdout
-  pmmc-check convert logs/ run.pmmc           a trace in parts to one file
+  pmmc-check convert run.pmmc run.jsonl
+      to JSON Lines
+  pmmc-check convert run.jsonl.gz - --to dsl
+      to the DSL, on stdout
+  pmmc-check convert logs/ run.pmmc
+      a trace in parts to one file
   pmmc-check convert --map slog.toml --dry-run logs/*.log
-                                              what a mapping makes of other people's logs
+      what a mapping makes of other people's logs
   pmmc-check convert --map slog.toml logs/*.log trace/
-                                              a trace of them, with a part for each log
+      a trace of them, with a part for each log
 
 docs/import.md tells how to write a mapping.
 """

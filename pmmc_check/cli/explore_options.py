@@ -10,7 +10,7 @@ from pmmc_check.cli.numbers import number_from_one, positive_minutes, positive_s
 from pmmc_check.cli.pages import configure_html
 from pmmc_check.cli.programs import configure_deadline
 
-_THREADS_MAX = 256
+_THREADS_MAX, _WORKERS_MAX = 256, 1024
 
 _EPILOG = """\
 examples:
@@ -53,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.epilog = _EPILOG
     parser.add_argument("spec", metavar="SPEC", nargs="?", help="a spec file (docs/specs.md); options override what it says")
-    for group in (_size, _faults, _what, _how, _limits, _kept, _output):
+    for group in (_size, _faults, _what, _how, _limits, _kept, _shared, _output):
         group(parser)
 
 
@@ -69,7 +69,7 @@ def configure_model(parser: argparse.ArgumentParser) -> None:
     for group in (_size, _faults, _what):
         group(parser)
     rest = argparse.ArgumentParser(add_help=False)
-    for group in (_how, _limits, _kept, _output):
+    for group in (_how, _limits, _kept, _shared, _output):
         group(rest)
     known = {action.dest for action in parser._actions}
     parser.set_defaults(**{name: value for name, value in vars(rest.parse_args([])).items() if name not in known})
@@ -176,7 +176,7 @@ def _how(parser: argparse.ArgumentParser) -> None:
         "or compositional, for what is too large to end: the same as --slots any",
     )
     how.add_argument("--seed", type=number_from_one, metavar="N", help="which random walks to take (default: 1)")
-    how.add_argument("--walk-steps", type=number_from_one, metavar="N", help="a random walk ends after so many steps (default: 200)")
+    how.add_argument("--walk-steps", type=number_from_one, metavar="N", help="a random walk ends after so many steps (default: 500)")
     how.add_argument("--reduce", metavar="LIST", help="all (default), none, or some of inert,deferral,halting,symmetry")
     how.add_argument(
         "--continue",
@@ -215,6 +215,27 @@ def _kept(parser: argparse.ArgumentParser) -> None:
     keeping.add_argument(
         "--resume", metavar="DIR", help="go on with the search in DIR, asked for with the same options; limits and threads may be others"
     )
+
+
+def _shared(parser: argparse.ArgumentParser) -> None:
+    shared = parser.add_argument_group("many processes and machines (docs/workers.md); needs pip install 'pmmc-check[cluster]'")
+    shared.add_argument(
+        "--workers", type=_workers, metavar="N", help="share the search out among N processes of Ray, each with a part of the states"
+    )
+    shared.add_argument(
+        "--cluster", metavar="ray://HOST:PORT", help="the same on a Ray cluster, with as many workers as it has processors, or --workers"
+    )
+    shared.add_argument(
+        "--recover", metavar="DIR", help="with --cluster: a folder that all machines see, from which the work of one that dies is taken up"
+    )
+
+
+def _workers(text: str) -> int:
+    """A whole number from 1 to 1024."""
+    workers = number_from_one(text)
+    if workers > _WORKERS_MAX:
+        raise argparse.ArgumentTypeError(f"must be at most {_WORKERS_MAX}, got {workers}")
+    return workers
 
 
 def _output(parser: argparse.ArgumentParser) -> None:

@@ -50,7 +50,7 @@ class PageFile:
         """Writes the page that `page` makes, if it was asked for."""
         if self._file is None:
             return
-        from pmmc_check.validation.judge import rare_collections
+        from pmmc_check.validation.rare_collections import rare_collections
 
         with rare_collections():  # a long run is a million small lists, and none of them is garbage
             self._file.write(page())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TOKEN = "PMMC_CHECK_TOKEN"
 """The environment variable that keeps the token, and with it all addresses, over a restart."""
-_INSTEAD = ("trace_out", "graph", "strict", "checkpoint", "resume")
+_INSTEAD = ("trace_out", "graph", "strict", "checkpoint", "resume", "workers", "cluster")
 
 
 def serve(arguments: argparse.Namespace) -> int:

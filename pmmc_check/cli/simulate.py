@@ -31,10 +31,16 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 examples:
-  pmmc-check simulate --seed 7                               a complete trace on stdout
-  pmmc-check simulate --seed 7 --contract 'L1=p1a,p2a' --contract 'R*=none' --out run.pmmc
-  pmmc-check simulate --network lossy,fifo --crash-rate 0.01 --traces 100 --out runs/
-  pmmc-check simulate --variant ignore-pmax                  a protocol with a fault
+  pmmc-check simulate --seed 7
+      a complete trace on stdout
+  pmmc-check simulate --seed 7 --contract 'L1=p1a,p2a' --contract 'R*=none' \\
+    --out run.pmmc
+      a trace of logs with gaps
+  pmmc-check simulate --network lossy,fifo --crash-rate 0.01 --traces 100 \\
+    --out runs/
+      many, with crashes
+  pmmc-check simulate --variant ignore-pmax
+      a protocol with a fault
 
 The trace's meta.command= writes it again, byte for byte.
 """

@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 examples:
-  pmmc-check step                                     the default configuration; `help` says what to type
+  pmmc-check step
+      the default configuration; `help` says what to type
   pmmc-check step --acceptors 1 --slots 1 --network lossy --crashes 1
-                                                      with an acceptor that may crash, and messages that may be lost
-  pmmc-check step specs/stuck-slot.spec               what a spec says
-  pmmc-check explore SPEC --trace-out found.pmmc; pmmc-check step --load found.pmmc
-                                                      a counterexample, to step through and to go on from
+      with an acceptor that may crash, and messages that may be lost
+  pmmc-check step specs/stuck-slot.spec
+      what a spec says
+  pmmc-check explore SPEC --trace-out found.pmmc
+  pmmc-check step --load found.pmmc
+      a counterexample, to step through and to go on from
   printf 'until decided\\nhistory\\nsave run.pmmc\\n' | pmmc-check step
-                                                      a script: it ends at the first line that cannot be done (exit code 2)
+      a script: it ends at the first line that cannot be done (exit code 2)
 """
 PROMPT = "> "
 

@@ -77,7 +77,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("text", "json"), default="text", help="json prints one object on stdout (default text)")
     parser.add_argument("--junit", metavar="FILE", help="also write JUnit XML")
     parser.add_argument("--explain", metavar="FILE", help="also write whole explanations")
-    parser.add_argument("--jobs", type=int, metavar="N", help="traces judged at the same time (default: one for each core)")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="traces judged at the same time; a single one whose logs are files of their own is replayed by so many (default: the cores)",
+    )
     parser.add_argument(
         "--search-states",
         type=int,

@@ -17,7 +17,7 @@ from pmmc_check.model.model import View
 from pmmc_check.protocol.messages import Instant, Message, Start
 from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, SCOUT, ProcessId
-from pmmc_check.trace.events import CRASH, DROP, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
+from pmmc_check.trace.events import CRASH, DROP, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names, Perform
 
 UNSEEN_STATES_MAX = 1_000
 """So many states are looked at for steps that no log shows, before an event."""
@@ -37,7 +37,7 @@ class Followed:
 
     node: Visit
     events: int
-    stopped: Event | None = None
+    stopped: Event | Perform | None = None
 
 
 class _Position(NamedTuple):
@@ -64,16 +64,16 @@ class _Focus:
         return all(getattr(message, name, value) == value for name, value in self.about.items())
 
 
-def followed(root: Visit, header: Header, names: Names, events: Sequence[Event]) -> Followed:
-    """Follows `events` from the start."""
+def followed(root: Visit, header: Header, names: Names, events: Sequence[Event | Perform]) -> Followed:
+    """Follows `events` from the start. What a replica says that it performed is no step: it must be so in the state that is reached."""
     return _Follower(root, header, names, events).run()
 
 
 class _Follower:
-    def __init__(self, root: Visit, header: Header, names: Names, events: Sequence[Event]) -> None:
+    def __init__(self, root: Visit, header: Header, names: Names, events: Sequence[Event | Perform]) -> None:
         self.header, self.names, self.model = header, names, root.subject.model
         self.position = _Position(root, tuple(self._at_the_start()))
-        self.logs: dict[str, deque[tuple[int, Event]]] = {}
+        self.logs: dict[str, deque[tuple[int, Event | Perform]]] = {}
         for order, event in enumerate(events):
             self.logs.setdefault(event.log, deque()).append((order, event))
         self.done = 0
@@ -100,7 +100,7 @@ class _Follower:
             self.done += 1
         return Followed(self.position.node, self.done)
 
-    def _advanced(self, heads: Sequence[tuple[int, Event]], at: _Position | None = None) -> tuple[_Position, Event] | None:
+    def _advanced(self, heads: _Heads, at: _Position | None = None) -> tuple[_Position, Event | Perform] | None:
         """The first of the next events that can happen now."""
         for _, event in heads:
             after = self._after(at or self.position, event)
@@ -108,7 +108,7 @@ class _Follower:
                 return after, event
         return None
 
-    def _by_unseen_steps(self, heads: Sequence[tuple[int, Event]]) -> tuple[_Position, Event] | None:
+    def _by_unseen_steps(self, heads: _Heads) -> tuple[_Position, Event | Perform] | None:
         """A shortest way, by steps that no log shows, to where one of the next events can happen: for each of them first by steps that
         have to do with it, then by any."""
         for head in heads:
@@ -117,7 +117,7 @@ class _Follower:
                     return found
         return self._searched(heads, _Focus())
 
-    def _focuses(self, event: Event) -> Iterator[_Focus]:
+    def _focuses(self, event: Event | Perform) -> Iterator[_Focus]:
         """Which steps to look at for an event: those about what it names; and, where it names no ballot, those of one leader's ballot and
         one quorum, leader by leader, since what the others do meanwhile is most of what there is."""
         about = _about(event)
@@ -131,7 +131,7 @@ class _Follower:
             if ballot is not None:
                 yield _Focus({**about, "ballot": ballot}, quorum)
 
-    def _searched(self, heads: Sequence[tuple[int, Event]], focus: _Focus) -> tuple[_Position, Event] | None:
+    def _searched(self, heads: _Heads, focus: _Focus) -> tuple[_Position, Event | Perform] | None:
         pending, known, looked_at = deque([self.position]), {self.position.node.state}, 0
         while pending and looked_at < UNSEEN_STATES_MAX:
             position = pending.popleft()
@@ -162,8 +162,10 @@ class _Follower:
         node = position.node.child(choice)
         return _Position(node, (*position.unshown, *self._sends(choice.step.process, choice.step.outcome)))
 
-    def _after(self, position: _Position, event: Event) -> _Position | None:
+    def _after(self, position: _Position, event: Event | Perform) -> _Position | None:
         """The position after an event; None where it cannot happen now."""
+        if isinstance(event, Perform):
+            return position if self._has_performed(position, event) else None
         if event.action == SEND:
             return self._sent(position, event)
         if event.action == RECEIVE:
@@ -177,6 +179,14 @@ class _Follower:
             return position
         choice = next((c for c in position.node.choices if (c.step.process, c.step.message) == (event.process, step)), None)
         return self._taken(position, choice) if choice else None
+
+    def _has_performed(self, position: _Position, item: Perform) -> bool:
+        """Whether a replica has performed that command in that slot."""
+        index = self.model.index.get(item.process)
+        state = None if index is None else position.node.state[index].state
+        if state is None or isinstance(state, Crashed | Lifecycle):
+            return False
+        return item.slot < state.slot_out and any(item.command in (UNKNOWN, each) for each in state.decided_in(item.slot))
 
     def _sent(self, position: _Position, event: Event) -> _Position | None:
         """The sends that an event shows are those of a step that was taken."""
@@ -226,10 +236,14 @@ class _Follower:
 
 
 _TOLD = ("ballot", "slot", "command")
+_Heads = Sequence[tuple[int, Event | Perform]]
+"""The next event of each log, with its place in the trace."""
 
 
-def _about(event: Event) -> dict[str, Any]:
+def _about(event: Event | Perform) -> dict[str, Any]:
     """The ballot, slot and command that an event is about, as far as it says."""
+    if isinstance(event, Perform):
+        return {"slot": event.slot} | ({} if event.command is UNKNOWN else {"command": event.command})
     found = {name: getattr(event.message, name, UNKNOWN) for name in _TOLD}
     if event.process.role in (SCOUT, COMMANDER):
         found["ballot"] = event.process.ballot
@@ -253,11 +267,13 @@ def fits(recorded: Any, message: Any) -> bool:
     return True
 
 
-def _sends_that_follow(events: Sequence[Event]) -> dict[tuple[str, int], tuple[Message, ...]]:
+def _sends_that_follow(events: Sequence[Event | Perform]) -> dict[tuple[str, int], tuple[Message, ...]]:
     """For each receive, by its place, what its process is recorded to send until its next one."""
     found: dict[tuple[str, int], tuple[Message, ...]] = {}
     last: dict[ProcessId, tuple[str, int]] = {}
     for event in events:
+        if isinstance(event, Perform):
+            continue
         if event.action == RECEIVE:
             last[event.process] = event.at
             found[event.at] = ()

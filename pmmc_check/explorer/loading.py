@@ -22,7 +22,7 @@ from pmmc_check.protocol.messages import show
 from pmmc_check.report.explore_text import rounds_of, slots_of
 from pmmc_check.report.violation_trace import VARIANT
 from pmmc_check.trace.errors import TraceError
-from pmmc_check.trace.events import SEND, UNKNOWN, Event, Header, Names
+from pmmc_check.trace.events import SEND, UNKNOWN, Event, Header, Names, Perform
 from pmmc_check.trace.readers.reader import open_trace
 from pmmc_check.trace.sources import Source, sources
 from pmmc_check.trace.writer import DslWriter
@@ -36,12 +36,12 @@ _BUILT = frozenset(("build", "dist", "target"))
 
 @dataclass(frozen=True)
 class Recording:
-    """A trace in memory."""
+    """A trace in memory: its events, and what replicas say that they performed."""
 
     source: Source
     header: Header
     names: Names
-    events: tuple[Event, ...]
+    events: tuple[Event | Perform, ...]
     writer: DslWriter
 
     @property
@@ -63,7 +63,8 @@ def recording_in(path: str) -> Recording:
     if len(found) > 1:
         raise UsageError(f"--load {path}: {len(found)} traces are in this directory; give one of them, such as {found[0].path}")
     trace = open_trace(found[0].path, found[0].parts)
-    events = tuple(islice(chain.from_iterable(trace.events()), RECORDED_EVENTS_MAX + 1))
+    items = (each for each in chain.from_iterable(trace.streams) if isinstance(each, Event | Perform))
+    events = tuple(islice(items, RECORDED_EVENTS_MAX + 1))
     if len(events) > RECORDED_EVENTS_MAX:
         raise UsageError(f"--load {path}: has more than {RECORDED_EVENTS_MAX:,} events; cut it to the part that is to be stepped through")
     if not events:
@@ -116,7 +117,7 @@ _LOOKED_FOR = "No way there was found by steps that the logs do not show, up to 
 def _why_not_here(far: Followed) -> Iterator[str]:
     """What is missing in the model for the event at which a recorded run could be followed no further."""
     event = far.stopped
-    if event is None or event.message is None:
+    if not isinstance(event, Event) or event.message is None:
         return
     values: list[Any] = [getattr(event.message, each.name) for each in fields(event.message)]
     texts = tuple("" if each is UNKNOWN or isinstance(each, frozenset) else show(each) for each in values)

@@ -11,7 +11,7 @@ from pmmc_check.errors import UsageError
 from pmmc_check.model.network import Duplicating, Fifo, Lossy, Reliable
 from pmmc_check.protocol.role import Configuration, Faults, System
 from pmmc_check.protocol.values import CLIENT, NOOP, Ballot, Command, ProcessId
-from pmmc_check.trace.events import CRASH, RESTART, Event, Header, Names, is_chosen
+from pmmc_check.trace.events import CRASH, RESTART, UNKNOWN, Event, Header, Names, Perform, is_chosen
 from pmmc_check.trace.system import system_of
 
 RECORDED_EVENTS_MAX = 5_000
@@ -39,7 +39,7 @@ class RecordedConfig(Config):
             )
 
 
-def recorded_config(header: Header, names: Names, events: Iterable[Event], given: Mapping[str, int | None]) -> RecordedConfig:
+def recorded_config(header: Header, names: Names, events: Iterable[Event | Perform], given: Mapping[str, int | None]) -> RecordedConfig:
     """The configuration of a trace. `given` are bounds that the user asks for (`slots`, `rounds`, `crashes`, `restarts`).
 
     Raises:
@@ -47,7 +47,11 @@ def recorded_config(header: Header, names: Names, events: Iterable[Event], given
     """
     seen = _Seen()
     for event in events:
-        seen.add(event)
+        if isinstance(event, Event):
+            seen.add(event)
+        else:
+            seen.slot = max(seen.slot, event.slot)
+            seen.commands |= {event.command} - {UNKNOWN, NOOP}
     slots = given.get("slots") or header.slots or max(seen.slot, len(seen.commands), 1)
     rounds = given.get("rounds") or header.rounds or seen.round + 1 + _ROUNDS_AHEAD
     crashes, restarts = (given.get(name) or count for name, count in (("crashes", seen.crashes), ("restarts", seen.restarts)))

@@ -21,6 +21,7 @@ _CHECK_KEYS = ("name", "explore", "files", "validate", "expect", "states", "time
 NOT_OF_CHECKS = (
     "format", "view", "color", "quiet", "trace-out", "jobs", "junit", "explain", "serve", "load",
     "follow", "fail-fast", "lag", "idle", "coverage", "coverage-file", "fail-under", "checkpoint", "checkpoint-every", "resume",
+    "workers", "cluster", "recover",
 )  # fmt: skip
 """Options of the verbs that no check can set: the gate sets them, they are for someone who watches, about many traces, or for a search of
 days: what a gate has checked it remembers anyway."""

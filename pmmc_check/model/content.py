@@ -49,6 +49,41 @@ _LEAVES = (str, int, type(None), bool, bytes, Enum)
 _WEIGHTS = np.array([text_digest(f"weight {i}") | 1 for i in range(64)], np.uint64)
 
 
+_MASK = (1 << 64) - 1
+_NUMBERS: list[int] = _WEIGHTS.tolist()
+_FIRST_WEIGHT = _NUMBERS[0]
+_FACTORS = int(_FACTOR_A), int(_FACTOR_B)
+
+
+def _mixed(value: int) -> int:
+    """As `mix`, of one number below 2**64."""
+    value = ((value ^ (value >> 30)) * _FACTORS[0]) & _MASK
+    value = ((value ^ (value >> 27)) * _FACTORS[1]) & _MASK
+    return value ^ (value >> 31)
+
+
+_known_fields: dict[type, tuple[str, ...]] = {}
+
+
+def _fields(value: Any) -> tuple[str, ...]:
+    """The names of the fields of a dataclass's object."""
+    names = _known_fields.get(type(value))
+    if names is None:
+        names = _known_fields[type(value)] = tuple([field.name for field in dataclasses.fields(value)])
+    return names
+
+
+def _text_of_leaf(value: Any) -> str:
+    if isinstance(value, Enum):
+        return str(value)
+    if value is None or isinstance(value, bool | int | str | bytes):
+        return f"{type(value).__name__}:{value!r}"
+    raise ProtocolError(
+        f"{value!r} of type {type(value).__name__} cannot be part of a state or message; "
+        f"use frozen dataclasses, tuples, frozensets, numbers and strings"
+    )
+
+
 class Images:
     """The images of values under one renaming, each built once; where nothing is renamed, the value itself."""
 
@@ -77,7 +112,7 @@ class Images:
             return value if _same(parts, members) else frozenset(parts)
         if not dataclasses.is_dataclass(value):
             return value
-        names = [field.name for field in dataclasses.fields(value)]
+        names = _fields(value)
         parts = [self.of(getattr(value, name)) for name in names]
         if _same(parts, [getattr(value, name) for name in names]):
             return value
@@ -97,6 +132,7 @@ class Digest:
     def __init__(self, renamings: Sequence[Renaming] = ({},)) -> None:
         self.renamings = renamings
         self._known: dict[tuple[type, Any], Digests] = {}
+        self._numbers: dict[tuple[type, Any], int] = {}
         self._atoms = {atom for renaming in renamings for atom in renaming}
 
     def of(self, value: Any) -> Digests:
@@ -112,8 +148,33 @@ class Digest:
         return digests
 
     def order(self, value: Any) -> int:
-        """A key that sorts values by content, the same on every run."""
-        return int(self.of(value)[0])
+        """A key that sorts values by content, the same on every run: the digest under the first renaming, which renames nothing.
+
+        Python's own numbers make it several times as fast as an array with one element."""
+        key = (type(value), value)
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = self._number(value)
+        return number
+
+    def _number(self, value: Any) -> int:
+        """As `_structure`, of one digest."""
+        order = self.order
+        if isinstance(value, frozenset):
+            total = text_digest(f"set {len(value)}")
+            for part in value:
+                total += _mixed(order(part) ^ _FIRST_WEIGHT)
+            return _mixed(total & _MASK)
+        if isinstance(value, tuple):
+            name, parts = f"{type(value).__name__} {len(value)}", value
+        elif dataclasses.is_dataclass(value):
+            name, parts = type(value).__name__, tuple([getattr(value, field) for field in _fields(value)])
+        else:
+            return text_digest(_text_of_leaf(value))
+        total = text_digest(name)
+        for i, part in enumerate(parts):
+            total += order(part) * _NUMBERS[i % 63 + 1]
+        return _mixed(total & _MASK)
 
     def _compute(self, value: Any) -> Digests:
         if isinstance(value, tuple | str) and value in self._atoms:
@@ -129,13 +190,8 @@ class Digest:
         if isinstance(value, tuple):
             return self._record(f"{type(value).__name__} {len(value)}", value)
         if dataclasses.is_dataclass(value):
-            return self._record(type(value).__name__, [getattr(value, f.name) for f in dataclasses.fields(value)])
-        if value is None or isinstance(value, bool | int | str | bytes | Enum):
-            return self._leaf(f"{type(value).__name__}:{value!r}" if not isinstance(value, Enum) else str(value))
-        raise ProtocolError(
-            f"{value!r} of type {type(value).__name__} cannot be part of a state or message; "
-            f"use frozen dataclasses, tuples, frozensets, numbers and strings"
-        )
+            return self._record(type(value).__name__, [getattr(value, field) for field in _fields(value)])
+        return self._leaf(_text_of_leaf(value))
 
     def _record(self, name: str, parts: Sequence[Any]) -> Digests:
         weighted = [self.of(part) * _WEIGHTS[i % 63 + 1] for i, part in enumerate(parts)]

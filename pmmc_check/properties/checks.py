@@ -14,7 +14,7 @@ from pmmc_check.properties.quorums import Quorums
 from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.role import Crashed, Lifecycle, Outcome
-from pmmc_check.protocol.values import ProcessId
+from pmmc_check.protocol.values import ROLES, ProcessId
 from pmmc_check.users_code import PASSING, fate
 
 
@@ -36,6 +36,8 @@ class Checks:
         self._quorums = Quorums(model.protocol, model.system)
         self._state = [each for each in invariants if isinstance(each, StateInvariant)]
         self._step = [each for each in invariants if isinstance(each, StepInvariant)]
+        self._state_of = {role: [each for each in self._state if role in each.roles] for role in ROLES}
+        self._step_of = {role: [each for each in self._step if role in each.roles] for role in ROLES}
         self._relation = [each for each in invariants if isinstance(each, RelationInvariant)]
         self.progress = _progress_among(invariants)
         self._written = [each for each in invariants if isinstance(each, WrittenInvariant)]
@@ -71,8 +73,8 @@ class Checks:
         """Checks one local state; that of a process which is down was checked before it crashed."""
         if isinstance(state, Lifecycle | Crashed):
             return None
-        for each in self._state:
-            if process.role in each.roles and (how := self._guarded(each, process, each.check, process, state)):
+        for each in self._state_of.get(process.role, ()):
+            if how := self._guarded(each, process, each.check, process, state):
                 return Violated(each.name, how)
         return None
 
@@ -85,8 +87,8 @@ class Checks:
             return Violated(ASSERTION.name, f"{process} fails on {message}: {why}") if ASSERTION in self._step else None
         if isinstance(before, Crashed):
             before = before.state
-        for each in self._step:
-            if process.role in each.roles and (how := self._guarded(each, process, each.check, process, before, message, outcome)):
+        for each in self._step_of.get(process.role, ()):
+            if how := self._guarded(each, process, each.check, process, before, message, outcome):
                 return Violated(each.name, how)
         return None
 

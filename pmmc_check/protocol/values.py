@@ -7,7 +7,7 @@ the paper, or a trace, writes them: `A1`, `0.L1`, `c1`, `(0.L1, 1, c1)`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 CLIENT, REPLICA, LEADER, ACCEPTOR, SCOUT, COMMANDER = "client", "replica", "leader", "acceptor", "scout", "commander"
 FAULTS = "faults"
@@ -57,14 +57,20 @@ class ProcessId(NamedTuple):
         return f"{_LETTER[self.role]}{self.number}"
 
 
+new_tuple: Any = tuple.__new__
+"""Makes a named tuple of all its fields, without what its own constructor does in Python; for what is made for every step."""
+
+
 def scout_id(ballot: Ballot) -> ProcessId:
     """The scout of `ballot`: there is at most one."""
-    return ProcessId(SCOUT, ballot.leader, ballot.round)
+    scout: ProcessId = new_tuple(ProcessId, (SCOUT, ballot.leader, ballot.round, 0))
+    return scout
 
 
 def commander_id(ballot: Ballot, slot: int) -> ProcessId:
     """The commander of `(ballot, slot)`: there is at most one."""
-    return ProcessId(COMMANDER, ballot.leader, ballot.round, slot)
+    commander: ProcessId = new_tuple(ProcessId, (COMMANDER, ballot.leader, ballot.round, slot))
+    return commander
 
 
 def leader_id(ballot: Ballot) -> ProcessId:

@@ -52,6 +52,8 @@ def result_as_json(result: Result, model: Model) -> dict[str, Any]:
         answer["diagram"] = asdict(result.diagram)
     if result.disk is not None:
         answer["disk"] = asdict(result.disk)
+    if result.crew is not None:
+        answer["workers"] = asdict(result.crew)
     if result.checkpoints is not None:
         answer["checkpoints"] = asdict(result.checkpoints)
     if result.smaller_completed is not None:

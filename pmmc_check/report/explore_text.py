@@ -135,11 +135,7 @@ def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
             + ("" if result.complete else " (so far: not all of them)")
         ),
     )
-    rate = result.generated_states / max(result.seconds, 1e-9)
-    yield (
-        "time",
-        f"{result.seconds:.2f} s, {rate:,.0f} states generated per second, peak memory {result.peak_memory_bytes / 2**20:,.0f} MiB",
-    )
+    yield from _effort(result)
     yield from _kept_on_disk(result)
     if result.diagram:
         yield "diagram", _diagram(result.diagram)
@@ -175,6 +171,18 @@ def _hints(result: Result) -> Iterator[tuple[str, str]]:
 def disk_line(used: DiskUsed) -> str:
     """What was on disk."""
     return f"from {used.states_before:,} states on, when memory was short; {used.bytes / 2**20:,.0f} MiB at most, in {used.folder}"
+
+
+def _effort(result: Result) -> Iterator[tuple[str, str]]:
+    """Time and memory, and who took part."""
+    rate = result.generated_states / max(result.seconds, 1e-9)
+    yield (
+        "time",
+        f"{result.seconds:.2f} s, {rate:,.0f} states generated per second, peak memory {result.peak_memory_bytes / 2**20:,.0f} MiB",
+    )
+    if result.crew:
+        died = f"; {counted(result.crew.replaced, 'time')} the search went back a level, because workers had died"
+        yield "workers", f"{result.crew.workers}, each with a part of the states{died * bool(result.crew.replaced)}"
 
 
 def checkpoints_line(used: CheckpointsUsed) -> str:

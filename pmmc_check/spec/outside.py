@@ -26,11 +26,20 @@ def outsider(name: str, names: Mapping[str, Any]) -> str | None:
 
 
 def check_within(term: Term, system: System) -> None:
-    """Looks for slots by number, in facts, where a commander is named and where a record's slot is compared.
+    """Looks for slots by number, in facts, where a commander is named and where a record's slot is compared; and for rounds that a
+    ballot's is compared with.
 
     Raises:
         SpecError: there is one outside the configuration.
     """
+    for number, within in _compared(term, "ballot part", "round"):
+        if system.rounds is not None and number.value >= system.rounds:
+            has = "round 0 only" if system.rounds == 1 else f"rounds 0 to {system.rounds - 1}"
+            raise SpecError(
+                number.place or within.place or TextPlace("<expression>", 1, 1, ""),
+                f"{within.text}: there is no round {number.value} in this configuration, which has {has}; "
+                f"name one of these, or give it more rounds (--rounds)",
+            )
     last = system.slots or 0
     for slot, within in _slots_named(term):
         if not 1 <= slot.value <= last:
@@ -48,10 +57,16 @@ def _slots_named(term: Term) -> Iterator[tuple[Term, Term]]:
         if part.kind == "fact" or (part.kind == "state" and part.value[0] == COMMANDER):
             slot = part.parts[-2 if part.kind == "fact" else -1]
             yield from ((each, part) for each in (slot,) if _is_number(each))
-        elif part.kind == "operation" and part.value == "=":
+    yield from _compared(term, "field", "slot")
+
+
+def _compared(term: Term, kind: str, name: str) -> Iterator[tuple[Term, Term]]:
+    """Numbers that a part of a value is said to be, each with the comparison."""
+    for part in term.all_parts():
+        if part.kind == "operation" and part.value == "=":
             one, other = part.parts
-            for number, field in ((one, other), (other, one)):
-                if _is_number(number) and field.kind == "field" and field.value == "slot":
+            for number, of in ((one, other), (other, one)):
+                if _is_number(number) and (of.kind, of.value) == (kind, name):
                     yield number, part
 
 

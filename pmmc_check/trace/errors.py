@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pmmc_check.errors import PmmcError
 
-_SHOWN_WIDTH = 100
+_SHOWN_WIDTH, _SHOWN_AT_ONCE = 100, 20
 
 
 class TraceError(PmmcError):
@@ -27,6 +29,19 @@ class TraceError(PmmcError):
         start = max(0, self.column - 1 - _SHOWN_WIDTH // 2)
         shown = "".join(each if each.isprintable() else "·" for each in self.text[start : start + _SHOWN_WIDTH])
         return f"\n    {shown}\n    {' ' * (self.column - 1 - start)}^"
+
+
+class TraceErrors(TraceError):
+    """Several in one file, told together in the order of their lines."""
+
+    def __init__(self, errors: Iterable[TraceError]) -> None:
+        self.errors = sorted({str(each): each for each in errors}.values(), key=lambda each: (each.line, each.column))
+        first = self.errors[0]
+        super().__init__(first.file, first.line, first.column, first.problem, first.text)
+
+    def __str__(self) -> str:
+        rest = len(self.errors) - _SHOWN_AT_ONCE
+        return "\n".join([*map(str, self.errors[:_SHOWN_AT_ONCE]), *([f"and {rest} more"] if rest > 0 else [])])
 
 
 class Unfit(Exception):

@@ -207,6 +207,16 @@ class Perform(NamedTuple):
         """What it tells, as `Event.action` does."""
         return PERFORM
 
+    @property
+    def at(self) -> tuple[str, int]:
+        """File and line, as `Event.at`."""
+        return self.file, self.line
+
+    @property
+    def place(self) -> str:
+        """File and line, as every report cites them."""
+        return f"{self.file}:{self.line}"
+
 
 class Comment(NamedTuple):
     """A line that says nothing to the validator; kept so that conversion loses nothing."""

@@ -10,7 +10,10 @@ from pmmc_check.trace.system import OpaqueResult
 
 def undetermined(message: Any) -> bool:
     """Whether a message has a field that was not recorded, so that it may be one of several."""
-    return any(getattr(message, name) is UNKNOWN for name in message.__dataclass_fields__)
+    for name in message.__dataclass_fields__:  # noqa: SIM110  (`any` takes twice the time)
+        if getattr(message, name) is UNKNOWN:
+            return True
+    return False
 
 
 def matches(pattern: Any, message: Any, added: Delta | None = None) -> bool:

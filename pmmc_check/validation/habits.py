@@ -210,16 +210,26 @@ def _slot(event: Event) -> int:
     return slot
 
 
+_NEEDED = frozenset({"request", "propose", "decision"})
+"""What the log of a replica must show, so that one can tell from it when a request was proposed first."""
+
+
 def may_propose_later(streams: Iterator[Iterator[Event]], header: Header) -> bool:
-    """Whether a replica with such a habit lost a slot: when it proposes the command again is left open, and not all is tried."""
+    """Whether a replica with such a habit lost a slot, or its log says too little of what it proposes: then rewritten events do not stand
+    for all that it may have done, since it is left open when it proposes what."""
     if header.proposals != LAZY and header.requests != LIST:
         return False
+    kinds = [header.contract(name).kinds for name in header.replicas]
+    if any(each and not each >= _NEEDED for each in kinds):
+        return True
     proposed: dict[tuple[ProcessId, int], Command] = {}
     for stream in streams:
         for event in stream:
             message: Any = event.message
             if event.process.role != REPLICA or message is None or event.action == DROP:
                 continue
+            if UNKNOWN in (getattr(message, "slot", 0), getattr(message, "command", 0)):
+                return True
             if message.kind == "propose":
                 proposed[event.process, message.slot] = message.command
             elif message.kind == "decision" and proposed.pop((event.process, message.slot), message.command) != message.command:

@@ -7,17 +7,14 @@ an invariant. That is what the paper proves and `explore` checks; reading a long
 
 from __future__ import annotations
 
-import gc
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
-from pmmc_check.protocol.values import LEADER, NOOP, ProcessId
+from pmmc_check.protocol.values import LEADER, NOOP, REPLICA, ProcessId
 from pmmc_check.protocol.variants.optimised import FillHoles
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.events import COMPLETE, DROP, KINDS, MIDDLE, NONE, RECEIVE, SEND, UNKNOWN, Event, Header, Names
@@ -28,10 +25,12 @@ from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import place_of, violation_of
 from pmmc_check.validation.decisions_only import DecisionsOnly, Unusual, rejection, shows_decisions_only
-from pmmc_check.validation.habits import as_legal_runs, may_propose_later, proposes_late
+from pmmc_check.validation.habits import LIST, as_legal_runs, may_propose_later, proposes_late
+from pmmc_check.validation.lazy_replica import LazyReplica
 from pmmc_check.validation.memory_limit import MemoryLimit, MemoryLimitReached
 from pmmc_check.validation.performing import Performing
 from pmmc_check.validation.promises import Promises
+from pmmc_check.validation.rare_collections import rare_collections
 from pmmc_check.validation.recorded_facts import Facts
 from pmmc_check.validation.replay.covered import CoveredReplay
 from pmmc_check.validation.replay.diagnosis import Rejected
@@ -41,7 +40,8 @@ from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.replay import Replay
 from pmmc_check.validation.search.search import SearchBudget, TraceSearch
 from pmmc_check.validation.unfounded import Finding, Grounds
-from pmmc_check.validation.verdict import BranchCounts, CitedViolation, Failure, Place, TraceVerdict
+from pmmc_check.validation.verdict import BranchCounts, CitedViolation, Failure, TraceVerdict
+from pmmc_check.validation.workers import accepted_together
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
 _NOOP = "noop occurs, which the paper's leaders never propose; if yours fill holes with it, judge with --variant fill-holes"
@@ -49,7 +49,7 @@ _QUORUMS_APART = "its quorums need not have an acceptor in common, so legal runs
 _NEAR, _LOGS_ALONE = 6, 8
 _FROM_THE_START = "a complete log begins with its process, and this one does not"
 _OF_THE_BEGINNING = ("R2", "R3", "R5")
-_LATER = "a replica lost a slot, and with proposals=lazy or requests=list it may propose the command again at any time, which is not tried"
+_LATER = "with requests=list it is left open when a replica proposes a request, or one that has lost its slot, and not all is tried"
 _FACTS_HOLD = "; what is recorded breaks no invariant"
 
 
@@ -59,7 +59,8 @@ class JudgeOptions:
     judging one trace may take beyond what the process has already; None is no limit.
 
     `protocol` may be a variant's; `variants` are their names, and `waived` the invariants that they change on purpose. `coverage`:
-    the branches of the protocol that accepted runs take are counted, too.
+    the branches of the protocol that accepted runs take are counted, too. `processes`: so many beside this one may replay a trace in parts;
+    the verdict is the same.
     """
 
     budget: SearchBudget = field(default_factory=SearchBudget)
@@ -69,6 +70,7 @@ class JudgeOptions:
     variants: tuple[str, ...] = ()
     waived: frozenset[str] = frozenset()
     coverage: bool = False
+    processes: int = 1
 
 
 def judge(source: Source, options: JudgeOptions | None = None, report: Callable[[str], None] | None = None) -> TraceVerdict:
@@ -89,31 +91,6 @@ def judge(source: Source, options: JudgeOptions | None = None, report: Callable[
     except MemoryError:
         verdict = TraceVerdict(str(source.path), INCONCLUSIVE, reason="memory ran out; judge it alone (--jobs 1), or on a larger machine")
     return replace(verdict, seconds=time.perf_counter() - started)
-
-
-class _Thresholds:
-    """Those that stood before the first of the replays that are running: in one process several threads may replay."""
-
-    lock = threading.Lock()
-    running = 0
-    before = (0, 0, 0)
-
-
-@contextmanager
-def rare_collections() -> Iterator[None]:
-    """Makes Python look for cyclic garbage less often: a replay makes none, and looking takes a fifth of its time."""
-    with _Thresholds.lock:
-        _Thresholds.running += 1
-        if _Thresholds.running == 1:
-            _Thresholds.before = gc.get_threshold()
-            gc.set_threshold(200_000, 10, 10)
-    try:
-        yield
-    finally:
-        with _Thresholds.lock:
-            _Thresholds.running -= 1
-            if not _Thresholds.running:
-                gc.set_threshold(*_Thresholds.before)
 
 
 class _Reading:
@@ -144,6 +121,8 @@ class _Judge:
         self.protocol = options.protocol or PMMC
         self.late = False
         """Whether replicas are replayed that propose when their logs say so."""
+        self.lazy = False
+        """Whether the search has such replicas as well."""
         self._values: list[Values] = []
         """Those of each opening of the trace."""
         self.heard: set[str] = set()
@@ -165,8 +144,12 @@ class _Judge:
         """The verdict, with notes on logs that promise events and have none."""
         trace = self._open("replaying")
         self.late = proposes_late(trace.header, self.protocol)
+        self.lazy = self.late and trace.header.requests != LIST
         simple = shows_decisions_only(trace.header) and self.protocol is PMMC and trace.header.quorums_meet and not self.options.coverage
-        verdict = (self._by_decisions(trace) if simple else None) or self._by_replay(self._open("replaying") if simple else trace)
+        verdict = self._by_decisions(trace) if simple else None
+        if verdict is None and (found := self._in_processes()) is not None:
+            verdict, trace = found
+        verdict = verdict or self._by_replay(self._open("replaying") if simple else trace)
         changed = (f"judged by the protocol with {', '.join(self.options.variants)}",) if self.options.variants else ()
         noop = (_NOOP,) if self._has_stray_noop(trace) and verdict.verdict != ACCEPTED else ()
         if self._is_unclear(verdict) and may_propose_later(self._open("looking at lost slots", trace.names).events(), trace.header):
@@ -187,13 +170,13 @@ class _Judge:
         fault = next(Performing(trace.header, names).faults(trace.streams), None)
         if fault is None:
             return verdict
-        at = Place(fault.item.file, fault.item.line, DslWriter(trace.values).item(fault.item))
-        failure = Failure(at, fault.rule, fault.expected, fault.observed)
-        return replace(verdict, verdict=REJECTED, failure=failure, reason=None, method="facts", legal_run=False)
+        return replace(
+            verdict, verdict=REJECTED, failure=fault.failure(DslWriter(trace.values)), reason=None, method="facts", legal_run=False
+        )
 
     def _is_unclear(self, verdict: TraceVerdict) -> bool:
-        """Whether a replica that proposes late may have had this run: replays of such replicas are final, the search has none."""
-        final = self.late and verdict.method != "search"
+        """Whether a replica that proposes late may have had this run: what such replicas cannot have is final."""
+        final = self.late and (self.lazy or verdict.method != "search")
         return verdict.verdict == REJECTED and not (verdict.legal_run or verdict.violations or final)
 
     def _with_late_proposals(self, verdict: TraceVerdict, names: Names) -> TraceVerdict:
@@ -221,6 +204,19 @@ class _Judge:
 
     def _nothing_to_judge(self) -> TraceError:
         return TraceError(self.file, 0, 0, "has a header but no events, so there is nothing to judge; check what was recorded")
+
+    def _in_processes(self) -> tuple[TraceVerdict, Trace] | None:
+        """The acceptance of a trace in parts by several processes, if it comes to that."""
+        if self.options.processes < 2 or not self.source.parts or self.protocol is not PMMC or self.options.coverage:
+            return None
+        trace = self._open(f"replaying in {self.options.processes} processes")
+        accepted = accepted_together(trace, self.source, self.options.processes, self.late, self.reading)
+        if accepted is None:
+            self.reading.memory = MemoryLimit(self.options.memory_bytes_max)  # what was tried is gone
+            return None
+        self.heard.update(accepted.heard)
+        trace.values.has_performs = accepted.has_performs
+        return self._found(accepted.events, trace), trace
 
     def _by_replay(self, trace: Trace) -> TraceVerdict:
         """Replay first; then search, if replay could not tell."""
@@ -387,7 +383,7 @@ class _Judge:
     def _by_search(self, ambiguity: str | None) -> TraceVerdict:
         trace = self._open("preparing the search")
         limit = self.options.search_events_max
-        events = list(islice((event for stream in self._events(trace, searched=True) for event in stream), limit + 1))
+        events = list(islice((event for stream in self._events(trace, searched=not self.lazy) for event in stream), limit + 1))
         if not events:
             raise self._nothing_to_judge()
         grounds = Grounds(trace.names, system_of(trace.header, trace.names), Promises(trace.header, trace.names), self.protocol)
@@ -400,7 +396,8 @@ class _Judge:
             reason = f"{most}; record complete logs, or cut the trace"
             return TraceVerdict(self.file, INCONCLUSIVE, count, reason=reason + _FACTS_HOLD, method="search")
         self.reading.begin("searching for a legal run")
-        search = TraceSearch(trace.header, trace.names, events, self.options.budget, self.protocol, memory=self.reading.memory)
+        protocol = {**self.protocol, REPLICA: LazyReplica} if self.lazy else self.protocol
+        search = TraceSearch(trace.header, trace.names, events, self.options.budget, protocol, memory=self.reading.memory)
         answer = search.run()
         if answer.verdict == ACCEPTED:
             return TraceVerdict(self.file, ACCEPTED, count, method="search", states=answer.states, legal_run=True)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.values import LEADER, ProcessId
-from pmmc_check.trace.events import DROP, RECEIVE, UNKNOWN, Event, Header, Names
+from pmmc_check.trace.events import DROP, RECEIVE, UNKNOWN, Event, Header, Names, Perform
 from pmmc_check.trace.fields import FIELDS, NAMES_ITS_SENDER
 from pmmc_check.trace.system import system_of
 from pmmc_check.trace.values import Values
@@ -24,6 +24,7 @@ from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import violation_of
 from pmmc_check.validation.compact_sets import Ledger
 from pmmc_check.validation.habits import as_legal_runs, proposes_late
+from pmmc_check.validation.performing import Misperformed, Performing
 from pmmc_check.validation.recorded_facts import Facts
 from pmmc_check.validation.replay.deadlock import cycle
 from pmmc_check.validation.replay.diagnosis import Mismatch, Rejected
@@ -65,6 +66,7 @@ class LiveJudge:
         self._facts = None if self._proves else _LiveFacts(header, names)
         self._sources: dict[str, _Pausing] = {}
         self._senders = _Senders()
+        self._performing = Performing(header, names)
 
     @property
     def rejected(self) -> bool:
@@ -84,10 +86,14 @@ class LiveJudge:
         log = self._replays[0].replay.interleaving.logs.get(source.log)
         return log is not None and bool(log.queue)
 
-    def take(self, batches: Iterable[tuple[str, list[Event]]]) -> None:
-        """Takes events of some files, each with those that came next in it."""
+    def take(self, batches: Iterable[tuple[str, list[Event | Perform]]]) -> None:
+        """Takes what came next in some files."""
         ready = []
-        for file, events in batches:
+        misperformed: Misperformed | None = None
+        for file, items in batches:
+            if not self.rejected:
+                misperformed = misperformed or next(filter(None, map(self._performing.look_at, items)), None)
+            events = [each for each in items if type(each) is Event]
             self.events += len(events)
             self.heard.update({event.log for event in events})
             ready.append(list(self._as_legal_run(file, events)))
@@ -99,6 +105,9 @@ class LiveJudge:
             self._try(each, lambda replay: replay.interleaving.take_all(map(iter, ready)))
         if self._facts is not None and not self.rejected:
             self._look_at_facts(ready)
+        if misperformed is not None and not self.rejected:
+            self._replays = []
+            self.alarms.append(Alarm(True, "", misperformed.failure(DslWriter(Values(self.names)))))
 
     def _as_legal_run(self, file: str, events: list[Event]) -> Iterator[Event]:
         source = self._sources.get(file)

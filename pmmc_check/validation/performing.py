@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 from pmmc_check.protocol.values import REPLICA, ProcessId, SlotCommand
 from pmmc_check.trace.events import MIDDLE, RECEIVE, RESTART, SEND, UNKNOWN, Event, Header, Names, Perform, RecordedItem
 from pmmc_check.trace.values import Values
+from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.compact_sets import Ledger
 from pmmc_check.validation.replay.in_place import GrowingSlots
+from pmmc_check.validation.verdict import Failure, Place
 
 UNANSWERED_MAX = 1000
 """After so many commands without a response a log is one of a replica that does not answer all of them."""
@@ -28,6 +30,11 @@ class Misperformed(NamedTuple):
     rule: str
     expected: str
     observed: str
+
+    def failure(self, writer: DslWriter) -> Failure:
+        """It as an explanation."""
+        at = Place(self.item.file, self.item.line, writer.item(self.item))
+        return Failure(at, self.rule, self.expected, self.observed)
 
 
 @dataclass
@@ -60,11 +67,14 @@ class Performing:
         """All that is wrong, in the order of the files."""
         for stream in streams:
             for item in stream:
-                found = self._look_at(item) if isinstance(item, Event | Perform) and item.process.role == REPLICA else None
+                found = self.look_at(item) if isinstance(item, Event | Perform) else None
                 if found is not None:
                     yield found
 
-    def _look_at(self, item: Event | Perform) -> Misperformed | None:
+    def look_at(self, item: Event | Perform) -> Misperformed | None:
+        """What is wrong with the next line of a log, if anything is."""
+        if item.process.role != REPLICA:
+            return None
         log = self._logs.get(item.process)
         if log is None:
             contract = self.header.contract(item.log)

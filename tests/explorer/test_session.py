@@ -146,7 +146,7 @@ def test_until_goes_a_shortest_way() -> None:
     with pytest.raises(CannotStep, match="true here already"):
         until(decided, "decided")
     with pytest.raises(CannotStep, match="no state that can be reached"):
-        until(session, "leader[L1].ballot.round = 7")
+        until(session, "leader[L1].ballot.round > 7")
     with pytest.raises(CannotStep, match=r"did you mean decided\?"):
         until(session, "decidd")
 

@@ -24,7 +24,7 @@ SPECS = {
     "fault": f"{TINY}{MINE}EXPECT violated\n",
     "regression": f"{TINY}{MINE}EXPECT holds\n",
     "counted": f"{TINY}EXPECT holds\nSTATES 7\n",
-    "unreached": f"{TINY}\nWITNESS Never == acceptor[A1].ballot.round = 5\n",
+    "unreached": f"{TINY}\nWITNESS Never == acceptor[A1].ballot.round > 5\n",
     "typo": f"{TINY}INVARIANT Agrement\n",
     "stopped": f"{TINY}MAX_STATES 3\nEXPECT inconclusive\n",
 }

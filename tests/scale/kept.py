@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +38,19 @@ def searched(
         model, invariants = Model(config, protocol), invariants_named(names)
         reductions, _ = applicable(reductions_named(reduce), model, invariants)
         control = Control(Limits(states_max=states_max, memory_bytes_max=memory))
-        engine: Any = RandomWalks if walks else partial(CompiledSearch, disk=disk)
+
+        def engine() -> Any:
+            """A search that has not begun."""
+            if walks:
+                return RandomWalks(model, invariants, control)  # noqa: B023
+            return CompiledSearch(model, invariants, control, reductions, disk=disk)  # noqa: B023
+
         if folder is None:
             if number == len(states) - 1:
-                return without_what_varies(engine(model, invariants, control, reductions).run())
+                return without_what_varies(engine().run())
             continue
         with Checkpoints(folder, {}, resume=number > 0, begin=False, every_seconds=every_seconds) as control.checkpoints:
-            result: Result = engine(model, invariants, control, reductions).run()
+            result: Result = engine().run()
         assert result.checkpoints is not None
         assert (result.checkpoints.resumed is not None) == (number > 0)
     return without_what_varies(result)

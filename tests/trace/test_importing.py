@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 from helpers import ROOT, assert_one_clear_line, in_process
 
@@ -16,7 +19,7 @@ from pmmc_check.trace.importing.conversion import imported_as_one
 from pmmc_check.trace.importing.importer import Importer
 from pmmc_check.trace.importing.mapping import read_mapping
 from pmmc_check.trace.readers.reader import open_trace
-from tests.trace.mappings import HEADER, P1A, P2B, SET, mapped, text_of
+from tests.trace.mappings import HEADER, P1A, P2B, SCHEMA, SET, mapped, text_of
 
 # ---- what a mapping can say ----
 
@@ -113,6 +116,41 @@ def test_json_may_have_something_around_it_and_expressions_in_it(tmp_path: Path)
 def test_the_log_of_a_line_may_be_that_of_its_file(tmp_path: Path) -> None:
     rule = P1A.replace("{n}", "{@file}")
     assert text_of(tmp_path, rule, '{"m":"p","b":"0.L1"}', rest='[processes]\nnode = "A1"\n') == ["A1 < p1a b=0.L1"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "good", "written"),
+    [
+        (SET.replace(" MORE", ""), '{"m":"p","n":"A1","b":"0.L1","acc":[]}', 'each = "acc?"'),
+        (SET.replace(" MORE", ", delta = true"), '{"m":"p","n":"A1","b":"0.L1","acc":[]}', 'each = "acc?"'),
+        (P1A.replace("when", 'for_each = "acc"\nwhen'), '{"m":"p","n":"A1","b":"0.L1","acc":[1]}', 'for_each = "acc?"'),
+    ],
+)
+def test_a_list_that_is_not_there_is_an_error_unless_it_may_be_absent(tmp_path: Path, rules: str, good: str, written: str) -> None:
+    lacking, empty = '{"m":"p","n":"A1","b":"0.L1","ac":[]}', '{"m":"p","n":"A1","b":"0.L1","acc":null}'
+    with pytest.raises(TraceError, match=re.escape(f"where the list may be absent, and is then empty, write {written}")):
+        text_of(tmp_path, rules, good, lacking)
+    once = text_of(tmp_path, rules, good)
+    for each, optional in ((lacking, rules.replace('"acc"', '"acc?"')), (empty, rules)):
+        assert text_of(tmp_path, optional, good, each) == once * (1 if "for_each" in rules else 2)
+
+
+def test_a_set_that_is_always_empty_is_written_as_such(tmp_path: Path) -> None:
+    start, end = SET.index("accepted"), SET.index(" MORE }") + len(" MORE }")
+    (line,) = text_of(tmp_path, SET[:start] + "accepted = []" + SET[end:], '{"m":"p","n":"A1","b":"0.L1"}')
+    assert line == "A1 > p1b b=0.L1 accepted={} to=0.L1"
+
+
+@pytest.mark.parametrize("key", ["replicas", "leaders", "acceptors", "network", "clients", "ignore"])
+def test_a_list_of_one_in_the_header_may_be_written_without_brackets_in_the_reader_and_the_schema(tmp_path: Path, key: str) -> None:
+    header = {"replicas": "R1", "leaders": "L1", "acceptors": "A1", "network": "lossy", "clients": "C1", "ignore": "span"}
+    listed = {**{each: [value] for each, value in header.items()}, key: header[key]}
+    text = "[header]\nwindow = 5\nlogs = { A1 = 'complete' }\n" + "".join(
+        f"{each} = {json.dumps(value)}\n" for each, value in listed.items()
+    )
+    (file := tmp_path / "m.toml").write_text(text + P1A)
+    jsonschema.validate(tomllib.loads(file.read_text()), SCHEMA)
+    assert read_mapping(file).header.leaders == ("L1",)
 
 
 def test_one_line_may_be_several_events_and_a_batch_some_for_each_member(tmp_path: Path) -> None:

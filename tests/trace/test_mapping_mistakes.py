@@ -62,6 +62,35 @@ def test_what_is_wrong_in_a_mapping_is_told_at_its_line(tmp_path: Path, name: st
     assert "\n" not in str(error.value)
 
 
+def test_all_that_is_wrong_is_told_in_one_go(tmp_path: Path) -> None:
+    text = HEADER.replace("window = 5", 'window = "5"').replace('["R1"]', '["R1", "L1"]') + "[input]\nfirst_slot = -1\nform = 'text'\n"
+    text += (
+        P1A.replace("{b}", "{b")
+        + "match = '('\n"
+        + P2B.replace('do = "send"', 'do = "sent"')
+        + SET.replace("MORE", ", delt = true").replace("at =", "on =")
+    )
+    (file := tmp_path / "m.toml").write_text(text)
+    with pytest.raises(TraceError) as error:
+        read_mapping(file)
+    told = str(error.value).splitlines()
+    assert [int(each.removeprefix(f"{file}:").partition(":")[0]) for each in told] == [3, 5, 8, 9, 15, 16, 19, 24, 28, 31], str(error.value)
+    assert "two processes are called L1" in told[0]
+    assert told[-1].endswith("delt is no key of rule.accepted (did you mean delta?); expected some of each, b, s, c, match, delta")
+
+
+def test_a_default_that_is_wrong_is_told_once_for_all_rules_and_no_more_than_twenty_mistakes_are_shown(tmp_path: Path) -> None:
+    (file := tmp_path / "m.toml").write_text(HEADER + '[defaults]\nid = "{"\n' + P1A * 3)
+    with pytest.raises(TraceError) as error:
+        read_mapping(file)
+    assert str(error.value).startswith(f"{file}:8: ")
+    assert "\n" not in str(error.value)
+    file.write_text(HEADER + P1A.replace("recv", "receive") * 25)
+    with pytest.raises(TraceError) as error:
+        read_mapping(file)
+    assert str(error.value).endswith("\nand 5 more")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "problem"),
     [
@@ -117,6 +146,7 @@ def test_the_schema_refuses_them_as_well(text: str) -> None:
         ('{"m":"p","n":"A1","b":"0.X"}', "'X' is no leader of the header; it has L1, L2"),
         ('{"m":"p","n":"A1","b":""}', "b is empty"),
         ('{"m":"p","n":"A1","b":[1]}', "'[1]' is no ballot"),
+        ('{"m":"p","n":"A1","b":null}', "'b' is null in this line"),
         ('{"m":"p","n":"L1","b":"0.L1"}', "a leader never receives p1a"),
     ],
 )

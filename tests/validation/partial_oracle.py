@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 from pmmc_check.protocol import PMMC
 from pmmc_check.protocol.messages import P1b, Request, Response, Start
-from pmmc_check.protocol.role import Lifecycle
+from pmmc_check.protocol.replica import Replica
+from pmmc_check.protocol.role import Lifecycle, Outcome
 from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, Command, ProcessId, Reconfigure
 from pmmc_check.trace.events import CRASH, DROP, END, KINDS, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event, Header, Names
 from pmmc_check.trace.system import system_of
@@ -48,6 +49,23 @@ class Count:
         return state + 1, state + 1
 
 
+class Lazy(Replica):
+    """Proposes when it likes: within any step, and between them."""
+
+    def propose(self, state: Any, sends: Any = ()) -> Any:
+        yield Outcome(state, sends)
+        yield from super().propose(state, sends)
+
+    def some(self, state: Any) -> Iterator[Outcome]:
+        """Any of its requests for the next slot, if there is one in the window."""
+        while state.requests and self.window_open(state):
+            state = self.take_over_configuration(state)
+            if not state.decided_in(state.slot_in):
+                yield from (self.assign(state, command, ()) for command in state.requests)
+                return
+            state = replace(state, slot_in=state.slot_in + 1)
+
+
 class Point(NamedTuple):
     """`cells`: process to (state, sends owed, accepted in its last p1b). `results`: what an opaque application answered, by position."""
 
@@ -65,6 +83,7 @@ class Point(NamedTuple):
 class PartialOracle:
     def __init__(self, header: Header, names: Names, events: list[Event], states_max: int = 20_000, beyond: int = 1) -> None:
         self.header, self.names, self.states_max = header, names, states_max
+        self.protocol = {**PMMC, REPLICA: Lazy} if header.proposals == "lazy" else PMMC
         self.system = replace(system_of(header, names), application=Count())
         logs: dict[str, list[Event]] = {}
         for event in events:
@@ -208,7 +227,7 @@ class PartialOracle:
     # ---- sends ----
 
     def create(self, me: ProcessId, start: Start, point: Point) -> None:
-        outcome = PMMC[me.role](me, self.system).start(start.command)
+        outcome = self.protocol[me.role](me, self.system).start(start.command)
         point.cells[me] = (outcome.state, (), frozenset())
         self.settle(me, outcome, point)
 
@@ -302,7 +321,7 @@ class PartialOracle:
         if isinstance(local, Lifecycle):
             yield point
             return
-        for outcome in PMMC[me.role](me, self.system).step(local, message):
+        for outcome in self.protocol[me.role](me, self.system).step(local, message):
             after = point._replace(cells=dict(point.cells), network=dict(point.network))
             self.settle(me, outcome, after)
             yield after
@@ -367,11 +386,18 @@ class PartialOracle:
             if me != process:
                 after.cells[me] = (Lifecycle.EXITED, (), after.cells[me][2])
         if not isinstance(after.cells[process][0], Lifecycle):
-            self.settle(process, PMMC[process.role](process, self.system).restart(after.cells[process][0]), after)
+            self.settle(process, self.protocol[process.role](process, self.system).restart(after.cells[process][0]), after)
         return after
 
     def spontaneous(self, point: Point, me: ProcessId) -> Iterator[Point]:
-        """Restarts of processes that nobody logs, where the header allows for them."""
+        """Restarts of processes that nobody logs, where the header allows for them; proposals of lazy replicas."""
+        local, owed, _ = point.cells[me]
+        role = self.protocol[me.role](me, self.system)
+        for outcome in role.some(local) if isinstance(role, Lazy) and not owed and not isinstance(local, Lifecycle) else ():
+            after = point._replace(cells=dict(point.cells), network=dict(point.network))
+            self.settle(me, outcome, after)
+            if not self.beyond(local, after.cells[me][0]):
+                yield after
         silent = not any(self.records(me, kind) for kind in KINDS)
         if self.header.restarts == "any" and silent and me.role in (LEADER, REPLICA) and not isinstance(point.cells[me][0], Lifecycle):
             spawned = [each for each in point.cells if each.number == me.number and each.role in (SCOUT, COMMANDER)]

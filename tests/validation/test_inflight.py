@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pmmc_check.protocol.messages import Decision, Message
+from pmmc_check.protocol.messages import Decision, Message, Propose, Request, Response
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, REPLICA, Command, ProcessId
-from pmmc_check.trace.events import SEND, Event
+from pmmc_check.trace.events import SEND, UNKNOWN, Event
+from pmmc_check.validation.compact_sets import RECENT
 from pmmc_check.validation.replay.inflight import Ambiguous, InFlight, in_flight
 
 A, B, TO = ProcessId(ACCEPTOR, 1), ProcessId(ACCEPTOR, 2), ProcessId(REPLICA, 1)
@@ -39,6 +40,18 @@ def test_with_duplication_a_message_is_received_ever_again() -> None:
 @pytest.mark.parametrize("flags", ["reliable", "lossy", "duplicating"])
 def test_without_order_any_message_may_come_first(flags: str) -> None:
     assert taken(network(flags, ONE, TWO), TWO, ONE) == [True, True]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [Decision(UNKNOWN, ONE.command), Decision(1, UNKNOWN), Request(UNKNOWN), Propose(UNKNOWN, ONE.command), Response(UNKNOWN, "x")],
+)
+@pytest.mark.parametrize("count", [3, 3 * RECENT])
+def test_what_leaves_a_field_open_is_none_of_what_was_sent(pattern: Message, count: int) -> None:
+    """Also where what was sent long ago is filed."""
+    sent = [kind(slot, ONE.command) for slot in range(1, count) for kind in (Decision, Propose)]
+    made = network("duplicating", *sent, *(Response(number, "x") for number in range(count)), Request(ONE.command))
+    assert not made.take(None, TO, pattern)
 
 
 def test_with_order_only_the_next_may_come() -> None:

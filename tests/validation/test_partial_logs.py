@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from pmmc_check.protocol import variant
 from pmmc_check.trace.errors import TraceError
 from pmmc_check.trace.events import ALL, Contract
 from pmmc_check.validation.search.search import SearchBudget
@@ -19,6 +20,7 @@ from tests.validation.oracle import Oracle, TooManyStates
 from tests.validation.partial_oracle import PartialOracle
 from tests.validation.runs import Run, plan, run, some_contract
 from tests.validation.test_corruptions import corruptions
+from tests.validation.test_habits import LateReplica
 
 _FIELD = re.compile(r"(?<= )(c|s|b|a|accepted|pvalues|cid|result)=\S+")
 _NAMING = re.compile(r" > (p1a|p2a|adopted) ")
@@ -64,7 +66,18 @@ def readable(runs: Iterator[Run]) -> Iterator[Run]:
 
 def compare(seed: int, share: float, states_max: int, **changes: object) -> Table:
     rng = random.Random(seed)
-    thinned = small_run(seed, rng, **changes)
+    return compared(small_run(seed, rng, **changes), rng, seed, share, states_max)
+
+
+def compare_lazy(seed: int, share: float, states_max: int) -> Table:
+    """Of replicas that propose when they like, some of which have lost a slot."""
+    rng = random.Random(seed)
+    lazy = small_run(seed, rng, protocol=variant(LateReplica), loss_rate=0.0)
+    header = replace(lazy.header, network=lazy.header.network - {"fifo"} or frozenset({"lossy"}), proposals="lazy")
+    return compared(Run(header, lazy.lines), rng, seed, share, states_max)
+
+
+def compared(thinned: Run, rng: random.Random, seed: int, share: float, states_max: int) -> Table:
     table: Table = Counter()
     for each in readable(Run(thinned.header, lines) for lines in (thinned.lines, *corruptions(thinned.lines, rng, share))):
         names, events = each.read()
@@ -91,6 +104,17 @@ def test_partial_logs_of_runs_with_many_crashes() -> None:
 @pytest.mark.slow
 def test_hundreds_of_partial_logs_of_runs_with_many_crashes() -> None:
     table = sum((compare(seed, share=0.06, states_max=2500, crash_rate=0.2) for seed in range(5000, 5200)), Counter())
+    print(*(f"{ours} | {oracle} | {count}" for (ours, oracle), count in sorted(table.items())), sep="\n")
+
+
+def test_partial_logs_of_lazy_replicas_are_judged_as_brute_force_judges_them() -> None:
+    table = sum((compare_lazy(seed, share=0.03, states_max=600) for seed in range(700, 715)), Counter())
+    assert table[ACCEPTED, ACCEPTED] and table[REJECTED, REJECTED], table
+
+
+@pytest.mark.slow
+def test_hundreds_of_partial_logs_of_lazy_replicas() -> None:
+    table = sum((compare_lazy(seed, share=0.06, states_max=2500) for seed in range(7000, 7300)), Counter())
     print(*(f"{ours} | {oracle} | {count}" for (ours, oracle), count in sorted(table.items())), sep="\n")
 
 

@@ -9,6 +9,11 @@ import jsonschema
 import pytest
 from helpers import ROOT
 
+from pmmc_check.api.following import Follower
+from pmmc_check.explorer.loading import loaded, recording_in
+from pmmc_check.protocol import PMMC
+from pmmc_check.report.runs.of_trace import run_of_trace
+from pmmc_check.report.runs.run import EventKind, EventMark
 from pmmc_check.trace.convert import converted
 from pmmc_check.trace.readers.reader import open_trace
 from pmmc_check.trace.recorder import TraceWriter
@@ -17,7 +22,7 @@ from pmmc_check.validation.judge import JudgeOptions, judge
 from pmmc_check.validation.performing import Misperformed, Performing
 from pmmc_check.validation.search.search import SearchBudget
 from pmmc_check.validation.verdict import TraceVerdict
-from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, REJECTED
+from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED
 
 HEADER = (
     "pmmc-trace 1\nconfig replicas=R1,R2 leaders=L1,L2 acceptors=A1,A2,A3 window=5 "
@@ -159,3 +164,61 @@ def test_the_recorder_writes_it(tmp_path: Path) -> None:
         log.perform(1, "C1:1")
     (source,) = sources([str(tmp_path)])
     assert judge(source).verdict == ACCEPTED
+
+
+# ---- where runs are followed, shown and stepped through ----
+
+
+@pytest.mark.parametrize("name", [*GOOD, *BAD])
+def test_it_is_checked_while_a_trace_is_written(tmp_path: Path, name: str) -> None:
+    events = GOOD[name] if name in GOOD else BAD[name][0]
+    file = tmp_path / "t.pmmc"
+    file.write_text(HEADER + KINDS + "\n")
+    follower = Follower(str(file))
+    for line in events.splitlines():
+        with file.open("a") as stream:
+            print(line, file=stream)
+        follower.poll()
+    verdict = follower.finish()
+    if name in GOOD:
+        assert verdict.verdict == INCONCLUSIVE  # such logs prove nothing while they are written
+    else:
+        assert verdict.verdict == REJECTED
+        assert verdict.failure is not None
+        assert verdict.failure == judged(tmp_path, events).failure
+
+
+def whole(folder: Path, *performs: str) -> Path:
+    """A complete run in which R1 performs, after its decision."""
+    lines = (ROOT / "traces/good-one-command.pmmc").read_text().splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("R1 < decision"))
+    lines[at + 1 : at + 1] = performs
+    (file := folder / "t.pmmc").write_text("\n".join(lines) + "\n")
+    return file
+
+
+def test_a_run_that_is_shown_has_it_where_its_log_says_it(tmp_path: Path) -> None:
+    source = Source(whole(tmp_path, "R1 perform s=1 c=C1:1:put"))
+    run = run_of_trace(source, judge(source))
+    own = [each for each in run.events if each.process is not None and run.names[each.process] == "R1"]
+    assert [each.place[1] for each in own if each.place] == sorted(each.place[1] for each in own if each.place)
+    kinds = [each.kind for each in own]
+    at = kinds.index(EventKind.PERFORM)
+    assert kinds[at - 1 : at + 2] == [EventKind.DELIVER, EventKind.PERFORM, EventKind.SEND]
+    assert own[at].label == "R1 performs C1:1:put of slot 1"
+
+
+@pytest.mark.parametrize("performed", ["R1 perform s=1 c=C1:1:other", "R1 perform s=2 c=C1:1:put"])
+def test_what_was_not_performed_is_where_a_shown_run_goes_wrong(tmp_path: Path, performed: str) -> None:
+    source = Source(whole(tmp_path, performed))
+    run = run_of_trace(source, judge(source))
+    (failing,) = [each for each in run.events if EventMark.FAILING in each.marks]
+    assert failing.kind is EventKind.PERFORM
+
+
+def test_a_session_follows_it_and_stops_where_it_is_not_so(tmp_path: Path) -> None:
+    for line, followed in (("s=1 c=C1:1:put", True), ("s=1 c=?", True), ("s=1 c=C1:1:other", False), ("s=2 c=C1:1:put", False)):
+        file = whole(tmp_path, f"R1 perform {line}")
+        _, told = loaded(recording_in(str(file)), PMMC, (), {})
+        assert ("21 of 21 events" in told[0]) == followed, told
+        assert any(f"goes no further: {file}:22: R1 perform {line}" in each for each in told) != followed, told

@@ -23,14 +23,13 @@ from pmmc_check.checker.frontier import Frontier
 from pmmc_check.checker.result import Action, ResumedFrom
 from pmmc_check.checker.tables import Tables
 from pmmc_check.checker.visited import VisitedStates
-from pmmc_check.checker.workspace import Vectors
+from pmmc_check.checker.workspace import narrowed
 
 if TYPE_CHECKING:
     from pmmc_check.checker.compiled import CompiledSearch
 
 ActionCounts = list[tuple[str, str, int]]
 _WAITS = "waits-"
-_NARROW_MAX = 1 << 16
 
 
 class SearchFacts(msgspec.Struct, forbid_unknown_fields=True):
@@ -100,7 +99,7 @@ def _arrays(search: CompiledSearch) -> Iterator[tuple[str, NDArray[Any]]]:
 def _hashed_states(visited: VisitedStates) -> Iterator[tuple[str, NDArray[Any]]]:
     assert isinstance(visited.frontier, Frontier)
     for number, (level, vectors) in enumerate(visited.frontier.waiting()):
-        yield f"waits-{level}-{number}", _narrowed(vectors)
+        yield f"waits-{level}-{number}", narrowed(vectors)
     for number in range(kernel.PARTITIONS):
         keys, origins = visited.store.entries(number)
         yield f"keys-{number}", keys
@@ -109,19 +108,14 @@ def _hashed_states(visited: VisitedStates) -> Iterator[tuple[str, NDArray[Any]]]
 
 def _sorted_states(delayed: DelayedFrontier) -> Iterator[tuple[str, NDArray[Any]]]:
     for number, vectors in enumerate(delayed.waiting_settled()):
-        yield f"waits-{delayed.settled}-{number}", _narrowed(vectors)
+        yield f"waits-{delayed.settled}-{number}", narrowed(vectors)
     for number, (level, block) in enumerate(delayed.waiting()):
-        yield f"waits-{level}-{number}", _narrowed(block.vectors)
+        yield f"waits-{level}-{number}", narrowed(block.vectors)
         yield f"block-keys-{level}-{number}", block.keys
         yield f"block-origins-{level}-{number}", block.origins
     for number, (_, keys, origins) in enumerate(delayed.runs.runs()):
         yield f"keys-{number}", keys
         yield f"origins-{number}", origins
-
-
-def _narrowed(vectors: Vectors) -> NDArray[Any]:
-    """The same numbers of views in 16 bits each, where they fit."""
-    return vectors.astype(np.uint16) if not len(vectors) or int(vectors.max()) < _NARROW_MAX else vectors
 
 
 def restore_search(

@@ -12,10 +12,10 @@ from pmmc_check.report.runs.causality import causal_past
 from pmmc_check.report.runs.explained import explanation_of, title_of
 from pmmc_check.report.runs.reader import TraceReader
 from pmmc_check.report.runs.run import EventMark, Run, RunEvent
-from pmmc_check.trace.events import DROP, RECEIVE, SEND, Event, Header, Names
+from pmmc_check.trace.events import DROP, RECEIVE, SEND, Event, Header, Names, Perform, RecordedItem
 from pmmc_check.trace.readers.reader import open_trace
 from pmmc_check.trace.sources import Source
-from pmmc_check.validation.judge import rare_collections
+from pmmc_check.validation.rare_collections import rare_collections
 from pmmc_check.validation.replay.diagnosis import Rejected
 from pmmc_check.validation.replay.inflight import Ambiguous
 from pmmc_check.validation.replay.interleaving import Interleaving, Log
@@ -31,10 +31,10 @@ def run_of_trace(source: Source, verdict: TraceVerdict, protocol: Protocol | Non
     """
     trace = open_trace(source.path, source.parts)
     with rare_collections():
-        reader, to_the_end = _replayed(trace.header, trace.names, trace.events(), protocol or PMMC)
+        reader, to_the_end = _replayed(trace.header, trace.names, trace.streams, protocol or PMMC)
         if not to_the_end:
             again = open_trace(source.path, source.parts, names=trace.names)
-            left = [each for stream in again.events() for each in stream if each.at not in reader.index_at]
+            left = [each for stream in again.streams for each in _events(stream, reader) if each.at not in reader.index_at]
             _take_loosely(reader, left, _failing_place(verdict))
     return _judged(reader, verdict, _is_by_host(reader))
 
@@ -46,15 +46,26 @@ def run_of_events(header: Header, names: Names, events: Iterable[Event], protoco
     return reader.run("simulation", "a simulated run", "simulated")
 
 
-def _replayed(header: Header, names: Names, streams: Iterable[Iterator[Event]], protocol: Protocol) -> tuple[TraceReader, bool]:
+def _replayed(header: Header, names: Names, streams: Iterable[Iterator[RecordedItem]], protocol: Protocol) -> tuple[TraceReader, bool]:
     """What a replay can tell, and whether it has taken all events."""
     reader = TraceReader(header, names)
     replay = ObservedReplay(header, names, protocol, reader)
     reader.begin(replay.processes.running.values())
     with suppress(Rejected, Ambiguous):
-        replay.run(streams)
+        replay.run([_events(stream, reader) for stream in streams])
         return reader, True
     return reader, False
+
+
+def _events(items: Iterator[RecordedItem], reader: TraceReader) -> Iterator[Event]:
+    """The events among some items. What replicas performed goes to the reader by itself."""
+    last: dict[str, Event] = {}
+    for item in items:
+        if isinstance(item, Event):
+            last[item.log] = item
+            yield item
+        elif isinstance(item, Perform):
+            reader.performed(item, last.get(item.log))
 
 
 def _failing_place(verdict: TraceVerdict) -> tuple[str, int] | None:

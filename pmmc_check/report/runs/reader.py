@@ -34,7 +34,7 @@ from pmmc_check.report.runs.run import (
     RunProcess,
     Status,
 )
-from pmmc_check.trace.events import CRASH, DROP, END, NETWORK_FLAGS, RECEIVE, RESTART, SEND, Delta, Event, Header, Names, Unknown
+from pmmc_check.trace.events import CRASH, DROP, END, NETWORK_FLAGS, RECEIVE, RESTART, SEND, Delta, Event, Header, Names, Perform, Unknown
 from pmmc_check.trace.fields import BROADCASTS, CALLS, RECIPIENT
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
@@ -77,6 +77,8 @@ class TraceReader:
         self._received_at: dict[ProcessId, int] = {}
         """By process: the event in which it received something last."""
         self._inferred: dict[tuple[ProcessId, Message], int] = {}
+        self._performs: dict[tuple[str, int], list[Perform]] = {}
+        """By the event before them in their log, which has not happened yet."""
         self._shown: tuple[Any, str] = (None, "")
         """The message that was shown last, and its text."""
 
@@ -126,6 +128,22 @@ class TraceReader:
                 marks=frozenset(self._marks(event, changes, unjudged)),
             )
         )
+
+        for performed in self._performs.pop(event.at, ()):
+            self._performed(performed)
+
+    def performed(self, item: Perform, after: Event | None) -> None:
+        """A line that says what a replica performed; `after` is the event before it in its log. It is no step: nothing changes."""
+        if after is None or after.at in self.index_at:
+            self._performed(item)
+        else:
+            self._performs.setdefault(after.at, []).append(item)
+
+    def _performed(self, item: Perform) -> None:
+        self._seen[item.process] = None
+        label = f"{self.show(item.process)} performs {self.show(item.command)} of slot {item.slot}"
+        self.index_at[item.at] = len(self.events)
+        self.events.append(RunEvent(len(self.events), EventKind.PERFORM, item.process, label, place=item.at if item.file else None))
 
     def is_on_its_way(self, key: Any) -> bool:
         """Whether a message with this key was sent and has not arrived."""
@@ -319,7 +337,7 @@ class TraceReader:
             return f"reconfigure({','.join(map(values.show, value.leaders))})"
         if type(value) is tuple:
             return ",".join(map(self.show, value))
-        return values.show(value)
+        return str(value) if isinstance(value, bool) else values.show(value)  # as pages of a search have it
 
 
 def pvalues_of(message: P1b | Adopted) -> tuple[str, Any]:

@@ -16,7 +16,8 @@ from pmmc_check.protocol.values import ProcessId
 
 
 class EventKind(StrEnum):
-    """What an event is. In runs of a search what a step sends belongs to its delivery; a trace records each send as an event of its own."""
+    """What an event is. In runs of a search what a step sends belongs to its delivery; a trace records each send as an event of its own,
+    and may say what a replica performed."""
 
     START = "start"
     DELIVER = "deliver"
@@ -25,6 +26,7 @@ class EventKind(StrEnum):
     CRASH = "crash"
     RESTART = "restart"
     END = "end"
+    PERFORM = "perform"
 
 
 class Fate(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pmmc_check.errors import did_you_mean
 from pmmc_check.trace.errors import TraceError, Unfit
@@ -12,18 +12,24 @@ from pmmc_check.trace.events import CRASH, DROP, END, PERFORM, RECEIVE, RESTART,
 from pmmc_check.trace.fields import ACTION_OF_VERB, FIELDS, POST_FIELDS, SET_FIELDS
 from pmmc_check.trace.importing.rewriting import Rewriting
 from pmmc_check.trace.importing.rules import EventPattern, Maker, RawField, each_member
-from pmmc_check.trace.importing.templates import NOT_THERE, Fields, Filled, getter, template
+from pmmc_check.trace.importing.templates import NOT_THERE, Fields, Filled, list_getter, template
 from pmmc_check.trace.importing.toml_places import TomlPath
 from pmmc_check.trace.values import show_word
 
 _TAGS = ("t", "id")
 _ACTIONS = {**ACTION_OF_VERB, PERFORM: PERFORM}
 _OF_PERFORM = ("s", "c")
+_OF_COMMAND = ("client", "number", "operation", "reconfigure")
 _POST = tuple(dict.fromkeys(key for keys in POST_FIELDS.values() for key in keys))
 _ALL = ("at", "do", "msg", *dict.fromkeys(key for keys in FIELDS.values() for key in keys), "to", "from", *_TAGS, "post")
 _NO_WORD = re.compile(r"[^A-Za-z0-9_.+-]")
-_SET_EXAMPLE = '{ each = "path of the list", b = "{ballot}", s = "{slot}", c = "{cmd}" }; or "?" where it was not recorded'
+_SET_EXAMPLE = (
+    '{ each = "path of the list", b = "{ballot}", s = "{slot}", c = "{cmd}" }; or [], which is empty; or "?" where it was not recorded'
+)
 _YES = {"true": "yes", "yes": "yes", "1": "yes", "false": "no", "no": "no", "0": "no"}
+
+
+Made = TypeVar("Made")
 
 
 class MappingPlaces(Protocol):
@@ -32,8 +38,14 @@ class MappingPlaces(Protocol):
     def error(self, path: TomlPath, problem: str) -> TraceError:
         """That something is wrong there."""
 
+    def note(self, path: TomlPath, problem: str) -> None:
+        """Something is wrong there; it is told with what else is."""
+
+    def tried(self, make: Callable[[], Made], otherwise: Made) -> Made:
+        """What `make` returns; where it raises, that is noted, and `otherwise` stands for it."""
+
     def only(self, path: TomlPath, table: dict[str, Any], known: Sequence[str]) -> None:
-        """That a table has no keys but the known ones."""
+        """Notes the keys of a table that are none of the known ones."""
 
     def table(self, path: TomlPath, value: Any) -> dict[str, Any]:
         """A table."""
@@ -87,20 +99,21 @@ class FieldMakers:
         for key in own:
             if key not in allowed:
                 of = kind or table["do"]
-                raise self.places.error(
+                self.places.note(
                     (*path, key), f"{key} is no field of {of}{did_you_mean(key, allowed)}; expected some of {', '.join(allowed)}"
                 )
         if "at" not in table:
-            raise self.places.error(path, 'at is missing: the process whose log this is, such as at = "{node}"')
+            self.places.note(path, 'at is missing: the process whose log this is, such as at = "{node}"')
         for key in _OF_PERFORM if action == PERFORM else FIELDS.get(kind or "", ()):
             if key not in table and key != "a":
-                raise self.places.error(
-                    path, f'{kind or action} needs {key}; add {key} = "{{...}}", or {key} = "?" where it was not recorded'
-                )
+                self.places.note(path, f'{kind or action} needs {key}; add {key} = "{{...}}", or {key} = "?" where it was not recorded')
         order = (*_FIELDS, *(("from", "to") if action == SEND else ("to", "from")), *_TAGS)  # as the DSL writes them
-        made = tuple((_NAMES.get(key, key), self.field(where[key], key, table[key])) for key in order if key in table and key in allowed)
-        post = self._post(where["post"], table["post"]) if "post" in table and "post" in allowed else ()
-        at = self._template(where["at"], table["at"])
+        present = [key for key in order if key in table and key in allowed]
+        made = tuple((_NAMES.get(key, key), self._tried_field(where[key], key, table[key])) for key in present)
+        post: tuple[tuple[str, Maker], ...] = ()
+        if "post" in table and "post" in allowed:
+            post = self.places.tried(lambda: self._post(where["post"], table["post"]), ())
+        at = self.places.tried(lambda: self._template(where["at"], table["at"]), _nothing) if "at" in table else _nothing
         return EventPattern(action, kind, at, made, post, self.places.line(path))
 
     def _kind(self, path: TomlPath, where: dict[str, TomlPath], table: dict[str, Any], action: str) -> str | None:
@@ -120,6 +133,10 @@ class FieldMakers:
         return ("at", "do", "msg", *FIELDS.get(kind or "", ()), *ends, *_TAGS, *post)
 
     # ---- fields ----
+
+    def _tried_field(self, path: TomlPath, key: str, value: Any) -> Maker:
+        """As `field`; what is wrong in it is noted."""
+        return self.places.tried(lambda: self.field(path, key, value), _left_out)
 
     def field(self, path: TomlPath, key: str, value: Any) -> Maker:
         """What makes one field."""
@@ -175,11 +192,11 @@ class FieldMakers:
     def _command(self, path: TomlPath, value: Any) -> Maker:
         if not isinstance(value, dict):
             return _converted(self._template(path, value), lambda rewriting, text: rewriting.command(text))
-        self.places.only(path, value, ("client", "number", "operation", "reconfigure"))
+        self.places.only(path, value, _OF_COMMAND)
         for key in ("client", "number"):
             if key not in value:
                 raise self.places.error(path, f'{key} is missing: c = {{ client = "...", number = "...", operation = "..." }}')
-        parts = {key: self._template((*path, key), each) for key, each in value.items()}
+        parts = {key: self._template((*path, key), each) for key, each in value.items() if key in _OF_COMMAND}
         client, number = parts["client"], parts["number"]
         operation, change = parts.get("operation", _nothing), parts.get("reconfigure", _nothing)
 
@@ -196,6 +213,8 @@ class FieldMakers:
         """A set of pvalues: the members of a list, each with ballot, slot and command."""
         if value == "?":
             return lambda fields, rewriting: "?"
+        if value == []:
+            return lambda fields, rewriting: (False, [])
         if not isinstance(value, dict):
             raise self.places.error(path, f"{path[-1]}: expected a table such as {_SET_EXAMPLE}")
         table = self.places.table(path, value)
@@ -205,7 +224,7 @@ class FieldMakers:
                 raise self.places.error(
                     path, f'{key} is missing: {{ each = "path of the list", b = "{{...}}", s = "{{...}}", c = "{{...}}" }}'
                 )
-        get = getter(self.places.text((*path, "each"), table["each"]))
+        get = list_getter(self.places.text((*path, "each"), table["each"]), "each")
         parts = [self.field((*path, key), key, table[key]) for key in ("b", "s", "c")]
         pattern = self.places.pattern((*path, "match"), table["match"]) if "match" in table else None
         delta = self.places.truth((*path, "delta"), table.get("delta", False))
@@ -222,7 +241,7 @@ class FieldMakers:
     def _post(self, path: TomlPath, value: Any) -> tuple[tuple[str, Maker], ...]:
         table = self.places.table(path, value)
         self.places.only(path, table, _POST)
-        return tuple((key, self._post_field((*path, key), key, each)) for key, each in table.items())
+        return tuple((key, self._post_field((*path, key), key, each)) for key, each in table.items() if key in _POST)
 
     def _post_field(self, path: TomlPath, key: str, value: Any) -> Maker:
         if key == "accepted":
@@ -230,8 +249,8 @@ class FieldMakers:
         return _converted(self._template(path, value), _CONVERSIONS[key])
 
 
-def _nothing(fields: Fields) -> None:
-    return None
+_nothing: Filled = lambda fields: None  # noqa: E731  (with its type, which is wider than that of a function)
+_left_out: Maker = lambda fields, rewriting: None  # noqa: E731
 
 
 def _converted(fill: Filled, convert: Callable[[Rewriting, str], str]) -> Maker:

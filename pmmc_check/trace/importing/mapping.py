@@ -1,25 +1,26 @@
 """Reads a mapping: the TOML file that says what the lines of somebody's logs mean. Its schema is `mapping.schema.json`.
 
-What is wrong in it is told at its line, with what was expected; nothing in it is ignored.
+All that is wrong in it is told at once, each at its line, with what was expected; nothing in it is ignored.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pmmc_check.errors import did_you_mean
-from pmmc_check.trace.errors import TraceError, Unfit
+from pmmc_check.trace.errors import TraceError, TraceErrors, Unfit
 from pmmc_check.trace.events import Header
 from pmmc_check.trace.header import HeaderBuilder
-from pmmc_check.trace.importing.fields import FieldMakers
+from pmmc_check.trace.importing.fields import FieldMakers, Made
 from pmmc_check.trace.importing.rewriting import Numbering, Rewriting, TextRenaming
 from pmmc_check.trace.importing.rules import EventPattern, ImportRule, LineCondition
-from pmmc_check.trace.importing.templates import getter
+from pmmc_check.trace.importing.templates import getter, list_getter
 from pmmc_check.trace.importing.toml_places import TomlPath, lines_of_keys
 from pmmc_check.trace.readers.json_reader import take_settings
 
@@ -56,7 +57,7 @@ def read_mapping(path: Path) -> LogMapping:
     """Reads the file.
 
     Raises:
-        TraceError: it cannot be read, is no TOML, or says what no mapping can.
+        TraceError: it cannot be read, is no TOML, or says what no mapping can: `TraceErrors` where more than one thing is wrong.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -76,35 +77,66 @@ def read_mapping(path: Path) -> LogMapping:
 
 
 class _MappingReader:
-    """Turns what TOML says into a mapping. All methods raise `TraceError`."""
+    """Turns what TOML says into a mapping. All methods raise `TraceError`.
+
+    What is wrong is noted where the rest can be read all the same; what stands in its place is never used.
+    """
 
     def __init__(self, file: str, places: dict[TomlPath, int]) -> None:
         self.file, self.places = file, places
+        self.mistakes: list[TraceError] = []
 
     def mapping(self, content: dict[str, Any]) -> LogMapping:
         """The whole."""
         self.only((), content, _TABLES)
-        for key, example in (("header", "[header]"), ("rule", "[[rule]]")):
-            if key not in content:
-                raise TraceError(self.file, 1, 0, f"{example} is missing; docs/import.md has whole mappings to begin with")
-        header = self._header(self.table(("header",), content["header"]))
-        given = self.table(("input",), content.get("input", {}))
-        self.only(("input",), given, _INPUT)
-        form = self._form(given)
-        first_slot = self._number(given, "first_slot", 0)
-        numbering = Numbering(header.leaders, 1 if first_slot is None else first_slot, self._number(given, "ballot_stride", 1))
-        processes, ballots, commands = (self._renaming(key, content.get(key, {})) for key in ("processes", "ballots", "commands"))
-        return LogMapping(self.file, header, form, Rewriting(processes, ballots, commands, numbering), self._rules(content))
+        if not self.mistakes:
+            for key, example in (("header", "[header]"), ("rule", "[[rule]]")):
+                if key not in content:
+                    self.note((), f"{example} is missing; docs/import.md has whole mappings to begin with")
+        header = self._header(self._table_of("header", content))
+        form, numbering = self._input(self._table_of("input", content), header)
+        processes, ballots, commands = (self._renaming(key, self._table_of(key, content)) for key in ("processes", "ballots", "commands"))
+        rules = self._rules(content)
+        if self.mistakes:
+            raise TraceErrors(self.mistakes) if len(self.mistakes) > 1 else self.mistakes[0]
+        return LogMapping(self.file, header, form, Rewriting(processes, ballots, commands, numbering), rules)
+
+    def note(self, path: TomlPath, problem: str) -> None:
+        """Something is wrong there; it is told with what else is."""
+        self.mistakes.append(self.error(path, problem))
+
+    def tried(self, make: Callable[[], Made], otherwise: Made) -> Made:
+        """What `make` returns; where it raises, that is noted, and `otherwise` stands for it."""
+        try:
+            return make()
+        except TraceError as error:
+            self.mistakes.append(error)
+            return otherwise
+
+    def _table_of(self, key: str, content: dict[str, Any]) -> dict[str, Any]:
+        """One of the tables of a mapping; empty where there is none."""
+        return self.tried(lambda: self.table((key,), content.get(key, {})), {})
 
     # ---- parts ----
 
     def _header(self, fields: dict[str, Any]) -> Header:
-        builder = HeaderBuilder()
-        try:
-            take_settings(builder, fields)
-            return builder.finish()
-        except Unfit as unfit:
-            raise self._header_error(unfit, fields) from None
+        """The header: each setting by itself, then the logs, which are promises of processes that the settings name."""
+        builder, before = HeaderBuilder(), len(self.mistakes)
+        settings = {key: value for key, value in fields.items() if key != "logs"}
+        logs = fields.get("logs", {})
+        promised = [{"logs": {name: each}} for name, each in logs.items()] if isinstance(logs, dict) else [{"logs": logs}]
+        for pieces in ([{key: value} for key, value in settings.items()], promised):
+            for piece in pieces if len(self.mistakes) == before else ():
+                try:
+                    take_settings(builder, piece)
+                except Unfit as unfit:
+                    self.mistakes.append(self._header_error(unfit, fields))
+        if len(self.mistakes) == before:
+            try:
+                return builder.finish()
+            except Unfit as unfit:
+                self.mistakes.append(self._header_error(unfit, fields))
+        return Header()
 
     def _header_error(self, unfit: Unfit, fields: dict[str, Any]) -> TraceError:
         """The error at its setting; of a log, at that log's line."""
@@ -116,6 +148,14 @@ class _MappingReader:
                 break
         problem = f"{key} is no setting of [header]; it belongs under [input]" if key in _INPUT else unfit.problem
         return self.error(path if path in self.places else ("header",), problem)
+
+    def _input(self, given: dict[str, Any], header: Header) -> tuple[LineForm, Numbering]:
+        """How lines, slots and ballots are written."""
+        self.only(("input",), given, _INPUT)
+        form = self.tried(lambda: self._form(given), LineForm(JSON, None, "", False, False))
+        first_slot = self.tried(lambda: self._number(given, "first_slot", 0), None)
+        stride = self.tried(lambda: self._number(given, "ballot_stride", 1), None)
+        return form, Numbering(header.leaders, 1 if first_slot is None else first_slot, stride)
 
     def _form(self, given: dict[str, Any]) -> LineForm:
         form = self.word(("input", "format"), given.get("format", JSON), (JSON, TEXT))
@@ -133,42 +173,49 @@ class _MappingReader:
             raise self.error(("input", key), f"{key} = {value!r}: expected a number from {least}")
         return value
 
-    def _renaming(self, key: str, given: Any) -> TextRenaming:
+    def _renaming(self, key: str, given: dict[str, Any]) -> TextRenaming:
         whole: dict[str, str] = {}
         patterns: list[tuple[re.Pattern[str], str]] = []
-        for old, new in self.table((key,), given).items():
-            text = self.text((key, old), new)
+        for old, new in given.items():
+            text = self.tried(partial(self.text, (key, old), new), "")
             if len(old) > 1 and old.startswith("/") and old.endswith("/"):
-                pattern = self.pattern((key, old), old[1:-1])
-                try:
-                    pattern.sub(text, "")
-                except (re.error, IndexError) as error:
-                    raise self.error((key, old), f"{text!r} does not fit its expression: {error}; \\1 is its first group") from None
-                patterns.append((pattern, text))
+                pattern = self.tried(partial(self.pattern, (key, old), old[1:-1]), None)
+                if pattern is not None:
+                    self._check_groups((key, old), pattern, text)
+                    patterns.append((pattern, text))
             else:
                 whole[old] = text
         return TextRenaming(whole, patterns)
 
+    def _check_groups(self, path: TomlPath, pattern: re.Pattern[str], text: str) -> None:
+        try:
+            pattern.sub(text, "")
+        except (re.error, IndexError) as error:
+            self.note(path, f"{text!r} does not fit its expression: {error}; \\1 is its first group")
+
     def _rules(self, content: dict[str, Any]) -> tuple[ImportRule, ...]:
-        tables = content["rule"]
-        if not isinstance(tables, list) or not tables:
-            raise self.error(("rule",), "expected tables [[rule]], one for each kind of line")
+        tables = content.get("rule", ())
+        if "rule" in content and (not isinstance(tables, list) or not tables):
+            self.note(("rule",), "expected tables [[rule]], one for each kind of line")
+            tables = ()
         makers = FieldMakers(self)
-        defaults = self.table(("defaults",), content.get("defaults", {}))
+        defaults = self._table_of("defaults", content)
         makers.check_defaults(defaults)
-        return tuple(self._rule(number, table, makers, defaults) for number, table in enumerate(tables))
+        rules = (self.tried(partial(self._rule, number, table, makers, defaults), None) for number, table in enumerate(tables))
+        return tuple(rule for rule in rules if rule is not None)
 
     def _rule(self, number: int, given: Any, makers: FieldMakers, defaults: dict[str, Any]) -> ImportRule:
         path: TomlPath = ("rule", number)
         table = self.table(path, given)
-        drops = self.truth((*path, "drop"), table.get("drop", False))
+        drops = self._flag(path, "drop", table)
         shared = {key: value for key, value in table.items() if key not in _OF_RULES}
         if drops:
             self.only(path, table, ("name", "when", "match", "drop"))
-        if not drops and "emit" not in table and "do" not in table:
-            raise self.error(path, "a rule has do = and msg = (an event), emit = [...] (several), or drop = true")
+        acts = "emit" in table or "do" in table
+        if not drops and not acts:
+            self.note(path, "a rule has do = and msg = (an event), emit = [...] (several), or drop = true")
         if "when" not in table and "match" not in table:
-            raise self.error(path, "a rule has when = or match =, which say of what lines it speaks")
+            self.note(path, "a rule has when = or match =, which say of what lines it speaks")
         events: tuple[EventPattern, ...] = ()
         if "emit" in table:
             emitted = table["emit"]
@@ -176,20 +223,26 @@ class _MappingReader:
                 raise self.error((*path, "emit"), "expected a list of events, or tables [[rule.emit]]")
             inherited = [((*path,), shared), (("defaults",), defaults)]
             makers.check_shared(path, shared)
-            events = tuple(makers.event((*path, "emit", index), each, inherited) for index, each in enumerate(emitted))
-        elif not drops:
-            events = (makers.event(path, shared, [(("defaults",), defaults)]),)
+            made = (self.tried(partial(makers.event, (*path, "emit", index), each, inherited), None) for index, each in enumerate(emitted))
+            events = tuple(event for event in made if event is not None)
+        elif acts and not drops:
+            event = self.tried(partial(makers.event, path, shared, [(("defaults",), defaults)]), None)
+            events = (event,) if event is not None else ()
+        name, for_each = (*path, "name"), (*path, "for_each")
         return ImportRule(
-            self.text((*path, "name"), table.get("name", self._title(table))),
+            self.tried(lambda: self.text(name, table.get("name", self._title(table))), ""),
             self.line(path),
-            self._conditions((*path, "when"), table.get("when", {})),
-            self.pattern((*path, "match"), table["match"]) if "match" in table else None,
+            self.tried(lambda: self._conditions((*path, "when"), table.get("when", {})), ()),
+            self.tried(lambda: self.pattern((*path, "match"), table["match"]), None) if "match" in table else None,
             drops,
-            self.truth((*path, "once"), table.get("once", False)),
-            self.truth((*path, "needs_answer"), table.get("needs_answer", False)),
-            getter(self.text((*path, "for_each"), table["for_each"])) if "for_each" in table else None,
+            self._flag(path, "once", table),
+            self._flag(path, "needs_answer", table),
+            list_getter(self.tried(lambda: self.text(for_each, table["for_each"]), ""), "for_each") if "for_each" in table else None,
             events,
         )
+
+    def _flag(self, path: TomlPath, key: str, table: dict[str, Any]) -> bool:
+        return self.tried(lambda: self.truth((*path, key), table.get(key, False)), False)
 
     def _title(self, table: dict[str, Any]) -> str:
         """What a rule is called that has no name."""
@@ -209,7 +262,8 @@ class _MappingReader:
                 if isinstance(value, dict) and not {"like", "present"} & set(value):
                     stack.append((inner, f"{name}.", value))
                 else:
-                    found.append(self._condition(inner, name, value))
+                    condition = self.tried(partial(self._condition, inner, name, value), None)
+                    found += [condition] if condition is not None else []
         return tuple(found)
 
     def _condition(self, path: TomlPath, name: str, value: Any) -> LineCondition:
@@ -242,14 +296,15 @@ class _MappingReader:
         return TraceError(self.file, self.line(path), 0, problem)
 
     def only(self, path: TomlPath, table: dict[str, Any], known: Collection[str]) -> None:
-        """That a table has no keys but the known ones."""
+        """Notes the keys of a table that are none of the known ones."""
         for key in table:
             if key not in known:
                 where = ".".join(str(each) for each in path if isinstance(each, str))
                 told = f"{key} is no key of {where}" if where else f"[{key}] is no table of a mapping"
                 if where and key in _INPUT:
-                    raise self.error((*path, key), f"{told}; it belongs under [input]")
-                raise self.error((*path, key), f"{told}{did_you_mean(key, known)}; expected some of {', '.join(known)}")
+                    self.note((*path, key), f"{told}; it belongs under [input]")
+                else:
+                    self.note((*path, key), f"{told}{did_you_mean(key, known)}; expected some of {', '.join(known)}")
 
     def table(self, path: TomlPath, value: Any) -> dict[str, Any]:
         """A table."""

@@ -57,6 +57,31 @@ def getter(path: str) -> Getter:
     return of_two if len(parts) == 2 else look_up
 
 
+def list_getter(text: str, where: str) -> Getter:
+    """Finds a list: as `getter`, but where it is not there the path must end with `?`; null is an empty list, as Go writes it. `where` is
+    the key of the mapping that says the path.
+
+    The function raises `Unfit`.
+    """
+    path, optional = text.removesuffix("?").rstrip(), text.endswith("?")
+    get = getter(path)
+
+    def found(fields: Fields) -> Any:
+        value = get(fields)
+        if value is NOT_THERE and not optional and not _is_null(fields, path):
+            raise Unfit(f'{absent(fields, path).problem}; where the list may be absent, and is then empty, write {where} = "{path}?"')
+        return value
+
+    return found
+
+
+def _is_null(fields: Fields, path: str) -> bool:
+    """Whether the key is there, without a value."""
+    around, _, last = path.rpartition(".")
+    outer = getter(around)(fields) if around else fields
+    return path in fields or (isinstance(outer, dict) and last in outer)
+
+
 def shown_plainly(value: Any) -> str:
     """A value as text: JSON's words for truth values, and JSON for lists and objects."""
     if type(value) is str:
@@ -107,6 +132,13 @@ def _text(fields: Fields, get: Getter, path: str, optional: bool) -> str | None:
     if value is NOT_THERE:
         if optional:
             return None
-        known = [key for key in fields if not key.startswith("@")]
-        raise Unfit(f"the line has no {path!r}{did_you_mean(path, known)}; it has {', '.join(known) or 'no fields'}")
+        raise absent(fields, path)
     return shown_plainly(value)
+
+
+def absent(fields: Fields, path: str) -> Unfit:
+    """That a line lacks what it must have."""
+    if _is_null(fields, path):
+        return Unfit(f"{path!r} is null in this line")
+    known = [key for key in fields if not key.startswith("@")]
+    return Unfit(f"the line has no {path!r}{did_you_mean(path, known)}; it has {', '.join(known) or 'no fields'}")

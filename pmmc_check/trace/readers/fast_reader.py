@@ -12,7 +12,7 @@ the role, because what they mean does not depend on who receives.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -61,13 +61,23 @@ class FastReader:
         self._tables: dict[tuple[str, str], tuple[ProcessId, dict[str, Meaning]]] = {}
         self._shared: dict[tuple[str, str, str], dict[str, Meaning]] = {}
 
+    def items(self, numbered: Iterable[tuple[int, str]]) -> Iterator[RecordedItem]:
+        """What all lines are; nothing for empty ones."""
+        composers = self._composers
+        for number, text in numbered:
+            try:
+                log, action, kind, *words = (_without_signs_in_strings(text) if '"' in text else text).split(" ")
+                quick = composers[log, action, kind](words, number, None)
+            except (KeyError, ValueError, Unfit):
+                item = self.item(number, text)
+                if item is not None:
+                    yield item
+            else:
+                yield quick
+
     def item(self, number: int, text: str) -> RecordedItem | None:
-        """What a line is."""
-        try:
-            log, action, kind, *words = (_without_signs_in_strings(text) if '"' in text else text).split(" ")
-            return self._composers[log, action, kind](words, number, None)
-        except (KeyError, ValueError, Unfit):
-            return self.event(number, text) or self._otherwise(number, text)
+        """What a line is; None for an empty one."""
+        return self.event(number, text) or self._otherwise(number, text)
 
     def event(self, number: int, text: str) -> Event | Perform | None:
         """The event of a line, or None when only the grammar can tell."""

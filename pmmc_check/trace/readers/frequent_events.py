@@ -10,16 +10,16 @@ There is one function for each process, action and kind (`EventComposer.composer
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from pmmc_check.protocol.messages import Decision, P2a, P2b, Preempted, Propose, Request, Response
-from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, NOOP, REPLICA, SCOUT, ProcessId, commander_id
+from pmmc_check.protocol.values import ACCEPTOR, CLIENT, COMMANDER, LEADER, NOOP, REPLICA, SCOUT, ProcessId, commander_id, new_tuple
 from pmmc_check.trace.events import RECEIVE, SEND, Event
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.values import MEMO_SIZE
 
-_event: Callable[[type[Event], tuple[Any, ...]], Event] = tuple.__new__
-"""Makes an event of all its fields: as `Event(*fields)`, without what that does in Python for each."""
+_event: Callable[[type[Event], tuple[Any, ...]], Event] = new_tuple
 
 Words = Sequence[Any]
 Compose = Callable[[Words, int, str | None], Event]
@@ -73,6 +73,7 @@ class EventComposer:
         self.cids = Known(lambda word: event_builder.field("cid", self._lone("cid", word)))
         self.processes = Known(event_builder.values.process)
         self._ends_known: dict[tuple[str, tuple[str, ...], ProcessId | None], Known] = {}
+        self._named = {key: Known(partial(self._process, key)) for key in ("a", "from", "to")}
         self.acceptors = self._ends("a", ACCEPTOR)
         self.p2as = Known(self._p2a)
         self.p2bs = Known(lambda words: P2b(self.acceptors[words[0]][0], self.ballots[words[1]]))
@@ -100,13 +101,18 @@ class EventComposer:
             known = self._ends_known[key, roles, owner] = self._new_ends(key, roles, owner)
         return known
 
+    def _process(self, key: str, word: Any) -> tuple[ProcessId]:
+        return (self.processes[self._lone(key, word)],)
+
     def _new_ends(self, key: str, roles: tuple[str, ...], owner: ProcessId | None) -> Known:
+        named = self._named[key]
 
         def read(word: Any) -> tuple[ProcessId]:
-            process = self.processes[self._lone(key, word)]
+            end: tuple[ProcessId] = named[word]
+            (process,) = end
             if process.role not in roles or (owner is not None and process.number != owner.number):
                 raise KeyError(word)
-            return (process,)
+            return end
 
         return Known(read)
 
@@ -212,8 +218,10 @@ class EventComposer:
         file = self.file
 
         def compose(words: Words, line: int, time: str | None) -> Event:
-            first, second, *end = words
-            return _event(Event, (log, owner, action, known[first, second], _option(ends, end), file, line, time, None, None, None))
+            if len(words) == 2:
+                return _event(Event, (log, owner, action, known[tuple(words)], None, file, line, time, None, None, None))
+            first, second, end = words
+            return _event(Event, (log, owner, action, known[first, second], ends[end], file, line, time, None, None, None))
 
         return compose
 

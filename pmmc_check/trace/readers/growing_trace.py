@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pmmc_check.trace.errors import TraceError, Unfit
-from pmmc_check.trace.events import VERSION, Event, Header, Names, RecordedItem
+from pmmc_check.trace.events import VERSION, Event, Header, Names, Perform, RecordedItem
 from pmmc_check.trace.header import HeaderBuilder
 from pmmc_check.trace.readers.event_builder import EventBuilder
 from pmmc_check.trace.readers.growing_files import FileIdentity, GrowingFile, GrowingLines, Numbered, StandardInput
@@ -18,11 +18,11 @@ STANDARD_INPUT = "-"
 """The path that stands for it."""
 
 
-class FreshEvents(NamedTuple):
-    """Events of one file, in its order."""
+class FreshItems(NamedTuple):
+    """Events of one file, and what replicas performed, in its order."""
 
     file: str
-    events: list[Event]
+    items: list[Event | Perform]
 
 
 class _Log:
@@ -57,12 +57,12 @@ class _Log:
         self.file, self.item = file, file.item_reader(event_builder)
         self.first, self.head = list(file.lines_left()), []
 
-    def events(self) -> list[Event]:
+    def new_items(self) -> list[Event | Perform]:
         """Those that are there and were not read before, up to a limit."""
         numbered, self.first = self.first, []
         assert self.item is not None, "its header has been read"
         items = (self.item(number, text) for number, text in numbered or self.growing.read())
-        return [each for each in items if type(each) is Event]
+        return [each for each in items if isinstance(each, Event | Perform)]
 
 
 class GrowingTrace:
@@ -149,7 +149,7 @@ class GrowingTrace:
 
     # ---- events ----
 
-    def rounds(self, waits: Callable[[str], bool]) -> Iterator[list[FreshEvents]]:
+    def rounds(self, waits: Callable[[str], bool]) -> Iterator[list[FreshItems]]:
         """All that has been written since, a limited piece of each file at a time.
 
         `waits` says of a file whether its events wait for those of others; then it is left until the others have been read.
@@ -162,13 +162,13 @@ class GrowingTrace:
                 return
             yield batches
 
-    def _read(self, logs: list[_Log]) -> Iterator[FreshEvents]:
+    def _read(self, logs: list[_Log]) -> Iterator[FreshItems]:
         for log in logs:
             if log.item is None and not self._take_in(log):
                 continue
-            events = log.events()
-            if events:
-                yield FreshEvents(str(log.path), events)
+            items = log.new_items()
+            if items:
+                yield FreshItems(str(log.path), items)
 
     def _take_in(self, log: _Log) -> bool:
         """Takes a file that has appeared since; whether its first line is there."""

@@ -135,14 +135,18 @@ class OpenedFile:
 
     def items(self, event_builder: EventBuilder) -> Iterator[RecordedItem]:
         """The events, and what stands between them."""
-        return filter(None, starmap(self.item_reader(event_builder), self.lines_left()))
+        if self.format == JSONL or self.grammar_only:
+            return filter(None, starmap(self.item_reader(event_builder), self.lines_left()))
+        return self._fast_reader(event_builder).items(self.lines_left())
 
     def item_reader(self, event_builder: EventBuilder) -> Callable[[int, str], RecordedItem | None]:
         """What gives the event or comment of a line; None for an empty one."""
         if self.format == JSONL:
             return JsonReader(event_builder, self.name).item
-        by_grammar = partial(self._by_grammar, event_builder)
-        return by_grammar if self.grammar_only else FastReader(event_builder, self.name, by_grammar).item
+        return partial(self._by_grammar, event_builder) if self.grammar_only else self._fast_reader(event_builder).item
+
+    def _fast_reader(self, event_builder: EventBuilder) -> FastReader:
+        return FastReader(event_builder, self.name, partial(self._by_grammar, event_builder))
 
     def lines_left(self) -> Iterator[tuple[int, str]]:
         """The lines after the header."""

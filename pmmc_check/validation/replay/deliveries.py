@@ -12,7 +12,7 @@ from typing import Any
 
 from pmmc_check.protocol.messages import Message, P1b, Request, Response
 from pmmc_check.protocol.role import System
-from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA, ProcessId, host_of
+from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA, Command, ProcessId, host_of
 from pmmc_check.trace.events import COMPLETE, UNKNOWN, Delta, Event, Header
 from pmmc_check.trace.fields import BROADCASTS, CALLS, RECIPIENT, SENDERS
 from pmmc_check.trace.matching import matches, undetermined
@@ -178,8 +178,12 @@ class Deliveries:
         process.remember(accepted)
         whole = P1b(sent.acceptor, sent.ballot, frozenset(accepted))
         if self.promises.records(host_of(to), sent.kind):
-            self._p1bs.setdefault((to, sent.acceptor, sent.ballot), []).append((delta, whole))
+            self.expect_p1b(to, delta, whole)
         return whole
+
+    def expect_p1b(self, to: ProcessId, delta: Delta, whole: P1b) -> None:
+        """A p1b is on its way, for which `delta` may be received."""
+        self._p1bs.setdefault((to, whole.acceptor, whole.ballot), []).append((delta, whole))
 
     def _with_result(self, event: Event, sent: Response) -> Response:
         """The response with the recorded result: an opaque result is a function of its position, so replicas may not differ."""
@@ -190,19 +194,24 @@ class Deliveries:
                 raise Ambiguous(f"{event.place} sends a result that was not recorded (?)")
             return Response(sent.cid, result)
         assert isinstance(performed, OpaqueResult), "only opaque results come here"
-        known = self._results.setdefault(performed.position, [result, 0])
-        known[1] += 1
-        if known[0] != result:
+        other = self.agreed_result(performed.position, result)
+        if other != result:
             show = self.diagnosis.show
             raise self.diagnosis.rejected(
                 event,
                 "R3: replicas that performed the same commands are in the same state",
-                f"result={show(known[0])}, another replica's result of the command performed as number {performed.position}",
+                f"result={show(other)}, another replica's result of the command performed as number {performed.position}",
                 f"result={show(result)}",
             )
-        if known[1] == len(self.system.replicas):
-            del self._results[performed.position]
         return Response(sent.cid, result)
+
+    def agreed_result(self, position: int, result: Any) -> Any:
+        """What the first replica showed as the result of the command performed at `position`; `result` is this one's."""
+        known = self._results.setdefault(position, [result, 0])
+        known[1] += 1
+        if known[1] == len(self.system.replicas):
+            del self._results[position]
+        return known[0]
 
     def put_unreplayed(self, event: Event) -> None:
         """A send of a process that is not replayed reaches the network: a client's, or one of a partial log."""
@@ -222,8 +231,12 @@ class Deliveries:
         if type(message) is P1b:
             self._shown[event.process] = message.accepted
 
+    def agree_number(self, command: Command) -> bool:
+        """Whether a client's number has stood for this operation always."""
+        return self._operations.agree(command)
+
     def _check_number(self, event: Event, message: Request) -> None:
-        if not self._operations.agree(message.command):
+        if not self.agree_number(message.command):
             raise self.diagnosis.rejected(event, *two_operations(message.command, self.diagnosis.show))
 
     def _check_sent_once(self, event: Event, message: Request, peers: tuple[ProcessId, ...]) -> None:
@@ -248,3 +261,7 @@ class Deliveries:
         if kind not in BROADCASTS:
             raise Ambiguous(f"{event.place} belongs to a partial log and does not name its recipients")
         return {REPLICA: self.system.replicas, LEADER: self.system.leaders, ACCEPTOR: self.system.acceptors}[RECIPIENT[kind]]
+
+
+MakeDeliveries = Callable[[Header, System, Promises, Interleaving, Diagnosis], Deliveries]
+"""Makes the deliveries of a replay."""

@@ -18,6 +18,7 @@ from typing import Any
 from pmmc_check.protocol.messages import Decision, Message, P2a, P2b, Propose, Request, Response
 from pmmc_check.protocol.values import ProcessId
 from pmmc_check.trace.events import UNKNOWN, Event
+from pmmc_check.trace.matching import undetermined
 from pmmc_check.validation.compact_sets import RECENT, Archive, Ledger, Once
 
 
@@ -163,6 +164,8 @@ class EverSent:
             senders = known.get((to, message))
             if senders is not None and (sender is None or sender in senders):
                 return True
+        if undetermined(message):
+            return False  # what is filed is found by what it says
         if isinstance(message, Propose):
             senders_filed = self.proposes if sender is None else (sender,)
             return any(self.proposes[each].has(to, message.slot, message.command) for each in senders_filed if each in self.proposes)

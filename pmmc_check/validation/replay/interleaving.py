@@ -75,6 +75,18 @@ class Interleaving:
                 return True
         return False
 
+    def take(self, event: Any) -> Log:
+        """Takes one event, or what stands for some of one log; returns the log, which may have to wait."""
+        log = self.logs.get(event.log)
+        if log is None:
+            log = self.logs[event.log] = Log(event.log)
+        if log.queue or not self._advance(log, event):
+            self.blocked += not log.queue
+            log.queue.append(event)
+        if self._ready:
+            self._go_on()
+        return log
+
     def wait(self, key: Any, log: Log) -> bool:
         """The log's next event can happen once `wake(key)` is called at the earliest."""
         self.waiting.setdefault(key, []).append(log)

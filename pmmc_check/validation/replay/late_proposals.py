@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from pmmc_check.protocol.replica import ReplicaState
-from pmmc_check.protocol.role import Outcome, Outcomes, Send, replace
+from pmmc_check.protocol.role import Outcome, replace
 from pmmc_check.protocol.values import Command
+from pmmc_check.validation.lazy_replica import LazyReplica
 from pmmc_check.validation.replay.in_place import InPlaceReplica
 
 
@@ -59,8 +59,8 @@ class RequestsInHand:
         return self._counts.keys()
 
 
-class InPlaceLateReplica(InPlaceReplica):
-    """The replica with growing sets that proposes nothing before its log says so."""
+class InPlaceLateReplica(LazyReplica, InPlaceReplica):
+    """The lazy replica with growing sets: its log says when it proposes what."""
 
     copies = False
     """Whether copies of one request are proposed each."""
@@ -70,19 +70,6 @@ class InPlaceLateReplica(InPlaceReplica):
         state, sends = super().start(command)
         requests: Any = RequestsInHand(self.copies)
         return Outcome(replace(state, requests=requests), sends)
-
-    def propose(self, state: ReplicaState, sends: tuple[Send, ...] = ()) -> Outcomes:
-        """Nothing yet."""
-        return [Outcome(state, sends)]
-
-    def propose_now(self, state: ReplicaState, slot: int, command: Command) -> Outcome | None:
-        """Proposes a command that waits; None if `slot` is not the one that is next, or the window is full."""
-        while command in state.requests and state.slot_in <= slot and self.window_open(state):
-            state = self.take_over_configuration(state)
-            if not state.decided_in(state.slot_in):
-                return self.assign(state, command, ()) if state.slot_in == slot else None
-            state = replace(state, slot_in=state.slot_in + 1)
-        return None
 
 
 class InPlaceListReplica(InPlaceLateReplica):

@@ -50,7 +50,7 @@ class OpenRequests:
     def __or__(self, others: Iterable[Command]) -> OpenRequests:
         for command in others:
             self._table[command] = None
-        return OpenRequests(self._table, self.taken, self.serial)
+        return self
 
     def __sub__(self, others: Iterable[Command]) -> OpenRequests:
         """Only what was given out is ever taken."""

@@ -11,11 +11,12 @@ from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.leader import Leader
-from pmmc_check.protocol.messages import Message, P1b, Propose, Start
+from pmmc_check.protocol.messages import Message, P1b, Propose, Response, Start
 from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System, states_claim
 from pmmc_check.protocol.values import ACCEPTOR, COMMANDER, LEADER, REPLICA, SCOUT, Ballot, ProcessId, SlotCommand
 from pmmc_check.trace.events import UNKNOWN, Delta, Event, is_chosen
 from pmmc_check.trace.matching import matches
+from pmmc_check.trace.system import OpaqueResult
 from pmmc_check.validation.compact_sets import Ledger, Once
 from pmmc_check.validation.replay.in_place import IN_PLACE, GrowingPValues, InPlace, Mark, copied
 from pmmc_check.validation.replay.late_proposals import InPlaceLateReplica
@@ -129,15 +130,17 @@ class Process:
 
         None when they are not pending. Resolves stand-ins for requests, unknown fields, deltas and results.
         """
-        if type(message) is Propose:
+        kind = type(message)
+        if kind is Propose:
             if isinstance(self.role, InPlaceLateReplica):
                 self._propose_now(self.role, message)
             else:
                 self._resolve(message)
         pending = self.pending
         if peers is not None and len(peers) == 1:
+            (peer,) = peers
             for index, send in enumerate(pending):
-                if send.to == peers[0] and send.message == message:
+                if send.to == peer and (_answers(message, send.message) if kind is Response else send.message == message):
                     self.pending = (*pending[:index], *pending[index + 1 :]) if len(pending) > 1 else ()
                     return (send,)
         matching = _same(pending, message, peers)
@@ -212,6 +215,13 @@ class Process:
             waiting = len(state.requests)
             return f"slot_in={state.slot_in}, slot_out={state.slot_out}, {waiting} requests wait, WINDOW={self.role.system.window}"
         return f"waits for {', '.join(map(show, sorted(state.waitfor)))}"
+
+
+def _answers(recorded: Response, sent: Message) -> bool:
+    """Whether a recorded response is `sent`, whose result is not known where the application is somebody's own."""
+    if type(sent) is not Response or recorded.cid != sent.cid:
+        return False
+    return type(sent.result) is OpaqueResult or sent.result == recorded.result
 
 
 def _same(pending: Sequence[Send], message: Message, peers: tuple[ProcessId, ...] | None) -> list[Send]:
@@ -290,7 +300,7 @@ class Processes:
         return [each for me, each in self.running.items() if me.number == log.number and me.role in (LEADER, SCOUT, COMMANDER)]
 
 
-def _numbered(me: ProcessId) -> tuple[ProcessId, int]:
+def _numbered(me: ProcessId) -> tuple[tuple[str, int, int], int]:
     """A scout or commander as a key and a number that counts up: rounds of a leader, slots of a ballot."""
     role, number, round_number, slot = me
-    return (ProcessId(role, number, round_number), slot) if role == COMMANDER else (ProcessId(role, number), round_number)
+    return ((role, number, round_number), slot) if role == COMMANDER else ((role, number, 0), round_number)

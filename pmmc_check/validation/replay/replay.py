@@ -33,7 +33,7 @@ from pmmc_check.validation.habits import LIST, proposes_late
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.replay.any_calls import AnyCalls
 from pmmc_check.validation.replay.deadlock import Wait, waits
-from pmmc_check.validation.replay.deliveries import Deliveries
+from pmmc_check.validation.replay.deliveries import Deliveries, MakeDeliveries
 from pmmc_check.validation.replay.diagnosis import Diagnosis, Rejected
 from pmmc_check.validation.replay.in_place import IN_PLACE, InPlace
 from pmmc_check.validation.replay.inflight import Ambiguous
@@ -52,8 +52,8 @@ class Replay:
 
     After `run` without `Rejected`: every log has been replayed to its end. `exact` says whether that proves the trace to be a legal
     run, or whether some process's log was too thin for that. `relaxed`: leaders whose logs leave out calls may do whatever there is reason
-    for (`any_calls.py`), so that nothing is guessed of them, and nothing proved. `make` makes the processes. `late`: replicas propose when
-    their logs say so (None: where the header says that they are lazy).
+    for (`any_calls.py`), so that nothing is guessed of them, and nothing proved. `make` makes the processes, `make_deliveries` what is on
+    its way. `late`: replicas propose when their logs say so (None: where the header says that they are lazy).
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Replay:
         *,
         relaxed: bool = False,
         make: MakeProcess = Process,
+        make_deliveries: MakeDeliveries = Deliveries,
         late: bool | None = None,
     ) -> None:
         self.header, self.names = header, names
@@ -74,7 +75,7 @@ class Replay:
         self.processes = Processes(system, protocol, make, {**IN_PLACE, **(late_roles if self._late else {})})
         self.interleaving = Interleaving(self._advance)
         self.diagnosis = Diagnosis(header, self.processes, DslWriter(Values(names)))
-        self.deliveries = Deliveries(header, system, self.promises, self.interleaving, self.diagnosis)
+        self.deliveries = make_deliveries(header, system, self.promises, self.interleaving, self.diagnosis)
         calls = AnyCalls if relaxed else SilentCalls
         self.calls = calls(header, self.promises, self.processes, self.interleaving)
         self.versions = Versions(self.processes, self.deliveries, self.diagnosis, self._check_post)

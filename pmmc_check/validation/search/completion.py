@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from pmmc_check.protocol import Protocol
-from pmmc_check.protocol.messages import Message, P1b, Request, Response, Start
+from pmmc_check.protocol.messages import Message, P1b, Propose, Request, Response, Start
 from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, COMMANDER, LEADER, REPLICA, SCOUT, Command, ProcessId, host_of
 from pmmc_check.trace.events import CRASH, DROP, END, RECEIVE, RESTART, SEND, UNKNOWN, Delta, Event
@@ -19,6 +19,7 @@ from pmmc_check.trace.fields import RECIPIENT
 from pmmc_check.trace.matching import matches
 from pmmc_check.trace.system import OpaqueResult
 from pmmc_check.trace.values import Values
+from pmmc_check.validation.lazy_replica import LazyReplica
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.search.bounds import ballots_in, commands_in, orderly, reach_of
 from pmmc_check.validation.search.inboxes import Packet
@@ -82,6 +83,13 @@ class Completion:
         cell = cells.get(me)
         if cell is None:
             return []
+        if type(pattern) is Propose and not cell.owed:  # a lazy replica proposes now
+            return [after for ready in self.steps.proposals(node, me) for after in self._shown(ready, event, dict(ready.cells)[me])]
+        return self._shown(node, event, cell)
+
+    def _shown(self, node: Point, event: Event, cell: Cell) -> list[Point]:
+        """The points after an event has shown one of the sends that a step owes."""
+        me, pattern, cells = event.process, event.message, dict(node.cells)
         found: list[Point] = []
         seen: set[Message] = set()
         for send in cell.owed:
@@ -135,11 +143,25 @@ class Completion:
                 continue
             guide = self._guide(index, node.positions[index])
             made = list(self.steps.delivered(rest, event.process, message, guide))
+            made += self._made_with_proposals(made, event)
             found += [after for after, state in made if self._post_holds(event, state)]
             if event.post is None and self._crashes_next(event.process, index, node.positions[index]):
                 unmade = self._unmade(rest, event.process, [state for _, state in made])
                 forgot = unmade and self._forgot(index, node.positions[index], cell, made)
                 found = unmade + found if forgot else found + unmade
+        return found
+
+    def _made_with_proposals(self, made: Sequence[tuple[Point, Any]], event: Event) -> list[tuple[Point, Any]]:
+        """Where the state after a step is recorded: what a lazy replica has made of the step if it proposes something within it."""
+        slot_in = dict(event.post or ()).get("slot_in", 0)
+        found: list[tuple[Point, Any]] = []
+        pending = list(made) if slot_in else []
+        while pending:
+            point, state = pending.pop()
+            if not isinstance(state, Lifecycle) and state.slot_in < slot_in:
+                proposed = self.steps.proposals(point, event.process, within_step=True)
+                after = [(each, dict(each.cells)[event.process].state) for each in proposed]
+                found, pending = found + after, pending + after
         return found
 
     def _unmade(self, node: Point, me: ProcessId, made: Sequence[Any]) -> list[Point]:
@@ -274,8 +296,10 @@ class Completion:
         return self.header.restarts == "any" and me.role in (LEADER, REPLICA) and self.promises.shows_nothing(me)
 
     def _spontaneous(self, node: Point) -> Iterator[tuple[ProcessId, Any, Point]]:
-        """The steps that the header lets processes take on their own: unrecorded restarts, and ballots that no preemption asked for."""
-        if "any" not in (self.header.restarts, self.header.ballots):
+        """The steps that the header lets processes take on their own: unrecorded restarts, ballots that no preemption asked for, and
+        proposals that no log would show."""
+        lazy = issubclass(self.steps.protocol[REPLICA], LazyReplica)
+        if not lazy and "any" not in (self.header.restarts, self.header.ballots):
             return
         for me, cell in sorted(node.cells, key=lambda each: each[0]):
             if isinstance(cell.state, Lifecycle):
@@ -286,6 +310,8 @@ class Completion:
                 found += [after._replace(cut=after.cut - {me}) for after in back]
             if self.header.ballots == "any" and me.role == LEADER and not self._is_cut(node, me):
                 found += [self.steps.campaign(node, me, ballot) for ballot in self.ballots if ballot.leader == me.number]
+            if lazy and me.role == REPLICA and not self.promises.records(me, Propose.kind) and not self._is_cut(node, me):
+                found += self.steps.proposals(node, me)
             for after in found:
                 if (after.cells, after.inboxes, after.cut) != (node.cells, node.inboxes, node.cut) and self._within(me, Start(), after):
                     yield me, Start(), after

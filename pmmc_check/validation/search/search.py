@@ -23,13 +23,15 @@ from itertools import takewhile
 from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
+from pmmc_check.protocol.messages import Propose
 from pmmc_check.protocol.role import Lifecycle
-from pmmc_check.protocol.values import LEADER, ProcessId
+from pmmc_check.protocol.values import LEADER, REPLICA, ProcessId
 from pmmc_check.trace.events import COMPLETE, CRASH, DROP, END, RECEIVE, RESTART, SEND, Delta, Event, Header, Names
 from pmmc_check.trace.matching import undetermined
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import place_of
+from pmmc_check.validation.lazy_replica import LazyReplica
 from pmmc_check.validation.memory_limit import MemoryLimit
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.search.bounds import unspoken
@@ -152,6 +154,8 @@ class TraceSearch:
 
     def _may_be_forced(self, event: Event, node: Point, index: int) -> bool:
         """Whether nothing that may happen meanwhile could make this event happen otherwise."""
+        if event.action == SEND and type(event.message) is Propose and issubclass(self.system.steps.protocol[REPLICA], LazyReplica):
+            return self.system.promises.shows_all_receives(event.process)  # else what it has learned unseen may come before
         if event.action in (SEND, END):
             return True
         if event.process.role == LEADER and self.system.header.ballots == "any":

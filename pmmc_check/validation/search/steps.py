@@ -20,6 +20,7 @@ from pmmc_check.protocol.role import Lifecycle, Role, Send
 from pmmc_check.protocol.values import CLIENT, REPLICA, Ballot, Command, ProcessId
 from pmmc_check.trace.events import UNKNOWN, Delta
 from pmmc_check.trace.system import system_of
+from pmmc_check.validation.lazy_replica import LazyReplica
 from pmmc_check.validation.promises import Promises
 from pmmc_check.validation.search.inboxes import Fits, Packet, inboxes
 
@@ -183,6 +184,18 @@ class Steps:
             self.sent(me, sends, cells, inboxes)
         return node._replace(cells=frozenset(cells.items()), inboxes=frozenset(inboxes.items()))
 
+    def proposals(self, node: Point, me: ProcessId, *, within_step: bool = False) -> Iterator[Point]:
+        """The points after a lazy replica has proposed one of its requests, which it may do when a step is complete, or within it."""
+        cell = dict(node.cells)[me]
+        role = self.role(me)
+        if not isinstance(role, LazyReplica) or (cell.owed and not within_step) or isinstance(cell.state, Lifecycle):
+            return
+        for outcome in role.proposals(cell.state):
+            cells, inboxes = dict(node.cells), dict(node.inboxes)
+            owed = self.sent(me, outcome.sends, cells, inboxes)
+            cells[me] = cell._replace(state=outcome.state, owed=cell.owed + owed)
+            yield node._replace(cells=frozenset(cells.items()), inboxes=frozenset(inboxes.items()))
+
     # ---- deliveries ----
 
     def packets(self, node: Point, to: ProcessId, fits: Fits, pattern: Any = None) -> Iterator[tuple[Packet, Point]]:
@@ -216,7 +229,7 @@ class Steps:
             yield node, cell.state
             return
         state = cell.state
-        if isinstance(state, ReplicaState):
+        if isinstance(state, ReplicaState) and not isinstance(self.role(to), LazyReplica):
             state = replace(state, requests=Choices(state.requests, guide))
         outcomes = list(islice(iter(self.role(to).step(state, message)), OUTCOMES_MAX + 1))
         if len(outcomes) > OUTCOMES_MAX:
@@ -225,7 +238,7 @@ class Steps:
         for outcome in outcomes:
             after, inboxes = dict(cells), dict(node.inboxes)
             settled = outcome.state
-            if isinstance(settled, ReplicaState):
+            if isinstance(settled, ReplicaState) and isinstance(settled.requests, Choices):
                 settled = replace(settled, requests=frozenset(frozenset.__iter__(settled.requests)))
             owed = self.sent(to, outcome.sends, after, inboxes)
             after[to] = Cell(settled, owed, after[to].shown)

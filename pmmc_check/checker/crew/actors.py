@@ -1,0 +1,180 @@
+"""A crew whose workers are actors of Ray: processes of this machine, or of a cluster. Ray is imported here only, when it is asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pmmc_check.checker.crew.crews import WorkerLost
+from pmmc_check.checker.crew.worker import CrewWorker
+from pmmc_check.errors import UsageError
+
+OBJECT_STORE_BYTES = 200 * 2**20
+"""What a Ray on this machine keeps of what is on its way; more goes to disk."""
+_REPLY_SECONDS_MAX = 60.0
+"""A worker that has died is noticed at once; one that cannot be started, after so long."""
+
+
+class Actor:
+    """A worker, as Ray runs it."""
+
+    def __init__(self, number: int, workers: int) -> None:
+        self.worker = CrewWorker(number, workers)
+
+    def do(self, method: str, *arguments: Any) -> Any:
+        """Calls one of its methods; what was answered elsewhere has arrived by then."""
+        return getattr(self.worker, method)(*arguments)
+
+    def parts(self, method: str, *arguments: Any) -> Any:
+        """The same, of a method whose answer is a list: each part goes its own way."""
+        parts = self.do(method, *arguments)
+        return parts if len(parts) > 1 else parts[0]
+
+    def process(self) -> int:
+        """Which process it is."""
+        return os.getpid()
+
+
+def ray_module(option: str) -> ModuleType:
+    """Ray.
+
+    Raises:
+        UsageError: it is not installed; `option` asks for it.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns of a coming default, on stderr
+    try:
+        import ray  # noqa: PLC0415  # 200 MB that no other search needs
+    except ImportError:
+        raise UsageError(f"{option}: this needs Ray; install it with: pip install 'pmmc-check[cluster]'") from None
+    module: ModuleType = ray
+    return module
+
+
+class Actors:
+    """So many `workers`, each an actor; on the cluster at `address` by default as many as it has processors. `folder` is one of this
+    machine, in which they can write, as long as the crew is there; None on a cluster.
+
+    Raises:
+        UsageError: Ray is not installed, or there is no cluster at `address`.
+    """
+
+    elsewhere = True
+
+    def __init__(self, workers: int | None, address: str | None = None) -> None:
+        self._ray = ray_module("--workers" if address is None else "--cluster")
+        self._asked = workers
+        self._address = address
+        self.shares_memory = address is None
+        self._actors: list[Any] = []
+        self._own: str | None = None
+        if address is None:
+            self._own = tempfile.mkdtemp(prefix="pmmc", dir=_short_folder())
+        self.folder: Path | None = None if self._own is None else Path(self._own, "levels")
+        try:
+            self._connect()
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self) -> None:
+        quiet = {"logging_level": "ERROR", "log_to_driver": False}
+        if self._address is None:
+            self._ray.init(
+                num_cpus=self._asked,
+                object_store_memory=OBJECT_STORE_BYTES,
+                include_dashboard=False,
+                _temp_dir=self._own,
+                **quiet,
+            )
+            return
+        try:
+            self._ray.init(self._address, **quiet)
+        except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+            why = str(error).partition("\n")[0]
+            raise UsageError(f"--cluster {self._address}: no Ray cluster answers there ({why}); is it up? (docs/workers.md)") from None
+
+    @property
+    def workers(self) -> int:
+        """How many there are."""
+        return len(self._actors)
+
+    def wanted(self) -> int:
+        """As many as were asked for; of a cluster no more than it has processors now."""
+        if self._address is None and self._asked:
+            return self._asked
+        processors = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        return min(self._asked or processors, processors)
+
+    def start(self, workers: int) -> None:
+        """Makes so many new ones, in the place of any that there are."""
+        self._stop()
+        remote = self._ray.remote(num_cpus=1, max_restarts=0)(Actor)
+        self._actors = [remote.remote(number, workers) for number in range(workers)]
+
+    def share(self, value: Any) -> Any:
+        """Something that is handed to many: it travels once to each machine."""
+        return self._ray.put(value)
+
+    def ask(self, worker: int, method: str, *arguments: Any) -> Any:
+        """Asks one; the answer stays where it is until somebody needs it."""
+        return self._actors[worker].do.remote(method, *arguments)
+
+    def ask_for_parts(self, worker: int, method: str, *arguments: Any) -> list[Any]:
+        """The same, where the answer is a list with something for each worker."""
+        parts = self._actors[worker].parts.options(num_returns=self.workers).remote(method, *arguments)
+        return [parts] if self.workers == 1 else parts
+
+    def answers(self, asked: Sequence[Any]) -> list[Any]:
+        """What was answered.
+
+        Raises:
+            WorkerLost: somebody cannot answer.
+        """
+        errors = self._ray.exceptions
+        try:
+            answered: list[Any] = self._ray.get(list(asked))
+        except errors.RayTaskError as error:
+            if self._lost():
+                raise WorkerLost("a worker died") from error
+            raise error.cause from None
+        except errors.RayError as error:
+            raise WorkerLost("a worker died") from error
+        return answered
+
+    def processes(self) -> list[int]:
+        """The processes of the workers: for tests, which end one."""
+        return [self._ray.get(each.process.remote()) for each in self._actors]
+
+    def close(self) -> None:
+        """Ends the workers, and Ray if it is one of this machine."""
+        self._stop()
+        with suppress(Exception):  # whatever Ray says now, it is over
+            self._ray.shutdown()
+        if self._own is not None:
+            shutil.rmtree(self._own, ignore_errors=True)
+
+    def _stop(self) -> None:
+        for each in self._actors:
+            with suppress(Exception):  # one that has died cannot be ended
+                self._ray.kill(each)
+        self._actors = []
+
+    def _lost(self) -> bool:
+        """Whether some worker does not answer any more."""
+        try:
+            self._ray.get([each.process.remote() for each in self._actors], timeout=_REPLY_SECONDS_MAX)
+        except self._ray.exceptions.RayError:
+            return True
+        return False
+
+
+def _short_folder() -> str | None:
+    """Where a path is short enough for sockets, whatever TMPDIR says."""
+    return "/tmp" if os.path.isdir("/tmp") and os.access("/tmp", os.W_OK) else None
