@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from pmmc_check.checker.commuting_search import CommutingSearch
 from pmmc_check.checker.compiled import CompiledSearch
-from pmmc_check.checker.reductions import reductions_named
+from pmmc_check.checker.reductions import applicable, reductions_named
 from pmmc_check.checker.reference import ReferenceSearch
 from pmmc_check.checker.result import Control, Limits, Result
 from pmmc_check.cli.main import main
@@ -74,6 +75,21 @@ def compiled(  # noqa: PLR0917
     """Runs the compiled search; returns it, for its tables, and its result."""
     control = Control(limits or Limits())
     search = CompiledSearch(Model(config, protocol), invariants_named(invariants), control, reductions_named(reduce), threads)
+    return search, search.run()
+
+
+def commuting(  # noqa: PLR0917
+    config: Config,
+    protocol: Protocol = PMMC,
+    reduce: str = "all",
+    invariants: Sequence[str] = (),
+    limits: Limits | None = None,
+    threads: int = 1,
+) -> tuple[CommutingSearch, Result]:
+    """The same with steps taken alone, where `reduce` says so and that is sound."""
+    model, asked = Model(config, protocol), invariants_named(invariants)
+    reductions, _ = applicable(reductions_named(reduce), model, asked)
+    search = CommutingSearch(model, asked, Control(limits or Limits()), reductions, threads)
     return search, search.run()
 
 

@@ -56,7 +56,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "crashes": 0, "restarts": 0, "faulty": [], "reconfigurations": 0, "quorum1": 2, "quorum2": 2,
     }  # fmt: skip
     assert answer["engine"] == "compiled"
-    assert sorted(answer["reductions"]) == ["deferral", "halting", "inert", "symmetry"]
+    assert sorted(answer["reductions"]) == ["commuting", "deferral", "halting", "inert", "symmetry"]
     assert [each["name"] for each in answer["properties"]][:2] == ["Agreement", "Validity"]
     assert len(answer["properties"]) == 13
 

@@ -107,7 +107,7 @@ def searched_every_slot(options: SearchOptions, control: Control, own: Sequence[
         invariants,
         own=own,
         control=control,
-        reductions=reductions_named(options.reduce or "all"),
+        reductions=replace(reductions_named(options.reduce or "all"), commuting=False),
         make_search=make_search,
         bounds=bounds,
     ).run()

@@ -111,6 +111,8 @@ def result_of(  # noqa: PLR0917
     model.failing_ends_runs = True
     _check_begins_within(constraints, model)
     reductions, notes = applicable(reductions_named(options.reduce or "all"), model, [*invariants, *constraints])
+    if options.reduce in (None, "all"):
+        notes = [each for each in notes if not each.startswith("commuting")]
     if options.engine == "symbolic":
         notes = [each for each in notes if not each.startswith("symmetry")]
     judged, quorum_notes = judgeable(model, invariants)
@@ -228,10 +230,10 @@ def engine_for(
 
         crew = crew_maker(options)
         return lambda model: CrewSearch(model, judgeable(model, invariants)[0], control, reductions, crew, trust_claims=trust)
-    from pmmc_check.checker.compiled import CompiledSearch
+    from pmmc_check.checker.commuting_search import CommutingSearch
 
     how: dict[str, Any] = {"trust_claims": trust, "constraints": constraints, "disk": _disk(options, invariants)}
-    return lambda model: CompiledSearch(model, judgeable(model, invariants)[0], control, reductions, threads, **how)
+    return lambda model: CommutingSearch(model, judgeable(model, invariants)[0], control, reductions, threads, **how)
 
 
 def _disk(options: SearchOptions, invariants: Sequence[Invariant]) -> Path | None:

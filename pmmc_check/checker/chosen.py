@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pmmc_check.checker.commuting_search import CommutingSearch
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.reductions import Reductions
 from pmmc_check.checker.result import Control, Result
@@ -51,12 +52,9 @@ class ChosenSearch:
         """Searches until there is an answer or a limit is reached."""
         forgets = not self._arguments[0].network.keeps_delivered
         if forgets or self._wanted.inert or self._wanted.deferral or self._wanted.halting:
-            return self._compiled(self._control)
+            return CommutingSearch(*self._arguments, self._control, self._wanted, self._threads, **self._how).run()
         first = FirstTry(self._control.limits, self._control.report, started_at=self._control.started_at, whole=self._control)
-        result = self._compiled(first)
+        result = CompiledSearch(*self._arguments, first, self._wanted, self._threads, **self._how).run()
         if not first.given_up:
             return result
         return SymbolicSearch(*self._arguments, self._control, self._wanted, **self._how).run()
-
-    def _compiled(self, control: Control) -> Result:
-        return CompiledSearch(*self._arguments, control, self._wanted, self._threads, **self._how).run()

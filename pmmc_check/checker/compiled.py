@@ -26,6 +26,7 @@ from pmmc_check.checker import kernel
 from pmmc_check.checker.boundary import Boundary
 from pmmc_check.checker.checkpoints import kept_search
 from pmmc_check.checker.claims import Claims
+from pmmc_check.checker.commuting import Commuting, MessagesReceived
 from pmmc_check.checker.counterexample import Suspect, rebuild, rebuild_endless, rebuild_fair
 from pmmc_check.checker.coverage import exercised, put_off_in_states, taken_from
 from pmmc_check.checker.delayed.places import DiskFull
@@ -54,7 +55,10 @@ _REPORT_SECONDS = 0.25
 
 
 class CompiledSearch:
-    """Explores `model` to the end, to a violation, or to a limit."""
+    """Explores `model` to the end, to a violation, or to a limit.
+
+    Steps are taken alone only where `received` is given, which is what is known before of the messages that processes receive: see
+    `checker.commuting_search`, which is what to use."""
 
     def __init__(
         self,
@@ -67,9 +71,10 @@ class CompiledSearch:
         trust_claims: bool = False,
         constraints: Sequence[WrittenInvariant] = (),
         disk: Path | None = None,
+        received: MessagesReceived | None = None,
     ) -> None:
         self.control = control
-        self.reductions = reductions
+        self.reductions = reductions = replace(reductions, commuting=received is not None)
         self.threads = threads
         self.checks = Checks(model, invariants, constraints)
         self.model = model = self.checks.model
@@ -77,6 +82,7 @@ class CompiledSearch:
         self.claims = Claims(model, reductions, symmetric=reductions.symmetry, trusted=trust_claims)
         self.locals = LocalSteps(model, self.checks, self.claims, digest)
         self.tables = Tables(self.locals, reductions, model.config.slots)
+        self.commuting = None if received is None else Commuting(self.tables, received)
         self.known = KnownFacts(self.checks, self.tables)
         self._boundary = Boundary(self.checks, self.tables, self.known) if constraints else None
         self.outside_states = 0
@@ -108,6 +114,8 @@ class CompiledSearch:
         if at_once := self.checks.of_state(self.model.initial()):
             return self._result(Violation(*at_once, self.model.initial(), ()), None)
         initial = np.array([self.tables.state_of(self.model.initial())], np.int32)
+        if self.commuting:
+            self.commuting.begin(initial[0].tolist())
         with ThreadPoolExecutor(self.threads) as pool:
             self._map: Callable[..., Iterable[Any]] = pool.map if self.threads > 1 else map
             try:
@@ -218,6 +226,8 @@ class CompiledSearch:
             list(self._map(self._expand_chunk, [(vectors, level, chunk) for chunk in pending]))
             self._widen_if_needed(pending)
             pending = self._fill_misses(pending)
+            if self.commuting:
+                self.commuting.decide(self._taken)
         self._check_facts(vectors, level, len(starts))
         self._note_broken(vectors, level, len(starts))
         tasks = [(vectors, level, len(starts), which) for which in range(kernel.PARTITIONS)]

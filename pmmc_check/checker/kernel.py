@@ -39,10 +39,10 @@ FACTS_SHIFT = 20
 class StepTables(NamedTuple):
     """The arrays of `checker.tables`, under the same names.
 
-    By view: fingerprints uint64 (views, renamings), observed uint64 (views, slots), broken uint8 (views), owner int32 (views),
-    step_range int32 (views, 2). By step: step_view int32 (steps), step_items int32 (steps, 2), step_weight uint8 (steps), step_halts
-    uint8 (steps). By item: item_process and item_bundle int32 (items). The receive table: receive_keys uint64 and receive_views int32
-    (capacity, a power of two).
+    By view: fingerprints uint64 (views, renamings), observed uint64 (views, slots), broken, has_alone and exited uint8 (views), owner
+    int32 (views), step_range int32 (views, 2). By step: step_view int32 (steps), step_items int32 (steps, 2), step_weight and
+    step_halts uint8 (steps), step_alone int16 (steps). By item: item_process and item_bundle int32 (items). The receive
+    table: receive_keys uint64 and receive_views int32 (capacity, a power of two).
     """
 
     fingerprints: Any
@@ -54,6 +54,9 @@ class StepTables(NamedTuple):
     step_items: Any
     step_weight: Any
     step_halts: Any
+    step_alone: Any
+    has_alone: Any
+    exited: Any
     item_process: Any
     item_bundle: Any
     receive_keys: Any
@@ -78,6 +81,8 @@ class Partition(NamedTuple):
     used_max: Any
 
 
+NOT_ALONE, ALONE = -2, -1
+"""What `step_alone` says of a step; 0 or more is the number of the process that must have exited for the step to be taken alone."""
 MISSING, REFUSED = -1, -2
 """In the place of a view that has received something: there is no entry yet; the recipient refuses, so there is no such step."""
 
@@ -145,7 +150,7 @@ def expand(
     counters: Any,
     watch_ends: Any,
 ) -> None:
-    """Takes every step of the states `first` to `last` of `vectors`.
+    """Takes every step of the states `first` to `last` of `vectors`; of a state with a step that may be taken alone, that step only.
 
     Writes each state's own fingerprint to `parents`, each changed state to `found*`, missing table entries to
     `misses`, unevaluated combinations of facts to `unknown`, and the first state with a broken view to `counters`. With
@@ -153,6 +158,7 @@ def expand(
     """
     fingerprints, observed, broken, step_range = tables.fingerprints, tables.observed, tables.broken, tables.step_range
     step_view, step_items, step_halts = tables.step_view, tables.step_items, tables.step_halts
+    step_alone, has_alone, exited = tables.step_alone, tables.has_alone, tables.exited
     item_process, item_bundle = tables.item_process, tables.item_bundle
     receive_keys, receive_views = tables.receive_keys, tables.receive_views
     found_fingerprint, found_parent, found_step = found.fingerprint, found.parent, found.step
@@ -186,9 +192,12 @@ def expand(
                 unknown[n_unknown, 1] = slot
                 n_unknown += 1
         steps_before = n_steps
+        done = may_be_alone = False
         for p in range(processes):
             view = vector[p]
+            may_be_alone = may_be_alone or has_alone[view] != 0
             if step_range[view, 0] < 0:
+                done = has_alone[view] != 0
                 if n_misses < misses.shape[0]:
                     misses[n_misses, 0] = view
                     misses[n_misses, 1] = -1
@@ -198,7 +207,18 @@ def expand(
                 weight = broken[view] - 1
                 if weight < counters[BROKEN_WEIGHT] or (weight == counters[BROKEN_WEIGHT] and parents[i] < parents[counters[BROKEN_STATE]]):
                     counters[BROKEN_STATE], counters[BROKEN_PROCESS], counters[BROKEN_WEIGHT] = i, p, weight
+        for looked in range(0 if may_be_alone else processes, 2 * processes):  # first for a step to take alone, then at all
+            if done:
+                break
+            p = looked % processes
+            view = vector[p]
+            if step_range[view, 0] < 0 or (looked < processes and has_alone[view] == 0):
+                continue
             for step in range(step_range[view, 0], step_range[view, 1]):
+                if looked < processes:
+                    condition = step_alone[step]
+                    if condition == NOT_ALONE or (condition >= 0 and exited[vector[condition]] == 0):
+                        continue
                 after_view = step_view[step]
                 moved = 0
                 complete = True
@@ -213,6 +233,7 @@ def expand(
                             misses[n_misses, 1] = item_bundle[item]
                             n_misses += 1
                         complete = False
+                        done = done or looked < processes
                     elif new != old:
                         moves[moved, 0] = old
                         moves[moved, 1] = new
@@ -232,6 +253,9 @@ def expand(
                     n_found += 1
                 else:
                     counters[OVERFLOW] = 1
+                if looked < processes:
+                    done = True
+                    break
         if watch_ends and n_steps == steps_before:
             unknown[n_unknown, 0] = i
             unknown[n_unknown, 1] = -1

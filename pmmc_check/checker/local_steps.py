@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.false_claim import created_twice
+from pmmc_check.model.calls import called
 from pmmc_check.model.content import Digest, Digests
 from pmmc_check.model.model import Item, Model
 from pmmc_check.properties.checks import Checks, Violated
@@ -66,8 +67,9 @@ class LocalSteps:
         self._message_ids: dict[Message, MessageId] = {}
         self._bundle_ids: dict[tuple[LocalItem, ...], BundleId] = {}
         self._outcomes: dict[tuple[StateId, MessageId], tuple[LocalOutcome, ...]] = {}
+        self._imagined: dict[tuple[StateId, MessageId], tuple[LocalOutcome, ...]] = {}
         self._keeps: dict[tuple[StateId, MessageId], bool] = {}
-        self._reached: dict[Item, bool] = {}
+        self._reached: dict[tuple[Item, bool], bool] = {}
         self._facts: dict[tuple[StateId, frozenset[MessageId], History], frozenset[Fact]] = {}
         self._violated: dict[StateId, Violated | None] = {}
         self._first_state = {process: view.state for process, view in zip(model.processes, model.initial(), strict=True)}
@@ -118,6 +120,28 @@ class LocalSteps:
             self.claims.met(identity, local_state, self.messages[message], given)
             known = tuple(self._outcome(process, local_state, message, i, each) for i, each in enumerate(given))
             self._outcomes[key] = known
+        return known
+
+    def imagined(self, state: StateId, message: MessageId) -> tuple[LocalOutcome, ...]:
+        """As `outcomes`, of a step that perhaps no run takes: neither claims nor coverage hear of it.
+
+        Raises:
+            ProtocolError: the role cannot take it.
+        """
+        key = (state, message)
+        known = self._outcomes.get(key) or self._imagined.get(key)
+        if known is None:
+            process, local_state = self.states[state]
+            identity, given = self.model.processes[process], self.messages[message]
+            if self.model.is_paper(identity):
+                answers = self.model.asked(identity, local_state, given)
+            else:
+                answers = called(self.model.roles[identity], "step", (local_state, given), self.model.index)
+                self.model.deviations.note(identity, "step", (local_state, given), answers)
+            self.claims.imagining = True
+            known = tuple(self._outcome(process, local_state, message, i, each) for i, each in enumerate(answers))
+            self.claims.imagining = False
+            self._imagined[key] = known
         return known
 
     def keeps(self, state: StateId, message: MessageId) -> bool:
@@ -181,9 +205,10 @@ class LocalSteps:
 
     def _reaches(self, item: Item) -> bool:
         """Whether an item can matter to its recipient in any state that this may have by now."""
-        known = self._reached.get(item)
+        key = (item, self.claims.imagining)
+        known = self._reached.get(key)
         if known is None:
-            known = self._reached[item] = isinstance(item.message, Instant) or self._can_matter(item)
+            known = self._reached[key] = isinstance(item.message, Instant) or self._can_matter(item)
         return known
 
     def _can_matter(self, item: Item) -> bool:

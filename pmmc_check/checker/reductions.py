@@ -1,8 +1,8 @@
 """The reductions of the compiled search: what each leaves out, and why that is sound.
 
 All keep the verdict of every invariant in `properties.invariants`, the reachable combinations of observed facts
-(symmetry: up to renaming), and the length of a shortest counterexample. None is sound for progress properties unless
-its entry says so.
+(symmetry: up to renaming; commuting: those that no other contains), and the length of a shortest counterexample. None is sound for
+progress properties unless its entry says so.
 
 inert
     A message that can have no effect in any future of its recipient leaves the recipient's view. Delivering it is no
@@ -31,6 +31,10 @@ deferral
     are counted in deliveries, which keeps shortest counterexamples shortest. Invariants of one process are checked on
     every local state that the internal steps lead to, while the view's steps are computed.
 
+commuting
+    A step after which its process can still do all that it could have done without is taken alone, and all other steps of the
+    state are left out. What that rests on is told in `checker.commuting`.
+
 symmetry
     Renaming acceptors, replicas or commands maps runs to runs, because no role looks at their numbers. (Leaders are
     ordered by their ballots and stay.) States are identified up to renaming by a fingerprint that all images have in
@@ -50,7 +54,7 @@ from pmmc_check.properties.written import WrittenInvariant
 from pmmc_check.protocol.role import states_claim
 from pmmc_check.protocol.values import LEADER
 
-NAMES = ("inert", "deferral", "halting", "symmetry")
+NAMES = ("inert", "deferral", "halting", "commuting", "symmetry")
 _OF_STOPPING = ("p1b", "p2b", "preempted")
 
 
@@ -61,6 +65,7 @@ class Reductions:
     inert: bool = False
     deferral: bool = False
     halting: bool = False
+    commuting: bool = False
     symmetry: bool = False
 
     @property
@@ -118,7 +123,27 @@ def applicable(wanted: Reductions, model: Model, invariants: Iterable[Invariant]
             f"deferral is off: {model.protocol[LEADER].__name__} may create a process twice, and on the {model.network.name} network "
             f"it matters what the first one had received"
         )
-    return Reductions(wanted.inert, deferral, halting, symmetry), notes
+    commuting = wanted.commuting
+    if commuting and (why := _not_commuting(model, invariants)):
+        commuting = False
+        notes.append(f"commuting is off: {why}")
+    return Reductions(wanted.inert, deferral, halting, commuting, symmetry), notes
+
+
+def _not_commuting(model: Model, invariants: Iterable[Invariant]) -> str | None:
+    """Why no step may be taken alone, if that is so."""
+    if any(isinstance(each, Progress) for each in invariants):
+        return "Progress asks for runs to their very end"
+    if written := next((each for each in invariants if isinstance(each, WrittenInvariant)), None):
+        return f"what {written.name} reads need not accumulate"
+    if not model.network.may_withhold:
+        return f"on the {model.network.name} network a delivery makes way for others"
+    if model.config.crashes:
+        return "crashes share a budget, so they do not commute"
+    own = next((each for each in model.protocol.values() if not each.__module__.startswith("pmmc_check.protocol.")), None)
+    if own:
+        return f"{own.__name__} would be asked for steps that no run takes"
+    return None if starts_once(model) else f"{model.protocol[LEADER].__name__} may create a process twice"
 
 
 def _answers_read(invariants: Iterable[Invariant]) -> str:

@@ -10,6 +10,9 @@ computes the entry once. Tables only grow.
     step_items[s]       the range of (process, bundle) that reach other processes
     step_weight[s]      how many deliveries the step stands for (deferral makes it more than one)
     step_halts[s]       the step's own effect is only that the process exits
+    step_alone[s]       whether the step may be taken alone (`checker.commuting`): `NOT_ALONE`, `ALONE`, or which process must have exited
+    has_alone[v]        whether some step of v may be, or that is not decided yet
+    exited[v]           whether v is the view of a process that has exited
     fingerprints[v, g]  the digest of view v's image under renaming g
     observed[v, slot]   a digest of what invariants observe of v about the slot; 0 when nothing. One more column, where an
                         invariant is asked of all slots at once, for all that it observes
@@ -129,6 +132,11 @@ class Tables:
         self.step_items = Growing(np.int32, 2)
         self.step_weight = Growing(np.uint8)
         self.step_halts = Growing(np.uint8)
+        self.step_alone = Growing(np.int16)
+        self.has_alone = Growing(np.uint8)
+        self.exited = Growing(np.uint8)
+        self.undecided: list[ViewId] = []
+        """Views of which it has yet to be decided which steps may be taken alone."""
         self.item_process = Growing(np.int32)
         self.item_bundle = Growing(np.int32)
         self.receive_keys: NDArray[np.uint64] = np.zeros(1 << 12, np.uint64)
@@ -169,6 +177,8 @@ class Tables:
             self.step_range.append((NOT_FILLED, NOT_FILLED))
             self.owner.append(self.locals.states[view.state][0])
             self.broken.append(0)
+            self.has_alone.append(self.reductions.commuting)
+            self.exited.append(self.locals.exited[view.state])
         return number
 
     def receive(self, view: ViewId, bundle: BundleId) -> ViewId:
@@ -214,6 +224,11 @@ class Tables:
             after[to] = self.receive(vector[to], int(self.item_bundle.data[item]))
         return None if kernel.REFUSED in after else after
 
+    def bundles_of(self, step: int) -> list[tuple[int, BundleId]]:
+        """What a step makes reach other processes, each by its number."""
+        first, last = self.step_items.data[step].tolist()
+        return list(zip(self.item_process.data[first:last].tolist(), self.item_bundle.data[first:last].tolist(), strict=True))
+
     def fill_receive(self, view: ViewId, bundle: BundleId) -> None:
         """Makes the table entry for `receive(view, bundle)`."""
         if 2 * (len(self._received) + 1) > len(self.receive_keys):
@@ -237,6 +252,8 @@ class Tables:
             self.broken_by[view] = violation
             self.broken.data[view] = 1 + len(violation.path.deliveries)
         self.step_range.data[view] = (first, self.step_view.size)
+        if self.reductions.commuting:
+            self.undecided.append(view)
 
     def _append_step(self, after: ViewId, bundles: tuple[tuple[int, BundleId], ...], path: Path, halts: bool) -> None:
         items_first = self.item_process.size
@@ -247,6 +264,7 @@ class Tables:
         self.step_items.append((items_first, self.item_process.size))
         self.step_weight.append(len(path.deliveries))
         self.step_halts.append(halts)
+        self.step_alone.append(kernel.NOT_ALONE)
         self.paths.append(path)
 
     def _steps(self, start: LocalView) -> ViewSteps:

@@ -177,7 +177,7 @@ def _how(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument("--seed", type=number_from_one, metavar="N", help="which random walks to take (default: 1)")
     how.add_argument("--walk-steps", type=number_from_one, metavar="N", help="a random walk ends after so many steps (default: 500)")
-    how.add_argument("--reduce", metavar="LIST", help="all (default), none, or some of inert,deferral,halting,symmetry")
+    how.add_argument("--reduce", metavar="LIST", help="all (default), none, or some of inert,deferral,halting,commuting,symmetry")
     how.add_argument(
         "--continue",
         dest="keep_going",

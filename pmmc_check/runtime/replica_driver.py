@@ -165,31 +165,30 @@ class ReplicaDriver(Driver):
                 self.deliver(command.client, self.me, Request(command))
 
     def _forget(self, slot: int) -> None:
-        """Takes a snapshot, if the state machine can be written down, and forgets what was decided long before it."""
+        """Forgets what was decided long ago, and takes a snapshot, if the state machine can be written down. It is of the state that has
+        forgotten: one from before would ask for decisions that are gone, such as the last reconfiguration."""
         state = self.state
         assert isinstance(state, LiveReplicaState)
-        snapshot = self._snapshot()
-        if snapshot is None:
+        if self._snapshot(state) is None:
             self._forgets = False
             return
         before = self.leaders_of(slot + 1)
         state = without_old_slots(state, slot, self.system.window)
         forgotten = slot - self.system.window
-        self.host.forget(state, forgotten, snapshot)
         self._reconfigured = {each: leaders for each, leaders in self._reconfigured.items() if each > forgotten} | {forgotten: before}
+        self.host.forget(state, forgotten, self._snapshot(state))
         self._decided -= {command for each, command in self._by_slot.items() if each <= forgotten}
         self._by_slot = {each: command for each, command in self._by_slot.items() if each > forgotten}
 
-    def _snapshot(self) -> bytes | None:
+    def _snapshot(self, state: Any) -> bytes | None:
         """The state as others can take it over, if they can."""
-        state = self.state
         snapshot = snapshot_of(state, self.leaders_of) if isinstance(state, LiveReplicaState) else None
         data = encode_snapshot(snapshot) if snapshot is not None else None
         return data if data is not None and len(data) <= _SNAPSHOT_BYTES_MAX else None
 
     def _pass(self, replica: ProcessId) -> None:
         """Helps a replica that lacks what is forgotten here."""
-        if self._passed.due(replica, self.now) and (data := self._snapshot()) is not None:
+        if self._passed.due(replica, self.now) and (data := self._snapshot(self.state)) is not None:
             kept = tuple(SlotCommand(*each) for each in self._by_slot.items())
             self.again(self.me, (replica,), Passed(data, kept))
 

@@ -27,15 +27,16 @@ class Retries:
             interval = min(self.most, max(self.first, 2 * self._usual))
             self._next[key] = now, now + interval, interval
             return False
-        began, when, interval = known
+        _, when, interval = known
         if now < when <= now + interval:  # a clock that has jumped backwards must not keep anything waiting
             return False
         later = min(self.most, interval * _GROWTH)
-        self._next[key] = began, now + later, later
+        self._next[key] = now, now + later, later
         return True
 
     def answered(self, key: Hashable, now: float) -> None:
-        """It has an answer, which took as long as it took."""
+        """It has an answer. How long that took is counted from the last question: the ones before may have been lost, and what is lost must
+        not make everybody slower."""
         known = self._next.pop(key, None)
         if known is not None:
             self._usual += (min(self.most, abs(now - known[0])) - self._usual) / 8

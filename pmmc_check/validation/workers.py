@@ -27,7 +27,7 @@ from pmmc_check.validation.rare_collections import rare_collections
 from pmmc_check.validation.replay.apart import ROLES_APART, Deed, NotApart, ReplayApart
 from pmmc_check.validation.replay.diagnosis import Rejected
 from pmmc_check.validation.replay.inflight import Ambiguous
-from pmmc_check.validation.replay.together import Piece, ReplayTogether
+from pmmc_check.validation.replay.together import LogPiece, ReplayTogether
 
 WORTH_BYTES = 4 << 20
 """Smaller traces are judged in one process: in the time that others take to start it is nearly done."""
@@ -68,6 +68,8 @@ class Reading(Protocol):
 def accepted_together(trace: Trace, source: Source, processes: int, late: bool, reading: Reading) -> Accepted | None:
     """What came of replaying a trace, which has just been opened, in several processes; None where that does not show it to be legal."""
     replay = ReplayTogether(trace.header, trace.names, late=late)
+    if multiprocessing.current_process().daemon:
+        return None  # such a process may have none of its own
     if not replay.exact or trace.header.ordered or sum(each.stat().st_size for each in source.parts) < WORTH_BYTES:
         return None
     streams, apart = _divided(trace, late)
@@ -132,7 +134,7 @@ class _Worker:
         self._process.join()
         self._connection.close()
 
-    def pieces(self, file: int, read: Callable[[int], None]) -> Iterator[Piece]:
+    def pieces(self, file: int, read: Callable[[int], None]) -> Iterator[LogPiece]:
         """What the logs in a file did. The next piece is made while the last one is taken up."""
         self._connection.send(file)
         whole = False
@@ -143,7 +145,7 @@ class _Worker:
             self.events += events
             read(count)
             for log, deeds in by_log.items():
-                yield Piece(log, deeds)
+                yield LogPiece(log, deeds)
 
     def _reply(self, file: int) -> _Reply:
         while file not in self._replies:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -57,12 +58,18 @@ def of_ray() -> list[psutil.Process]:
 
 
 def test_the_command_says_the_same_with_workers_of_ray() -> None:
-    pytest.importorskip("ray", reason="Ray is not installed: pip install 'pmmc-check[cluster]'")
+    skip_without_ray()
     shared = json.loads(command(*SMALL, "--workers", "2").stdout)
     assert shared.pop("workers") == {"workers": 2, "replaced": 0}
     expected = json.loads(command(*SMALL).stdout)
     assert {k: v for k, v in shared.items() if k not in VARYING} == {k: v for k, v in expected.items() if k not in VARYING}
     assert not of_ray(), "no process of Ray is left behind"
+
+
+def skip_without_ray() -> None:
+    """Without importing it: only when a search does has it been told to be quiet."""
+    if find_spec("ray") is None:
+        pytest.skip("Ray is not installed: pip install 'pmmc-check[cluster]'")
 
 
 class Kept(Actors):
@@ -77,7 +84,7 @@ class Kept(Actors):
 
 @pytest.fixture(scope="module")
 def crew() -> Iterator[Kept]:
-    pytest.importorskip("ray", reason="Ray is not installed: pip install 'pmmc-check[cluster]'")
+    skip_without_ray()
     kept = Kept(3)
     yield kept
     kept.end()
@@ -99,7 +106,9 @@ def test_processes_of_ray_find_what_one_process_finds(name: str, crew: Kept, tmp
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "depth"), [("large", 12), ("wide", 10), ("large", 20)])
-def test_a_worker_that_is_killed_in_the_middle_changes_nothing(name: str, depth: int, crew: Kept, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_in_the_middle_changes_nothing(
+    name: str, depth: int, crew: Kept, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     killed: list[int] = []
 
     def report(now: Snapshot) -> None:
@@ -113,9 +122,12 @@ def test_a_worker_that_is_killed_in_the_middle_changes_nothing(name: str, depth:
     found = CrewSearch(**how, make_crew=lambda: crew).run()
     assert killed and found.crew is not None and found.crew.replaced == 1
     assert comparable(found) == alone(ASKED[name])
+    assert capfd.readouterr().out == "", "Ray says nothing where results are printed"
 
 
 @pytest.mark.slow
 def test_where_no_cluster_answers_one_sentence_says_so() -> None:
-    pytest.importorskip("ray", reason="Ray is not installed: pip install 'pmmc-check[cluster]'")
-    assert_one_clear_line(command(*SMALL, "--cluster", "ray://127.0.0.1:1"), "no Ray cluster answers there", "is it up?")
+    skip_without_ray()
+    assert_one_clear_line(
+        command(*SMALL, "--cluster", "ray://127.0.0.1:1"), "no Ray cluster answers there", "is it up, and has this shell its token?"
+    )

@@ -16,13 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmmc_check.protocol.values import LEADER, REPLICA, ProcessId
-from pmmc_check.runtime.collecting import NumberSet, decode_application, encode_application
+from pmmc_check.runtime.collecting import NumberSet, decode_application, decode_snapshot, encode_application
 from pmmc_check.runtime.growing import AcceptedPValues, CommandsBySlot
 from pmmc_check.runtime.machines import KeyValueStore
 from pmmc_check.runtime.replica_driver import ReplicaDriver
 from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.simulated_faults import faults_named
 from pmmc_check.runtime.simulated_run import SIMULATED_TIMING, SimulatedCluster, SimulationPlan
+from pmmc_check.runtime.surroundings import Commit
 from pmmc_check.trace.sources import sources
 from pmmc_check.validation.judge import judge
 from pmmc_check.verdicts import ACCEPTED
@@ -177,3 +178,24 @@ def test_real_processes_forget_and_come_back_with_a_snapshot(tmp_path: Path) -> 
     done = subprocess.run(words, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["faults"]["replicas killed"] > 0
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_snapshot_needs_no_decision_that_is_forgotten_with_it(seed: int) -> None:
+    """With a reconfiguration among them, the replica would go on with the leaders of before."""
+    cluster = simulated(seed, "all", roster=ROSTER.again(2))
+    world, seen = cluster.world, []
+    for me in world.setting.system.replicas:
+        disk = world.disks[me]
+
+        def written(change: Commit, done: Callable[[], None], write: Callable[..., None] = disk._written) -> None:
+            if change.snapshot is not None:
+                seen.append((change.forgotten, decode_snapshot(change.snapshot)))
+            write(change, done)
+
+        disk._written = written  # type: ignore[method-assign]
+    assert cluster.run().failures == []
+    assert len(seen) > 10
+    for forgotten, snapshot in seen:
+        assert snapshot.forgotten == forgotten
+        assert snapshot.slot_in > forgotten + world.setting.system.window

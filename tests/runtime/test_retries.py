@@ -115,3 +115,15 @@ class WatchedDisk:
             known = {each.slot for each in (*self._disk.records, *change.records)}
             self.safe = next(slot for slot in range(1, len(known) + 2) if slot not in known) - 1
         self._write(change, done)
+
+
+def test_questions_that_are_lost_make_nobody_slower() -> None:
+    retries = Retries(0.1, 1.0)
+    now = 0.0
+    for number in range(100):
+        retries.due(number, now)
+        for _ in range(3):  # three of four are lost
+            while not retries.due(number, now):
+                now += 0.01
+        retries.answered(number, now + 0.02)
+    assert times_asked(retries, "a", now + 3.0, now)[0] - now < 0.15

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import psutil
 
 from pmmc_check.checker.crew.crews import WorkerLost
 from pmmc_check.checker.crew.worker import CrewWorker
@@ -17,6 +20,13 @@ from pmmc_check.errors import UsageError
 
 OBJECT_STORE_BYTES = 200 * 2**20
 """What a Ray on this machine keeps of what is on its way; more goes to disk."""
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of a coming default
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # else it says on stdout that a worker has died
+}
+_END_SECONDS_MAX = 10.0
+"""So long its processes may take to end."""
 _REPLY_SECONDS_MAX = 60.0
 """A worker that has died is noticed at once; one that cannot be started, after so long."""
 
@@ -47,8 +57,8 @@ def ray_module(option: str) -> ModuleType:
     Raises:
         UsageError: it is not installed; `option` asks for it.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns of a coming default, on stderr
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
     try:
         import ray  # noqa: PLC0415  # 200 MB that no other search needs
     except ImportError:
@@ -95,10 +105,15 @@ class Actors:
             )
             return
         try:
-            self._ray.init(self._address, **quiet)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it says the same as the error
+                self._ray.init(self._address, **quiet)
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
             why = str(error).partition("\n")[0]
-            raise UsageError(f"--cluster {self._address}: no Ray cluster answers there ({why}); is it up? (docs/workers.md)") from None
+            raise UsageError(
+                f"--cluster {self._address}: no Ray cluster answers there ({why}); "
+                f"is it up, and has this shell its token? (docs/workers.md)"
+            ) from None
 
     @property
     def workers(self) -> int:
@@ -155,8 +170,12 @@ class Actors:
     def close(self) -> None:
         """Ends the workers, and Ray if it is one of this machine."""
         self._stop()
+        own = [] if self._own is None else _processes_with(self._own)
         with suppress(Exception):  # whatever Ray says now, it is over
             self._ray.shutdown()
+        for each in psutil.wait_procs(own, timeout=_END_SECONDS_MAX)[1]:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
         if self._own is not None:
             shutil.rmtree(self._own, ignore_errors=True)
 
@@ -173,6 +192,19 @@ class Actors:
         except self._ray.exceptions.RayError:
             return True
         return False
+
+
+def _processes_with(folder: str) -> list[psutil.Process]:
+    """The processes of this one's Ray, which have been told its `folder`; workers have not, but end with them."""
+    return [each for each in psutil.Process().children(recursive=True) if folder in " ".join(_arguments(each))]
+
+
+def _arguments(process: psutil.Process) -> list[str]:
+    try:
+        arguments: list[str] = process.cmdline()
+    except psutil.Error:
+        return []
+    return arguments
 
 
 def _short_folder() -> str | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pmmc_check.checker.crew.arrays import NOTHING_FILLED, FilledSoFar, FillLog
 from pmmc_check.checker.crew.crews import Crew, exchange
 from pmmc_check.checker.crew.levels import forget_levels
-from pmmc_check.checker.crew.worker import Held, Missing, PartDone, Piece, SegmentKey, owners_of
+from pmmc_check.checker.crew.worker import Held, Missing, PartDone, SegmentKey, SegmentPart, owners_of
 from pmmc_check.checker.memory import resident_bytes
 from pmmc_check.checker.store import Entry
 from pmmc_check.checker.tables import Tables
@@ -143,13 +143,13 @@ class CrewHead:
         self._tell()
         return workers
 
-    def _pieces(self, level: int, first: int, last: int) -> Iterator[Piece]:
+    def _pieces(self, level: int, first: int, last: int) -> Iterator[SegmentPart]:
         """Where states number `first` to `last` of a level wait."""
         before = 0
         for worker, key, states in self._segments[level]:
             begin, end = max(first, before), min(last, before + states)
             if begin < end:
-                yield Piece(worker, key, begin - before, end - before)
+                yield SegmentPart(worker, key, begin - before, end - before)
             before += states
 
     def _complete(self, found: list[list[Missing]]) -> None:

@@ -93,7 +93,7 @@ class SegmentKey(NamedTuple):
     finder: int
 
 
-class Piece(NamedTuple):
+class SegmentPart(NamedTuple):
     """Rows of a segment, of the worker that has it."""
 
     worker: int
@@ -142,7 +142,7 @@ class CrewWorker:
 
     # a part of a level
 
-    def gather(self, level: int, first_chunk: int, pieces: Sequence[Piece], *brought: NDArray[np.integer]) -> None:
+    def gather(self, level: int, first_chunk: int, pieces: Sequence[SegmentPart], *brought: NDArray[np.integer]) -> None:
         """Puts together the states of its part of a level: its own `pieces` and those that were `brought`, in order. `first_chunk` is the
         number of the part's first chunk in the level."""
         others = iter(brought)
@@ -156,7 +156,7 @@ class CrewWorker:
         self._unknown: dict[int, UnknownFacts] = {}
         self._taken: NDArray[np.int64] = np.zeros(0, np.int64)
 
-    def give(self, piece: Piece) -> NDArray[np.integer]:
+    def give(self, piece: SegmentPart) -> NDArray[np.integer]:
         """Rows of a segment that waits here."""
         return self.waiting[piece.key][piece.first : piece.last]
 

@@ -63,7 +63,7 @@ class SymbolicSearch:
         self.trust_claims = trust_claims
         self.checks = Checks(model, invariants)
         self.model = self.checks.model
-        self.reductions = replace(wanted, symmetry=False)
+        self.reductions = replace(wanted, symmetry=False, commuting=False)
         self.relations = Relations(self.checks)
         self.events = Events()
         self.system = self._system(self.events, None, order, messages)

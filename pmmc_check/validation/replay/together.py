@@ -17,7 +17,7 @@ _ELSEWHERE = Event("", ProcessId("nobody", 0), DROP, None, None)
 """Stands for an event that another process has read."""
 
 
-class Piece:
+class LogPiece:
     """Some deeds of a log in a row; the first `done` of them have been taken up."""
 
     __slots__ = ("deeds", "done", "log")
@@ -35,7 +35,7 @@ class ReplayTogether(Replay):
         self._accepted: dict[ProcessId, set[Any]] = {}
         """Of each acceptor: what its p1bs have carried so far."""
 
-    def take_turns(self, streams: Sequence[Iterator[Event | Piece]]) -> int:
+    def take_turns(self, streams: Sequence[Iterator[Event | LogPiece]]) -> int:
         """Takes all of all streams, each as far as it gets before the next; returns how many of the items were events."""
         events, at_log, file_of = 0, dict[int, Log](), dict[str, int]()
         active = dict(enumerate(streams))
@@ -60,9 +60,9 @@ class ReplayTogether(Replay):
         return events
 
     def _advance(self, log: Log, event: Any) -> bool:
-        return self._take_up(log, event) if type(event) is Piece else super()._advance(log, event)
+        return self._take_up(log, event) if type(event) is LogPiece else super()._advance(log, event)
 
-    def _take_up(self, log: Log, piece: Piece) -> bool:
+    def _take_up(self, log: Log, piece: LogPiece) -> bool:
         """Takes up the deeds of a piece, up to the first that has to wait."""
         network, waiting, wake = self.deliveries.network, self.interleaving.waiting, self.interleaving.wake
         process_of, message_of = self._plain.process_of, self._plain.message_of
