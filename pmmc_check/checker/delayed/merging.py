@@ -8,7 +8,7 @@ from pmmc_check.checker.compilation import kernel
 
 
 @kernel
-def absent(keys: Any, asked: Any, result: Any) -> None:
+def not_among(keys: Any, asked: Any, result: Any) -> None:
     """Which of `asked` are not among `keys`; both are sorted, without duplicates."""
     place = 0
     for i in range(asked.shape[0]):

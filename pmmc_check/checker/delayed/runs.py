@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pmmc_check.checker.delayed.merging import absent, merge
+from pmmc_check.checker.delayed.merging import merge, not_among
 from pmmc_check.checker.delayed.places import Strip, StripPlace
 
 Keys = NDArray[np.uint64]
@@ -99,7 +99,7 @@ class SortedRuns:
         if not len(keys):
             return [there]
         old_keys = there.keys()
-        absent(old_keys, keys, new)
+        not_among(old_keys, keys, new)
         count = int(np.count_nonzero(new))
         if not count:
             return [there]
