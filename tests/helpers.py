@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GOLDEN: list[dict[str, int]] = json.loads((ROOT / "specs" / "golden.json").read_text())
 NETWORKS = ("duplicating", "reliable")
 REDUCTIONS = ("inert", "halting", "deferral", "symmetry")
+"""Those that roles of a user's own have, too: all but commuting."""
 COUNTS = ("acceptors", "leaders", "replicas", "slots", "commands", "rounds")
 VARYING = ("seconds", "states_per_second", "peak_memory_bytes")
 """Keys of the JSON that may differ between two runs of one search."""

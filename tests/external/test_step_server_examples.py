@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from helpers import ROOT, explore
+from helpers import REDUCTIONS, ROOT, explore, options
 
 SOURCES = ROOT / "pmmc_check" / "examples" / "step-servers"
 GSON = "/usr/share/java/gson.jar"
@@ -61,7 +61,7 @@ def counted(*arguments: str) -> dict[str, object]:
 
 
 def test_the_default_configuration_has_the_result_of_the_stock_acceptor(command: str) -> None:
-    assert counted("--protocol", f"exec:{command}") == counted()
+    assert counted("--protocol", f"exec:{command}") == counted(*options(reduce=",".join(REDUCTIONS)))
 
 
 @pytest.mark.parametrize("name", [pytest.param("restarts"), pytest.param("walks", marks=pytest.mark.slow)])
