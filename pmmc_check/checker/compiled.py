@@ -106,17 +106,14 @@ class CompiledSearch:
 
     def run(self) -> Result:
         """Searches until there is an answer or a limit is reached."""
-        with closing(self.visited):
-            return self._run()
-
-    def _run(self) -> Result:
         self._allocate()
         if at_once := self.checks.of_state(self.model.initial()):
+            self.visited.close()
             return self._result(Violation(*at_once, self.model.initial(), ()), None)
         initial = np.array([self.tables.state_of(self.model.initial())], np.int32)
         if self.commuting:
             self.commuting.begin(initial[0].tolist())
-        with ThreadPoolExecutor(self.threads) as pool:
+        with closing(self.visited), ThreadPoolExecutor(self.threads) as pool:
             self._map: Callable[..., Iterable[Any]] = pool.map if self.threads > 1 else map
             try:
                 limit = self._begin(initial) or self._explore()
@@ -124,7 +121,7 @@ class CompiledSearch:
                 limit = str(stopped)
             except DiskFull as full:
                 limit = f"disk: {full}"
-        return self._result(self._violation(limit), limit)
+            return self._result(self._violation(limit), limit)
 
     def _violation(self, limit: str | None) -> Violation | None:
         """The counterexample, if there is one."""
@@ -146,16 +143,12 @@ class CompiledSearch:
         self.visited.begin(initial)
         return None
 
-    def _keep(self) -> None:
-        """Writes a checkpoint, if the search is kept: the search must be between two batches."""
+    def _keep(self, limit: str = "") -> str:
+        """Writes a checkpoint, if the search is kept: the search must be between two batches. Returns the `limit` that stops it."""
         if self._checkpoints:
             from pmmc_check.checker.checkpoints.of_search import saved_search  # noqa: PLC0415  # most searches are not kept
 
             self._checkpoints.write(saved_search(self))
-
-    def _stopped(self, limit: str) -> str:
-        """Keeps the search that `limit` stops between two batches."""
-        self._keep()
         return limit
 
     def _endless_run(self, open_states: OpenStates) -> Violation | None:
@@ -175,11 +168,11 @@ class CompiledSearch:
             visited.settle(level)
             while len(vectors := visited.frontier.batch(level)):
                 if self.depth and limits.depth_max is not None and level > limits.depth_max:
-                    return self._stopped(f"depth {limits.depth_max} (--max-depth) was reached; deeper states exist")
+                    return self._keep(f"depth {limits.depth_max} (--max-depth) was reached; deeper states exist")
                 if level > LEVEL_MAX:
                     return f"depth {LEVEL_MAX} was reached, the deepest that the engine can hold"
                 if limit := self._limit_reached(level):
-                    return self._stopped(limit)
+                    return self._keep(limit)
                 if self._checkpoints and self._checkpoints.due:
                     self._keep()
                 self.depth = level
