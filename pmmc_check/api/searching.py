@@ -115,6 +115,9 @@ def result_of(  # noqa: PLR0917
         notes = [each for each in notes if not each.startswith("commuting")]
     if options.engine == "symbolic":
         notes = [each for each in notes if not each.startswith("symmetry")]
+    if shared_out(options) and reductions.commuting:
+        reductions = replace(reductions, commuting=False)
+        notes.append("commuting is off: it decides by all that has been sent so far, which no worker knows")
     judged, quorum_notes = judgeable(model, invariants)
     if options.invariants and len(judged) < len(invariants):
         raise UsageError(f"--invariant {options.invariants[0]}: {quorum_notes[0]}")
