@@ -27,6 +27,8 @@ from pmmc_check.verdicts import INCONCLUSIVE, REJECTED
 
 REQUESTS, SECONDS = 20, 40.0
 ROSTER = Roster(timing=SIMULATED_TIMING)
+RECONFIGURED = {"reconfigure-late", "reconfigure-at-once"}
+"""In these runs the leaders and acceptors are replaced in the middle."""
 SCENARIOS = {"pmax-lowest": "three-ballots", "pmax-previous": "three-ballots", "stale-adopted": "unheard-leader"}
 OPTIONS = JudgeOptions(SearchBudget(seconds_max=2.0))
 
@@ -37,7 +39,9 @@ def simulated(name: str, seed: int) -> SimulatedCluster:
     if name in SCENARIOS:
         scenario = read_scenario(Path(__file__).parent / "scenarios" / f"{SCENARIOS[name]}.toml", ROSTER)
         return SimulatedCluster(SimulationPlan(ROSTER, machine, seed, REQUESTS, scenario.seconds, (), protocol, scenario=scenario))
-    return SimulatedCluster(SimulationPlan(ROSTER, machine, seed, REQUESTS, SECONDS, tuple(FAULTS_BY_NAME), protocol))
+    half = SECONDS / 2 if name in RECONFIGURED else None
+    roster = ROSTER.again(2) if half else ROSTER
+    return SimulatedCluster(SimulationPlan(roster, machine, seed, REQUESTS, SECONDS, tuple(FAULTS_BY_NAME), protocol, reconfigure=half))
 
 
 def first_rejected(name: str, seeds: int) -> tuple[int | None, int, str]:
@@ -71,7 +75,7 @@ def main() -> None:
         seed, inconclusive, how = first_rejected(name, arguments.seeds)
         found = seed or f"not in {arguments.seeds}"
         told = f"`{name}`" if name else "(none)"
-        with_what = SCENARIOS.get(name, "all faults")
+        with_what = SCENARIOS.get(name, "all faults, reconfigured" if name in RECONFIGURED else "all faults")
         print(f"| {told} | {with_what} | {found} | {inconclusive} | {how} | {time.perf_counter() - started:.0f} |", flush=True)
 
 

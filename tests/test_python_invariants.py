@@ -66,14 +66,14 @@ def test_what_reads_nothing_special_reads_everything_and_switches_off_what_it_mu
     model = Model(small(**TWO))
     mine = invariant_from(agreement, model)
     assert {f"{role}.{name}" for role, name in mine.variables} | {"decided", "p2a", "accepted"} == set(USUAL)
-    reductions, notes = applicable(reductions_named("all"), model, [mine])
+    reductions, notes = applicable(reductions_named("inert,deferral,halting,symmetry"), model, [mine])
     assert reductions.names == ("inert", "deferral")
     assert notes == [
         "symmetry is off: mine:f does not state `symmetric = True`",
         "halting is off: mine:f reads what a process loses when it stops",
     ]
     modest = invariant_from(stating(agreement, reads=["decided", "replica.slot_out"], symmetric=True), model)
-    assert applicable(reductions_named("all"), model, [modest])[1] == []
+    assert applicable(reductions_named("inert,deferral,halting,symmetry"), model, [modest])[1] == []
 
 
 @pytest.mark.parametrize("reduce", ["all", "none", "reference"])

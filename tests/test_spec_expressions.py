@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from pmmc_check.config import Config
 from pmmc_check.errors import PmmcError
 from pmmc_check.protocol import PMMC
+from pmmc_check.protocol.values import Ballot, PValue, SlotCommand
+from pmmc_check.spec.accumulates import FALLING, UNMOVED, direction
 from pmmc_check.spec.document import spec_from, written_in
 from pmmc_check.spec.evaluate import World, compiled_term, frame_size
 from pmmc_check.spec.parse import SourceText, parsed_text
@@ -172,3 +175,46 @@ def test_nonsense_is_refused_and_never_crashes(words: list[str]) -> None:
             written_in(spec_from(SourceText("a.spec", text)), small().system(), PMMC)
         except PmmcError as error:
             assert str(error)
+
+
+ACCUMULATING = [
+    (r"\A s \in Slots : \A c, d \in Commands : Decided(s, c) /\ Decided(s, d) => c = d", True),
+    (r"\A d, e \in decided : d.slot = e.slot => d.command = e.command", True),
+    (r"Cardinality({d.command : d \in {e \in decided : e.slot = 1}}) <= 1", True),
+    (r"""\A s \in Slots, b, h \in Ballots, c, d \in Commands :
+        b < h /\ c # d /\ SentP2a(h, s, d) => ~IsQuorum2({a \in Acceptors : Accepted(a, b, s, c)})""", True),
+    (r"~(\E v \in p2a : v.slot = 1 /\ v.command \in {d.command : d \in decided})", True),
+    (r"{d.slot : d \in decided} \subseteq {1}", True),
+    (r"\A d \in decided : \E v \in p2a : v.slot = d.slot", False),
+    (r"\E c \in Commands : Decided(1, c)", False),
+    (r"Cardinality(decided) # 1", False),
+    (r"\A s \in Slots : Decided(s, c1) <=> Decided(s, c2)", False),
+    (r"LET n == Cardinality(p2a) IN IF decided = {} THEN n < 2 ELSE TRUE", False),
+    (r"\A a \in Acceptors : acceptor[a].ballot = BOTTOM", False),
+    (r"p1a = {}", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "accumulates"), ACCUMULATING)
+def test_what_accumulating_facts_break_stays_broken(text: str, accumulates: bool) -> None:
+    """Where that is said of an expression it is so: one fact after the other is added, in many orders."""
+    system = small(acceptors=2, leaders=2, commands=2, slots=2).system()
+    resolver = Resolver(system, SourceText("test", text))
+    term = resolver.boolean(parsed_text(resolver.source, "only_expression").children[0])
+    assert (direction(term) in (UNMOVED, FALLING)) == accumulates
+    holds, size = compiled_term(term, system), frame_size(term)
+    ballots = [Ballot(0, each.number) for each in system.leaders]
+    proposals = [PValue(b, s, c) for b in ballots for s in (1, 2) for c in system.commands]
+    possible: list[Any] = [SlotCommand(s, c) for s in (1, 2) for c in system.commands]
+    possible += [(None, each) for each in proposals] + [(a, each) for a in system.acceptors for each in proposals]
+    for seed in range(60 if accumulates else 0):
+        facts: list[Any] = []
+        truths = []
+        for fact in Random(seed).sample(possible, 14):
+            facts.append(fact)
+            decided = frozenset(each for each in facts if isinstance(each, SlotCommand))
+            pairs = [each for each in facts if not isinstance(each, SlotCommand)]
+            accepted = {a: frozenset(pvalue for who, pvalue in pairs if who == a) for a in system.acceptors}
+            world = World(decided, frozenset(pvalue for who, pvalue in pairs if who is None), accepted, {}, {})
+            truths.append(bool(holds(world, [None] * size)))
+        assert truths == sorted(truths, reverse=True), facts

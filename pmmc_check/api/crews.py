@@ -42,6 +42,7 @@ def check_crew(options: SearchOptions, invariants: Sequence[Invariant], constrai
         (options.strategy != "exhaustive", f"--strategy {options.strategy}", "workers are for the exhaustive strategy"),
         (options.threads is not None, f"--threads {options.threads}", "each worker is one thread"),
         (options.checkpoint or options.resume, "--checkpoint and --resume", "workers write for themselves"),
+        (options.disk is not None, f"--disk {options.disk}", "workers keep their states in memory"),
         (progress, f"--invariant {progress}", "what is left to decide is looked for in one process"),
         (constraints, "state constraints", "they are looked at in one process"),
     ):

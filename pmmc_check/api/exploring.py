@@ -61,6 +61,7 @@ def explore(  # the command's options, in its order
     max_depth: int | None = None,
     time_limit: float | None = None,
     max_memory: int | None = None,
+    disk: str | None = None,
     checkpoint: str | None = None,
     checkpoint_every: float | None = None,
     resume: str | None = None,
@@ -166,6 +167,8 @@ def explored_every_slot(options: SearchOptions, spec: Spec | None, controlled: C
     from pmmc_check.api.own_invariants import asked_of_every_slot
 
     check_not_kept(options, "--slots any")
+    if options.disk is not None:
+        raise UsageError(f"--disk {options.disk}: --slots any keeps no states on disk; leave --disk out")
     names, own = asked_of_every_slot(options, spec)
     with controlled() as control:
         result = searched_every_slot(replace(options, invariants=names), control, own)

@@ -63,6 +63,7 @@ class SearchOptions:
     max_depth: int | None = None
     time_limit: float | None = None
     max_memory: int | None = None
+    disk: str | None = None
     checkpoint: str | None = None
     checkpoint_every: float | None = None
     resume: str | None = None

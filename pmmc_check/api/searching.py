@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pmmc_check.api.crashes import check_no_crash
@@ -114,6 +115,9 @@ def result_of(  # noqa: PLR0917
         notes = [each for each in notes if not each.startswith("commuting")]
     if options.engine == "symbolic":
         notes = [each for each in notes if not each.startswith("symmetry")]
+    if shared_out(options) and reductions.commuting:
+        reductions = replace(reductions, commuting=False)
+        notes.append("commuting is off: it decides by all that has been sent so far, which no worker knows")
     judged, quorum_notes = judgeable(model, invariants)
     if options.invariants and len(judged) < len(invariants):
         raise UsageError(f"--invariant {options.invariants[0]}: {quorum_notes[0]}")
@@ -231,8 +235,14 @@ def engine_for(
         return lambda model: CrewSearch(model, judgeable(model, invariants)[0], control, reductions, crew, trust_claims=trust)
     from pmmc_check.checker.commuting_search import CommutingSearch
 
-    how: dict[str, Any] = {"trust_claims": trust, "constraints": constraints}
+    how: dict[str, Any] = {"trust_claims": trust, "constraints": constraints, "disk": _disk(options, invariants)}
     return lambda model: CommutingSearch(model, judgeable(model, invariants)[0], control, reductions, threads, **how)
+
+
+def _disk(options: SearchOptions, invariants: Sequence[Invariant]) -> Path | None:
+    if options.disk is not None and any(isinstance(each, Progress) for each in invariants):
+        raise UsageError(f"--disk {options.disk}: Progress needs the graph of states in memory; leave --disk out")
+    return None if options.disk is None else Path(options.disk)
 
 
 def _check_begins_within(constraints: Sequence[WrittenInvariant], model: Model) -> None:
@@ -245,6 +255,11 @@ def _check_begins_within(constraints: Sequence[WrittenInvariant], model: Model) 
 
 
 def _check_engine(options: SearchOptions) -> None:
+    if options.disk is not None and (options.engine != "compiled" or options.strategy == "random"):
+        other = f"--engine {options.engine}" if options.engine != "compiled" else "--strategy random"
+        raise UsageError(f"--disk {options.disk}: {other} keeps no states on disk; leave --disk out")
+    if options.disk == "":
+        raise UsageError("--disk: give the name of a folder")
     if options.engine == "reference" and options.reduce not in (None, "none"):
         raise UsageError(f"--reduce {options.reduce}: the reference engine has no reductions; leave --reduce out or use --engine compiled")
     if options.engine == "reference" and options.trust_claims:

@@ -64,9 +64,10 @@ symmetry
 
 What switches it off
 --------------------
-Progress (a run's end is not visited before all is done, and a cycle may be missed); invariants that a user wrote and
-constraints, which need not accumulate; a fifo network, where a delivery makes way for others; crashes, which share a
-budget and so do not commute; roles that are not of this package, which would be asked for steps that no run takes.
+Progress (a run's end is not visited before all is done, and a cycle may be missed); constraints, and invariants that a
+user wrote where they need not accumulate (`spec.accumulates`); a fifo network, where a delivery makes way for others;
+crashes, which share a budget and so do not commute; roles that are not of this package, which would be asked for steps
+that no run takes.
 Networks that lose messages, or deliver each only once, are no obstacle: there the game also counts which messages the
 step has used up.
 """

@@ -20,7 +20,7 @@ from numba.extending import intrinsic
 from pmmc_check.checker.kernel_cache import cache_folder, source_stamp
 from pmmc_check.errors import UsageError
 
-__all__ = ["announce_compilation", "kernel", "prefetch", "uint32", "uint64"]
+__all__ = ["announce_compilation", "borrowed", "kernel", "prefetch", "uint32", "uint64"]
 
 if numba.config.DISABLE_JIT:
     raise UsageError("NUMBA_DISABLE_JIT is set, but this search needs compiled kernels; unset it, or use --engine reference")
@@ -105,6 +105,24 @@ def _prefetch(typing_context: Any, array: Any, place: Any) -> Any:
 
 
 prefetch: Any = _prefetch
+
+
+@intrinsic  # type: ignore[untyped-decorator]  # likewise
+def _borrowed(typing_context: Any, array: Any) -> Any:
+    """The same array, without a count of references to it: for a call which the array outlives. Counting is an atomic operation each time
+    that an array is passed on."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array_type = signature.args[0]
+        struct = context.make_array(array_type)(context, builder, arguments[0])
+        struct.meminfo = ir.Constant(struct.meminfo.type, None)
+        struct.parent = ir.Constant(struct.parent.type, None)
+        return struct._getvalue()
+
+    return array(array), generate
+
+
+borrowed: Any = _borrowed
 
 
 class _Announce(event.Listener):  # type: ignore[misc]  # likewise

@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,17 +29,18 @@ from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.commuting import Commuting, MessagesReceived
 from pmmc_check.checker.counterexample import Suspect, rebuild, rebuild_endless, rebuild_fair
 from pmmc_check.checker.coverage import exercised, put_off_in_states, taken_from
+from pmmc_check.checker.delayed.places import DiskFull
 from pmmc_check.checker.endless import OpenStates
 from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.fairness import fair_run
-from pmmc_check.checker.frontier import Frontier
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
 from pmmc_check.checker.reductions import Reductions
 from pmmc_check.checker.result import Action, Control, Result, ResumedFrom, Snapshot, Violation, constraints_of
-from pmmc_check.checker.store import LEVEL_MAX, Store
+from pmmc_check.checker.store import LEVEL_MAX
 from pmmc_check.checker.symmetry import renamings
 from pmmc_check.checker.tables import Tables
+from pmmc_check.checker.visited import VisitedStates
 from pmmc_check.checker.workspace import CHUNK_STATES, Batch, NewStates, Vectors, Worker, by_level
 from pmmc_check.model.content import Digest
 from pmmc_check.model.model import Model
@@ -67,6 +70,7 @@ class CompiledSearch:
         *,
         trust_claims: bool = False,
         constraints: Sequence[WrittenInvariant] = (),
+        disk: Path | None = None,
         received: MessagesReceived | None = None,
     ) -> None:
         self.control = control
@@ -82,8 +86,7 @@ class CompiledSearch:
         self.known = KnownFacts(self.checks, self.tables)
         self._boundary = Boundary(self.checks, self.tables, self.known) if constraints else None
         self.outside_states = 0
-        self.store = Store()
-        self.frontier = Frontier()
+        self.visited = VisitedStates(self.tables, resident_bytes, disk, may_delay=self.checks.progress is None)
         self.steps_not_deeper = 0
         self.open_states = OpenStates(self.tables, self.checks) if self.checks.progress else None
         self._free: list[Worker] = []
@@ -105,22 +108,29 @@ class CompiledSearch:
         """Searches until there is an answer or a limit is reached."""
         self._allocate()
         if at_once := self.checks.of_state(self.model.initial()):
+            self.visited.close()
             return self._result(Violation(*at_once, self.model.initial(), ()), None)
         initial = np.array([self.tables.state_of(self.model.initial())], np.int32)
         if self.commuting:
             self.commuting.begin(initial[0].tolist())
-        with ThreadPoolExecutor(self.threads) as pool:
+        with closing(self.visited), ThreadPoolExecutor(self.threads) as pool:
             self._map: Callable[..., Iterable[Any]] = pool.map if self.threads > 1 else map
             try:
                 limit = self._begin(initial) or self._explore()
             except Interrupted as stopped:  # what was found before still counts
                 limit = str(stopped)
-        violation = rebuild(min(self.suspects), self.tables, self.store, self.checks) if self.suspects else None
-        if violation is not None:
-            violation = replace(violation, shortest=limit is None)
-        if violation is None and limit is None and self.open_states and self.steps_not_deeper:
-            violation = self._endless_run(self.open_states)
-        return self._result(violation, limit)
+            except DiskFull as full:
+                limit = f"disk: {full}"
+            return self._result(self._violation(limit), limit)
+
+    def _violation(self, limit: str | None) -> Violation | None:
+        """The counterexample, if there is one."""
+        if self.suspects:
+            found = rebuild(min(self.suspects), self.tables, self.visited.ancestry, self.checks)
+            return replace(found, shortest=limit is None)
+        if limit is None and self.open_states and self.steps_not_deeper:
+            return self._endless_run(self.open_states)
+        return None
 
     def _begin(self, initial: Vectors) -> str | None:
         """Puts the search at its beginning, or where its newest checkpoint was written; returns the limit that stopped it."""
@@ -129,45 +139,40 @@ class CompiledSearch:
 
             if found := self._checkpoints.newest(SearchFacts):
                 self._resumed = found[0].resumed()
-                return restore_search(self, *found, lambda: self._limit_reached(self.depth))
-        self.store.add_first(int(self._fingerprints(initial)[0]))
-        self.frontier.add(1, initial)
+                return restore_search(self, *found, lambda: self._watched(self.depth, 0))
+        self.visited.begin(initial)
         return None
 
-    def _keep(self) -> None:
-        """Writes a checkpoint, if the search is kept: the search must be between two batches."""
+    def _keep(self, limit: str = "") -> str:
+        """Writes a checkpoint, if the search is kept: the search must be between two batches. Returns the `limit` that stops it."""
         if self._checkpoints:
             from pmmc_check.checker.checkpoints.of_search import saved_search  # noqa: PLC0415  # most searches are not kept
 
             self._checkpoints.write(saved_search(self))
-
-    def _stopped(self, limit: str) -> str:
-        """Keeps the search that `limit` stops between two batches."""
-        self._keep()
         return limit
 
     def _endless_run(self, open_states: OpenStates) -> Violation | None:
         """A run that never ends, though something is left to decide on it; for FairProgress one that is fair."""
         if self.checks.progress and self.checks.progress.fair:
-            fair = fair_run(open_states.noted(), self.tables, self.store)
-            return rebuild_fair(*fair, self.tables, self.store, self.checks) if fair else None
-        cycle = open_states.cycle(self.store)
-        return rebuild_endless(cycle, self.tables, self.store, self.checks) if cycle else None
+            fair = fair_run(open_states.noted(), self.tables, self.visited.store)
+            return rebuild_fair(*fair, self.tables, self.visited.store, self.checks) if fair else None
+        cycle = open_states.cycle(self.visited.store)
+        return rebuild_endless(cycle, self.tables, self.visited.store, self.checks) if cycle else None
 
     def _explore(self) -> str | None:
         """Level after level; returns the limit that stopped it."""
-        frontier = self.frontier
-        while (level := frontier.level) is not None:
+        visited, limits = self.visited, self.control.limits
+        while (level := visited.frontier.level) is not None:
             if self.suspects and min(self.suspects).level <= level:
                 return None
-            if self.depth and self.control.limits.depth_max is not None and level > self.control.limits.depth_max:
-                return self._stopped(f"depth {self.control.limits.depth_max} (--max-depth) was reached; deeper states exist")
-            if level > LEVEL_MAX:
-                return f"depth {LEVEL_MAX} was reached, the deepest that the engine can hold"
-            frontier.settle(level, lambda vectors: self.store.levels(self._fingerprints(vectors)) == level)
-            while len(vectors := frontier.batch(level)):
+            visited.settle(level)
+            while len(vectors := visited.frontier.batch(level)):
+                if self.depth and limits.depth_max is not None and level > limits.depth_max:
+                    return self._keep(f"depth {limits.depth_max} (--max-depth) was reached; deeper states exist")
+                if level > LEVEL_MAX:
+                    return f"depth {LEVEL_MAX} was reached, the deepest that the engine can hold"
                 if limit := self._limit_reached(level):
-                    return self._stopped(limit)
+                    return self._keep(limit)
                 if self._checkpoints and self._checkpoints.due:
                     self._keep()
                 self.depth = level
@@ -177,7 +182,7 @@ class CompiledSearch:
                     self._explore_batch(self._within(vectors[:states_left], level), level)
                     return self._limit_reached(level)
                 self._explore_batch(self._within(vectors, level), level)
-                frontier.drop(level, len(vectors))
+                visited.frontier.drop(level, len(vectors))
         return None
 
     def _states_left(self) -> int | None:
@@ -189,11 +194,6 @@ class CompiledSearch:
         """How long it has taken, with the time before the checkpoint from which it went on."""
         return self.seconds_before + self.control.seconds()
 
-    def _fingerprints(self, vectors: Vectors) -> NDArray[np.uint64]:
-        fingerprints = np.zeros(len(vectors), np.uint64)
-        kernel.state_fingerprints(vectors, self.tables.fingerprints.data, fingerprints)
-        return fingerprints
-
     def _within(self, vectors: Vectors, level: int) -> Vectors:
         """Those states that lie within the constraints; the others are checked and counted here."""
         if self._boundary is None:
@@ -201,7 +201,7 @@ class CompiledSearch:
         within = self._boundary.within(vectors)
         outside = vectors[~within]
         if len(outside):
-            fingerprints = self._fingerprints(outside)
+            fingerprints = self.visited.fingerprints(outside)
             for broken, rows in self._boundary.broken(outside):
                 self.suspects.append(Suspect(level, self._order(broken), int(fingerprints[rows].min())))
             self.outside_states += len(outside)
@@ -228,10 +228,10 @@ class CompiledSearch:
         for new, stale in self._map(self._insert_partition, tasks):
             added.extend(new)
             for later in (1 + np.flatnonzero(stale[1:])).tolist():
-                self.frontier.stale[level + later] += int(stale[later])
+                self.visited.frontier.stale[level + later] += int(stale[later])
             self.steps_not_deeper += int(stale[0])
-        for at, block in by_level(added):
-            self.frontier.add(at, block)
+        for at, new_states in by_level(added):
+            self.visited.add(at, new_states, self.batch.parents[new_states.parents])
         self._count_views(vectors)
         self.distinct_states += len(vectors)
         self.level_sizes[level] += len(vectors)
@@ -316,7 +316,7 @@ class CompiledSearch:
     def _insert_partition(self, task: tuple[Vectors, int, int, int]) -> tuple[list[NewStates], NDArray[np.int64]]:
         """Inserts the candidates of one partition; returns the new states, and how many entries of later levels became stale."""
         vectors, level, chunks, which = task
-        batch, store = self.batch, self.store
+        batch, store = self.batch, self.visited.store
         offsets = batch.offsets[:chunks]
         candidates = int((offsets[:, which + 1] - offsets[:, which]).sum())
         stale: NDArray[np.int64] = np.zeros(kernel.WEIGHTS, np.int64)
@@ -324,7 +324,7 @@ class CompiledSearch:
         progress: NDArray[np.int64] = np.array([0, 0, store.used[which], 0])
         while candidates:
             room = min(candidates, _OUTPUT_STATES)
-            new = NewStates(np.empty((room, vectors.shape[1]), np.int32), np.empty(room, np.int64), np.empty(room, np.int64))
+            new = NewStates.room(room, vectors.shape[1])
             status = kernel.insert(
                 self._arrays,
                 store.partitions[which],
@@ -347,11 +347,14 @@ class CompiledSearch:
         return added, stale
 
     def _limit_reached(self, level: int) -> str | None:
-        """Looks at the limits, and reports progress now and then."""
-        memory_bytes = resident_bytes()
+        """Makes room where memory is short, and looks at the limits."""
+        return self._watched(level, self.visited.relieve(level, self.control.limits.memory_bytes_max))
+
+    def _watched(self, level: int, memory_bytes: int) -> str | None:
+        """Reports progress now and then; returns the limit that was reached."""
         if self.control.seconds() - self._reported_at >= _REPORT_SECONDS:
             self._reported_at = self.control.seconds()
-            self.control.report(Snapshot(level, self.distinct_states, self.generated_states, self.frontier.states, memory_bytes))
+            self.control.report(Snapshot(level, self.distinct_states, self.generated_states, self.visited.frontier.states, memory_bytes))
         return self.control.limit_reached(self.distinct_states, memory_bytes)
 
     def _allocate(self) -> None:
@@ -390,13 +393,14 @@ class CompiledSearch:
             unneeded=frozenset(Action(role, kind) for role, kind in self.claims.left_out),
             violation=violation,
             limit=limit,
-            bytes_per_state=self.store.bytes / max(1, self.store.states),
+            bytes_per_state=self.visited.bytes_per_state,
             symmetry_order=order,
             claims=self.claims.report(),
             exercised=exercised(self.checks, put_off, self.claims),
             level_sizes=tuple(self.level_sizes[level] for level in range(1, max(self.level_sizes, default=0) + 1)),
             constraints=constraints_of(self.checks),
             outside_states=self.outside_states,
+            disk=self.visited.disk_used(),
             checkpoints=self._checkpoints.used(self._resumed) if self._checkpoints else None,
         )
 

@@ -8,7 +8,7 @@ reductions left out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import starmap
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ import numpy as np
 from pmmc_check.checker import kernel
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.result import TraceStep, Violation
-from pmmc_check.checker.store import Store
+from pmmc_check.checker.store import Ancestry
 from pmmc_check.checker.tables import Path, PathDelivery, Tables
 from pmmc_check.model.faults import Drop
 from pmmc_check.model.model import Model, State, Step
@@ -45,9 +45,9 @@ class Move(NamedTuple):
     path: Path
 
 
-def rebuild(suspect: Suspect, tables: Tables, store: Store, checks: Checks) -> Violation:
+def rebuild(suspect: Suspect, tables: Tables, store: Ancestry, checks: Checks) -> Violation:
     """The counterexample that ends in `suspect`."""
-    moves, vector = _along(tables.state_of(tables.model.initial()), _chain(suspect.fingerprint, store), tables)
+    moves, vector = _to(suspect.fingerprint, tables, store)
     if suspect.process >= 0:
         breaker = _breaker(vector, suspect, tables)
         moves.append(Move(breaker, tables.broken_by[vector[breaker]].path))
@@ -64,12 +64,12 @@ def executed(moves: list[Move], locals_: LocalSteps, checks: Checks) -> Violatio
     return Violation(broken.invariant, broken.how, locals_.model.initial(), tuple(trace))
 
 
-def rebuild_endless(cycle: list[int], tables: Tables, store: Store, checks: Checks) -> Violation:
+def rebuild_endless(cycle: list[int], tables: Tables, store: Ancestry, checks: Checks) -> Violation:
     """The run to the first state of `cycle`, which is given by fingerprints, and around until it is where it has been before.
 
     With symmetry that may take several rounds: one round leads to a renamed image of the state in which it began.
     """
-    moves, vector = _along(tables.state_of(tables.model.initial()), _chain(cycle[0], store), tables)
+    moves, vector = _to(cycle[0], tables, store)
     rounds: dict[tuple[int, ...], int] = {}
     while tuple(vector) not in rounds:
         rounds[tuple(vector)] = len(moves)
@@ -82,14 +82,14 @@ def rebuild_endless(cycle: list[int], tables: Tables, store: Store, checks: Chec
     return Violation(how.invariant, how.how, tables.model.initial(), tuple(trace), loop=_around(tables.model.initial(), trace, loop))
 
 
-def rebuild_fair(start: int, around: list[int], tables: Tables, store: Store, checks: Checks) -> Violation:
+def rebuild_fair(start: int, around: list[int], tables: Tables, store: Ancestry, checks: Checks) -> Violation:
     """The run to the state with fingerprint `start`, and by the steps `around` until it is where it has been before.
 
     Messages that nothing can come of, which the search has let go, are delivered at the end of each round: else they would pile up. On a
     network that keeps its order some of them stand behind others, and so it may take several rounds.
     """
     model = tables.model
-    moves, vector = _along(tables.state_of(model.initial()), _chain(start, store), tables)
+    moves, vector = _to(start, tables, store)
     state, trace, broken = _deliveries_of(moves, tables.locals, checks)
     assert broken is None, "a broken invariant would have ended the search before"
     seen: dict[State, int] = {}
@@ -140,15 +140,25 @@ def _along(vector: list[int], fingerprints: list[int], tables: Tables) -> tuple[
     return moves, vector
 
 
-def _chain(fingerprint: int, store: Store) -> list[int]:
-    """The fingerprints after the initial state's, up to `fingerprint`."""
-    chain: list[int] = []
-    entry = store.find(fingerprint)
-    while entry.level > 1:
-        chain.append(entry.fingerprint)
-        entry = store.find_prefix(entry.predecessor_prefix)
-    chain.reverse()
-    return chain
+def _to(fingerprint: int, tables: Tables, store: Ancestry) -> tuple[list[Move], list[int]]:
+    """The moves from the initial state to one with `fingerprint`, and that state."""
+    initial = tables.state_of(tables.model.initial())
+    for chain in store.chains(fingerprint, fingerprint_of(initial, tables)):
+        reached: dict[int, tuple[list[Move], list[int]]] = {0: ([], initial)}
+        for place in chain:
+            reached = {each: way for each in place if (way := _one_step_on(reached.values(), each, tables))}
+        if reached:
+            return next(iter(reached.values()))
+    raise AssertionError("no chain of predecessors is a run")
+
+
+def _one_step_on(ways: Iterable[tuple[list[Move], list[int]]], fingerprint: int, tables: Tables) -> tuple[list[Move], list[int]] | None:
+    """The first of some ways that a step prolongs to a state with `fingerprint`, with that step."""
+    for moves, vector in ways:
+        for move, after in steps_from(vector, tables):
+            if fingerprint_of(after, tables) == fingerprint:
+                return [*moves, move], after
+    return None
 
 
 def _step_to(vector: list[int], fingerprint: int, tables: Tables) -> tuple[Move, list[int]]:

@@ -329,11 +329,12 @@ def insert(
     new_vectors: Any,
     new_levels: Any,
     new_parents: Any,
+    new_fingerprints: Any,
     stale: Any,
     progress: Any,
 ) -> Any:
-    """Inserts the candidates of partition `which`; writes the vectors of those that are new, or reached at a
-    lower level than before.
+    """Inserts the candidates of partition `which`; writes the vectors and fingerprints of those that are new, or reached
+    at a lower level than before.
 
     `stale` counts by level, from `level` on, the entries that a lower level has replaced; its first place counts the
     steps that led to no deeper level. Returns DONE, or why it stopped; `progress` is (chunk, position, used entries, new
@@ -385,6 +386,7 @@ def insert(
             origins[slot] = (parents[parent] & ~low) | at
             new_levels[n_new] = at
             new_parents[n_new] = parent
+            new_fingerprints[n_new] = fingerprint
             for p in range(vectors.shape[1]):
                 new_vectors[n_new, p] = vectors[parent, p]
             for item in range(step_items[step, 0], step_items[step, 1]):
@@ -435,6 +437,13 @@ def look_up_levels(keys: Any, origins: Any, fingerprints: Any, rows: Any, levels
     for row in rows:
         slot = look_up(keys, fingerprints[row], ~uint64(0))
         levels[row] = origins[slot] & uint64(LEVEL_MASK)
+
+
+@kernel
+def look_up_predecessors(keys: Any, origins: Any, fingerprints: Any, rows: Any, predecessors: Any) -> None:
+    """The upper 32 bits of the predecessors of the visited states `fingerprints[rows]`."""
+    for row in rows:
+        predecessors[row] = origins[look_up(keys, fingerprints[row], ~uint64(0))] >> uint64(32)
 
 
 @kernel

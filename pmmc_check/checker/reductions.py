@@ -134,7 +134,7 @@ def _not_commuting(model: Model, invariants: Iterable[Invariant]) -> str | None:
     """Why no step may be taken alone, if that is so."""
     if any(isinstance(each, Progress) for each in invariants):
         return "Progress asks for runs to their very end"
-    if written := next((each for each in invariants if isinstance(each, WrittenInvariant)), None):
+    if written := next((each for each in invariants if isinstance(each, WrittenInvariant) and not each.accumulates), None):
         return f"what {written.name} reads need not accumulate"
     if not model.network.may_withhold:
         return f"on the {model.network.name} network a delivery makes way for others"

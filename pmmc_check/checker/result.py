@@ -61,6 +61,15 @@ class CheckpointsUsed:
     failed: str | None = None
 
 
+@dataclass(frozen=True)
+class DiskUsed:
+    """States that were kept on disk: where, in how many bytes at most, and how many were met before."""
+
+    folder: str
+    bytes: int
+    states_before: int
+
+
 @dataclass
 class Control:
     """How the caller watches and stops a search: `report` is called now and then, `stop` ends it with what is known so far.
@@ -240,6 +249,8 @@ class Result:
     checkpoints: CheckpointsUsed | None = None
     crew: CrewUsed | None = None
     """Where it is kept, and from where it went on; `seconds` are then those of all parts together."""
+    disk: DiskUsed | None = None
+    """What was on disk, where memory was short."""
 
     @property
     def violations(self) -> tuple[Violation, ...]:

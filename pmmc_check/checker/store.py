@@ -6,7 +6,8 @@ twice the memory. The places' use stays between 0.53 and 0.75, that is 21 to 30 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,13 @@ class Entry(NamedTuple):
     fingerprint: int
     predecessor_prefix: int
     level: int
+
+
+class Ancestry(Protocol):
+    """What knows how visited states were reached."""
+
+    def chains(self, fingerprint: int, first: int) -> Iterator[list[list[int]]]:
+        """See `Store.chains`."""
 
 
 class Store:
@@ -96,6 +104,25 @@ class Store:
             rows = np.flatnonzero(numbers == number)
             kernel.look_up_levels(partition.keys, partition.origins, fingerprints, rows, levels)
         return levels
+
+    def predecessors(self, fingerprints: NDArray[np.uint64]) -> NDArray[np.uint32]:
+        """The upper 32 bits of the predecessor's fingerprint of each of some visited states."""
+        found: NDArray[np.uint32] = np.zeros(len(fingerprints), np.uint32)
+        numbers = fingerprints >> np.uint64(64 - kernel.PARTITION_BITS)
+        for number, partition in enumerate(self.partitions):
+            rows = np.flatnonzero(numbers == number)
+            kernel.look_up_predecessors(partition.keys, partition.origins, fingerprints, rows, found)
+        return found
+
+    def chains(self, fingerprint: int, first: int) -> Iterator[list[list[int]]]:
+        """The fingerprints after the initial state's, which is `first`, up to `fingerprint`: those that a run to that state meets, each as
+        a list of what may be there. Here there is one chain, and one fingerprint in each place of it."""
+        found: list[list[int]] = []
+        entry = self.find(fingerprint)
+        while entry.level > 1:
+            found.append([entry.fingerprint])
+            entry = self.find_prefix(entry.predecessor_prefix)
+        yield found[::-1]
 
     def _find(self, fingerprint: int, mask: np.uint64) -> Entry:
         found = self._looked_up(fingerprint, mask)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pmmc_check.checker.compilation import kernel, uint64
+from pmmc_check.checker.compilation import borrowed, kernel, uint64
 from pmmc_check.checker.kernel import MISSING, REFUSED, known_facts
 
 GOES_ON, BOUND, ENDED, BROKEN, UNJUDGED, NO_ENTRY, NO_ROOM = range(7)
@@ -80,28 +80,46 @@ class Walkers(NamedTuple):
 @kernel
 def walk_on(tables: DeliveryTables, known: Any, walkers: Walkers, statuses: Any) -> None:
     """Goes on with every walk that does, until there is a reason to stop."""
+    lent = DeliveryTables(
+        borrowed(tables.keys),
+        borrowed(tables.values),
+        borrowed(tables.entry),
+        borrowed(tables.outcome),
+        borrowed(tables.item),
+        borrowed(tables.past),
+        borrowed(tables.state),
+        borrowed(tables.fault),
+        borrowed(tables.is_shown),
+        borrowed(tables.shows_inbox),
+        borrowed(tables.state_digest),
+        borrowed(tables.message_digest),
+        borrowed(tables.shown_digest),
+        borrowed(tables.observed),
+        borrowed(tables.rules),
+    )
+    facts = borrowed(known)
     for row in range(len(statuses)):
         if statuses[row] == GOES_ON:
             walker = Walkers(
-                walkers.state[row],
-                walkers.shown[row],
-                walkers.count[row],
-                walkers.state_after[row],
-                walkers.shown_after[row],
-                walkers.count_after[row],
-                walkers.look[row],
-                walkers.inbox[row],
-                walkers.met[row],
-                walkers.moves[row],
-                walkers.random[row],
-                walkers.place[row],
+                borrowed(walkers.state[row]),
+                borrowed(walkers.shown[row]),
+                borrowed(walkers.count[row]),
+                borrowed(walkers.state_after[row]),
+                borrowed(walkers.shown_after[row]),
+                borrowed(walkers.count_after[row]),
+                borrowed(walkers.look[row]),
+                borrowed(walkers.inbox[row]),
+                borrowed(walkers.met[row]),
+                borrowed(walkers.moves[row]),
+                borrowed(walkers.random[row]),
+                borrowed(walkers.place[row]),
             )
             while statuses[row] == GOES_ON:
-                statuses[row] = looked_at(tables, known, walker)
+                statuses[row] = looked_at(lent, facts, walker)
                 if statuses[row] == GOES_ON and walker.place[STEPS] == len(walker.moves):
                     statuses[row] = BOUND
                 if statuses[row] == GOES_ON:
-                    statuses[row] = moved(tables, walker)
+                    statuses[row] = moved(lent, walker)
 
 
 @kernel

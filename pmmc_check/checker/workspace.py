@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ CHUNK_STATES = 1024
 BATCH_CHUNKS = 32
 RECENT_PLACES = 1 << 13
 _MISSES_MAX = 4096
+_NARROW_MAX = 1 << 16
 
 Vectors = NDArray[np.int32]
 """One row a state, one view number a process."""
@@ -54,15 +55,32 @@ class Batch(NamedTuple):
 
 
 class NewStates(NamedTuple):
-    """States that were not visited before: their vectors, the level they belong to, and the number of their parent in the batch."""
+    """States that were not visited before: their vectors, the level they belong to, the number of their parent in the batch, and their
+    fingerprints."""
 
     vectors: Vectors
     levels: NDArray[np.int64]
     parents: NDArray[np.int64]
+    fingerprints: NDArray[np.uint64]
+
+    @classmethod
+    def room(cls, states: int, processes: int) -> NewStates:
+        """For so many, not filled."""
+        vectors = np.empty((states, processes), np.int32)
+        return cls(vectors, np.empty(states, np.int64), np.empty(states, np.int64), np.empty(states, np.uint64))
+
+    @classmethod
+    def joined(cls, parts: list[NewStates]) -> NewStates:
+        """Some, one behind the other."""
+        return cls(*map(np.concatenate, zip(*parts, strict=True)))
 
     def first(self, count: int) -> NewStates:
         """The first `count` of them."""
-        return NewStates(self.vectors[:count], self.levels[:count], self.parents[:count])
+        return self.chosen(slice(count))
+
+    def chosen(self, which: NDArray[Any] | slice) -> NewStates:
+        """Those that `which` selects, by mask, by number or by slice."""
+        return NewStates(self.vectors[which], self.levels[which], self.parents[which], self.fingerprints[which])
 
 
 class Worker:
@@ -84,20 +102,30 @@ def candidates_of(shape: int | tuple[int, int]) -> kernel.Candidates:
     return kernel.Candidates(np.empty(shape, np.uint64), np.empty(shape, np.int32), np.empty(shape, np.int32))
 
 
-def by_level(added: list[NewStates]) -> Iterator[tuple[int, Vectors]]:
+def by_level(added: list[NewStates]) -> Iterator[tuple[int, NewStates]]:
     """New states level by level, in the order of their parents: states that have steps in common stay together, so that
     a chunk finds most of its repeated successors by itself, and looks up the same table entries again and again."""
     if not any(len(each.levels) for each in added):
         return
-    levels = np.concatenate([each.levels for each in added])
-    order = np.argsort(np.concatenate([each.parents for each in added]), kind="stable")
-    vectors = np.concatenate([each.vectors for each in added])[order]
-    levels = levels[order]
-    lowest, highest = int(levels.min()), int(levels.max())
+    new = NewStates.joined(added)
+    new = new.chosen(np.argsort(new.parents, kind="stable"))
+    lowest, highest = int(new.levels.min()), int(new.levels.max())
     if lowest == highest:
-        yield lowest, vectors
+        yield lowest, new
         return
     for level in range(lowest, highest + 1):
-        block = vectors[levels == level]
-        if len(block):
-            yield level, block
+        here = new.levels == level
+        if here.any():
+            yield level, new.chosen(here)
+
+
+def narrowed(vectors: NDArray[np.integer]) -> NDArray[np.integer]:
+    """The same numbers of views in 16 bits each, where they fit."""
+    if vectors.dtype == np.int32 and (not len(vectors) or int(vectors.max()) < _NARROW_MAX):
+        return vectors.astype(np.uint16)
+    return vectors
+
+
+def widened(block: NDArray[np.integer]) -> Vectors:
+    """The form that kernels take, in memory of its own."""
+    return block.astype(np.int32)

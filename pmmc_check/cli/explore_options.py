@@ -27,6 +27,8 @@ examples:
       roles that a program plays, in any language (docs/any-language.md)
   pmmc-check explore --slots 3 --time-limit 60
       as far as a minute goes: then "inconclusive", exit code 3
+  pmmc-check explore --slots 3 --max-memory 4000 --disk /var/tmp
+      with 4,000 MiB of memory, and what does not fit there on disk (docs/scale.md)
   pmmc-check explore --slots 3 --checkpoint kept --max-memory 8000
       kept in a folder while it runs; after a limit, Ctrl-C or a reboot the same
       with --resume kept goes on (docs/scale.md)
@@ -193,6 +195,11 @@ def _limits(parser: argparse.ArgumentParser) -> None:
     limits.add_argument("--time-limit", type=positive_seconds(), metavar="SECONDS", help="wall-clock time")
     limits.add_argument(
         "--max-memory", type=number_from_one, metavar="MIB", help="memory of the whole process (default: most of what is free)"
+    )
+    limits.add_argument(
+        "--disk",
+        metavar="DIR",
+        help="when memory gets short, go on with the states in files in DIR (docs/scale.md)",
     )
 
 

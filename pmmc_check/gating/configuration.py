@@ -28,7 +28,7 @@ days: what a gate has checked it remembers anyway."""
 _OF_SEARCHES = """acceptors quorum1 quorum2 leaders replicas slots commands rounds window network reconfigurations ballots replica-slots
     replica-commands crashes restarts faulty invariant find constraint fair variant protocol engine strategy seed walk-steps reduce
     continue
-    trust-claims threads step-deadline max-states max-depth time-limit max-memory strict graph observe graph-states html export
+    trust-claims threads step-deadline max-states max-depth time-limit max-memory disk strict graph observe graph-states html export
     export-tla"""
 _OF_TRACES = "step-deadline search-states search-seconds search-events variant html export protocol max-memory"
 CHECK_OPTIONS = {"explore": tuple(_OF_SEARCHES.split()), "validate": tuple(_OF_TRACES.split())}

@@ -15,7 +15,8 @@ class WrittenInvariant:
 
     With `by_slot` it is asked of the facts about one slot at a time, and reads no variables; else of everything at once, with 0 for
     the slot. `check` is also asked where nothing is observed yet. `sees_stops`: whether it can tell that a process has stopped.
-    `matters`: whether a message of a kind that it observes, as histories keep it, can make a difference; None: any can."""
+    `matters`: whether a message of a kind that it observes, as histories keep it, can make a difference; None: any can.
+    `accumulates`: it reads decisions, p2a and acceptances alone, and what breaks it stays broken when there are more of them."""
 
     name: str
     statement: str
@@ -26,3 +27,4 @@ class WrittenInvariant:
     tells_apart: str | None = None
     sees_stops: bool = False
     matters: Callable[[Message], bool] | None = None
+    accumulates: bool = False

@@ -50,6 +50,8 @@ def result_as_json(result: Result, model: Model) -> dict[str, Any]:
         answer["walks"] = asdict(result.walks)
     if result.diagram is not None:
         answer["diagram"] = asdict(result.diagram)
+    if result.disk is not None:
+        answer["disk"] = asdict(result.disk)
     if result.crew is not None:
         answer["workers"] = asdict(result.crew)
     if result.checkpoints is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import RenderableType
 from rich.text import Text
 
-from pmmc_check.checker.result import CheckpointsUsed, Diagram, Result, Violation
+from pmmc_check.checker.result import CheckpointsUsed, Diagram, DiskUsed, Result, Violation
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
 from pmmc_check.model.network import network_named
@@ -136,8 +136,7 @@ def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
         ),
     )
     yield from _effort(result)
-    if result.checkpoints:
-        yield "checkpoint", checkpoints_line(result.checkpoints)
+    yield from _kept_on_disk(result)
     if result.diagram:
         yield "diagram", _diagram(result.diagram)
     if result.engine == "compiled" and not result.walks:
@@ -149,8 +148,29 @@ def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     if result.violation and result.limit:
         shorter = "there may be a shorter counterexample" if not result.violations[-1].shortest else "it was not searched to the end"
         yield "limit", f"{result.limit}: {shorter}"
-    if result.verdict == INCONCLUSIVE and not result.walks and not config.reconfigurations and not _of_progress(result):
+    yield from _hints(result)
+
+
+def _kept_on_disk(result: Result) -> Iterator[tuple[str, str]]:
+    if result.disk:
+        yield "disk", disk_line(result.disk)
+    if result.checkpoints:
+        yield "checkpoint", checkpoints_line(result.checkpoints)
+
+
+def _hints(result: Result) -> Iterator[tuple[str, str]]:
+    """What else may end."""
+    if result.verdict != INCONCLUSIVE or result.walks:
+        return
+    if not result.config.reconfigurations and not _of_progress(result):
         yield "hint", "if it is too large to end, try --slots any: it covers every number of slots, often in seconds"
+    if result.engine == "compiled" and (result.limit or "").startswith("memory") and not _of_progress(result):
+        yield "hint", "with --disk DIR it goes on with the states on disk when memory gets short"
+
+
+def disk_line(used: DiskUsed) -> str:
+    """What was on disk."""
+    return f"from {used.states_before:,} states on, when memory was short; {used.bytes / 2**20:,.0f} MiB at most, in {used.folder}"
 
 
 def _effort(result: Result) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pmmc_check.properties.invariants import Invariant, StateInvariant
@@ -12,6 +13,7 @@ from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.messages import Message
 from pmmc_check.protocol.role import Crashed, System
 from pmmc_check.protocol.values import ProcessId
+from pmmc_check.spec.accumulates import FALLING, UNMOVED, direction
 from pmmc_check.spec.evaluate import World, compiled_term, frame_size
 from pmmc_check.spec.explain import why_false
 from pmmc_check.spec.observes import Reads, about_one_process, about_one_slot, reads_of
@@ -31,7 +33,7 @@ def invariant_of(name: str, term: Term, system: System, protocol: Protocol) -> I
         return StateInvariant(name, term.text, frozenset({role}), _of_one_process(name, term, system, role, reads), reads.tells_apart)
     by_slot = about_one_slot(term, system)
     check = _of_one_slot(name, term, system, reads) if by_slot else _of_everything(name, term, system, reads)
-    return _written(name, term, reads, check, system, by_slot=by_slot)
+    return replace(_written(name, term, reads, check, system, by_slot=by_slot), accumulates=direction(term) in (UNMOVED, FALLING))
 
 
 def never(name: str, term: Term, system: System, protocol: Protocol) -> Invariant:
@@ -43,7 +45,8 @@ def never(name: str, term: Term, system: System, protocol: Protocol) -> Invarian
     def check(slot: int, observed: Observed) -> str | None:
         return REACHED if holds(worlds.of(observed), [None] * size) else None
 
-    return _written(name, Term("not", BOOLEAN, (term,), text=f"~({term.text})"), reads, check, system)
+    negation = Term("not", BOOLEAN, (term,), text=f"~({term.text})")
+    return replace(_written(name, negation, reads, check, system), accumulates=direction(negation) in (UNMOVED, FALLING))
 
 
 def constraint_of(name: str, term: Term, system: System, protocol: Protocol) -> WrittenInvariant:

@@ -17,20 +17,27 @@ from pmmc_check.checker import kernel
 from pmmc_check.checker.checkpoints.again import digest_of_entries, fill_again, filled_entries, otherwise, view_digests
 from pmmc_check.checker.checkpoints.saved import Arrays, SavedSearch, damaged
 from pmmc_check.checker.counterexample import Suspect
+from pmmc_check.checker.delayed.frontier import Block, DelayedFrontier
 from pmmc_check.checker.endless import Expanded
-from pmmc_check.checker.frontier import BATCH_STATES
+from pmmc_check.checker.frontier import Frontier
 from pmmc_check.checker.result import Action, ResumedFrom
 from pmmc_check.checker.tables import Tables
+from pmmc_check.checker.visited import VisitedStates
+from pmmc_check.checker.workspace import narrowed
 
 if TYPE_CHECKING:
     from pmmc_check.checker.compiled import CompiledSearch
 
 ActionCounts = list[tuple[str, str, int]]
-_LEVEL = "level-"
+_WAITS = "waits-"
 
 
 class SearchFacts(msgspec.Struct, forbid_unknown_fields=True):
-    """What a search has counted; `entries` is the digest of all table entries."""
+    """What a search has counted; `entries` is the digest of all table entries.
+
+    Of states in a hash table `capacities` are the places of its partitions; of states in sorted runs, of which there are some, `lowers`
+    are the bounds of their ranges, and `settled` is the level that is being expanded.
+    """
 
     written_at: str
     seconds: float
@@ -46,6 +53,9 @@ class SearchFacts(msgspec.Struct, forbid_unknown_fields=True):
     put_off: ActionCounts
     suspect: tuple[int, int, int, int] | None
     capacities: list[int]
+    settled: int
+    lowers: list[int]
+    states_in_table: int
 
     def resumed(self) -> ResumedFrom:
         """As reports tell it."""
@@ -54,6 +64,7 @@ class SearchFacts(msgspec.Struct, forbid_unknown_fields=True):
 
 def saved_search(search: CompiledSearch) -> SavedSearch:
     """The search as it is now, which must be between two batches."""
+    delayed = search.visited.delayed
     facts = SearchFacts(
         written_at=now(),
         seconds=search.seconds(),
@@ -64,11 +75,14 @@ def saved_search(search: CompiledSearch) -> SavedSearch:
         outside_states=search.outside_states,
         steps_not_deeper=search.steps_not_deeper,
         level_sizes=sorted(search.level_sizes.items()),
-        stale=sorted(search.frontier.stale.items()),
+        stale=sorted(search.visited.frontier.stale.items()),
         taken=counts_as_list(search.actions_taken()),
         put_off=counts_as_list(search.actions_put_off()),
         suspect=(*min(search.suspects),) if search.suspects else None,
-        capacities=[len(each.keys) for each in search.store.partitions],
+        capacities=[] if delayed else [len(each.keys) for each in search.visited.store.partitions],
+        settled=delayed.settled if delayed else 0,
+        lowers=[lower for lower, *_ in delayed.runs.runs()] if delayed else [],
+        states_in_table=search.visited.states_in_table,
     )
     return SavedSearch(facts, _arrays(search))
 
@@ -76,15 +90,32 @@ def saved_search(search: CompiledSearch) -> SavedSearch:
 def _arrays(search: CompiledSearch) -> Iterator[tuple[str, NDArray[Any]]]:
     yield from arrays_of_tables(search.tables)
     yield "known", search.known.known()
-    for level, states in search.frontier.levels():
-        yield f"{_LEVEL}{level}", states
-    for number in range(kernel.PARTITIONS):
-        keys, origins = search.store.entries(number)
-        yield f"keys-{number}", keys
-        yield f"origins-{number}", origins
+    yield from _sorted_states(search.visited.delayed) if search.visited.delayed else _hashed_states(search.visited)
     if search.open_states:
         for name, array in search.open_states.so_far()._asdict().items():
             yield f"open-{name}", array
+
+
+def _hashed_states(visited: VisitedStates) -> Iterator[tuple[str, NDArray[Any]]]:
+    assert isinstance(visited.frontier, Frontier)
+    for number, (level, vectors) in enumerate(visited.frontier.waiting()):
+        yield f"waits-{level}-{number}", narrowed(vectors)
+    for number in range(kernel.PARTITIONS):
+        keys, origins = visited.store.entries(number)
+        yield f"keys-{number}", keys
+        yield f"origins-{number}", origins
+
+
+def _sorted_states(delayed: DelayedFrontier) -> Iterator[tuple[str, NDArray[Any]]]:
+    for number, vectors in enumerate(delayed.waiting_settled()):
+        yield f"waits-{delayed.settled}-{number}", narrowed(vectors)
+    for number, (level, block) in enumerate(delayed.waiting()):
+        yield f"waits-{level}-{number}", narrowed(block.vectors)
+        yield f"block-keys-{level}-{number}", block.keys
+        yield f"block-origins-{level}-{number}", block.origins
+    for number, (_, keys, origins) in enumerate(delayed.runs.runs()):
+        yield f"keys-{number}", keys
+        yield f"origins-{number}", origins
 
 
 def restore_search(
@@ -129,22 +160,50 @@ def _restore_counts(search: CompiledSearch, facts: SearchFacts) -> None:
 def _restore_arrays(search: CompiledSearch, facts: SearchFacts, arrays: Arrays) -> None:
     search.known.know(arrays["known"])
     numbers = numbers_now(search.tables, arrays["views"])
-    processes = len(search.model.processes)
-    levels = sorted(int(name.removeprefix(_LEVEL)) for name in arrays if name.startswith(_LEVEL))
-    for level in levels:
-        states = arrays[f"{_LEVEL}{level}"]
-        if states.shape[1] != processes:
-            raise ValueError(f"{states.shape[1]} processes")
-        for first in range(0, len(states), BATCH_STATES):
-            search.frontier.add(level, numbers[states[first : first + BATCH_STATES]])
-    search.frontier.stale.update(dict(facts.stale))
-    for number, capacity in enumerate(facts.capacities):
-        search.store.put_back(number, (np.array(arrays[f"keys-{number}"]), np.array(arrays[f"origins-{number}"])), capacity)
+    for vectors in (array for name, array in arrays.items() if name.startswith(_WAITS)):
+        if vectors.ndim != 2 or vectors.shape[1] != len(search.model.processes):
+            raise ValueError(f"states of {vectors.shape[-1]} processes")
+    search.visited.states_in_table = facts.states_in_table
+    if facts.lowers:
+        _restore_sorted(search.visited, facts, arrays, numbers)
+    else:
+        _restore_hashed(search.visited, facts, arrays, numbers)
     if search.open_states:
         noted = Expanded(*(np.array(arrays[f"open-{name}"]) for name in Expanded._fields))
         if len(noted.taken) and not np.array_equal(numbers, np.arange(len(numbers))):
             raise otherwise()  # steps are noted by their numbers
         search.open_states.note(noted)
+
+
+def _restore_hashed(visited: VisitedStates, facts: SearchFacts, arrays: Arrays, numbers: NDArray[np.int32]) -> None:
+    assert isinstance(visited.frontier, Frontier)
+    for level, _, array in _waiting(arrays):
+        visited.frontier.put(level, numbers[array])
+    visited.frontier.stale.update(dict(facts.stale))
+    for number, capacity in enumerate(facts.capacities):
+        visited.store.put_back(number, (np.array(arrays[f"keys-{number}"]), np.array(arrays[f"origins-{number}"])), capacity)
+
+
+def _restore_sorted(visited: VisitedStates, facts: SearchFacts, arrays: Arrays, numbers: NDArray[np.int32]) -> None:
+    delayed = visited.empty_delayed()
+    for number, lower in enumerate(facts.lowers):
+        delayed.runs.begin(lower, np.array(arrays[f"keys-{number}"]), np.array(arrays[f"origins-{number}"]))
+    delayed.settled = facts.settled
+    for level, number, array in _waiting(arrays):
+        if level == facts.settled:
+            delayed.put_settled(level, numbers[array])
+        else:
+            keys, origins = (np.array(arrays[f"block-{name}-{level}-{number}"]) for name in ("keys", "origins"))
+            delayed.put(level, Block(numbers[array], keys, origins))
+    visited.frontier = delayed
+
+
+def _waiting(arrays: Arrays) -> Iterator[tuple[int, int, NDArray[Any]]]:
+    """The states that wait: their level, the number of the block, and their vectors."""
+    for name, array in arrays.items():
+        if name.startswith(_WAITS):
+            level, number = name.removeprefix(_WAITS).split("-")
+            yield int(level), int(number), array
 
 
 def arrays_of_tables(tables: Tables) -> Iterator[tuple[str, NDArray[Any]]]:

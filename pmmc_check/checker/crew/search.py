@@ -116,7 +116,7 @@ class CrewSearch(CompiledSearch):
                     raise PmmcError(f"{lost} before the run to the violation was put together; begin again") from lost
                 self.head.restore(self._done.where)
 
-            self.store = StatesElsewhere(self.head, restored)
+            self.visited.store = StatesElsewhere(self.head, restored)
             result = super().run()
             used = CrewUsed(crew.workers, self._replaced)
         finally:
@@ -126,8 +126,8 @@ class CrewSearch(CompiledSearch):
     def _explore(self) -> str | None:
         """Level after level; returns the limit that stopped it."""
         head, crew = self.head, self.head.crew
-        initial = self.frontier.batch(1)
-        head.begin(initial, int(self._fingerprints(initial)[0]))
+        initial = self.visited.frontier.batch(1)
+        head.begin(initial, int(self.visited.fingerprints(initial)[0]))
         self._done, losses, lost = progressed(self, head.finish(0)), 0, False
         while (level := head.level) is not None:
             limit, ended = ends_before(level, self)

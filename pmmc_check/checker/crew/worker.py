@@ -14,10 +14,9 @@ from pmmc_check.checker.crew.arrays import News, TableCopies
 from pmmc_check.checker.crew.kernels import build, take_in
 from pmmc_check.checker.crew.levels import OfLevel, write_level, written_levels
 from pmmc_check.checker.endless import Fingerprints
-from pmmc_check.checker.frontier import narrowed, widened
 from pmmc_check.checker.memory import resident_bytes
 from pmmc_check.checker.store import Entry, Store
-from pmmc_check.checker.workspace import BATCH_CHUNKS, CHUNK_STATES, RECENT_PLACES, Vectors, candidates_of
+from pmmc_check.checker.workspace import BATCH_CHUNKS, CHUNK_STATES, RECENT_PLACES, Vectors, candidates_of, narrowed, widened
 
 OWNER_BITS = 16
 _MISSES_MAX = 4096

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from helpers import small
 
-from checkpoints.kept import searched
 from pmmc_check.checker import frontier
 from pmmc_check.config import Config
 from pmmc_check.protocol.variants.catalogue import protocol_with
+from scale.kept import searched
 
 CONFIG = small(acceptors=2, leaders=2, replicas=2, commands=2)
 SEARCHES: dict[str, tuple[Config, dict[str, Any]]] = {

@@ -17,6 +17,9 @@ from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import invariants_named
 from pmmc_check.protocol import PMMC, Protocol
 
+REDUCED = "inert,deferral,halting,symmetry"
+"""All but commuting, without which searches are kept."""
+
 
 def searched(
     config: Config,
@@ -28,17 +31,22 @@ def searched(
     names: Sequence[str] = (),
     walks: bool = False,
     every_seconds: float = 600.0,
+    resume_at: int = 0,
+    disk: Path | None = None,
+    memory: int | None = None,
 ) -> Result:
     """The result of a search that was stopped at each of these counts of states but the last, and went on each time; without a folder it
-    runs once, to the last."""
-    for number, states_max in enumerate(states):
+    runs once, to the last. `resume_at`: so many of the parts have run already."""
+    for number, states_max in list(enumerate(states))[resume_at:]:
         model, invariants = Model(config, protocol), invariants_named(names)
         reductions, _ = applicable(reductions_named(reduce), model, invariants)
-        control = Control(Limits(states_max=states_max))
+        control = Control(Limits(states_max=states_max, memory_bytes_max=memory))
 
         def engine() -> Any:
             """A search that has not begun."""
-            return RandomWalks(model, invariants, control) if walks else CompiledSearch(model, invariants, control, reductions)  # noqa: B023
+            if walks:
+                return RandomWalks(model, invariants, control)  # noqa: B023
+            return CompiledSearch(model, invariants, control, reductions, disk=disk)  # noqa: B023
 
         if folder is None:
             if number == len(states) - 1:
@@ -53,4 +61,4 @@ def searched(
 
 def without_what_varies(result: Result) -> Result:
     """The same without times and what belongs to one process."""
-    return replace(result, seconds=0.0, peak_memory_bytes=0, checkpoints=None)
+    return replace(result, seconds=0.0, peak_memory_bytes=0, bytes_per_state=0.0, checkpoints=None, disk=None)
