@@ -218,7 +218,7 @@ def _kept(parser: argparse.ArgumentParser) -> None:
 
 
 def _shared(parser: argparse.ArgumentParser) -> None:
-    shared = parser.add_argument_group("many processes and machines (docs/workers.md); needs pip install 'pmmc-check[cluster]'")
+    shared = parser.add_argument_group("many processes and machines (docs/workers.md); needs pip install 'ray[client]'")
     shared.add_argument(
         "--workers", type=_workers, metavar="N", help="share the search out among N processes of Ray, each with a part of the states"
     )
