@@ -1,4 +1,6 @@
-"""The symbolic engine beside the compiled one: processor time of the whole command, memory and nodes, each search in a process of its own.
+"""The symbolic engine beside the compiled one and `auto`: processor time of the search, memory and nodes.
+
+Each search has a process of its own, forked from one that has the kernels loaded, so start-up (1.1 s) does not count.
 
 python benchmarks/symbolic.py [seconds for each search]
 """
@@ -6,13 +8,24 @@ python benchmarks/symbolic.py [seconds for each search]
 from __future__ import annotations
 
 import json
+import os
 import resource
-import subprocess
 import sys
+import time
 from typing import Any
 
-COUNTS = ("acceptors", "leaders", "replicas", "slots", "commands", "rounds")
-CONFIGURATIONS = [
+from pmmc_check.checker.chosen import ChosenSearch
+from pmmc_check.checker.compiled import CompiledSearch
+from pmmc_check.checker.reductions import Reductions
+from pmmc_check.checker.result import Control, Limits, Result
+from pmmc_check.checker.symbolic.search import SymbolicSearch
+from pmmc_check.config import Config
+from pmmc_check.model.model import Model
+from pmmc_check.properties.invariants import invariants_named
+
+Counts = tuple[int, int, int, int, int, int]
+"""Acceptors, leaders, replicas, slots, commands, rounds."""
+CONFIGURATIONS: list[Counts] = [
     (1, 1, 1, 1, 2, 1),
     (3, 1, 1, 1, 1, 1),
     (1, 2, 1, 1, 2, 1),
@@ -38,41 +51,57 @@ ONE_BY_ONE_MAX = 20_000_000
 """States up to which the compiled engine is tried: half a gigabyte."""
 
 
-def search(engine: str, reduce: str, counts: tuple[int, ...], seconds: float) -> dict[str, Any]:
-    """The JSON of one search."""
-    options = [part for name, count in zip(COUNTS, counts, strict=True) for part in (f"--{name}", str(count))]
-    how = ["--engine", engine, "--reduce", reduce, "--threads", "1", "--time-limit", str(seconds), "--quiet", "--format", "json"]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([sys.executable, "-m", "pmmc_check", "explore", *options, *how], capture_output=True, text=True, check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    answer: dict[str, Any] = json.loads(done.stdout)
-    answer["processor_seconds"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return answer
+def search(engine: str, counts: Counts, seconds: float) -> Result:
+    """One search without reductions, on the network `duplicating`."""
+    model, control = Model(Config(*counts)), Control(Limits(seconds_max=seconds))
+    engines = {"symbolic": SymbolicSearch, "compiled": CompiledSearch, "auto": ChosenSearch}
+    return engines[engine](model, invariants_named(()), control, Reductions()).run()  # type: ignore[no-any-return]
 
 
-def shown(answer: dict[str, Any]) -> str:
-    """States, seconds and memory of one search."""
-    if answer["limit"]:
-        return f"not in {answer['processor_seconds']:.0f} s"
-    return f"{answer['processor_seconds']:.1f} s, {answer['peak_memory_bytes'] >> 20} MiB"
+def measured(engine: str, counts: Counts, seconds: float) -> dict[str, Any]:
+    """What one search in a process of its own found, and took."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        before = time.process_time()
+        result = search(engine, counts, seconds)
+        answer = {
+            "states": result.distinct_states,
+            "limit": result.limit,
+            "seconds": time.process_time() - before,
+            "mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
+            "nodes": result.diagram.nodes if result.diagram else 0,
+            "peak_nodes": result.diagram.peak_nodes if result.diagram else 0,
+        }
+        os.write(writing, json.dumps(answer).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading) as stream:
+        found: dict[str, Any] = json.load(stream)
+    return found
+
+
+def shown(answer: dict[str, Any] | None) -> str:
+    """Seconds and memory of one search."""
+    if answer is None:
+        return "not tried"
+    return f"not in {answer['seconds']:.0f} s" if answer["limit"] else f"{answer['seconds']:.2f} s, {answer['mebibytes']} MiB"
 
 
 def main(seconds: float) -> None:
-    """Prints a table of unreduced searches on the network `duplicating`."""
+    """Prints a table."""
     for engine in ("symbolic", "compiled"):
-        search(engine, "none", CONFIGURATIONS[0], seconds)  # compiles
-    print(
-        "| A L R S C B | states | compiled | symbolic | nodes | at most | memory of the diagram |\n|---|---|---|---|---|---|---|",
-        flush=True,
-    )
+        search(engine, CONFIGURATIONS[0], seconds)  # loads or compiles
+    print("| A L R S C B | states | compiled | symbolic | auto | nodes | at most |\n|---|---|---|---|---|---|---|", flush=True)
     for counts in CONFIGURATIONS:
-        symbolic = search("symbolic", "none", counts, seconds)
-        few = not symbolic["limit"] and symbolic["distinct_states"] <= ONE_BY_ONE_MAX
-        compiled = shown(search("compiled", "none", counts, seconds)) if few else "not tried"
-        diagram = symbolic["diagram"]
-        size = f"{diagram['nodes']:,} | {diagram['peak_nodes']:,} | {diagram['memory_bytes'] >> 20} MiB"
-        states = "" if symbolic["limit"] else f"{symbolic['distinct_states']:,}"
-        print(f"| {' '.join(map(str, counts))} | {states} | {compiled} | {shown(symbolic)} | {size} |", flush=True)
+        symbolic = measured("symbolic", counts, seconds)
+        few = not symbolic["limit"] and symbolic["states"] <= ONE_BY_ONE_MAX
+        compiled = measured("compiled", counts, seconds) if few else None
+        auto = None if symbolic["limit"] else measured("auto", counts, seconds)
+        states = "not known" if symbolic["limit"] else f"{symbolic['states']:,}"
+        cells = [" ".join(map(str, counts)), states, *map(shown, (compiled, symbolic, auto))]
+        print("| " + " | ".join([*cells, f"{symbolic['nodes']:,}", f"{symbolic['peak_nodes']:,}"]) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from helpers import COUNTS, PMMC, commuting, compiled, small
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.counterexample import fingerprint_of
 from pmmc_check.checker.kernel import NOT_ALONE
+from pmmc_check.checker.matrix import config_of
 from pmmc_check.checker.reductions import applicable, reductions_named
 from pmmc_check.checker.result import Limits, Result
 from pmmc_check.checker.symmetry import renamings
@@ -20,7 +21,7 @@ from pmmc_check.config import Config
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import invariants_named
-from pmmc_check.protocol.variants.catalogue import VARIANTS, check_needs, protocol_with, variants_named
+from pmmc_check.protocol.variants.catalogue import VARIANTS, Variant, check_needs, combined, protocol_with, variants_named
 
 OTHERS = ("inert", "deferral", "halting", "symmetry")
 NETWORKS = ("duplicating", "reliable", "lossy")
@@ -164,6 +165,20 @@ def test_what_switches_it_off(config: Config, protocol: Any, invariants: list[st
     usable, notes = applicable(reductions_named("commuting"), model, invariants_named(invariants))
     assert not usable.commuting
     assert any(note.startswith("commuting is off: ") and why in note for note in notes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=lambda each: each.name)
+def test_every_seeded_fault_is_found_with_a_run_as_short(variant: Variant) -> None:
+    for invariant in variant.breaks[:1] or [""]:
+        asked = [invariant] if invariant else []
+        config, protocol = config_of(variant.smallest), combined([variant])
+        model = Model(config, protocol)
+        usable, _ = applicable(reductions_named("all"), model, invariants_named(asked))
+        others = ",".join(each for each in usable.names if each != "commuting")
+        _, plain = compiled(config, protocol, others, asked)
+        _, reduced = commuting(config, protocol, "all", asked)
+        assert _shown(reduced) == _shown(plain)
 
 
 # At random

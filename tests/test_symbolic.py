@@ -17,6 +17,9 @@ from pmmc_check.checker.memory import resident_bytes
 from pmmc_check.checker.reductions import applicable, reductions_named
 from pmmc_check.checker.result import Control, Limits, Result
 from pmmc_check.checker.symbolic import diagrams as diagrams_module
+from pmmc_check.checker.symbolic.events import FULL
+from pmmc_check.checker.symbolic.layout import COUNT, IN_ALL, IN_SOME, UNIT
+from pmmc_check.checker.symbolic.level_sets import has_level
 from pmmc_check.checker.symbolic.search import SymbolicSearch
 from pmmc_check.config import Config
 from pmmc_check.model.model import Model
@@ -163,17 +166,43 @@ def test_the_order_of_levels_changes_no_count(seed: int, messages: bool) -> None
     assert shuffled.coverage == usual.coverage
 
 
-def test_garbage_collection_changes_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = small(acceptors=2, leaders=2, commands=2)
+@pytest.mark.parametrize("counts", [{"acceptors": 2, "leaders": 2, "commands": 2}, {"replicas": 2, "slots": 2, "commands": 2}], ids=label)
+@pytest.mark.parametrize(("nodes", "live", "lines"), [(64, 0.25, 64), (256, 0.8, 16), (256, 0.8, 8192), (1024, 0.5, 8192)])
+def test_garbage_collection_and_small_caches_change_no_count(
+    counts: dict[str, Any], nodes: int, live: float, lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small(**counts)
     _, usual = symbolic(config, reduce="none")
-    monkeypatch.setattr(diagrams_module, "NODES_FIRST", 64)
+    monkeypatch.setattr(diagrams_module, "NODES_FIRST", nodes)
+    monkeypatch.setattr(diagrams_module, "_LIVE_MAX", live)
+    monkeypatch.setattr(diagrams_module, "_LINES_MAX", lines)
     search, crowded = symbolic(config, reduce="none")
-    assert search.diagrams.collections > 5
-    assert (
-        (crowded.distinct_states, crowded.generated_states)
-        == (usual.distinct_states, usual.generated_states)
-        == (670_778, crowded.generated_states)
+    assert search.diagrams.collections > 1
+    assert (crowded.distinct_states, crowded.generated_states, crowded.coverage) == (
+        usual.distinct_states,
+        usual.generated_states,
+        usual.coverage,
     )
+    assert crowded.distinct_states == {2: 670_778, 1: 132_820}[config.acceptors]
+
+
+@pytest.mark.parametrize("network", ["duplicating", "reliable", "fifo"])
+def test_of_each_node_it_is_known_on_which_levels_some_and_all_of_its_vectors_have_a_message(network: str) -> None:
+    search, _ = symbolic(small(leaders=2, commands=2, network=network), reduce="none", messages=True)
+    diagrams, events = search.diagrams, search.events
+    some: dict[int, set[int]] = {UNIT: set()}
+    every: dict[int, set[int]] = {UNIT: set()}
+    rows = [row for row in range(UNIT + 1, diagrams.rows) if diagrams.node[row, COUNT]]
+    for row in sorted(rows, key=lambda row: events.height(diagrams.level(row))):
+        level = diagrams.level(row)
+        absent, edges = events.absent(level), diagrams.edges(row)
+        here = [{level} if absent not in (FULL, value) else set() for value, _ in edges]
+        some[row] = set().union(*here, *(some[child] for _, child in edges))
+        every[row] = set.intersection(*(own | every[child] for own, (_, child) in zip(here, edges, strict=True)))
+        for column, expected in ((IN_SOME, some[row]), (IN_ALL, every[row])):
+            number = diagrams.node[row, column]
+            assert {each for each in range(events.levels + 1) if has_level(diagrams.sets, number, each)} == expected
+    assert len(rows) > 100
 
 
 LIMITS = {

@@ -29,9 +29,14 @@ def cache_folder() -> Path | None:
 
 @cache
 def source_stamp() -> str:
-    """Changes with every source of kernels, since a kernel has the kernels that it calls compiled into it."""
-    texts = [source.read_bytes() for source in sorted(Path(__file__).parent.rglob("*.py"))]
-    return sha256(b"".join(text for text in texts if b"\n@kernel\n" in text or b"\ndef kernel(" in text)).hexdigest()
+    """Changes with every source of kernels, since a kernel has the kernels that it calls, and the numbers of layouts, compiled into it."""
+    sources = {source: source.read_bytes() for source in sorted(Path(__file__).parent.rglob("*.py"))}
+    kernels = (text for source, text in sources.items() if source.name == "layout.py" or _has_kernels(text))
+    return sha256(b"".join(kernels)).hexdigest()
+
+
+def _has_kernels(text: bytes) -> bool:
+    return b"\n@kernel\n" in text or b"\ndef kernel(" in text
 
 
 def _candidates() -> Iterator[Path]:

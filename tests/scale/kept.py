@@ -17,6 +17,9 @@ from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import invariants_named
 from pmmc_check.protocol import PMMC, Protocol
 
+REDUCED = "inert,deferral,halting,symmetry"
+"""All but commuting, without which searches are kept."""
+
 
 def searched(
     config: Config,

@@ -12,6 +12,7 @@ from helpers import assert_one_clear_line, in_process, options
 
 from pmmc_check import explore
 from pmmc_check.checker.checkpoints import folder as folders
+from scale.kept import REDUCED
 
 SEARCH = ["explore", "--quiet", *options(acceptors=2, leaders=2, replicas=1, slots=1, commands=2)]
 
@@ -114,7 +115,15 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path, caps
 
 
 def test_every_search_of_a_command_goes_on_by_itself(tmp_path: Path) -> None:
-    asked = {"acceptors": 1, "leaders": 2, "replicas": 2, "slots": 1, "commands": 2, "find": ["\\E d1, d2 \\in decided : d1 /= d2"]}
+    asked = {
+        "reduce": REDUCED,
+        "acceptors": 1,
+        "leaders": 2,
+        "replicas": 2,
+        "slots": 1,
+        "commands": 2,
+        "find": ["\\E d1, d2 \\in decided : d1 /= d2"],
+    }
     whole = explore(**asked)  # type: ignore[arg-type]
     stopped = explore(**asked, max_states=50, checkpoint=str(tmp_path / "kept"))  # type: ignore[arg-type]
     assert stopped.verdict == "inconclusive"
@@ -127,7 +136,16 @@ def test_every_search_of_a_command_goes_on_by_itself(tmp_path: Path) -> None:
 
 def test_growing_configurations_and_all_violations_go_on_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number, how in enumerate((["--strategy", "iterative"], ["--continue", "--variant", "ignore-pmax"])):
-        search = ["explore", "--quiet", "--format", "json", *options(acceptors=1, leaders=2, replicas=2, slots=1, commands=2), *how]
+        search = [
+            "explore",
+            "--quiet",
+            "--format",
+            "json",
+            "--reduce",
+            REDUCED,
+            *options(acceptors=1, leaders=2, replicas=2, slots=1, commands=2),
+            *how,
+        ]
         kept = str(tmp_path / f"kept{number}")
         whole = json.loads(in_process(capsys, *search).stdout)
         in_process(capsys, *search, "--max-states", "40", "--checkpoint", kept)

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from helpers import ROOT, VARYING, environment, explore, options
 
+from scale.kept import REDUCED
+
 
 def _reported(text: str) -> dict[str, Any]:
     return {key: value for key, value in json.loads(text).items() if key not in (*VARYING, "checkpoints")}
@@ -32,7 +34,7 @@ def _newest(kept: Path) -> str:
 
 
 def test_a_search_that_is_killed_ends_with_the_same_report(tmp_path: Path) -> None:
-    search = options(acceptors=2, leaders=2, replicas=2, slots=2, commands=2)
+    search = options(reduce=REDUCED, acceptors=2, leaders=2, replicas=2, slots=2, commands=2)
     for _ in range(2):
         before = _newest(tmp_path)
         process = _started(tmp_path, search)
@@ -50,13 +52,13 @@ def test_twenty_kills_at_random_moments(tmp_path: Path) -> None:
     moments = random.Random(16)
     killed = 0
     while killed < 20:
-        process = _started(tmp_path, [])
+        process = _started(tmp_path, ["--reduce", REDUCED])
         try:
             process.communicate(timeout=moments.uniform(0.2, 4.5))
         except subprocess.TimeoutExpired:
             process.kill()
             killed += 1
         process.communicate()
-    out, err = _started(tmp_path, []).communicate()
+    out, err = _started(tmp_path, ["--reduce", REDUCED]).communicate()
     assert json.loads(out)["checkpoints"]["resumed"], err
-    assert _reported(out) == _reported(json.dumps(explore()))
+    assert _reported(out) == _reported(json.dumps(explore("--reduce", REDUCED)))

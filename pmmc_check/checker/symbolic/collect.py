@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pmmc_check.checker.compilation import kernel, uint64
-from pmmc_check.checker.symbolic.nodes import (
+from pmmc_check.checker.symbolic.layout import (
     ARENA_TOP,
     CHILD,
     CLOSED,
@@ -17,34 +17,43 @@ from pmmc_check.checker.symbolic.nodes import (
     EDGES,
     FIRST,
     FOUND,
+    FREE,
     HEIGHT,
+    IN_ALL,
+    IN_SOME,
+    IN_USE,
     KEY,
     LEVEL,
     NO_VECTOR,
     NODES,
+    NONE_THERE,
     OP,
     RESULT,
+    TURN,
     UNION,
     UNIT,
     A,
     B,
-    cache_slot,
-    edges_hash,
+)
+from pmmc_check.checker.symbolic.level_sets import NO_LEVEL
+from pmmc_check.checker.symbolic.nodes import (
+    edge_hash,
     entry_at,
+    place_by,
+    remember,
 )
 
-_DEAD = -1
 LIMB_BITS = 32
 STAYS, POSSIBLE = range(2)
 """Which values of a recipient are counted: those that a function does not change, or those to which it can be applied."""
 
 
 @kernel
-def reach(node: Any, edge: Any, number: Any, stack: Any, root: Any) -> None:
-    """Marks in `number` all nodes below `root`."""
-    if number[root] != _DEAD:
+def reach(node: Any, edge: Any, live: Any, stack: Any, root: Any) -> None:
+    """Marks in `live` all nodes below `root`."""
+    if live[root]:
         return
-    number[root] = 0
+    live[root] = True
     stack[0] = root
     waiting = 1
     while waiting > 0:
@@ -52,99 +61,90 @@ def reach(node: Any, edge: Any, number: Any, stack: Any, root: Any) -> None:
         a = stack[waiting]
         for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
             child = edge[k, 1]
-            if number[child] == _DEAD:
-                number[child] = 0
+            if not live[child]:
+                live[child] = True
                 stack[waiting] = child
                 waiting += 1
 
 
 @kernel
-def reach_all(regs: Any, frames: Any, arena: Any, node: Any, edge: Any, kept: Any, number: Any, stack: Any) -> None:
+def reach_all(regs: Any, frames: Any, arena: Any, node: Any, edge: Any, kept: Any, live: Any, stack: Any) -> None:
     """Marks all nodes that the machine, or the caller (`kept`), can still use."""
-    reach(node, edge, number, stack, NO_VECTOR)
-    reach(node, edge, number, stack, UNIT)
-    reach(node, edge, number, stack, regs[RESULT])
+    reach(node, edge, live, stack, NO_VECTOR)
+    reach(node, edge, live, stack, UNIT)
+    reach(node, edge, live, stack, regs[RESULT])
     for k in range(kept.shape[0]):
-        reach(node, edge, number, stack, kept[k])
+        reach(node, edge, live, stack, kept[k])
     for depth in range(regs[DEPTH]):
-        reach(node, edge, number, stack, frames[depth, A])
+        reach(node, edge, live, stack, frames[depth, A])
         if frames[depth, OP] == UNION:
-            reach(node, edge, number, stack, frames[depth, B])
-        reach(node, edge, number, stack, frames[depth, FOUND])
-        reach(node, edge, number, stack, frames[depth, KEY])
+            reach(node, edge, live, stack, frames[depth, B])
+        reach(node, edge, live, stack, frames[depth, FOUND])
+        reach(node, edge, live, stack, frames[depth, KEY])
     for row in range(regs[ARENA_TOP]):
-        reach(node, edge, number, stack, arena[row, CHILD])
+        reach(node, edge, live, stack, arena[row, CHILD])
 
 
 @kernel
-def compact(regs: Any, node: Any, edge: Any, number: Any) -> None:
-    """Moves the marked nodes together, in their order; `number` is then each node's new number."""
-    nodes = edges = 0
+def sweep(regs: Any, node: Any, edge: Any, moved: Any, arena: Any, live: Any) -> None:
+    """Frees the rows of all other nodes; the edges of those that are left go to `moved`, without gaps."""
+    edges = in_use = 0
+    last_free = regs[FREE] = NO_VECTOR
     for a in range(regs[NODES]):
-        if number[a] == _DEAD:
+        if live[a]:
+            first = node[a, FIRST]
+            for k in range(node[a, COUNT]):
+                moved[edges + k, 0] = edge[first + k, 0]
+                moved[edges + k, 1] = edge[first + k, 1]
+            node[a, FIRST] = edges
+            edges += node[a, COUNT]
+            in_use += 1
+            if node[a, CLOSED] >= 0 and not live[node[a, CLOSED]]:
+                node[a, CLOSED] = NONE_THERE
             continue
-        number[a] = nodes
-        first = node[a, FIRST]
-        for k in range(node[a, COUNT]):
-            edge[edges + k, 0] = edge[first + k, 0]
-            edge[edges + k, 1] = edge[first + k, 1]
-        node[nodes, FIRST], node[nodes, COUNT], node[nodes, LEVEL], node[nodes, CLOSED] = (
-            edges,
-            node[a, COUNT],
-            node[a, LEVEL],
-            node[a, CLOSED],
-        )
-        edges += node[a, COUNT]
-        nodes += 1
-    for k in range(edges):
-        edge[k, 1] = number[edge[k, 1]]
-    for a in range(nodes):
-        if node[a, CLOSED] >= 0:
-            node[a, CLOSED] = number[node[a, CLOSED]]
-    regs[NODES] = nodes
-    regs[EDGES] = edges
-
-
-@kernel
-def renumber_machine(regs: Any, frames: Any, arena: Any, kept: Any, number: Any) -> None:
-    """What the machine holds, by the new numbers."""
-    regs[RESULT] = number[regs[RESULT]]
-    for k in range(kept.shape[0]):
-        kept[k] = number[kept[k]]
-    for depth in range(regs[DEPTH]):
-        frames[depth, A] = number[frames[depth, A]]
-        if frames[depth, OP] == UNION:
-            frames[depth, B] = number[frames[depth, B]]
-        frames[depth, FOUND] = number[frames[depth, FOUND]]
-        frames[depth, KEY] = number[frames[depth, KEY]]
+        if last_free == NO_VECTOR:
+            regs[FREE] = a
+        else:
+            node[last_free, FIRST] = a
+        last_free = a
+        node[a, FIRST], node[a, COUNT], node[a, IN_SOME], node[a, IN_ALL] = NO_VECTOR, 0, NO_LEVEL, NO_LEVEL
+    regs[EDGES], regs[IN_USE] = edges, in_use
     for row in range(regs[ARENA_TOP]):
-        arena[row, CHILD] = number[arena[row, CHILD]]
-        if arena[row, DONE_CHILD] >= 0:
-            arena[row, DONE_CHILD] = number[arena[row, DONE_CHILD]]
+        if arena[row, DONE_CHILD] >= 0 and not live[arena[row, DONE_CHILD]]:
+            arena[row, DONE_CHILD] = NONE_THERE
 
 
 @kernel
-def renew_cache(old: Any, new: Any, number: Any, b_is_node: Any) -> None:
-    """Results between nodes that still exist go to a new cache."""
-    for k in range(old.shape[0]):
-        a, b, result = old[k, 0], old[k, 1], old[k, 2]
-        if a == NO_VECTOR or number[a] == _DEAD or number[result] == _DEAD or (b_is_node and number[b] == _DEAD):
-            continue
-        to_a = number[a]
-        to_b = number[b] if b_is_node else b
-        slot = cache_slot(new, to_a, to_b)
-        new[slot, 0], new[slot, 1], new[slot, 2] = to_a, to_b, number[result]
+def forget_dead(cache: Any, live: Any, b_is_node: Any) -> None:
+    """Drops results from a cache that concern a node which is no more."""
+    for line in range(cache.shape[0]):
+        for at in range(0, TURN, 3):
+            a, b, result = cache[line, at], cache[line, at + 1], cache[line, at + 2]
+            if a != NO_VECTOR and not (live[a] and live[result] and (not b_is_node or live[b])):
+                cache[line, at] = NO_VECTOR
+
+
+@kernel
+def copy_cache(old: Any, new: Any) -> None:
+    """Copies all results to another cache."""
+    for line in range(old.shape[0]):
+        for at in range(0, TURN, 3):
+            if old[line, at] != NO_VECTOR:
+                remember(new, old[line, at], old[line, at + 1], old[line, at + 2])
 
 
 @kernel
 def fill_unique(node: Any, edge: Any, unique: Any, nodes: Any) -> None:
-    """Enters all nodes into an empty table."""
+    """Enters all nodes, in the rows below `nodes`, into an empty table."""
     mask = uint64(unique.shape[0] - 1)
     for a in range(UNIT + 1, nodes):
-        mixed = uint64(node[a, COUNT])
-        for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
-            mixed = edges_hash(node[a, LEVEL], edge[k, 0], edge[k, 1], mixed)
-        slot = mixed & mask
+        if node[a, COUNT] == 0:
+            continue
+        first, size = node[a, FIRST], node[a, COUNT]
+        mixed, last = uint64(size), np.int64(edge[first + size - 1, 1])
+        for k in range(first, first + size):
+            mixed = edge_hash(node[a, LEVEL], edge[k, 0], np.int64(edge[k, 1]), last, mixed)
+        slot = place_by(mixed, last, mask)
         while unique[slot] != NO_VECTOR:
             slot = (slot + uint64(1)) & mask
         unique[slot] = a

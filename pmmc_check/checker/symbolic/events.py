@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker.growing import Growing
-from pmmc_check.checker.symbolic import nodes
+from pmmc_check.checker.symbolic import layout, nodes
 
 FULL = -1
 """In the place of a level's absent value: it has none."""
@@ -27,9 +27,9 @@ class Events:
 
     A function is a number: even for a closed one, odd for an open one (see `symbolic.machine`). Values are numbers, too;
     one value belongs to one level. The lowest level, 0, is that of the one node without edges. `ascending` lists the levels
-    by height; levels that fire events are full ones, and made before all others. `restricting` are the functions that map each value
-    to itself or to nothing, and such that no event leads from a value of the first kind to one of the second.
-    Unless `closes`, no image is closed: each is one step.
+    by height; levels that fire events are full ones, and made before all others. `asks` says of functions of sparse levels that they map
+    the absent value to nothing (`layout.FOR_SOMETHING`), and, if FOR_ANYTHING, each other value to itself; no event then makes such a level
+    absent again. Unless `closes`, no image is closed: each is one step.
     """
 
     def __init__(self, *, closes: bool = True) -> None:
@@ -37,18 +37,18 @@ class Events:
         self.ascending: list[int] = [0]
         self.level = Growing(np.int64, 2, 64)
         self.level.append((0, FULL))
-        self.part = Growing(np.int32, 4, 64)
+        self.part = Growing(np.int32, layout.PART_COLUMNS, 64)
         self.ranges: NDArray[np.int32] = np.zeros((1 << 12, 2), np.int32)
         self.keys: NDArray[np.uint64] = np.zeros(1 << 12, np.uint64)
         self.values = Growing(np.int32)
-        self.own_first: NDArray[np.int64] = np.full(1024, nodes.UNEXPLORED, np.int64)
+        self.own_first: NDArray[np.int64] = np.full(1024, layout.UNEXPLORED, np.int64)
         self.own = Growing(np.int32, 2)
         self.shared: NDArray[np.int32] = np.zeros((64, 16), np.int32)
         self.place: NDArray[np.int32] = np.zeros(1024, np.int32)
-        self.restricting: set[int] = set()
+        self.asks: dict[int, int] = {}
         self._entries = 0
         self._functions = _FIRST_FUNCTION
-        self._parts: dict[tuple[int, int, int, int], int] = {}
+        self._parts: dict[tuple[int, ...], int] = {}
 
     @property
     def levels(self) -> int:
@@ -76,16 +76,16 @@ class Events:
         while absent == FULL and level >= len(self.shared):
             self.shared = np.concatenate([self.shared, np.zeros_like(self.shared)])
         self.ascending.insert(place, level)
-        self.level.data[self.ascending[place:], nodes.HEIGHT] = np.arange(place, len(self.ascending))
+        self.level.data[self.ascending[place:], layout.HEIGHT] = np.arange(place, len(self.ascending))
         return level
 
     def height(self, level: int) -> int:
         """How many levels are below."""
-        return int(self.level.data[level, nodes.HEIGHT])
+        return int(self.level.data[level, layout.HEIGHT])
 
     def absent(self, level: int) -> int:
         """The value at a sparse level that an edge passes by; `FULL` for a full one."""
-        return int(self.level.data[level, nodes.ABSENT])
+        return int(self.level.data[level, layout.ABSENT])
 
     def function(self, is_open: bool) -> int:
         """A new function."""
@@ -96,8 +96,8 @@ class Events:
         """The event with the given function for each level that it concerns. One that `relabels` is no step: its images are not closed."""
         rest, restricts = -1, True
         for level in sorted(functions, key=self.height):
-            restricts = restricts and functions[level] in self.restricting
-            effect = nodes.RELABELS if relabels or not self.closes else nodes.RESTRICTS if restricts else nodes.MOVES
+            restricts = restricts and self.asks.get(functions[level]) == layout.FOR_ANYTHING
+            effect = layout.RELABELS if relabels or not self.closes else layout.RESTRICTS if restricts else layout.MOVES
             rest = self._part(level, functions[level], rest, effect)
         return rest
 
@@ -105,7 +105,7 @@ class Events:
         """The function for each level that an event concerns."""
         found: dict[int, int] = {}
         while event >= 0:
-            level, function, event, _ = self.part.data[event].tolist()
+            level, function, event, *_ = self.part.data[event].tolist()
             found[level] = function
         return found
 
@@ -152,10 +152,16 @@ class Events:
         """Makes room for a value."""
         while value >= len(self.place):
             self.place = np.concatenate([self.place, np.zeros_like(self.place)])
-            self.own_first = np.concatenate([self.own_first, np.full_like(self.own_first, nodes.UNEXPLORED)])
+            self.own_first = np.concatenate([self.own_first, np.full_like(self.own_first, layout.UNEXPLORED)])
 
     def _part(self, level: int, function: int, rest: int, effect: int) -> int:
-        key = (level, function, rest, effect)
+        asks, asked = self.asks.get(function, layout.FOR_NOTHING), level
+        if rest >= 0:
+            asks = min(asks, layout.FOR_SOMETHING)
+            if asks == layout.FOR_NOTHING:
+                asks, asked = self.part.data[rest, layout.ASKS :].tolist()
+                asks = min(asks, layout.FOR_SOMETHING)
+        key = (level, function, rest, effect, asks, asked)
         if key not in self._parts:
             self._parts[key] = self.part.size
             self.part.append(key)

@@ -17,10 +17,10 @@ from pmmc_check.checker.result import Violation
 from pmmc_check.checker.symbolic.diagrams import Diagrams
 from pmmc_check.checker.symbolic.ends import stuck_states
 from pmmc_check.checker.symbolic.events import FULL, Events
+from pmmc_check.checker.symbolic.layout import NO_VECTOR
 from pmmc_check.checker.symbolic.measure import Measure
 from pmmc_check.checker.symbolic.members import Member, Wanted, contains, member
 from pmmc_check.checker.symbolic.messages import MessageSystem
-from pmmc_check.checker.symbolic.nodes import NO_VECTOR
 from pmmc_check.checker.symbolic.notes import Notes
 from pmmc_check.checker.symbolic.observed import Relations
 from pmmc_check.checker.symbolic.views import ViewSystem

@@ -24,9 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from pmmc_check.checker.compilation import kernel
-from pmmc_check.checker.symbolic.nodes import (
-    _MISSING,
+from pmmc_check.checker.compilation import borrowed, kernel
+from pmmc_check.checker.symbolic.layout import (
     ABSENT,
     ARENA_FULL,
     ARENA_TOP,
@@ -36,8 +35,8 @@ from pmmc_check.checker.symbolic.nodes import (
     AT_LEVEL,
     AWAIT,
     BASE,
-    CHANGED,
     CHILD,
+    CHOOSES,
     CLOSED,
     COUNT,
     DEPTH,
@@ -45,6 +44,7 @@ from pmmc_check.checker.symbolic.nodes import (
     DONE_LEVEL,
     DONE_OWN,
     EFFECT,
+    ENDS,
     FINISHED,
     FIRST,
     FIX,
@@ -58,6 +58,7 @@ from pmmc_check.checker.symbolic.nodes import (
     LEVEL,
     NEXT,
     NO_VECTOR,
+    NONE_THERE,
     OP,
     OWN,
     PART_LEVEL,
@@ -83,6 +84,8 @@ from pmmc_check.checker.symbolic.nodes import (
     VALUE,
     A,
     B,
+)
+from pmmc_check.checker.symbolic.nodes import (
     append,
     edge_at,
     edges_at,
@@ -102,25 +105,25 @@ from pmmc_check.checker.symbolic.nodes import (
 
 @kernel
 def image_step(
-    regs: Any, frames: Any, arena: Any, node: Any, edge: Any, unique: Any, unions: Any, images: Any,
+    regs: Any, frames: Any, arena: Any, node: Any, edge: Any, unique: Any, sets: Any, set_index: Any, unions: Any, images: Any,
     parts: Any, levels: Any, keys: Any, ranges: Any, values: Any, place: Any,
 ) -> None:  # fmt: skip
     """Goes on with an IMAGE. The child's image comes first: only if the lower levels take part is anything asked of this one."""
     frame = frames[regs[DEPTH] - 1]
     a, part, level = frame[A], frame[B], frame[AT_LEVEL]
     here = parts[part, PART_LEVEL] == level
-    function = parts[part, FUNCTION] if here else np.int64(_MISSING)
+    function = parts[part, FUNCTION] if here else np.int64(NONE_THERE)
     rest = parts[part, REST] if here else part
     size = edges_at(node, a, level)
     while frame[NEXT] < size:
         value, child = edge_at(node, edge, levels, a, level, frame[NEXT])
-        at = entry_at(keys, function, value) if function >= 0 else np.int64(_MISSING)
+        at = entry_at(keys, function, value) if function >= 0 else np.int64(NONE_THERE)
         if frame[PHASE] == ITERATE:
             if function >= 0 and has_no_value(ranges, function, at):
                 frame[NEXT] += 1
                 continue
-            found = known_image(images, child, rest)
-            if found == _MISSING:
+            found = known_image(images, node, parts, sets, child, rest)
+            if found == NONE_THERE:
                 frame[PHASE] = AWAIT
                 push_image(regs, frames, node, levels, parts, child, rest)
                 return
@@ -133,7 +136,7 @@ def image_step(
         if frame[FOUND] != NO_VECTOR:
             if function < 0:
                 append(regs, frame, arena, value, frame[FOUND])
-            elif at == _MISSING:
+            elif at == NONE_THERE:
                 regs[STATUS], regs[ASK_FUNCTION], regs[ASK_VALUE] = ASK, function, value
                 return
             elif not store_images(regs, frames, frame, arena, node, levels, unions, place, ranges, values, at):
@@ -141,24 +144,25 @@ def image_step(
                 return
         frame[NEXT] += 1
         frame[PLACE], frame[PHASE] = 0, ITERATE
-    end_image(regs, frames, frame, arena, node, edge, unique, images, parts, levels, place)
+    end_image(regs, frames, frame, arena, node, edge, unique, sets, set_index, images, parts, levels, place)
 
 
 @kernel
 def end_image(
-    regs: Any, frames: Any, frame: Any, arena: Any, node: Any, edge: Any, unique: Any, images: Any, parts: Any, levels: Any, place: Any,
+    regs: Any, frames: Any, frame: Any, arena: Any, node: Any, edge: Any, unique: Any, sets: Any, set_index: Any, images: Any,
+    parts: Any, levels: Any, place: Any,
 ) -> None:  # fmt: skip
     """All edges of an IMAGE are there: now they are closed, where they are not yet. Nothing fires from a sparse level."""
     level = frame[AT_LEVEL]
     sort_edges(arena, frame[BASE], frame[SIZE])
-    made = make(regs, node, edge, unique, arena, levels, level, frame[BASE], frame[SIZE])
-    if made == _MISSING:
+    made = make(regs, node, edge, unique, sets, set_index, arena, levels, level, frame[BASE], frame[SIZE])
+    if made == NONE_THERE:
         return
     effect = parts[frame[B], EFFECT]
     if made != NO_VECTOR and effect != RELABELS:
         if effect == RESTRICTS or levels[level, ABSENT] >= 0:
             node[made, CLOSED] = made
-        elif node[made, CLOSED] == _MISSING:
+        elif node[made, CLOSED] == NONE_THERE:
             begin_fix(frame, arena, place, level, made)
             return
         made = np.int64(node[made, CLOSED])
@@ -170,42 +174,43 @@ def end_image(
 @kernel
 def has_no_value(ranges: Any, function: Any, at: Any) -> Any:
     """Whether it is known that a function has no value, from its entry."""
-    return ranges[at, 1] == 0 if at != _MISSING else function & 1 == 0
+    return ranges[at, 1] == 0 if at != NONE_THERE else function & 1 == 0
 
 
 @kernel
 def begin_fix(frame: Any, arena: Any, place: Any, level: Any, made: Any) -> None:
     """Turns a frame, whose edges are in the arena, into a FIX; `made` is the node with these edges."""
-    frame[OP], frame[PHASE], frame[STAGE] = FIX, ITERATE, _MISSING
+    frame[OP], frame[PHASE], frame[STAGE] = FIX, ITERATE, CHOOSES
     frame[KEY], frame[AT_LEVEL] = made, level
-    frame[NEXT] = frame[PLACE] = frame[CHANGED] = 0
+    frame[PLACE] = 0
     for number in range(frame[SIZE]):
         row = frame[BASE] + number
         place[arena[row, VALUE]] = number
-        arena[row, DONE_CHILD] = _MISSING
-        arena[row, DONE_OWN] = _MISSING
+        arena[row, DONE_CHILD] = NONE_THERE
+        arena[row, DONE_OWN] = NONE_THERE
         arena[row, DONE_LEVEL] = 0
 
 
 @kernel
 def take_edge(regs: Any, frame: Any, arena: Any, own_first: Any, shared: Any) -> Any:
-    """The next edge of a FIX from which there is something to fire becomes NEXT; False when there is none, or a question."""
+    """The first edge of a FIX from which there is something to fire becomes NEXT; False when there is none, or a question.
+
+    Values are numbered as they are found, so what leads to others mostly comes first; the others are then fired from once, not after each
+    change."""
     level = frame[AT_LEVEL]
+    frame[NEXT] = 0
     while True:
         if frame[NEXT] == frame[SIZE]:
-            if frame[CHANGED] == 0:
-                return False
-            frame[NEXT] = frame[CHANGED] = 0
+            return False
         row = frame[BASE] + frame[NEXT]
         value = arena[row, VALUE]
         if own_first[value] == UNEXPLORED:
-            regs[STATUS], regs[ASK_FUNCTION], regs[ASK_VALUE] = ASK, _MISSING, value
+            regs[STATUS], regs[ASK_FUNCTION], regs[ASK_VALUE] = ASK, NONE_THERE, value
             return False
         same = arena[row, DONE_CHILD] == arena[row, CHILD]
         if not same or arena[row, DONE_OWN] != own_first[value] or arena[row, DONE_LEVEL] != shared[level, 0]:
-            frame[CHANGED] = 1
             frame[STAGE], frame[POINTER] = OWN, own_first[value]
-            frame[UNTIL] = arena[row, DONE_OWN] if same else np.int64(_MISSING)
+            frame[UNTIL] = arena[row, DONE_OWN] if same else np.int64(NONE_THERE)
             frame[SHARED_FIRST] = arena[row, DONE_LEVEL] if same else np.int64(0)
             frame[SHARED_LAST] = shared[level, 0]
             arena[row, DONE_CHILD] = arena[row, CHILD]
@@ -217,23 +222,24 @@ def take_edge(regs: Any, frame: Any, arena: Any, own_first: Any, shared: Any) ->
 
 @kernel
 def fix_step(
-    regs: Any, frames: Any, arena: Any, node: Any, edge: Any, unique: Any, unions: Any, images: Any,
+    regs: Any, frames: Any, arena: Any, node: Any, edge: Any, unique: Any, sets: Any, set_index: Any, unions: Any, images: Any,
     parts: Any, levels: Any, keys: Any, ranges: Any, values: Any, place: Any, own_first: Any, own: Any, shared: Any,
 ) -> None:  # fmt: skip
     """Goes on with a FIX: fires events from its edges until that adds nothing."""
     frame = frames[regs[DEPTH] - 1]
     level = frame[AT_LEVEL]
     while True:
-        if frame[PHASE] == ITERATE and frame[STAGE] == _MISSING:
-            if not take_edge(regs, frame, arena, own_first, shared):
-                if regs[STATUS] != ASK:
-                    end_fix(regs, frames, frame, arena, node, edge, levels, unique, images)
+        if frame[STAGE] == CHOOSES and not take_edge(regs, frame, arena, own_first, shared):
+            if regs[STATUS] == ASK:
                 return
+            frame[STAGE] = ENDS
+        if frame[STAGE] == ENDS:
+            end_fix(regs, frames, frame, arena, node, edge, levels, unique, sets, set_index, images)
+            return
         if frame[STAGE] == OWN and frame[POINTER] == frame[UNTIL]:
             frame[STAGE], frame[POINTER] = SHARED, frame[SHARED_FIRST]
         if frame[STAGE] == SHARED and frame[POINTER] == frame[SHARED_LAST]:
-            frame[STAGE] = _MISSING
-            frame[NEXT] += 1
+            frame[STAGE] = CHOOSES
             continue
         row = frame[BASE] + frame[NEXT]
         event = own[frame[POINTER], 0] if frame[STAGE] == OWN else shared[level, 1 + frame[POINTER]]
@@ -243,8 +249,8 @@ def fix_step(
             if has_no_value(ranges, function, at):
                 frame[FOUND] = NO_VECTOR
             else:
-                found = known_image(images, arena[row, CHILD], rest)
-                if found == _MISSING:
+                found = known_image(images, node, parts, sets, arena[row, CHILD], rest)
+                if found == NONE_THERE:
                     frame[PHASE] = AWAIT
                     push_image(regs, frames, node, levels, parts, arena[row, CHILD], rest)
                     return
@@ -255,7 +261,7 @@ def fix_step(
             if frame[PHASE] == UNITE:
                 store_union(regs, frame, arena, place, ranges, values, at)
             frame[PHASE] = READY
-            if at == _MISSING:
+            if at == NONE_THERE:
                 regs[STATUS], regs[ASK_FUNCTION], regs[ASK_VALUE] = ASK, function, arena[row, VALUE]
                 return
             if not store_images(regs, frames, frame, arena, node, levels, unions, place, ranges, values, at):
@@ -266,11 +272,13 @@ def fix_step(
 
 
 @kernel
-def end_fix(regs: Any, frames: Any, frame: Any, arena: Any, node: Any, edge: Any, levels: Any, unique: Any, images: Any) -> None:
+def end_fix(
+    regs: Any, frames: Any, frame: Any, arena: Any, node: Any, edge: Any, levels: Any, unique: Any, sets: Any, set_index: Any, images: Any,
+) -> None:  # fmt: skip
     """Nothing new comes: the edges are closed."""
     sort_edges(arena, frame[BASE], frame[SIZE])
-    made = make(regs, node, edge, unique, arena, levels, frame[AT_LEVEL], frame[BASE], frame[SIZE])
-    if made == _MISSING:
+    made = make(regs, node, edge, unique, sets, set_index, arena, levels, frame[AT_LEVEL], frame[BASE], frame[SIZE])
+    if made == NONE_THERE:
         return
     node[frame[KEY], CLOSED] = made
     node[made, CLOSED] = made
@@ -292,12 +300,16 @@ def begin_closure(regs: Any, frames: Any, arena: Any, node: Any, edge: Any, plac
 
 @kernel
 def run(
-    regs: Any, frames: Any, arena: Any, node: Any, edge: Any, unique: Any, unions: Any, images: Any,
+    regs: Any, frames: Any, arena: Any, node: Any, edge: Any, unique: Any, sets: Any, set_index: Any, unions: Any, images: Any,
     parts: Any, levels: Any, keys: Any, ranges: Any, values: Any, place: Any, own_first: Any, own: Any, shared: Any,
 ) -> None:  # fmt: skip
     """Goes on with what is on the stack, until it is done or something stops it: see STATUS.
 
     A level has no more edges in the making than values, so that much room is always kept."""
+    regs, frames, arena, node, edge = borrowed(regs), borrowed(frames), borrowed(arena), borrowed(node), borrowed(edge)
+    unique, sets, set_index, unions, images = borrowed(unique), borrowed(sets), borrowed(set_index), borrowed(unions), borrowed(images)
+    parts, levels, keys, ranges, values = borrowed(parts), borrowed(levels), borrowed(keys), borrowed(ranges), borrowed(values)
+    place, own_first, own, shared = borrowed(place), borrowed(own_first), borrowed(own), borrowed(shared)
     regs[STATUS] = FINISHED
     while regs[DEPTH] > 0:
         if regs[FUEL] <= 0:
@@ -309,12 +321,12 @@ def run(
             return
         op = frames[regs[DEPTH] - 1, OP]
         if op == UNION:
-            union_step(regs, frames, arena, node, edge, levels, unique, unions)
+            union_step(regs, frames, arena, node, edge, levels, unique, sets, set_index, unions)
         elif op == IMAGE:
-            image_step(regs, frames, arena, node, edge, unique, unions, images, parts, levels, keys, ranges, values, place)
+            image_step(regs, frames, arena, node, edge, unique, sets, set_index, unions, images, parts, levels, keys, ranges, values, place)
         else:
             fix_step(
-                regs, frames, arena, node, edge, unique, unions, images,
+                regs, frames, arena, node, edge, unique, sets, set_index, unions, images,
                 parts, levels, keys, ranges, values, place, own_first, own, shared,
             )  # fmt: skip
         if regs[STATUS] != FINISHED:

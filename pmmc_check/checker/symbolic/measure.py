@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pmmc_check.checker.symbolic import collect
 from pmmc_check.checker.symbolic.diagrams import Diagrams
-from pmmc_check.checker.symbolic.nodes import HEIGHT, LEVEL, NO_VECTOR, UNIT
+from pmmc_check.checker.symbolic.layout import COUNT, HEIGHT, LEVEL, NO_VECTOR, UNIT
 
 Counts = NDArray[np.int64]
 """One row a node (or value): a whole number as limbs of `collect.LIMB_BITS` bits, least first."""
@@ -21,10 +21,10 @@ class Measure:
     def __init__(self, diagrams: Diagrams, root: int) -> None:
         self.diagrams = diagrams
         self.root = root
-        levels, count = diagrams.events.level.data, diagrams.nodes
+        levels, count = diagrams.events.level.data, diagrams.rows
         heights = levels[diagrams.node[:count, LEVEL], HEIGHT]
         self._rising = np.argsort(heights, kind="stable").astype(np.int64)
-        self._rising = self._rising[self._rising > UNIT] if root != NO_VECTOR else self._rising[:0]
+        self._rising = self._rising[diagrams.node[self._rising, COUNT] > 0] if root != NO_VECTOR else self._rising[:0]
         self._first = np.searchsorted(heights[self._rising], np.arange(diagrams.events.levels + 2))
         roughly = np.zeros(count)
         roughly[UNIT] = 1.0

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from pmmc_check.checker.symbolic.diagrams import Diagrams
-from pmmc_check.checker.symbolic.nodes import NO_VECTOR, UNIT
+from pmmc_check.checker.symbolic.layout import NO_VECTOR, UNIT
 from pmmc_check.properties.observe import Fact
 from pmmc_check.protocol.values import ProcessId
 

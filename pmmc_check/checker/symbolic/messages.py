@@ -20,6 +20,7 @@ from pmmc_check.checker.local_steps import NO_MESSAGES, History, LocalOutcome, L
 from pmmc_check.checker.result import Action
 from pmmc_check.checker.symbolic.collect import POSSIBLE, STAYS
 from pmmc_check.checker.symbolic.events import FULL, SAME, Events, Stopped
+from pmmc_check.checker.symbolic.layout import FOR_ANYTHING, FOR_SOMETHING
 from pmmc_check.checker.symbolic.measure import Measure, ValueCounts
 from pmmc_check.checker.symbolic.notes import Breaking, Notes, Way
 from pmmc_check.checker.symbolic.placing import Placing
@@ -229,7 +230,7 @@ class MessageSystem:
 
     def _sent(self, process: int, sender: ProcessId, message: MessageId) -> int:
         """The level of the part of a process's inbox where a message goes, made with the first that goes there."""
-        key = (process, self._placing.part(process, sender, message))
+        key = (process, self._placing.part(sender, message))
         if key not in self._parts:
             level = self.events.levels + 1
             absent = self._number(PartValue(level, self.network.empty))
@@ -238,18 +239,22 @@ class MessageSystem:
             self._parts[key] = level
             self._process_of[level] = process
         level = self._parts[key]
-        told = next(self.network.deliverable(self.network.put(self.network.empty, sender, message))).sender
-        self._probe(process, level, message, told)
+        self._probe(process, PartValue(level, self.network.put(self.network.empty, sender, message)), message)
         return level
 
-    def _probe(self, process: int, level: int, message: MessageId, sender: ProcessId | None) -> None:
-        """From now on it is looked out for states in which `message` can be delivered to `process`."""
+    def _probe(self, process: int, sent: PartValue, message: MessageId) -> None:
+        """From now on it is looked out for states in which `message` can be delivered to `process`; `sent` is this message alone."""
+        level = sent.level
         if (process, level, message) in self._probed:
             return
         self._probed.add((process, level, message))
         function = self.events.function(is_open=True)
+        sender = next(self.network.deliverable(sent.inbox)).sender
         test = Operation(TAKE if self.network.keeps_delivered else TEST, message, sender)
         self._probes[function] = (process, level, test)
+        if self.network.keeps_delivered:  # the machine need not ask for these entries: see `layout.FOR_ANYTHING`
+            for value in (self.events.absent(level), self._number(sent)):
+                self.apply(self._function(level, [test]), value)
         own = self.level[process]
         together = {own: function, level: self._function(level, [test])}
         self.probes.append(self.events.event(together, relabels=not self.network.keeps_delivered))
@@ -260,8 +265,9 @@ class MessageSystem:
         if key not in self._functions:
             self._functions[key] = self.events.function(is_open=True)
             self._operations[self._functions[key]] = key[1]
-            if self.network.keeps_delivered and all(each.what == TAKE for each in operations):
-                self.events.restricting.add(self._functions[key])
+            if operations[0].what in (TAKE, TEST):
+                alone = self.network.keeps_delivered and all(each.what == TAKE for each in operations)
+                self.events.asks[self._functions[key]] = FOR_ANYTHING if alone else FOR_SOMETHING
         return self._functions[key]
 
     def _after(self, value: int, operations: Sequence[Operation]) -> list[int]:

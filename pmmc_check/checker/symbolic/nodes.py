@@ -7,10 +7,7 @@ once, so equal sets have equal numbers.
 A level is *full*, or it is *sparse*: it has a value `ABSENT`, and where an edge passes by the level, that is its value
 there. (As in zero-suppressed diagrams: Minato 1993.) So sparse levels can be added at any height at any time, and no node changes.
 
-    node[i]     first edge, number of edges, level, and the node's saturation (-1: not known)
-    edge[k]     value and child
-    levels[k]   how high level k is, and its absent value (-1: a full level)
-    unique      where the search for a node by its edges begins; open addressing"""
+The arrays are described in `symbolic.layout`."""
 
 from __future__ import annotations
 
@@ -19,39 +16,59 @@ from typing import Any
 import numpy as np
 
 from pmmc_check.checker.compilation import kernel, uint32, uint64
-
-NO_VECTOR, UNIT = 0, 1
-"""The empty set, and the one vector of no values."""
-FIRST, COUNT, LEVEL, CLOSED = range(4)
-"""The columns of `node`."""
-HEIGHT, ABSENT = range(2)
-"""The columns of `levels`."""
-PART_LEVEL, FUNCTION, REST, EFFECT = range(4)
-"""The columns of `parts`. An event is its highest part: what it does on that level, and the part that follows (-1: none)."""
-MOVES, RELABELS, RESTRICTS = range(3)
-"""The effects of a part and those that follow. What MOVES is a step: what it leads to must be closed. What RELABELS is no step, and
-nothing is closed. What RESTRICTS takes those vectors that have values which no step takes away: of a closed set they are a closed one."""
-UNION, IMAGE, FIX = range(3)
-"""The kinds of frames."""
-OP, A, B, NEXT, BASE, SIZE, PHASE, FOUND, PLACE, KEY, AT_LEVEL, CHANGED, STAGE, POINTER, UNTIL, SHARED_FIRST, SHARED_LAST = range(17)
-"""The columns of a frame: its kind; operands; the next edge; its rows of the arena; where it stands; the child being
-stored, and which image is next; its level. FIX: the node that is being closed, whether this pass over the edges has
-changed anything, and which events are fired from the edge: first its value's own, a linked list from POINTER until UNTIL,
-then those that are shared by all values of the level, from number SHARED_FIRST to SHARED_LAST."""
-FRAME_COLUMNS = 17
-VALUE, CHILD, DONE_CHILD, DONE_OWN, DONE_LEVEL = range(5)
-"""The columns of the arena: an edge in the making; FIX: what has been fired from it already."""
-DEPTH, NODES, EDGES, ARENA_TOP, RESULT, STATUS, ASK_FUNCTION, ASK_VALUE, FUEL, IMAGES_MADE, UNIONS_MADE = range(11)
-"""The registers."""
-FINISHED, TICK, NODES_FULL, EDGES_FULL, ARENA_FULL, ASK = range(6)
-"""Why the machine has stopped: finished, its fuel spent, no room, or a question (of a function at a value; -1 asks for
-the value's own events)."""
-UNEXPLORED = -2
-"""In the place of the first own event of a value: nobody has asked for them yet."""
-ITERATE, AWAIT, READY, UNITE = range(4)
-"""The phases of frames: take the next edge; the child's image is being made; it is there; a union is being made."""
-OWN, SHARED = range(2)
-_MISSING = -1
+from pmmc_check.checker.symbolic.layout import (
+    ABSENT,
+    ARENA_TOP,
+    ASK_VALUE,
+    ASKED,
+    ASKS,
+    AT_LEVEL,
+    BASE,
+    CHILD,
+    CLOSED,
+    COUNT,
+    DEPTH,
+    DONE_CHILD,
+    DONE_LEVEL,
+    DONE_OWN,
+    EDGES,
+    EDGES_FULL,
+    FIRST,
+    FOR_ANYTHING,
+    FOR_NOTHING,
+    FOUND,
+    FREE,
+    HEIGHT,
+    IMAGE,
+    IN_ALL,
+    IN_SOME,
+    IN_USE,
+    ITERATE,
+    KEY,
+    LEVEL,
+    NEXT,
+    NO_VECTOR,
+    NODES,
+    NODES_FULL,
+    NONE_THERE,
+    OP,
+    PART_LEVEL,
+    PHASE,
+    PLACE,
+    RESULT,
+    SETS,
+    SETS_FULL,
+    SIZE,
+    STATUS,
+    TURN,
+    UNION,
+    UNIONS_MADE,
+    UNITE,
+    VALUE,
+    A,
+    B,
+)
+from pmmc_check.checker.symbolic.level_sets import has_level, set_of_all, set_of_some
 
 
 @kernel
@@ -64,32 +81,35 @@ def entry_at(keys: Any, function: Any, value: Any) -> Any:
         if keys[slot] == key:
             return np.int64(slot)
         slot = (slot + uint64(1)) & mask
-    return np.int64(_MISSING)
+    return np.int64(NONE_THERE)
 
 
 @kernel
-def cache_slot(cache: Any, a: Any, b: Any) -> Any:
-    """Where the result of an operation on a and b is kept."""
-    mixed = (uint64(uint32(a)) * uint64(0x9E3779B97F4A7C15)) ^ (uint64(uint32(b)) * uint64(0xC2B2AE3D27D4EB4F))
-    return np.int64((mixed ^ (mixed >> uint64(29))) & uint64(cache.shape[0] - 1))
+def cache_line(cache: Any, a: Any, b: Any) -> Any:
+    """Where the results of operations on a and b are kept. Nodes that are made together have numbers, and so results, side by side."""
+    mixed = uint64(uint32(b >> 4)) * uint64(0x9E3779B97F4A7C15)
+    return np.int64((uint64(uint32(a)) + uint64(uint32(b & 15)) + (mixed >> uint64(24))) & uint64(cache.shape[0] - 1))
 
 
 @kernel
 def cached(cache: Any, a: Any, b: Any) -> Any:
     """The result of an operation that has been done before, else -1."""
-    slot = cache_slot(cache, a, b)
-    if cache[slot, 0] == a and cache[slot, 1] == b:
-        return np.int64(cache[slot, 2])
-    return np.int64(_MISSING)
+    line = cache_line(cache, a, b)
+    for at in range(0, TURN, 3):
+        if cache[line, at] == a and cache[line, at + 1] == b:
+            return np.int64(cache[line, at + 2])
+    return np.int64(NONE_THERE)
 
 
 @kernel
 def remember(cache: Any, a: Any, b: Any, result: Any) -> None:
-    """Keeps a result; an older one in its place is forgotten."""
-    slot = cache_slot(cache, a, b)
-    cache[slot, 0] = a
-    cache[slot, 1] = b
-    cache[slot, 2] = result
+    """Keeps a result; the oldest one in its line is forgotten."""
+    line = cache_line(cache, a, b)
+    at = cache[line, TURN]
+    cache[line, at] = a
+    cache[line, at + 1] = b
+    cache[line, at + 2] = result
+    cache[line, TURN] = 0 if at + 3 == TURN else at + 3
 
 
 @kernel
@@ -103,10 +123,16 @@ def known_union(unions: Any, a: Any, b: Any) -> Any:
 
 
 @kernel
-def known_image(images: Any, a: Any, part: Any) -> Any:
+def known_image(images: Any, node: Any, parts: Any, sets: Any, a: Any, part: Any) -> Any:
     """The image of a node where it needs no work, else -1."""
-    if a == NO_VECTOR or part == _MISSING:
+    if a == NO_VECTOR or part == NONE_THERE:
         return np.int64(a)
+    asks = parts[part, ASKS]
+    if asks != FOR_NOTHING:
+        if not has_level(sets, node[a, IN_SOME], parts[part, ASKED]):
+            return np.int64(NO_VECTOR)
+        if asks == FOR_ANYTHING and has_level(sets, node[a, IN_ALL], parts[part, ASKED]):
+            return np.int64(a)
     return cached(images, a, part)
 
 
@@ -141,25 +167,34 @@ def sort_edges(arena: Any, base: Any, size: Any) -> None:
 
 
 @kernel
-def edges_hash(level: Any, values: Any, children: Any, count: Any) -> Any:
-    """Mixes one edge into a hash."""
-    mixed = (uint64(level) + (uint64(values) << uint64(32)) + uint64(children)) * uint64(0x9E3779B97F4A7C15)
-    mixed = (count ^ mixed ^ (mixed >> uint64(31))) * uint64(0xD6E8FEB86659FD93)
-    return mixed ^ (mixed >> uint64(32))
+def edge_hash(level: Any, value: Any, child: Any, last: Any, mixed: Any) -> Any:
+    """Mixes one edge into a hash; its child counts by its distance from that of the last edge (see `place_by`)."""
+    edge = (uint64(level) + (uint64(value) << uint64(32)) + uint64(child - last)) * uint64(0x9E3779B97F4A7C15)
+    edge = (mixed ^ edge ^ (edge >> uint64(31))) * uint64(0xD6E8FEB86659FD93)
+    return edge ^ (edge >> uint64(32))
 
 
 @kernel
-def make(regs: Any, node: Any, edge: Any, unique: Any, arena: Any, levels: Any, level: Any, base: Any, size: Any) -> Any:
+def place_by(mixed: Any, last: Any, mask: Any) -> Any:
+    """Where the search for a node begins, by the hash of its edges and its last child: alike nodes whose children were made together are
+    side by side."""
+    return (mixed + (uint64(last) << uint64(1))) & mask
+
+
+@kernel
+def make(
+    regs: Any, node: Any, edge: Any, unique: Any, sets: Any, set_index: Any, arena: Any, levels: Any, level: Any, base: Any, size: Any,
+) -> Any:  # fmt: skip
     """The node with the given sorted edges; -1 when there is no room for it."""
     if size == 0:
         return np.int64(NO_VECTOR)
     if size == 1 and arena[base, VALUE] == levels[level, ABSENT]:
         return np.int64(arena[base, CHILD])
-    mixed = uint64(size)
+    mixed, last = uint64(size), arena[base + size - 1, CHILD]
     for k in range(base, base + size):
-        mixed = edges_hash(level, arena[k, VALUE], arena[k, CHILD], mixed)
+        mixed = edge_hash(level, arena[k, VALUE], arena[k, CHILD], last, mixed)
     mask = uint64(unique.shape[0] - 1)
-    slot = mixed & mask
+    slot = place_by(mixed, last, mask)
     while unique[slot] != NO_VECTOR:
         other = unique[slot]
         if node[other, COUNT] == size and node[other, LEVEL] == level:
@@ -172,16 +207,23 @@ def make(regs: Any, node: Any, edge: Any, unique: Any, arena: Any, levels: Any, 
             if same:
                 return np.int64(other)
         slot = (slot + uint64(1)) & mask
-    new = regs[NODES]
-    if new >= node.shape[0] or regs[EDGES] + size > edge.shape[0]:
-        regs[STATUS] = NODES_FULL if new >= node.shape[0] else EDGES_FULL
+    new = regs[FREE] if regs[FREE] != NO_VECTOR else regs[NODES]
+    if new >= node.shape[0] or regs[EDGES] + size > edge.shape[0] or regs[SETS] + 2 > sets.shape[0]:
+        regs[STATUS] = NODES_FULL if new >= node.shape[0] else EDGES_FULL if regs[EDGES] + size > edge.shape[0] else SETS_FULL
         regs[ASK_VALUE] = size
-        return np.int64(_MISSING)
-    node[new, FIRST], node[new, COUNT], node[new, LEVEL], node[new, CLOSED] = regs[EDGES], size, level, _MISSING
+        return np.int64(NONE_THERE)
+    if new == regs[NODES]:
+        regs[NODES] += 1
+    else:
+        regs[FREE] = node[new, FIRST]
+    absent = levels[level, ABSENT]
+    node[new, FIRST], node[new, COUNT], node[new, LEVEL], node[new, CLOSED] = regs[EDGES], size, level, NONE_THERE
+    node[new, IN_SOME] = set_of_some(regs, sets, set_index, node, arena, base, size, level, absent)
+    node[new, IN_ALL] = set_of_all(regs, sets, set_index, node, arena, base, size, level, absent)
     for k in range(size):
         edge[regs[EDGES] + k, 0] = arena[base + k, VALUE]
         edge[regs[EDGES] + k, 1] = arena[base + k, CHILD]
-    regs[NODES] = new + 1
+    regs[IN_USE] += 1
     regs[EDGES] += size
     unique[slot] = new
     return np.int64(new)
@@ -213,8 +255,8 @@ def append(regs: Any, frame: Any, arena: Any, value: Any, child: Any) -> None:
     row = frame[BASE] + frame[SIZE]
     arena[row, VALUE] = value
     arena[row, CHILD] = child
-    arena[row, DONE_CHILD] = _MISSING
-    arena[row, DONE_OWN] = _MISSING
+    arena[row, DONE_CHILD] = NONE_THERE
+    arena[row, DONE_OWN] = NONE_THERE
     arena[row, DONE_LEVEL] = 0
     frame[SIZE] += 1
     regs[ARENA_TOP] = row + 1
@@ -252,7 +294,9 @@ def edges_at(node: Any, a: Any, level: Any) -> Any:
 
 
 @kernel
-def union_step(regs: Any, frames: Any, arena: Any, node: Any, edge: Any, levels: Any, unique: Any, unions: Any) -> None:
+def union_step(
+    regs: Any, frames: Any, arena: Any, node: Any, edge: Any, levels: Any, unique: Any, sets: Any, set_index: Any, unions: Any,
+) -> None:  # fmt: skip
     """Goes on with a UNION: merges the edges of a (next: NEXT) and b (next: PLACE)."""
     frame = frames[regs[DEPTH] - 1]
     a, b, level = frame[A], frame[B], frame[AT_LEVEL]
@@ -274,7 +318,7 @@ def union_step(regs: Any, frames: Any, arena: Any, node: Any, edge: Any, levels:
             j += 1
         else:
             child = known_union(unions, child_a, child_b)
-            if child == _MISSING:
+            if child == NONE_THERE:
                 frame[NEXT], frame[PLACE], frame[PHASE] = i, j, UNITE
                 push_union(regs, frames, node, levels, child_a, child_b)
                 return
@@ -290,8 +334,8 @@ def union_step(regs: Any, frames: Any, arena: Any, node: Any, edge: Any, levels:
         append(regs, frame, arena, value_b, child_b)
         j += 1
     frame[NEXT], frame[PLACE] = i, j
-    result = make(regs, node, edge, unique, arena, levels, level, frame[BASE], frame[SIZE])
-    if result != _MISSING:
+    result = make(regs, node, edge, unique, sets, set_index, arena, levels, level, frame[BASE], frame[SIZE])
+    if result != NONE_THERE:
         if node[a, CLOSED] == a and node[b, CLOSED] == b:
             node[result, CLOSED] = result
         remember(unions, a, b, result)
@@ -313,7 +357,7 @@ def store_images(
         row = frame[BASE] + place[value]
         if place[value] < frame[SIZE] and arena[row, VALUE] == value:
             child = known_union(unions, arena[row, CHILD], frame[FOUND])
-            if child == _MISSING:
+            if child == NONE_THERE:
                 push_union(regs, frames, node, levels, arena[row, CHILD], frame[FOUND])
                 return False
             arena[row, CHILD] = child

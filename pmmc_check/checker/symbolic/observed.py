@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol
 
 from pmmc_check.checker.symbolic.diagrams import Diagrams
 from pmmc_check.checker.symbolic.events import FULL
+from pmmc_check.checker.symbolic.layout import NO_VECTOR, UNIT
 from pmmc_check.checker.symbolic.members import SeenFacts
-from pmmc_check.checker.symbolic.nodes import NO_VECTOR, UNIT
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.observe import Fact, Observed
 from pmmc_check.protocol.values import ProcessId

@@ -17,25 +17,20 @@ from pmmc_check.protocol.values import BOTTOM, Ballot, ProcessId
 class Placing:
     """Each process's level is followed by those of the messages that it, or a process above it, exchanges with it.
 
-    So a message is always below its recipient. Within a block the messages with the highest ballots and the largest sets
-    come first: what an acceptor has accepted grows, so each message that was sent bounds those that can have been sent before. Messages
-    that differ in their recipient only are neighbours.
+    So a message is always below its recipient. Within a block those that the process sends come first, with the highest ballots and the
+    largest sets at the top: what an acceptor has accepted grows, so each message that was sent bounds those that can have been sent
+    before. Messages that differ in their recipient only are neighbours.
     """
 
     def __init__(self, model: Model, events: Events, level: Mapping[int, int]) -> None:
         self.model = model
         self.events = events
         self.level = level
-        self._part_of: dict[tuple[int, int], Hashable] = {}
         self._blocks: dict[int, list[tuple[Any, int]]] = defaultdict(list)
 
-    def part(self, process: int, sender: ProcessId, message: int) -> Hashable:
-        """Which messages to `process` share a level: those that are part of the same where the network keeps order, else those that first
-        came from above. A message has one place, whoever sends it."""
-        if not self.model.network.may_withhold:
-            return self.model.network.part(sender, message)
-        above = self.events.height(self.level[self.model.index[sender]]) > self.events.height(self.level[process])
-        return self._part_of.setdefault((process, message), None if above else message)
+    def part(self, sender: ProcessId, message: int) -> Hashable:
+        """Which messages to a process share a level: those that are part of the same where the network keeps order, else none."""
+        return message if self.model.network.may_withhold else self.model.network.part(sender, message)
 
     def place(self, process: int, sender: ProcessId | None, message: Message, level: int) -> int:
         """The place in `Events.ascending` for a new level, of a message to `process`."""
@@ -44,7 +39,7 @@ class Placing:
             heads.append(self.level[self.model.index[sender]])
         head = min(heads, key=self.events.height)
         block = self._blocks[head]
-        key = (_ballot(message), _size(message), self.model.content.order(message), process, level)
+        key = (head != self.level[process], _ballot(message), _size(message), self.model.content.order(message), process, level)
         at = bisect_left(block, (key, level))
         below = self.events.height(head) - len(block)
         block.insert(at, (key, level))

@@ -21,9 +21,9 @@ from pmmc_check.checker.symbolic.diagrams import Diagrams
 from pmmc_check.checker.symbolic.ends import STUCK, stuck_states
 from pmmc_check.checker.symbolic.events import FULL, Events, Stopped
 from pmmc_check.checker.symbolic.layers import Layers
+from pmmc_check.checker.symbolic.layout import UNIT
 from pmmc_check.checker.symbolic.measure import Measure
 from pmmc_check.checker.symbolic.messages import MessageSystem
-from pmmc_check.checker.symbolic.nodes import UNIT
 from pmmc_check.checker.symbolic.notes import Notes
 from pmmc_check.checker.symbolic.observed import Relations
 from pmmc_check.checker.symbolic.order import level_order, order_of_states

@@ -1,0 +1,122 @@
+"""Sets of sparse levels: of each node, on which levels some vector, and on which all vectors, have another value than the absent one.
+
+They tell whether a message is on its way in some state, or in all, without a walk through the diagram. (Half of all images were such
+questions.) Few sets occur, compared with nodes, so equal ones are stored once.
+
+    sets[i]     a set, 64 levels to a word; number 0 is the empty one
+    set_index   where the search for a set begins; open addressing, 0: no set"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pmmc_check.checker.compilation import kernel, uint64
+from pmmc_check.checker.symbolic.layout import CHILD, IN_ALL, IN_SOME, SETS, VALUE
+
+NO_LEVEL = 0
+
+
+@kernel
+def has_level(sets: Any, number: Any, level: Any) -> Any:
+    """Whether a level is in a set."""
+    return (sets[number, level >> 6] >> uint64(level & 63)) & uint64(1) != uint64(0)
+
+
+@kernel
+def set_of_some(regs: Any, sets: Any, set_index: Any, node: Any, arena: Any, base: Any, size: Any, level: Any, absent: Any) -> Any:
+    """The set for IN_SOME of a node with these edges."""
+    first = node[arena[base, CHILD], IN_SOME]
+    same = absent < 0 or has_level(sets, first, level)
+    for k in range(base + 1, base + size):
+        same = same and node[arena[k, CHILD], IN_SOME] == first
+    if same:
+        return np.int64(first)
+    row = regs[SETS]
+    for word in range(sets.shape[1]):
+        sets[row, word] = sets[first, word]
+    for k in range(base + 1, base + size):
+        other = node[arena[k, CHILD], IN_SOME]
+        if other != first:
+            for word in range(sets.shape[1]):
+                sets[row, word] |= sets[other, word]
+    if absent >= 0:
+        sets[row, level >> 6] |= uint64(1) << uint64(level & 63)
+    return stored_once(regs, sets, set_index)
+
+
+@kernel
+def set_of_all(regs: Any, sets: Any, set_index: Any, node: Any, arena: Any, base: Any, size: Any, level: Any, absent: Any) -> Any:
+    """The set for IN_ALL of a node with these edges."""
+    present = absent >= 0
+    first = node[arena[base, CHILD], IN_ALL]
+    same = True
+    for k in range(base, base + size):
+        same = same and node[arena[k, CHILD], IN_ALL] == first
+        present = present and arena[k, VALUE] != absent
+    if same and not present:
+        return np.int64(first)
+    row = regs[SETS]
+    for word in range(sets.shape[1]):
+        sets[row, word] = sets[first, word]
+    for k in range(base + 1, base + size):
+        other = node[arena[k, CHILD], IN_ALL]
+        if other != first:
+            for word in range(sets.shape[1]):
+                sets[row, word] &= sets[other, word]
+    if present:
+        sets[row, level >> 6] |= uint64(1) << uint64(level & 63)
+    return stored_once(regs, sets, set_index)
+
+
+@kernel
+def stored_once(regs: Any, sets: Any, set_index: Any) -> Any:
+    """The number of the set in the first free row, which becomes its place unless the set has one."""
+    row = regs[SETS]
+    slot = hash_of(sets, row) & uint64(set_index.shape[0] - 1)
+    while True:
+        other = set_index[slot]
+        if other == NO_LEVEL:
+            break
+        if equal(sets, row, other):
+            return np.int64(other)
+        slot = (slot + uint64(1)) & uint64(set_index.shape[0] - 1)
+    if equal(sets, row, NO_LEVEL):
+        return np.int64(NO_LEVEL)
+    set_index[slot] = row
+    regs[SETS] = row + 1
+    return np.int64(row)
+
+
+@kernel
+def hash_of(sets: Any, row: Any) -> Any:
+    """A set's hash."""
+    mixed = uint64(0)
+    for word in range(sets.shape[1]):
+        mixed = (mixed ^ sets[row, word]) * uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> uint64(32)
+    return mixed
+
+
+@kernel
+def equal(sets: Any, a: Any, b: Any) -> Any:
+    """Whether two sets are equal."""
+    for word in range(sets.shape[1]):
+        if sets[a, word] != sets[b, word]:
+            return False
+    return True
+
+
+@kernel
+def renew_sets(regs: Any, node: Any, nodes: Any, old: Any, sets: Any, set_index: Any, number: Any) -> None:
+    """Stores those of the `old` sets that nodes have in empty arrays; `number` is -1 for each old one but the empty one."""
+    regs[SETS] = NO_LEVEL + 1
+    for a in range(nodes):
+        for column in (IN_SOME, IN_ALL):
+            was = node[a, column]
+            if number[was] < 0:
+                for word in range(old.shape[1]):
+                    sets[regs[SETS], word] = old[was, word]
+                number[was] = stored_once(regs, sets, set_index)
+            node[a, column] = number[was]
