@@ -2,8 +2,8 @@
 
 The rule, with what it rests on in docs/performance.md. The compiled search begins. It finds violations sooner than any other, and ends
 first where there are few states. If it has met `STATES_FIRST` states, no reduction leaves steps out and the network keeps what it has
-delivered, the symbolic search begins anew and answers. (Inert, deferral, halting and commuting leave few states that have little in common, and so do
-networks that forget what they have delivered: there a diagram gains nothing, or loses.)"""
+delivered, the symbolic search begins anew and answers. (Inert, deferral, halting and commuting leave few states that have little in
+common, and so do networks that forget what they have delivered: there a diagram gains nothing, or loses.)"""
 
 from __future__ import annotations
 
