@@ -28,7 +28,7 @@ examples:
   pmmc-check explore --slots 3 --time-limit 60
       as far as a minute goes: then "inconclusive", exit code 3
   pmmc-check explore --slots 3 --max-memory 4000 --disk /var/tmp
-      with 4,000 MiB of memory, and what does not fit there on disk (docs/scale.md)
+      with 4,000 MiB of memory, and the rest on disk (docs/scale.md)
   pmmc-check explore --slots 3 --checkpoint kept --max-memory 8000
       kept in a folder while it runs; after a limit, Ctrl-C or a reboot the same
       with --resume kept goes on (docs/scale.md)
