@@ -19,7 +19,7 @@ def chromium_path() -> str | None:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install 'pmmc-check[test]')")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install -e '.[test]')")
     path = chromium_path()
     if path is None:
         pytest.skip("no chromium: install it to test the pages (apt-get install chromium)")

@@ -35,7 +35,7 @@ def test_json_is_one_object_with_the_keys_of_the_contract_and_the_exit_code_foll
 
 def test_a_violation_has_the_keys_of_the_contract() -> None:
     violation = explore(*FAULTY)["violation"]
-    assert sorted(violation) == ["message", "property", "steps", "why"]
+    assert sorted(violation) == ["loop", "message", "property", "steps", "why"]
     assert [step["index"] for step in violation["steps"]] == list(range(1, len(violation["steps"]) + 1))
     for step in violation["steps"]:
         assert sorted(step) == ["action", "changes", "index", "message", "process", "sends"]

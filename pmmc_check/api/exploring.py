@@ -77,8 +77,7 @@ def explore(  # the command's options, in its order
     that kind. `progress` is called now and then, in the thread that called; what it raises ends the search and is passed on.
 
     Raises:
-        UsageError: an option is wrong, or options contradict each other.
-        SpecError: something in the spec, or in an expression, cannot be used; its text shows the place.
+        UsageError, SpecError: an option is wrong, or something in the spec or in an expression; its text shows the place.
         ProtocolError: a role breaks its contract.
     """
     options = SearchOptions(**{name: value for name, value in locals().items() if name not in ("progress", "spec")})

@@ -11,6 +11,7 @@ from typing import Any
 from pmmc_check.api.asked import NAME_LETTERS, AskedProperties, functions_named, is_function
 from pmmc_check.api.options import SearchOptions
 from pmmc_check.api.roles import all_roles_from, object_named
+from pmmc_check.checker.reductions import NAMES
 from pmmc_check.checker.symmetry import generators
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
@@ -58,7 +59,7 @@ def settings_of(spec: Spec, engine: str) -> dict[str, Any]:
     }
     symmetry = spec.settings.get("symmetry")
     if symmetry and symmetry.values[0] == "off" and engine in ("compiled", "auto") and "reduce" not in found:
-        found["reduce"] = "inert,deferral,halting"
+        found["reduce"] = ",".join(name for name in NAMES if name != "symmetry")
     if engine == "reference":
         found.pop("reduce", None)
     return found

@@ -2,13 +2,13 @@
 
 The rule, with what it rests on in docs/performance.md. The compiled search begins. It finds violations sooner than any other, and ends
 first where there are few states. If it has met `STATES_FIRST` states, no reduction leaves steps out and the network keeps what it has
-delivered, the symbolic search begins anew and answers. (Inert, deferral and halting leave few states that have little in common, and so do
-networks that forget what they have delivered: there a diagram gains nothing, or loses.)"""
+delivered, the symbolic search begins anew and answers. (Inert, deferral, halting and commuting leave few states that have little in
+common, and so do networks that forget what they have delivered: there a diagram gains nothing, or loses.)"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pmmc_check.checker.commuting_search import CommutingSearch
@@ -51,7 +51,7 @@ class ChosenSearch:
     def run(self) -> Result:
         """Searches until there is an answer or a limit is reached."""
         forgets = not self._arguments[0].network.keeps_delivered
-        if forgets or self._wanted.inert or self._wanted.deferral or self._wanted.halting:
+        if forgets or replace(self._wanted, symmetry=False).names:
             return CommutingSearch(*self._arguments, self._control, self._wanted, self._threads, **self._how).run()
         first = FirstTry(self._control.limits, self._control.report, started_at=self._control.started_at, whole=self._control)
         result = CompiledSearch(*self._arguments, first, self._wanted, self._threads, **self._how).run()

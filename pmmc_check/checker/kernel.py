@@ -432,21 +432,6 @@ def look_up(keys: Any, fingerprint: Any, mask: Any) -> Any:
 
 
 @kernel
-def look_up_levels(keys: Any, origins: Any, fingerprints: Any, rows: Any, levels: Any) -> None:
-    """The levels of the visited states `fingerprints[rows]`."""
-    for row in rows:
-        slot = look_up(keys, fingerprints[row], ~uint64(0))
-        levels[row] = origins[slot] & uint64(LEVEL_MASK)
-
-
-@kernel
-def look_up_predecessors(keys: Any, origins: Any, fingerprints: Any, rows: Any, predecessors: Any) -> None:
-    """The upper 32 bits of the predecessors of the visited states `fingerprints[rows]`."""
-    for row in rows:
-        predecessors[row] = origins[look_up(keys, fingerprints[row], ~uint64(0))] >> uint64(32)
-
-
-@kernel
 def state_fingerprints(vectors: Any, fingerprints: Any, out: Any) -> None:
     """The canonical fingerprint of each state."""
     images = np.empty(fingerprints.shape[1], np.uint64)

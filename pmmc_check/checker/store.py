@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pmmc_check.checker import kernel
+from pmmc_check.checker import kernel, looking_up
 
 _CAPACITY_FIRST = 256
 _GROWTH = 1.4
@@ -102,7 +102,7 @@ class Store:
         numbers = fingerprints >> np.uint64(64 - kernel.PARTITION_BITS)
         for number, partition in enumerate(self.partitions):
             rows = np.flatnonzero(numbers == number)
-            kernel.look_up_levels(partition.keys, partition.origins, fingerprints, rows, levels)
+            looking_up.look_up_levels(partition.keys, partition.origins, fingerprints, rows, levels)
         return levels
 
     def predecessors(self, fingerprints: NDArray[np.uint64]) -> NDArray[np.uint32]:
@@ -111,7 +111,7 @@ class Store:
         numbers = fingerprints >> np.uint64(64 - kernel.PARTITION_BITS)
         for number, partition in enumerate(self.partitions):
             rows = np.flatnonzero(numbers == number)
-            kernel.look_up_predecessors(partition.keys, partition.origins, fingerprints, rows, found)
+            looking_up.look_up_predecessors(partition.keys, partition.origins, fingerprints, rows, found)
         return found
 
     def chains(self, fingerprint: int, first: int) -> Iterator[list[list[int]]]:

@@ -28,7 +28,7 @@ examples:
   pmmc-check explore --slots 3 --time-limit 60
       as far as a minute goes: then "inconclusive", exit code 3
   pmmc-check explore --slots 3 --max-memory 4000 --disk /var/tmp
-      with 4,000 MiB of memory, and what does not fit there on disk (docs/scale.md)
+      with 4,000 MiB of memory, and the rest on disk (docs/scale.md)
   pmmc-check explore --slots 3 --checkpoint kept --max-memory 8000
       kept in a folder while it runs; after a limit, Ctrl-C or a reboot the same
       with --resume kept goes on (docs/scale.md)
@@ -218,7 +218,7 @@ def _kept(parser: argparse.ArgumentParser) -> None:
 
 
 def _shared(parser: argparse.ArgumentParser) -> None:
-    shared = parser.add_argument_group("many processes and machines (docs/workers.md); needs pip install 'pmmc-check[cluster]'")
+    shared = parser.add_argument_group("many processes and machines (docs/workers.md); needs pip install 'ray[client]'")
     shared.add_argument(
         "--workers", type=_workers, metavar="N", help="share the search out among N processes of Ray, each with a part of the states"
     )

@@ -12,7 +12,7 @@ from helpers import Control, Limits, Model, reductions_named
 
 from any_slots.combinations import OF_A_SLOT
 from pmmc_check.checker.any_slots.projection import GONE, Projection
-from pmmc_check.checker.symbolic.nodes import UNIT
+from pmmc_check.checker.symbolic.layout import UNIT
 from pmmc_check.checker.symbolic.observed import relabelling
 from pmmc_check.checker.symbolic.search import SymbolicSearch
 from pmmc_check.protocol import ProcessId

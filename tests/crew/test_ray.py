@@ -49,7 +49,7 @@ def test_without_ray_one_sentence_says_what_to_install(tmp_path: Path) -> None:
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     for option in (["--workers", "2"], ["--cluster", "ray://127.0.0.1:1"]):
         done = command(*SMALL, *option, env={"PYTHONPATH": path})
-        assert_one_clear_line(done, f"{option[0]}: this needs Ray; install it with: pip install 'pmmc-check[cluster]'")
+        assert_one_clear_line(done, f"{option[0]}: this needs Ray; install it with: pip install 'ray[client]'")
 
 
 def of_ray() -> list[psutil.Process]:
@@ -71,7 +71,7 @@ def test_the_command_says_the_same_with_workers_of_ray() -> None:
 def skip_without_ray() -> None:
     """Without importing it: only when a search does has it been told to be quiet."""
     if find_spec("ray") is None:
-        pytest.skip("Ray is not installed: pip install 'pmmc-check[cluster]'")
+        pytest.skip("Ray is not installed: pip install 'ray[client]'")
 
 
 class Kept(Actors):

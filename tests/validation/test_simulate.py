@@ -23,7 +23,8 @@ FAULTS = (
     ["--reconfiguration-rate", "0.2"],
     ["--own-logs", "--crash-rate", "0.05", "--reconfiguration-rate", "0.3", "--window", "1", "--clients", "1"],
 )
-INEXPRESSIBLE = {"collect-silently", "garbage-collection", "ballot-without-leader", "informed-leaders"}
+WITH_MESSAGES_OF_THEIR_OWN = {"collect-silently", "garbage-collection", "back-off", "send-back", "after-you", "waits-for-work"}
+INEXPRESSIBLE = WITH_MESSAGES_OF_THEIR_OWN | {"ballot-without-leader", "informed-leaders"}
 """Variants with messages of their own, or to others than the paper's, or with ballots that no leader owns."""
 
 

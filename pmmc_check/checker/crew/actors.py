@@ -62,7 +62,7 @@ def ray_module(option: str) -> ModuleType:
     try:
         import ray  # noqa: PLC0415  # 200 MB that no other search needs
     except ImportError:
-        raise UsageError(f"{option}: this needs Ray; install it with: pip install 'pmmc-check[cluster]'") from None
+        raise UsageError(f"{option}: this needs Ray; install it with: pip install 'ray[client]'") from None
     module: ModuleType = ray
     return module
 
