@@ -49,16 +49,20 @@ def test_a_search_that_is_killed_ends_with_the_same_report(tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_twenty_kills_at_random_moments(tmp_path: Path) -> None:
+    """A search that ends before it is killed is compared, and the next begins anew: so that the moments are spread over all of it."""
+    search = ["--reduce", REDUCED]
+    whole = _reported(json.dumps(explore(*search)))
     moments = random.Random(16)
-    killed = 0
-    while killed < 20:
-        process = _started(tmp_path, ["--reduce", REDUCED])
+    killed = ended = 0
+    while killed < 20 or not ended:
+        process = _started(tmp_path / f"{ended}", search)
         try:
-            process.communicate(timeout=moments.uniform(0.2, 4.5))
+            out, _ = process.communicate(timeout=moments.uniform(0.2, 6) if killed < 20 else None)
+            assert _reported(out) == whole
+            ended += 1
         except subprocess.TimeoutExpired:
             process.kill()
+            process.communicate()
             killed += 1
-        process.communicate()
-    out, err = _started(tmp_path, ["--reduce", REDUCED]).communicate()
-    assert json.loads(out)["checkpoints"]["resumed"], err
-    assert _reported(out) == _reported(json.dumps(explore("--reduce", REDUCED)))
+    out, err = _started(tmp_path / f"{ended}", search).communicate()
+    assert _reported(out) == whole, err
