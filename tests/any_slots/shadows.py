@@ -31,6 +31,7 @@ class Whole:
         result = self._search.run()
         self.ended = result.verdict == HOLDS
         self.limit = result.limit
+        self._search.diagrams.watch = lambda more_bytes: False  # the limit is for the search
         self._root = self._search.diagrams.kept[0] if self.ended else 0
 
     def shadow(self, projection: Projection, of: Collection[ProcessId] | None = None) -> Shadow:
