@@ -92,7 +92,7 @@ def peer_node(text: str, number: int) -> None:
             super().__init__(addresses[number], others, SyncObjConf(journalFile=journal, appendEntriesPeriod=period))
             self.held: dict[str, str] = {}
 
-        @replicated  # type: ignore[untyped-decorator]
+        @replicated  # type: ignore[untyped-decorator]  # likewise
         def put(self, key: str, value: str) -> str | None:
             before = self.held.get(key)
             self.held[key] = value
@@ -108,8 +108,8 @@ def peer_node(text: str, number: int) -> None:
 
 def _synchronise_before_sending() -> None:
     """Makes PySyncObj's journal as durable as Raft asks: at most one wait for the disk for all that one message answers."""
-    from pysyncobj.journal import FileJournal  # noqa: PLC0415
-    from pysyncobj.transport import TCPTransport  # noqa: PLC0415
+    from pysyncobj.journal import FileJournal  # noqa: PLC0415  (likewise only here)
+    from pysyncobj.transport import TCPTransport  # noqa: PLC0415  (likewise)
 
     add, send = FileJournal.add, TCPTransport.send
     changed: set[Any] = set()

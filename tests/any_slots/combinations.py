@@ -1,5 +1,4 @@
-"""Every reachable combination of local states, and what a projection leaves of it: listed, as a search that visits states one by one meets
-them, and as a diagram, which has room for all of a state space that no list has."""
+"""Every reachable combination of local states, gathered while a search runs, and what a projection leaves of it."""
 
 from __future__ import annotations
 
