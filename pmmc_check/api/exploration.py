@@ -163,6 +163,8 @@ class Exploration:
 
         assert self.model is not None
         answer = result_as_json(self.result, self.model) | {"verdict": self.verdict}
+        if self.notes:
+            answer["notes"] = list(self.notes)
         answer["properties"] += [{"name": name, "verdict": verdict} for name, verdict, *_ in self._told()]
         return answer | ({"witnesses": [each.to_json() for each in self.witnesses]} if self.witnesses else {}) | told
 

@@ -111,13 +111,11 @@ def result_of(  # noqa: PLR0917
     model.failing_ends_runs = True
     _check_begins_within(constraints, model)
     reductions, notes = applicable(reductions_named(options.reduce or "all"), model, [*invariants, *constraints])
-    if options.reduce in (None, "all"):
-        notes = [each for each in notes if not each.startswith("commuting")]
     if options.engine == "symbolic":
-        notes = [each for each in notes if not each.startswith("symmetry")]
-    if shared_out(options) and reductions.commuting:
+        notes = [each for each in notes if not each.startswith(("symmetry", "commuting"))]
+    elif reductions.commuting and (why := _not_commuting(options, control)):
         reductions = replace(reductions, commuting=False)
-        notes.append("commuting is off: it decides by all that has been sent so far, which no worker knows")
+        notes.append(f"commuting is off: {why}")
     judged, quorum_notes = judgeable(model, invariants)
     if options.invariants and len(judged) < len(invariants):
         raise UsageError(f"--invariant {options.invariants[0]}: {quorum_notes[0]}")
@@ -243,6 +241,17 @@ def _disk(options: SearchOptions, invariants: Sequence[Invariant]) -> Path | Non
     if options.disk is not None and any(isinstance(each, Progress) for each in invariants):
         raise UsageError(f"--disk {options.disk}: Progress needs the graph of states in memory; leave --disk out")
     return None if options.disk is None else Path(options.disk)
+
+
+def _not_commuting(options: SearchOptions, control: Control) -> str | None:
+    """Why no step may be taken alone in a search that is asked for in this way, if that is so."""
+    if shared_out(options):
+        return "it decides by all that has been sent so far, which no worker knows"
+    if control.checkpoints is not None:
+        return "it decides by all that has been sent so far, which checkpoints do not keep"
+    if control.limits.depth_max is not None:
+        return "--max-depth is about all runs up to there, and with it some are found later"
+    return None
 
 
 def _check_begins_within(constraints: Sequence[WrittenInvariant], model: Model) -> None:

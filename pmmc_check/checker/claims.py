@@ -60,13 +60,15 @@ from pmmc_check.users_code import users_code
 class Claims:
     """Asks roles for their claims on behalf of the reductions, and has those that are used checked unless they are `trusted`.
 
-    `left_out` collects the kinds of messages that were let go before they arrived, and of steps that were left out, each with the role.
+    `left_out` collects the kinds of messages that were let go before they arrived, and of steps that were left out, each with the role;
+    `left_out_in_thought` those of steps that were only thought of (`checker.matching`), which perhaps no run has.
     """
 
     def __init__(self, model: Model, reductions: Reductions, *, symmetric: bool, trusted: bool = False) -> None:
         self.model = model
         self.reductions = reductions
         self.left_out: set[tuple[str, str]] = set()
+        self.left_out_in_thought: set[tuple[str, str]] = set()
         self.stays_exited = starts_once(model)
         self._stated = {(role.role, claim): states_claim(role, claim) for role in model.protocol.values() for claim in CLAIMS}
         self._symmetric = symmetric
@@ -92,6 +94,10 @@ class Claims:
         if self.trusted:
             return ClaimsUsed(used, None)
         return ClaimsUsed(used, self._graph.steps_checked if self._graph else 0)
+
+    def lets_go(self, role: str, kind: str) -> None:
+        """Notes that messages of a kind are let go before they arrive, or a kind of step is left out."""
+        (self.left_out_in_thought if self.imagining else self.left_out).add((role, kind))
 
     def met(self, process: ProcessId, state: Any, message: Message, outcomes: Sequence[Outcome]) -> None:
         """Takes note of a step that the search has asked for.
@@ -157,7 +163,7 @@ class Claims:
             return False  # that it was sent is observed
         if not all(self.harmless(to, None, each, process) for to, each in claimed):
             return False
-        self.left_out.add((process.role, message.kind))
+        self.lets_go(process.role, message.kind)
         if self._graph is not None and not self.imagining:
             self._graph.only_halted(process, state, message, tuple(sends), sender)
         return True

@@ -74,14 +74,14 @@ step has used up.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pmmc_check.checker.kernel import ALONE, NOT_ALONE
+from pmmc_check.checker.chains import ALONE, NOT_ALONE
 from pmmc_check.checker.local_steps import MessageId, StateId
 from pmmc_check.checker.matching import Matching, Position, SentBy
 from pmmc_check.checker.symmetry import generators
@@ -129,7 +129,7 @@ class Commuting:
         views = [(process, self._tables.views[view]) for process, view in enumerate(vector)]
         contents = self._tables.model.network.contents
         for process, view in views:
-            self._receive((process, message, SentBy(process, None)) for message, _ in contents(view.inbox))
+            self._receive((process, message, SentBy(process, None, as_it_exits=False)) for message, _ in contents(view.inbox))
 
     def received(self) -> MessagesReceived:
         """For each process, all messages that it is known to receive."""
@@ -158,11 +158,16 @@ class Commuting:
         """What a step sends: to whom, and from whom. What a created process sends is part of it."""
         tables, messages = self._tables, self._locals.messages
         acting = int(tables.owner.data[tables.step_view.data[step]])
+        exits = bool(tables.exited.data[tables.step_view.data[step]])
         items = [(to, *item) for to, bundle in tables.bundles_of(step) for item in self._locals.bundles[bundle]]
+        recipients = Counter(to for to, _, _ in items)
         created = {to: start.command for to, _, message in items if isinstance(start := messages[message], Start)}
         for to, sender, message in items:
             if not isinstance(messages[message], Instant):
-                yield to, message, SentBy(sender, None if sender == acting else created.get(sender))
+                if sender == acting:
+                    yield to, message, SentBy(sender, None, as_it_exits=exits and recipients[to] == 1)
+                else:
+                    yield to, message, SentBy(sender, created.get(sender), as_it_exits=False)
 
     def _receive(self, messages: Iterable[tuple[int, MessageId, SentBy]]) -> list[int]:
         """Takes note of messages, with their images; returns the steps that may be taken alone no longer."""
@@ -174,7 +179,7 @@ class Commuting:
                 continue
             new[to][message][origin] = None
             for images, processes in self._images:
-                image = SentBy(processes[origin.sender], images.of(origin.created_with))
+                image = origin._replace(sender=processes[origin.sender], created_with=images.of(origin.created_with))
                 pending.append((processes[to], self._locals.message_id(images.of(self._locals.messages[message])), image))
         refuted: list[int] = []
         for process, added in sorted(new.items()):
@@ -186,7 +191,7 @@ class Commuting:
         """Plays the games of a process anew; returns the steps whose games are now lost."""
         states, refuted = self._locals.states, []
         for start in [each for each in self._steps if states[each.behind][0] == process]:
-            if not start.created.isdisjoint(self._matching[process].doubtful) or not self._matching[process].holds(start):
+            if not start.told.isdisjoint(self._matching[process].doubtful) or not self._matching[process].holds(start):
                 refuted += self._steps.pop(start)
                 self._leads_to[start.behind].pop(start.ahead, None)
         return refuted

@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pmmc_check.checker import kernel
+from pmmc_check.checker import kernel, looking_up
 from pmmc_check.checker.boundary import Boundary
+from pmmc_check.checker.chains import count_steps
 from pmmc_check.checker.checkpoints import kept_search
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.commuting import Commuting, MessagesReceived
@@ -41,7 +42,7 @@ from pmmc_check.checker.store import LEVEL_MAX
 from pmmc_check.checker.symmetry import renamings
 from pmmc_check.checker.tables import Tables
 from pmmc_check.checker.visited import VisitedStates
-from pmmc_check.checker.workspace import CHUNK_STATES, Batch, NewStates, Vectors, Worker, by_level
+from pmmc_check.checker.workspace import CHUNK_STATES, Batch, NewStates, Vectors, Worker, by_level, summed
 from pmmc_check.model.content import Digest
 from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks, Violated
@@ -223,7 +224,7 @@ class CompiledSearch:
                 self.commuting.decide(self._taken)
         self._check_facts(vectors, level, len(starts))
         self._note_broken(vectors, level, len(starts))
-        tasks = [(vectors, level, len(starts), which) for which in range(kernel.PARTITIONS)]
+        tasks = [(vectors, level, len(starts), which) for which in range(looking_up.PARTITIONS)]
         added: list[NewStates] = []
         for new, stale in self._map(self._insert_partition, tasks):
             added.extend(new)
@@ -251,10 +252,12 @@ class CompiledSearch:
             min(first + CHUNK_STATES, len(vectors)),
             batch.parents,
             worker.found,
+            worker.trail,
             batch.misses[chunk],
             batch.unknown[chunk],
             counters,
             self.checks.progress is not None,
+            self.commuting is not None,
         )
         if not counters[kernel.MISS_COUNT] and not counters[kernel.OVERFLOW]:
             if self.open_states:
@@ -262,10 +265,10 @@ class CompiledSearch:
                 self.open_states.add(chunk_states, batch.parents, worker.found, int(counters[kernel.CANDIDATE_COUNT]))
             worker.widen(len(tables.step_view.data))
             worker.recent.fill(0)  # per chunk: what another chunk found first would depend on the threads
+            count_steps(worker.trail, counters[kernel.TRAIL_COUNT], worker.followed)
             kernel.partition(
                 counters[kernel.CANDIDATE_COUNT],
                 worker.found,
-                tables.step_weight.data,
                 worker.recent,
                 level,
                 worker.taken,
@@ -337,6 +340,7 @@ class CompiledSearch:
                 *new,
                 stale,
                 progress,
+                self.commuting is not None,
             )
             added.append(new.first(int(progress[3])))
             store.used[which] = int(progress[2])
@@ -359,10 +363,10 @@ class CompiledSearch:
 
     def _allocate(self) -> None:
         self.batch = Batch.allocated(self._candidates_max, self.tables.observed.data.shape[1])
-        taken = [worker.taken for worker in self._free]
+        before = self._free
         self._free = [Worker(self._candidates_max) for _ in range(self.threads)]
-        for worker, counted in zip(self._free, taken, strict=False):
-            worker.taken = counted
+        for worker, counted in zip(self._free, before, strict=False):
+            worker.taken, worker.followed = counted.taken, counted.followed
 
     def _widen_if_needed(self, chunks: list[int]) -> None:
         """Doubles the room for candidates when a chunk had too many."""
@@ -391,6 +395,7 @@ class CompiledSearch:
             invariants=tuple(each.name for each in self.checks.invariants),
             coverage=self.actions_taken() + put_off,
             unneeded=frozenset(Action(role, kind) for role, kind in self.claims.left_out),
+            perhaps_unneeded=frozenset(Action(role, kind) for role, kind in self.claims.left_out_in_thought),
             violation=violation,
             limit=limit,
             bytes_per_state=self.visited.bytes_per_state,
@@ -410,7 +415,10 @@ class CompiledSearch:
 
     def actions_put_off(self) -> Counter[Action]:
         """The internal deliveries that were possible in the states expanded so far."""
-        return self.put_off_before + put_off_in_states(self.tables, dict(enumerate(self._met.tolist())))
+        met = Counter(dict(enumerate(self._met.tolist())))
+        if self.commuting:
+            met.update(self.tables.acting(summed([worker.followed for worker in self._free], self.tables.step_view.size)))
+        return self.put_off_before + put_off_in_states(self.tables, met)
 
     def _count_views(self, vectors: Vectors) -> None:
         """How often each view occurs in the states that were expanded."""
@@ -420,8 +428,5 @@ class CompiledSearch:
 
     def _taken(self) -> NDArray[np.int64]:
         """How often each step was taken, by all threads."""
-        taken = np.zeros(self.tables.step_view.size, np.int64)
-        for worker in self._free:
-            counted = worker.taken[: len(taken)]
-            taken[: len(counted)] += counted
-        return taken
+        counted = [each for worker in self._free for each in (worker.taken, worker.followed)]
+        return summed(counted, self.tables.step_view.size)

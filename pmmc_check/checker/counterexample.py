@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pmmc_check.checker import kernel
+from pmmc_check.checker.fingerprints import state_fingerprints
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.result import TraceStep, Violation
 from pmmc_check.checker.store import Ancestry
@@ -43,6 +43,10 @@ class Move(NamedTuple):
 
     process: int
     path: Path
+
+
+WayTo = tuple[list[Move], list[int]]
+"""Moves from the initial state, and the state to which they lead, as views."""
 
 
 def rebuild(suspect: Suspect, tables: Tables, store: Ancestry, checks: Checks) -> Violation:
@@ -140,25 +144,32 @@ def _along(vector: list[int], fingerprints: list[int], tables: Tables) -> tuple[
     return moves, vector
 
 
-def _to(fingerprint: int, tables: Tables, store: Ancestry) -> tuple[list[Move], list[int]]:
+def _to(fingerprint: int, tables: Tables, store: Ancestry) -> WayTo:
     """The moves from the initial state to one with `fingerprint`, and that state."""
     initial = tables.state_of(tables.model.initial())
     for chain in store.chains(fingerprint, fingerprint_of(initial, tables)):
-        reached: dict[int, tuple[list[Move], list[int]]] = {0: ([], initial)}
+        ways: list[WayTo] = [([], initial)]
         for place in chain:
-            reached = {each: way for each in place if (way := _one_step_on(reached.values(), each, tables))}
-        if reached:
-            return next(iter(reached.values()))
+            ways = [way for each in place for way in _one_step_on(ways, each, tables)]
+        if ways:
+            return ways[0]
     raise AssertionError("no chain of predecessors is a run")
 
 
-def _one_step_on(ways: Iterable[tuple[list[Move], list[int]]], fingerprint: int, tables: Tables) -> tuple[list[Move], list[int]] | None:
-    """The first of some ways that a step prolongs to a state with `fingerprint`, with that step."""
+def _one_step_on(ways: Iterable[WayTo], fingerprint: int, tables: Tables) -> list[WayTo]:
+    """Some ways, prolonged by a step to a state with `fingerprint`: to the first such state, as any image of a state is as good as another.
+
+    But not where steps are taken alone, since of two images one may be known to have such a step, and not the other: there, to all.
+    """
+    found: dict[tuple[int, ...], WayTo] = {}
     for moves, vector in ways:
-        for move, after in steps_from(vector, tables):
+        for move, reached in steps_from(vector, tables):
+            following, after = tables.followed(reached, len(move.path.deliveries))
             if fingerprint_of(after, tables) == fingerprint:
-                return [*moves, move], after
-    return None
+                found.setdefault(tuple(after), ([*moves, move, *(Move(process, tables.paths[step]) for process, step in following)], after))
+                if not tables.reductions.commuting:
+                    return list(found.values())
+    return list(found.values())
 
 
 def _step_to(vector: list[int], fingerprint: int, tables: Tables) -> tuple[Move, list[int]]:
@@ -183,7 +194,7 @@ def steps_from(vector: list[int], tables: Tables) -> Iterator[tuple[Move, list[i
 def fingerprint_of(vector: list[int], tables: Tables) -> int:
     """The canonical fingerprint of a state."""
     out = np.zeros(1, np.uint64)
-    kernel.state_fingerprints(np.array([vector], np.int32), tables.fingerprints.data, out)
+    state_fingerprints(np.array([vector], np.int32), tables.fingerprints.data, out)
     return int(out[0])
 
 
@@ -205,14 +216,15 @@ def _deliveries_of(moves: list[Move], locals_: LocalSteps, checks: Checks) -> tu
     state = model.initial()
     trace: list[TraceStep] = []
     broken = checks.of_state(state)
-    for move in moves:
-        process = model.processes[move.process]
-        for delivery in move.path.deliveries:
-            for step, after in _delivered(model, state, process, messages[delivery.message], delivery):
-                if not broken:
-                    broken = checks.of_step(state, step) or checks.of_state(after)
-                    trace.append(TraceStep(step, after))
-                    state = after
+    deliveries = [(model.processes[move.process], delivery) for move in moves for delivery in move.path.deliveries]
+    for process, delivery in deliveries:
+        if broken:
+            break
+        for step, after in _delivered(model, state, process, messages[delivery.message], delivery):
+            if not broken:
+                broken = checks.of_step(state, step) or checks.of_state(after)
+                trace.append(TraceStep(step, after))
+                state = after
     return state, trace, broken
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.checker import walk_kernel as kernel
+from pmmc_check.checker.chains import REFUSED
 from pmmc_check.checker.fact_digests import FactDigests
 from pmmc_check.checker.growing import Growing
-from pmmc_check.checker.kernel import REFUSED
 from pmmc_check.checker.local_steps import LocalSteps, MessageId, StateId
 from pmmc_check.model.content import text_digest
 from pmmc_check.model.network import Fifo

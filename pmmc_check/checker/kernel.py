@@ -17,21 +17,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pmmc_check.checker.compilation import kernel, prefetch, uint64
+from pmmc_check.checker.chains import MISSING, NOT_ALONE, REFUSED, follow_chain, received
+from pmmc_check.checker.compilation import borrowed, kernel, prefetch, uint64
+from pmmc_check.checker.fingerprints import canonical
+from pmmc_check.checker.looking_up import LEVEL_MASK, PARTITION_BITS, PARTITIONS, table_slot
 
-PARTITION_BITS = 4
-PARTITIONS = 1 << PARTITION_BITS
-LEVEL_BITS = 16
-LEVEL_MASK = (1 << LEVEL_BITS) - 1
-COUNTERS = 8
-STEP_COUNT, CANDIDATE_COUNT, MISS_COUNT, UNKNOWN_COUNT, OVERFLOW, BROKEN_STATE, BROKEN_PROCESS, BROKEN_WEIGHT = range(COUNTERS)
+COUNTERS = 9
+STEP_COUNT, CANDIDATE_COUNT, MISS_COUNT, UNKNOWN_COUNT, TRAIL_COUNT, OVERFLOW, BROKEN_STATE, BROKEN_PROCESS, BROKEN_WEIGHT = range(COUNTERS)
 """The entries of a chunk's counters."""
 WEIGHTS = 256
 """Weights of steps are below this: they are uint8."""
 NOT_BROKEN = WEIGHTS - 1
 """The entry `BROKEN_WEIGHT` of a chunk in which no view is broken."""
-VIEW_FACTOR, BUNDLE_FACTOR, RECEIVE_SHIFT = 0x9E3779B1, 0x85EBCA77, 7
-"""The hash of an entry of the receive table: (view * VIEW_FACTOR + bundle * BUNDLE_FACTOR) >> RECEIVE_SHIFT."""
 FACTS_SHIFT = 20
 """The hash of a combination of facts: its digest >> FACTS_SHIFT."""
 
@@ -64,12 +61,13 @@ class StepTables(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """Changed states that may be new: fingerprint uint64, number of the parent in the batch int32, and the step taken int32, each of
-    shape (candidates) or, for a whole batch, (chunks, candidates)."""
+    """Changed states that may be new: fingerprint uint64, number of the parent in the batch int32, the first step taken int32, and how many
+    deliveries lead there uint8, each of shape (candidates) or, for a whole batch, (chunks, candidates)."""
 
     fingerprint: Any
     parent: Any
     step: Any
+    weight: Any
 
 
 class Partition(NamedTuple):
@@ -81,47 +79,8 @@ class Partition(NamedTuple):
     used_max: Any
 
 
-NOT_ALONE, ALONE = -2, -1
-"""What `step_alone` says of a step; 0 or more is the number of the process that must have exited for the step to be taken alone."""
-MISSING, REFUSED = -1, -2
-"""In the place of a view that has received something: there is no entry yet; the recipient refuses, so there is no such step."""
-
 DONE, TABLE_FULL, OUTPUT_FULL = 0, 1, 2
 _AHEAD = 12
-
-
-@kernel
-def canonical(images: Any) -> Any:
-    """A fingerprint that all images of a state have in common: a mixture of the least and the greatest.
-
-    (The least alone would do, but it is small for every state, so different states would collide more often.) Never 0,
-    which marks an empty place.
-    """
-    least = images[0]
-    greatest = images[0]
-    for g in range(1, images.shape[0]):
-        least = min(least, images[g])
-        greatest = max(greatest, images[g])
-    mixed = (least ^ (least >> uint64(32))) * uint64(0xD6E8FEB86659FD93)
-    mixed ^= mixed >> uint64(29)
-    if images.shape[0] > 1:
-        mixed = (mixed + greatest) * uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> uint64(32)
-    return mixed if mixed != uint64(0) else uint64(1)
-
-
-@kernel
-def received(keys: Any, views: Any, view: Any, bundle: Any) -> Any:
-    """The view after `bundle` has reached `view`, or `MISSING`, or `REFUSED`."""
-    key = ((uint64(view) << uint64(32)) | uint64(bundle)) + uint64(1)
-    mask = uint64(keys.shape[0] - 1)
-    slot = ((uint64(view) * uint64(VIEW_FACTOR) + uint64(bundle) * uint64(BUNDLE_FACTOR)) >> uint64(RECEIVE_SHIFT)) & mask
-    while True:
-        if keys[slot] == key:
-            return views[slot]
-        if keys[slot] == uint64(0):
-            return np.int32(MISSING)
-        slot = (slot + uint64(1)) & mask
 
 
 @kernel
@@ -145,31 +104,35 @@ def expand(
     last: Any,
     parents: Any,
     found: Candidates,
+    trail: Any,
     misses: Any,
     unknown: Any,
     counters: Any,
     watch_ends: Any,
+    chains: Any,
 ) -> None:
     """Takes every step of the states `first` to `last` of `vectors`; of a state with a step that may be taken alone, that step only.
 
-    Writes each state's own fingerprint to `parents`, each changed state to `found*`, missing table entries to
+    With `chains`, steps that may be taken alone follow at once; they go to `trail`. Writes each state's own fingerprint to `parents`, each
+    changed state to `found*`, missing table entries to
     `misses`, unevaluated combinations of facts to `unknown`, and the first state with a broken view to `counters`. With
     `watch_ends`, a state without steps goes to `unknown`, too, with -1 for its slot.
     """
-    fingerprints, observed, broken, step_range = tables.fingerprints, tables.observed, tables.broken, tables.step_range
-    step_view, step_items, step_halts = tables.step_view, tables.step_items, tables.step_halts
-    step_alone, has_alone, exited = tables.step_alone, tables.has_alone, tables.exited
-    item_process, item_bundle = tables.item_process, tables.item_bundle
-    receive_keys, receive_views = tables.receive_keys, tables.receive_views
-    found_fingerprint, found_parent, found_step = found.fingerprint, found.parent, found.step
+    fingerprints, observed, broken, step_range = tables.fingerprints, tables.observed, tables.broken, borrowed(tables.step_range)
+    step_view, step_items, step_halts = borrowed(tables.step_view), borrowed(tables.step_items), borrowed(tables.step_halts)
+    step_alone, has_alone, exited = borrowed(tables.step_alone), borrowed(tables.has_alone), borrowed(tables.exited)
+    step_weight, item_process, item_bundle = borrowed(tables.step_weight), borrowed(tables.item_process), borrowed(tables.item_bundle)
+    receive_keys, receive_views = borrowed(tables.receive_keys), borrowed(tables.receive_views)
+    found_fingerprint, found_parent, found_step, found_weight = found.fingerprint, found.parent, found.step, found.weight
     order = fingerprints.shape[1]
     processes = vectors.shape[1]
     slots = observed.shape[1]
     images = np.empty(order, np.uint64)
     changed = np.empty(order, np.uint64)
     vector = np.empty(processes, np.int32)
+    following = np.empty(processes, np.int32)
     moves = np.empty((processes, 2), np.int32)
-    n_found = n_misses = n_unknown = n_steps = 0
+    n_found = n_misses = n_unknown = n_steps = n_trail = 0
     counters[OVERFLOW] = 0
     counters[BROKEN_WEIGHT] = NOT_BROKEN
     for i in range(first, last):
@@ -246,10 +209,47 @@ def expand(
                     for g in range(order):
                         changed[g] ^= fingerprints[moves[move, 0], g] ^ fingerprints[moves[move, 1], g]
                 n_steps += 1
-                if n_found < found_fingerprint.shape[0]:
+                weight = np.int64(step_weight[step])
+                if chains:
+                    for q in range(processes):
+                        following[q] = vector[q]
+                    for item in range(step_items[step, 0], step_items[step, 1]):
+                        q = item_process[item]
+                        following[q] = received(receive_keys, receive_views, vector[q], item_bundle[item])
+                    following[p] = after_view
+                    trail_before = n_trail
+                    complete, weight, n_trail, n_misses = follow_chain(
+                        borrowed(following),
+                        weight,
+                        step_range,
+                        step_view,
+                        step_items,
+                        step_weight,
+                        step_halts,
+                        step_alone,
+                        has_alone,
+                        exited,
+                        item_process,
+                        item_bundle,
+                        receive_keys,
+                        receive_views,
+                        borrowed(trail),
+                        n_trail,
+                        borrowed(misses),
+                        n_misses,
+                    )
+                    n_steps += n_trail - trail_before
+                    if n_trail > trail_before:
+                        for g in range(order):
+                            changed[g] = fingerprints[following[0], g]
+                        for q in range(1, processes):
+                            for g in range(order):
+                                changed[g] ^= fingerprints[following[q], g]
+                if n_found < found_fingerprint.shape[0] and n_trail <= trail.shape[0]:
                     found_fingerprint[n_found] = canonical(changed)
                     found_parent[n_found] = i
                     found_step[n_found] = step
+                    found_weight[n_found] = weight
                     n_found += 1
                 else:
                     counters[OVERFLOW] = 1
@@ -264,19 +264,19 @@ def expand(
     counters[CANDIDATE_COUNT] = n_found
     counters[MISS_COUNT] = n_misses
     counters[UNKNOWN_COUNT] = n_unknown
+    counters[TRAIL_COUNT] = n_trail
 
 
 @kernel
-def partition(
-    count: Any, found: Candidates, step_weight: Any, recent: Any, level: Any, taken: Any, candidates: Candidates, offsets: Any
-) -> None:
+def partition(count: Any, found: Candidates, recent: Any, level: Any, taken: Any, candidates: Candidates, offsets: Any) -> None:
     """Sorts a chunk's candidates by partition, counts how often each step was `taken`, and leaves out what was just
     found.
 
     `recent` remembers fingerprints with the level at which they were found: the same one at the same or a higher
     level cannot be new."""
-    found_fingerprint, found_parent, found_step = found.fingerprint, found.parent, found.step
-    candidates_fingerprint, candidates_parent, candidates_step = candidates.fingerprint, candidates.parent, candidates.step
+    found_fingerprint, found_parent, found_step, found_weight = found.fingerprint, found.parent, found.step, found.weight
+    candidates_fingerprint, candidates_parent = candidates.fingerprint, candidates.parent
+    candidates_step, candidates_weight = candidates.step, candidates.weight
     shift = uint64(64 - PARTITION_BITS)
     mask = uint64(recent.shape[0] - 1)
     for each in range(PARTITIONS + 1):
@@ -285,7 +285,7 @@ def partition(
     for k in range(count):
         fingerprint = found_fingerprint[k]
         taken[found_step[k]] += 1
-        at = uint64(level + step_weight[found_step[k]])
+        at = uint64(level + found_weight[k])
         place = (fingerprint >> uint64(13)) & mask
         if recent[place, 0] == fingerprint and recent[place, 1] <= at:
             continue
@@ -294,6 +294,7 @@ def partition(
         found_fingerprint[kept] = fingerprint
         found_parent[kept] = found_parent[k]
         found_step[kept] = found_step[k]
+        found_weight[kept] = found_weight[k]
         kept += 1
         offsets[(fingerprint >> shift) + uint64(1)] += 1
     for each in range(PARTITIONS):
@@ -305,15 +306,10 @@ def partition(
         candidates_fingerprint[to] = found_fingerprint[k]
         candidates_parent[to] = found_parent[k]
         candidates_step[to] = found_step[k]
+        candidates_weight[to] = found_weight[k]
     for each in range(PARTITIONS, 0, -1):
         offsets[each] = offsets[each - 1]
     offsets[0] = 0
-
-
-@kernel
-def table_slot(fingerprint: Any, capacity: Any) -> Any:
-    """Where the search for `fingerprint` begins: the 32 bits below the partition's, scaled to the capacity."""
-    return (((fingerprint << uint64(PARTITION_BITS)) >> uint64(32)) * uint64(capacity)) >> uint64(32)
 
 
 @kernel
@@ -332,18 +328,30 @@ def insert(
     new_fingerprints: Any,
     stale: Any,
     progress: Any,
+    chains: Any,
 ) -> Any:
     """Inserts the candidates of partition `which`; writes the vectors and fingerprints of those that are new, or reached
-    at a lower level than before.
+    at a lower level than before. With `chains`, steps that may be taken alone have followed.
 
     `stale` counts by level, from `level` on, the entries that a lower level has replaced; its first place counts the
     steps that led to no deeper level. Returns DONE, or why it stopped; `progress` is (chunk, position, used entries, new
     states): from where to go on."""
-    owner, step_view, step_items, step_weight = tables.owner, tables.step_view, tables.step_items, tables.step_weight
-    item_process, item_bundle = tables.item_process, tables.item_bundle
-    receive_keys, receive_views = tables.receive_keys, tables.receive_views
+    owner, step_view, step_items, step_weight = (
+        tables.owner,
+        borrowed(tables.step_view),
+        borrowed(tables.step_items),
+        borrowed(tables.step_weight),
+    )
+    step_range, step_halts, step_alone = borrowed(tables.step_range), borrowed(tables.step_halts), borrowed(tables.step_alone)
+    has_alone, exited = borrowed(tables.has_alone), borrowed(tables.exited)
+    item_process, item_bundle = borrowed(tables.item_process), borrowed(tables.item_bundle)
+    receive_keys, receive_views = borrowed(tables.receive_keys), borrowed(tables.receive_views)
     keys, origins, used_max = store.keys, store.origins, store.used_max
-    candidates_fingerprint, candidates_parent, candidates_step = candidates.fingerprint, candidates.parent, candidates.step
+    candidates_fingerprint, candidates_parent = candidates.fingerprint, candidates.parent
+    candidates_step, candidates_weight = candidates.step, candidates.weight
+    following = np.empty(vectors.shape[1], np.int32)
+    nothing = np.empty(0, np.int32)
+    no_misses = np.empty((0, 2), np.int32)
     capacity = uint64(keys.shape[0])
     low = uint64(LEVEL_MASK)
     chunks = offsets.shape[0]
@@ -367,7 +375,7 @@ def insert(
             fingerprint = candidates_fingerprint[chunk, position]
             step = candidates_step[chunk, position]
             parent = candidates_parent[chunk, position]
-            at = uint64(level + step_weight[step])
+            at = uint64(level + candidates_weight[chunk, position])
             slot = table_slot(fingerprint, capacity)
             while keys[slot] != fingerprint and keys[slot] != uint64(0):
                 slot += uint64(1)
@@ -388,11 +396,34 @@ def insert(
             new_parents[n_new] = parent
             new_fingerprints[n_new] = fingerprint
             for p in range(vectors.shape[1]):
-                new_vectors[n_new, p] = vectors[parent, p]
+                following[p] = vectors[parent, p]
             for item in range(step_items[step, 0], step_items[step, 1]):
                 p = item_process[item]
-                new_vectors[n_new, p] = received(receive_keys, receive_views, vectors[parent, p], item_bundle[item])
-            new_vectors[n_new, owner[step_view[step]]] = step_view[step]
+                following[p] = received(receive_keys, receive_views, vectors[parent, p], item_bundle[item])
+            following[owner[step_view[step]]] = step_view[step]
+            if chains:
+                follow_chain(
+                    borrowed(following),
+                    np.int64(step_weight[step]),
+                    step_range,
+                    step_view,
+                    step_items,
+                    step_weight,
+                    step_halts,
+                    step_alone,
+                    has_alone,
+                    exited,
+                    item_process,
+                    item_bundle,
+                    receive_keys,
+                    receive_views,
+                    borrowed(nothing),
+                    0,
+                    borrowed(no_misses),
+                    0,
+                )
+            for p in range(vectors.shape[1]):
+                new_vectors[n_new, p] = following[p]
             n_new += 1
             position += 1
         if status == DONE:
@@ -400,45 +431,3 @@ def insert(
             position = 0
     progress[0], progress[1], progress[2], progress[3] = chunk, position, used, n_new
     return status
-
-
-@kernel
-def rehash(old_keys: Any, old_origins: Any, new_keys: Any, new_origins: Any) -> None:
-    """Moves all entries of the old arrays to the new."""
-    capacity = uint64(new_keys.shape[0])
-    for k in range(old_keys.shape[0]):
-        if old_keys[k] != uint64(0):
-            slot = table_slot(old_keys[k], capacity)
-            while new_keys[slot] != uint64(0):
-                slot += uint64(1)
-                if slot == capacity:
-                    slot = uint64(0)
-            new_keys[slot] = old_keys[k]
-            new_origins[slot] = old_origins[k]
-
-
-@kernel
-def look_up(keys: Any, fingerprint: Any, mask: Any) -> Any:
-    """The place whose fingerprint agrees with `fingerprint` in the bits of `mask`, or -1."""
-    capacity = uint64(keys.shape[0])
-    slot = table_slot(fingerprint, capacity)
-    while keys[slot] != uint64(0):
-        if (keys[slot] & mask) == (fingerprint & mask):
-            return np.int64(slot)
-        slot += uint64(1)
-        if slot == capacity:
-            slot = uint64(0)
-    return np.int64(-1)
-
-
-@kernel
-def state_fingerprints(vectors: Any, fingerprints: Any, out: Any) -> None:
-    """The canonical fingerprint of each state."""
-    images = np.empty(fingerprints.shape[1], np.uint64)
-    for i in range(vectors.shape[0]):
-        for g in range(images.shape[0]):
-            images[g] = uint64(0)
-        for p in range(vectors.shape[1]):
-            for g in range(images.shape[0]):
-                images[g] ^= fingerprints[vectors[i, p], g]
-        out[i] = canonical(images)

@@ -153,7 +153,7 @@ class LocalSteps:
             identity = self.model.processes[process]
             known = self._keeps[key] = self._matters(identity, local_state, self.messages[message])
             if not known:
-                self.claims.left_out.add((identity.role, self.messages[message].kind))
+                self.claims.lets_go(identity.role, self.messages[message].kind)
         return known
 
     def happened(self, process: int, state: StateId, event: MessageId, sender: int) -> tuple[StateId, History] | None:
@@ -217,7 +217,7 @@ class LocalSteps:
             isinstance(first, Lifecycle) or not self.claims.ignores(item.to, first, item.message)
         )
         if not reaches:
-            self.claims.left_out.add((item.to.role, item.message.kind))
+            self.claims.lets_go(item.to.role, item.message.kind)
         return reaches
 
     def _matters(self, process: ProcessId, state: Any, message: Message) -> bool:

@@ -2,10 +2,10 @@
 
 A **position** is two states of one process: the one **behind**, where the step has not been taken, and the one **ahead**, where it has.
 The one behind moves: it takes any message that the process ever receives, but for those that cannot be on their way in one
-run: a commander is created once, with one command. The one ahead answers with the same message, or stays. Messages
-that it has sent with the step, and that the one behind sends only now, need not be sent again; what goes to a process that has exited
-counts for nothing. If the one behind sends anything else that the answer does not send, or shows a fact that the one ahead
-does not show, or breaks an invariant by itself, the game is lost.
+run: a commander is created once, with one command, and a scout that exits says one thing to its leader, not two. The one ahead answers with
+the same message, or stays. What it has sent before the one behind sends it, with the step or with an answer, need not be sent again; what
+goes to a process that has exited counts for nothing. If the one behind sends anything else that the answer does not send, or shows a fact
+that the one ahead does not show, or breaks an invariant by itself, the game is lost.
 
 A position **holds** if the one ahead can answer for ever. Positions that hold are collected: from each of them, every move leads to one of
 them. So they are checked again, against the new messages only, when the process turns out to receive more.
@@ -31,10 +31,23 @@ ItemNumber = int
 
 
 class SentBy(NamedTuple):
-    """Who sends a message, and where that is on its creation, with which command it is created; else None for that."""
+    """Who sends a message, and when: on its creation with `created_with` (else None); as it exits, and nothing else to this recipient."""
 
     sender: int
     created_with: Command | None
+    as_it_exits: bool
+
+
+class Told(NamedTuple):
+    """What a message tells of its sender: the command with which it was created, or (its number) the message with which it has exited."""
+
+    sender: int
+    created_with: Command | None
+    exited_with: MessageId | None
+
+    def excludes(self, other: Told) -> bool:
+        """Whether no run has both: a process is created once, and exits once."""
+        return self != other and self.sender == other.sender and (self.exited_with is None) == (other.exited_with is None)
 
 
 class LocalMove(NamedTuple):
@@ -49,8 +62,8 @@ class Position(NamedTuple):
     """Two states of one process.
 
     `kept` are the messages that only the one behind still has, where delivery takes them away; `sent` is what only the one ahead has
-    sent; `exited` is the process (its number) that must have exited, or None. `created` says of processes that can be created with one of
-    several commands with which they were, as far as that is told by what the one behind has received.
+    sent; `exited` is the process (its number) that must have exited, or None. `told` says of other processes with what they were
+    created and have exited, as far as what the one behind has received tells it.
     """
 
     behind: StateId
@@ -58,7 +71,7 @@ class Position(NamedTuple):
     kept: tuple[MessageId, ...]
     sent: frozenset[ItemNumber]
     exited: int | None
-    created: frozenset[SentBy]
+    told: frozenset[Told]
 
 
 class Matching:
@@ -71,8 +84,8 @@ class Matching:
         self._forgets = not self._model.network.keeps_delivered
         self.received: dict[MessageId, dict[SentBy, None]] = {}
         """All messages that the process is known to receive at some time, each with its origins."""
-        self.doubtful: set[SentBy] = set()
-        """What messages seemed to tell of their senders' creation, until they turned out to have another origin, too."""
+        self.doubtful: set[Told] = set()
+        """What messages seemed to tell of their senders, until they turned out to have another origin, too."""
         self._holding: dict[Position, None] = {}
         self._lost: set[Position] = set()
         self._conditional: dict[Position, Position | None] = {}
@@ -94,8 +107,8 @@ class Matching:
         sent = [number for to, bundle in bundles for number in self._numbers(to, bundle)]
         if self._forgets and len(set(sent)) < len(sent):
             return None  # two copies of one message: which of them is sent again would have to be told
-        created = frozenset().union(*map(self._created_with, inbox))
-        return Position(before, after, tuple(sorted(delivered)) if self._forgets else (), frozenset(sent), None, created)
+        told = frozenset().union(*map(self._told_by, inbox))
+        return Position(before, after, tuple(sorted(delivered)) if self._forgets else (), frozenset(sent), None, told)
 
     def holding(self, start: Position) -> Position | None:
         """`start` if it holds; or, if that is enough, with some scout or commander that must have exited. None if neither."""
@@ -134,9 +147,9 @@ class Matching:
         """Takes note of more messages, or origins; whether all that held still holds. If not, nothing is known to hold any more."""
         seen_through = len(self.doubtful)
         for message, origins in messages.items():
-            told = self._created_with(message)
+            told = self._told_by(message)
             self.received.setdefault(message, {}).update(dict.fromkeys(origins))
-            if not told <= self._created_with(message):
+            if not told <= self._told_by(message):
                 self.doubtful |= told
                 self._holding.clear()
         for position in list(self._holding):
@@ -158,7 +171,7 @@ class Matching:
         given = [(message, self._moves_of(ahead, message), kept) for message in messages]
         given += [(message, (), (*kept[:place], *kept[place + 1 :])) for place, message in enumerate(kept)]
         for message, answers, kept_after in given:
-            if not self._can_be_there(message, position.created):
+            if not self._can_be_there(message, position.told):
                 continue
             moves = self._moves_of(behind, message)
             if moves is None or answers is None:
@@ -169,17 +182,22 @@ class Matching:
                 )
                 if reached is None:
                     return None
-                following.append(reached._replace(created=position.created | self._created_with(message)))
+                following.append(reached._replace(told=position.told | self._told_by(message)))
         return following
 
-    def _created_with(self, message: MessageId) -> frozenset[SentBy]:
-        """What the message tells of its sender's creation: something only if it has no other origin."""
+    def _told_by(self, message: MessageId) -> frozenset[Told]:
+        """What the message tells of its sender: something only if it has no other origin."""
         origins = self.received.get(message, {})
-        return frozenset(each for each in origins if len(origins) == 1 and each.created_with is not None)
+        if len(origins) != 1:
+            return frozenset()
+        ((sender, created_with, as_it_exits),) = origins
+        if as_it_exits:
+            return frozenset({Told(sender, None, message)})
+        return frozenset({Told(sender, created_with, None)} if created_with is not None else ())
 
-    def _can_be_there(self, message: MessageId, created: frozenset[SentBy]) -> bool:
-        """Whether the message's sender may have been created with this command: once, that is not with another."""
-        return all(one.sender != other.sender or one == other for one in self._created_with(message) for other in created)
+    def _can_be_there(self, message: MessageId, told: frozenset[Told]) -> bool:
+        """Whether the message may be received in a run of which that much is told."""
+        return not any(one.excludes(other) for one in self._told_by(message) for other in told)
 
     def _answered(self, position: Position, move: LocalMove, answers: Sequence[LocalMove], kept: tuple[MessageId, ...]) -> Position | None:
         """The position after a move and an answer to it, or none; None when there is no good one."""
@@ -187,20 +205,26 @@ class Matching:
         missing = wanted - position.sent
         stays = not missing and self._records(position, move, frozenset())
         if stays and move.after in (position.behind, position.ahead):
-            return self._following(position, move, position.ahead, kept, wanted)
+            return self._following(position, move, None, kept, wanted)
         for answer in answers:
-            if missing <= answer.sends and self._records(position, move, answer.recorded):
-                return self._following(position, move, answer.after, kept, wanted - answer.sends)
+            if missing <= answer.sends and self._records(position, move, answer.recorded) and self._counts(position, wanted, answer):
+                return self._following(position, move, answer, kept, wanted)
         if stays:
-            return self._following(position, move, position.ahead, kept, wanted)
+            return self._following(position, move, None, kept, wanted)
         self._unanswered = missing - (answers[0].sends if answers else frozenset())
         return None
 
+    def _counts(self, position: Position, wanted: frozenset[ItemNumber], answer: LocalMove) -> bool:
+        """Whether it can be told which copies of messages are sent again later: where delivery takes them away, one of each."""
+        return not self._forgets or position.sent.isdisjoint(answer.sends - wanted)
+
     def _following(
-        self, position: Position, move: LocalMove, ahead: StateId, kept: tuple[MessageId, ...], caught_up: frozenset[ItemNumber]
+        self, position: Position, move: LocalMove, answer: LocalMove | None, kept: tuple[MessageId, ...], wanted: frozenset[ItemNumber]
     ) -> Position:
-        sent = position.sent - caught_up if self._forgets else position.sent
-        return position._replace(behind=move.after, ahead=ahead, kept=kept, sent=sent)
+        """The position after a move and its answer, or none: what the answer sends beside what is wanted, only the one ahead has sent."""
+        ahead, sends = (answer.after, answer.sends) if answer else (position.ahead, frozenset())
+        before = position.sent - (wanted - sends) if self._forgets else position.sent
+        return position._replace(behind=move.after, ahead=ahead, kept=kept, sent=before | (sends - wanted))
 
     def _records(self, position: Position, move: LocalMove, recorded: frozenset[MessageId]) -> bool:
         """Whether the history of the one ahead has all that the move records."""

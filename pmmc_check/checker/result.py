@@ -212,7 +212,7 @@ class Result:
     `distinct_states` are the states expanded or checked, `generated_states` the initial state and all transitions
     explored; `depth` counts the states on the longest of the shortest paths, the initial state being 1; a symbolic search has
     no levels, its depth is 0. `coverage` says how often each kind of step was taken, in deliveries, and `unneeded` which kinds a
-    reduction left out because nothing that is checked depends on them."""
+    reduction left out because nothing that is checked depends on them; of `perhaps_unneeded` it is not known whether a run has them."""
 
     verdict: str
     config: Config
@@ -227,6 +227,7 @@ class Result:
     invariants: tuple[str, ...]
     coverage: dict[Action, int]
     unneeded: frozenset[Action]
+    perhaps_unneeded: frozenset[Action] = frozenset()
     violation: Violation | None = None
     limit: str | None = None
     bytes_per_state: float = 0.0

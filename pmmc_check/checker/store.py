@@ -20,7 +20,7 @@ _USE_MAX = 0.75
 _ALL_BITS = np.uint64(0xFFFFFFFFFFFFFFFF)
 _PREDECESSOR_BITS = np.uint64(0xFFFFFFFFFFFF0000)
 
-LEVEL_MAX = kernel.LEVEL_MASK - kernel.WEIGHTS
+LEVEL_MAX = looking_up.LEVEL_MASK - kernel.WEIGHTS
 """Deeper than this a level does not fit its 16 bits."""
 
 
@@ -43,8 +43,8 @@ class Store:
     """The visited states."""
 
     def __init__(self) -> None:
-        self.partitions = [_empty(_CAPACITY_FIRST) for _ in range(kernel.PARTITIONS)]
-        self.used = [0] * kernel.PARTITIONS
+        self.partitions = [_empty(_CAPACITY_FIRST) for _ in range(looking_up.PARTITIONS)]
+        self.used = [0] * looking_up.PARTITIONS
 
     @property
     def states(self) -> int:
@@ -60,14 +60,14 @@ class Store:
         """Makes one partition larger."""
         old = self.partitions[number]
         new = _empty(int(_GROWTH * len(old.keys)))
-        kernel.rehash(old.keys, old.origins, new.keys, new.origins)
+        looking_up.rehash(old.keys, old.origins, new.keys, new.origins)
         self.partitions[number] = new
 
     def add_first(self, fingerprint: int) -> None:
         """The initial state: level 1, its own predecessor."""
-        number = fingerprint >> (64 - kernel.PARTITION_BITS)
+        number = fingerprint >> (64 - looking_up.PARTITION_BITS)
         partition = self.partitions[number]
-        slot = int(kernel.table_slot(np.uint64(fingerprint), np.uint64(len(partition.keys))))
+        slot = int(looking_up.table_slot(np.uint64(fingerprint), np.uint64(len(partition.keys))))
         partition.keys[slot] = fingerprint
         partition.origins[slot] = (fingerprint & int(_PREDECESSOR_BITS)) | 1
         self.used[number] = 1
@@ -81,7 +81,7 @@ class Store:
     def put_back(self, number: int, entries: tuple[NDArray[np.uint64], NDArray[np.uint64]], capacity: int) -> None:
         """Fills one partition with what `entries` gave, `capacity` being its places."""
         self.partitions[number] = _empty(capacity)
-        kernel.rehash(*entries, self.partitions[number].keys, self.partitions[number].origins)
+        looking_up.rehash(*entries, self.partitions[number].keys, self.partitions[number].origins)
         self.used[number] = len(entries[0])
 
     def find(self, fingerprint: int) -> Entry:
@@ -99,7 +99,7 @@ class Store:
     def levels(self, fingerprints: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The level of each of some visited states."""
         levels: NDArray[np.int64] = np.zeros(len(fingerprints), np.int64)
-        numbers = fingerprints >> np.uint64(64 - kernel.PARTITION_BITS)
+        numbers = fingerprints >> np.uint64(64 - looking_up.PARTITION_BITS)
         for number, partition in enumerate(self.partitions):
             rows = np.flatnonzero(numbers == number)
             looking_up.look_up_levels(partition.keys, partition.origins, fingerprints, rows, levels)
@@ -108,7 +108,7 @@ class Store:
     def predecessors(self, fingerprints: NDArray[np.uint64]) -> NDArray[np.uint32]:
         """The upper 32 bits of the predecessor's fingerprint of each of some visited states."""
         found: NDArray[np.uint32] = np.zeros(len(fingerprints), np.uint32)
-        numbers = fingerprints >> np.uint64(64 - kernel.PARTITION_BITS)
+        numbers = fingerprints >> np.uint64(64 - looking_up.PARTITION_BITS)
         for number, partition in enumerate(self.partitions):
             rows = np.flatnonzero(numbers == number)
             looking_up.look_up_predecessors(partition.keys, partition.origins, fingerprints, rows, found)
@@ -130,12 +130,12 @@ class Store:
         return found
 
     def _looked_up(self, fingerprint: int, mask: np.uint64) -> Entry | None:
-        partition = self.partitions[fingerprint >> (64 - kernel.PARTITION_BITS)]
-        slot = kernel.look_up(partition.keys, np.uint64(fingerprint), mask)
+        partition = self.partitions[fingerprint >> (64 - looking_up.PARTITION_BITS)]
+        slot = looking_up.look_up(partition.keys, np.uint64(fingerprint), mask)
         if slot < 0:
             return None
         origin = int(partition.origins[slot])
-        return Entry(int(partition.keys[slot]), origin & int(_PREDECESSOR_BITS), origin & kernel.LEVEL_MASK)
+        return Entry(int(partition.keys[slot]), origin & int(_PREDECESSOR_BITS), origin & looking_up.LEVEL_MASK)
 
 
 def _empty(capacity: int) -> kernel.Partition:

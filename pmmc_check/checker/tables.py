@@ -32,7 +32,7 @@ from typing import Any, Literal, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from pmmc_check.checker import kernel
+from pmmc_check.checker import chains, kernel
 from pmmc_check.checker.fact_digests import FactDigests
 from pmmc_check.checker.growing import Growing
 from pmmc_check.checker.local_steps import NO_MESSAGES, BundleId, History, LocalOutcome, LocalSteps, MessageId, StateId
@@ -192,8 +192,8 @@ class Tables:
                 if isinstance(self.locals.messages[message], Instant):
                     happened = self.locals.happened(process, state, message, sender)
                     if happened is None:
-                        self._received[key] = kernel.REFUSED
-                        return kernel.REFUSED
+                        self._received[key] = chains.REFUSED
+                        return chains.REFUSED
                     state, sent = happened
                     history |= sent
                 elif self.locals.keeps(state, message):
@@ -222,12 +222,42 @@ class Tables:
         for item in range(first, last):
             to = int(self.item_process.data[item])
             after[to] = self.receive(vector[to], int(self.item_bundle.data[item]))
-        return None if kernel.REFUSED in after else after
+        return None if chains.REFUSED in after else after
+
+    def followed(self, vector: list[ViewId], weight: int) -> tuple[list[tuple[int, int]], list[ViewId]]:
+        """The chain of steps that are taken alone from a state to which `weight` deliveries have led, each with its process, and the state
+        at its end; as `chains.follow_chain` does it."""
+        chain: list[tuple[int, int]] = []
+        while self.reductions.commuting and (taken := self._taken_alone(vector)):
+            process, step, after = taken
+            weight += int(self.step_weight.data[step])
+            if weight > chains.CHAIN_WEIGHT_MAX:
+                break
+            chain.append((process, step))
+            vector = after
+        return chain, vector
+
+    def _taken_alone(self, vector: list[ViewId]) -> tuple[int, int, list[ViewId]] | None:
+        for process, view in enumerate(vector):
+            for step in range(*self.step_range.data[view].tolist()):
+                condition = int(self.step_alone.data[step])
+                if condition == chains.ALONE or (condition >= 0 and self.exited.data[vector[condition]]):
+                    after = self.taken(vector, process, step)
+                    others = after and [*after[:process], view, *after[process + 1 :]] != vector
+                    if after and (others or (after != vector and not self.step_halts.data[step])):
+                        return process, step, after
+        return None
 
     def bundles_of(self, step: int) -> list[tuple[int, BundleId]]:
         """What a step makes reach other processes, each by its number."""
         first, last = self.step_items.data[step].tolist()
         return list(zip(self.item_process.data[first:last].tolist(), self.item_bundle.data[first:last].tolist(), strict=True))
+
+    def acting(self, taken: NDArray[np.int64]) -> Counter[ViewId]:
+        """The views that steps belong to, step s having been taken `taken[s]` times."""
+        ranges = self.step_range.data[: self.step_range.size]
+        filled = np.flatnonzero(ranges[:, 0] != NOT_FILLED)
+        return Counter({int(view): int(taken[slice(*ranges[view])].sum()) for view in filled})
 
     def fill_receive(self, view: ViewId, bundle: BundleId) -> None:
         """Makes the table entry for `receive(view, bundle)`."""
@@ -264,7 +294,7 @@ class Tables:
         self.step_items.append((items_first, self.item_process.size))
         self.step_weight.append(len(path.deliveries))
         self.step_halts.append(halts)
-        self.step_alone.append(kernel.NOT_ALONE)
+        self.step_alone.append(chains.NOT_ALONE)
         self.paths.append(path)
 
     def _steps(self, start: LocalView) -> ViewSteps:
@@ -304,7 +334,7 @@ class Tables:
                     unobserved = self._facts(after) == facts
                     exits = unobserved and exited[after.state] and not exited[view.state]
                     if exits and self.reductions.halting and not outcome.bundles:
-                        self.locals.claims.left_out.add((role, self.locals.messages[message].kind))
+                        self.locals.claims.lets_go(role, self.locals.messages[message].kind)
                         continue
                     if deferral and unobserved and not outcome.bundles:
                         put_off[message] += 1
@@ -335,7 +365,7 @@ class Tables:
                 yield Deliverable(self.locals.message_id(Drop(messages[lost])), rest, sender)
         for fault in self.model.fault_steps(identity, state):
             if self.reductions.halting and only_stops(self.model.system, identity, fault):
-                self.locals.claims.left_out.add((identity.role, fault.kind))
+                self.locals.claims.lets_go(identity.role, fault.kind)
             else:
                 yield Deliverable(self.locals.message_id(fault), view.inbox)
 
@@ -399,4 +429,4 @@ class Tables:
 
 def receive_slot(view: int, bundle: int) -> int:
     """Where the search for a (view, bundle) entry begins, before masking; the kernel computes the same."""
-    return (view * kernel.VIEW_FACTOR + bundle * kernel.BUNDLE_FACTOR) >> kernel.RECEIVE_SHIFT
+    return (view * chains.VIEW_FACTOR + bundle * chains.BUNDLE_FACTOR) >> chains.RECEIVE_SHIFT

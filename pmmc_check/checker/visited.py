@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pmmc_check.checker import kernel
+from pmmc_check.checker import looking_up
 from pmmc_check.checker.delayed.frontier import Block, DelayedFrontier
 from pmmc_check.checker.delayed.places import InMemory, OnDisk, StripPlace
 from pmmc_check.checker.delayed.runs import SortedRuns
+from pmmc_check.checker.fingerprints import state_fingerprints
 from pmmc_check.checker.frontier import Frontier
 from pmmc_check.checker.packing import Packing
 from pmmc_check.checker.result import DiskUsed
@@ -115,13 +116,13 @@ class VisitedStates:
                 keys = self.fingerprints(vectors)
                 delayed.put(at, Block(vectors, keys, self.store.predecessors(keys)))
         self.states_in_table = self.store.states
-        for number in range(kernel.PARTITIONS):
+        for number in range(looking_up.PARTITIONS):
             keys, origins = self.store.entries(number)
-            expanded = (origins & np.uint64(kernel.LEVEL_MASK)) <= np.uint64(level)
+            expanded = (origins & np.uint64(looking_up.LEVEL_MASK)) <= np.uint64(level)
             self.store.put_back(number, (keys[~expanded], origins[~expanded]), 256 + 2 * int(np.count_nonzero(~expanded)))
             keys, origins = keys[expanded], origins[expanded]
             order = np.argsort(keys)
-            delayed.runs.begin(number << (64 - kernel.PARTITION_BITS), keys[order], (origins[order] >> np.uint64(32)).astype(np.uint32))
+            delayed.runs.begin(number << (64 - looking_up.PARTITION_BITS), keys[order], (origins[order] >> np.uint64(32)).astype(np.uint32))
         self.frontier = delayed
 
     def empty_delayed(self) -> DelayedFrontier:
@@ -143,7 +144,7 @@ class VisitedStates:
     def fingerprints(self, vectors: Vectors) -> NDArray[np.uint64]:
         """The canonical fingerprint of each state."""
         fingerprints = np.zeros(len(vectors), np.uint64)
-        kernel.state_fingerprints(vectors, self._tables.fingerprints.data, fingerprints)
+        state_fingerprints(vectors, self._tables.fingerprints.data, fingerprints)
         return fingerprints
 
     def _hashed(self) -> Frontier:

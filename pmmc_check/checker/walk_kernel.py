@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pmmc_check.checker.chains import MISSING, REFUSED
 from pmmc_check.checker.compilation import borrowed, kernel, uint64
-from pmmc_check.checker.kernel import MISSING, REFUSED, known_facts
+from pmmc_check.checker.kernel import known_facts
 
 GOES_ON, BOUND, ENDED, BROKEN, UNJUDGED, NO_ENTRY, NO_ROOM = range(7)
 """Why a walk has stopped: it has not; it has as many steps as it may have; nothing can move; the last step, or the state, breaks an

@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pmmc_check.checker import kernel
+from pmmc_check.checker import kernel, looking_up
 
 CHUNK_STATES = 1024
 BATCH_CHUNKS = 32
 RECENT_PLACES = 1 << 13
 _MISSES_MAX = 4096
+_TRAIL = 4
+"""So many steps of chains there is room for at first, for each candidate."""
 _NARROW_MAX = 1 << 16
 
 Vectors = NDArray[np.int32]
@@ -40,7 +42,7 @@ class Batch(NamedTuple):
         return cls(
             parents=np.zeros(BATCH_CHUNKS * CHUNK_STATES, np.uint64),
             candidates=candidates_of((BATCH_CHUNKS, candidates_max)),
-            offsets=np.zeros((BATCH_CHUNKS, kernel.PARTITIONS + 1), np.int64),
+            offsets=np.zeros((BATCH_CHUNKS, looking_up.PARTITIONS + 1), np.int64),
             counters=np.zeros((BATCH_CHUNKS, kernel.COUNTERS), np.int64),
             misses=np.empty((BATCH_CHUNKS, _MISSES_MAX, 2), np.int32),
             unknown=np.empty((BATCH_CHUNKS, CHUNK_STATES * (slots + 1), 2), np.int32),
@@ -84,22 +86,34 @@ class NewStates(NamedTuple):
 
 
 class Worker:
-    """Working memory of one thread. `taken` counts how often it has taken each step."""
+    """Working memory of one thread. `taken` counts how often it has taken each step in a state that was expanded, `followed` how often
+    in a chain behind one."""
 
     def __init__(self, candidates_max: int) -> None:
         self.found = candidates_of(candidates_max)
+        self.trail: NDArray[np.int32] = np.empty(_TRAIL * candidates_max, np.int32)
         self.recent: NDArray[np.uint64] = np.zeros((RECENT_PLACES, 2), np.uint64)
         self.taken: NDArray[np.int64] = np.zeros(1024, np.int64)
+        self.followed: NDArray[np.int64] = np.zeros(1024, np.int64)
 
     def widen(self, steps: int) -> None:
         """Makes room for counting `steps` steps."""
         if len(self.taken) < steps:
-            self.taken = np.concatenate([self.taken, np.zeros(steps - len(self.taken), np.int64)])
+            wider = np.zeros(steps - len(self.taken), np.int64)
+            self.taken, self.followed = np.concatenate([self.taken, wider]), np.concatenate([self.followed, wider])
 
 
 def candidates_of(shape: int | tuple[int, int]) -> kernel.Candidates:
     """Room for candidates, of the given shape."""
-    return kernel.Candidates(np.empty(shape, np.uint64), np.empty(shape, np.int32), np.empty(shape, np.int32))
+    return kernel.Candidates(np.empty(shape, np.uint64), np.empty(shape, np.int32), np.empty(shape, np.int32), np.empty(shape, np.uint8))
+
+
+def summed(counted: list[NDArray[np.int64]], length: int) -> NDArray[np.int64]:
+    """The sum of what threads have counted, as far as that was asked for."""
+    total = np.zeros(length, np.int64)
+    for each in counted:
+        total[: len(each)] += each[:length]
+    return total
 
 
 def by_level(added: list[NewStates]) -> Iterator[tuple[int, NewStates]]:

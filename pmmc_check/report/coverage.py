@@ -25,10 +25,11 @@ ACTIONS = tuple(
 
 
 class Untaken(NamedTuple):
-    """Kinds of steps that were never taken: a reduction has left them out, as nothing checked depends on them; the message was
-    delivered but changed nothing, which is no step; or no run has them at all."""
+    """Kinds of steps that were never taken: a reduction has left them out, as nothing checked depends on them; it has, if any run has
+    them; the message was delivered but changed nothing, which is no step; or no run has them at all."""
 
     left_out: list[Action]
+    left_out_if_any: list[Action]
     idle: list[Action]
     never: list[Action]
 
@@ -49,11 +50,12 @@ def coverage(result: Result) -> dict[Action, int]:
 
 def untaken(result: Result) -> Untaken:
     """The kinds without any delivery that counts."""
-    found = Untaken([], [], [])
+    found = Untaken([], [], [], [])
     for action, count in coverage(result).items():
         if not count:
-            left_out, idle = action in result.unneeded, action in result.exercised.offered
-            (found.left_out if left_out else found.idle if idle else found.never).append(action)
+            perhaps = found.left_out_if_any if action in result.perhaps_unneeded else found.never
+            idle = found.idle if action in result.exercised.offered else perhaps
+            (found.left_out if action in result.unneeded else idle).append(action)
     return found
 
 
@@ -66,9 +68,11 @@ def coverage_lines(result: Result) -> Iterator[tuple[str, str]]:
     yield "steps taken", _counts({action: count for action, count in counted.items() if count}) or "none"
     if put_off := {action: result.exercised.put_off[action] for action in counted if action in result.exercised.put_off}:
         yield "", f"of these put off by deferral: {_counts(put_off)}"
-    left_out, idle, _ = untaken(result)
+    left_out, left_out_if_any, idle, _ = untaken(result)
     if left_out:
         yield "", f"left out by reductions, since nothing checked depends on them: {named(left_out)}"
+    if left_out_if_any:
+        yield "", f"left out likewise, if any run has them: {named(left_out_if_any)}"
     if idle:
         yield "", f"delivered, but without any effect: {named(idle)}"
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from pmmc_check.checker import kernel
+from pmmc_check.checker import chains
 from pmmc_check.checker.tables import NOT_FILLED, Tables
 from pmmc_check.errors import UsageError
 from pmmc_check.model.content import Digest, Digests, mix, text_digest
@@ -101,7 +101,7 @@ def digest_of_entries(tables: Tables) -> int:
     total = _digest_of_steps(tables, views, bundles)
     filled = np.array([each for each in tables.filled if each[1] >= 0], np.int64).reshape(-1, 2)
     after = np.array([tables.receive(view, bundle) for view, bundle in filled.tolist()], np.int64)
-    after_digests = np.where(after == kernel.REFUSED, np.uint64(1), views[np.maximum(after, 0)]) if len(after) else np.zeros(0, np.uint64)
+    after_digests = np.where(after == chains.REFUSED, np.uint64(1), views[np.maximum(after, 0)]) if len(after) else np.zeros(0, np.uint64)
     received = mix(views[filled[:, 0]] * _WEIGHTS[0] + bundles[filled[:, 1]] * _WEIGHTS[1] + after_digests * _WEIGHTS[2])
     return (total + int(received.sum(dtype=np.uint64))) % 2**64
 

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pmmc_check.checker import kernel
+from pmmc_check.checker import looking_up
 from pmmc_check.checker.checkpoints.again import digest_of_entries, fill_again, filled_entries, otherwise, view_digests
 from pmmc_check.checker.checkpoints.saved import Arrays, SavedSearch, damaged
 from pmmc_check.checker.counterexample import Suspect
@@ -100,7 +100,7 @@ def _hashed_states(visited: VisitedStates) -> Iterator[tuple[str, NDArray[Any]]]
     assert isinstance(visited.frontier, Frontier)
     for number, (level, vectors) in enumerate(visited.frontier.waiting()):
         yield f"waits-{level}-{number}", narrowed(vectors)
-    for number in range(kernel.PARTITIONS):
+    for number in range(looking_up.PARTITIONS):
         keys, origins = visited.store.entries(number)
         yield f"keys-{number}", keys
         yield f"origins-{number}", origins

@@ -6,19 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from pmmc_check.checker.chains import BUNDLE_FACTOR, RECEIVE_SHIFT, VIEW_FACTOR, received
 from pmmc_check.checker.compilation import kernel, uint64
-from pmmc_check.checker.kernel import (
-    BUNDLE_FACTOR,
-    DONE,
-    LEVEL_MASK,
-    RECEIVE_SHIFT,
-    TABLE_FULL,
-    VIEW_FACTOR,
-    Partition,
-    StepTables,
-    received,
-    table_slot,
-)
+from pmmc_check.checker.kernel import DONE, TABLE_FULL, Partition, StepTables
+from pmmc_check.checker.looking_up import LEVEL_MASK, table_slot
 
 
 @kernel

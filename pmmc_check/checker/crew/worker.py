@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pmmc_check.checker import kernel
+from pmmc_check.checker import kernel, looking_up
 from pmmc_check.checker.crew.arrays import News, TableCopies
 from pmmc_check.checker.crew.kernels import build, take_in
 from pmmc_check.checker.crew.levels import OfLevel, write_level, written_levels
 from pmmc_check.checker.endless import Fingerprints
+from pmmc_check.checker.fingerprints import state_fingerprints
 from pmmc_check.checker.memory import resident_bytes
 from pmmc_check.checker.store import Entry, Store
 from pmmc_check.checker.workspace import BATCH_CHUNKS, CHUNK_STATES, RECENT_PLACES, Vectors, candidates_of, narrowed, widened
@@ -178,10 +179,25 @@ class CrewWorker:
         last = min(first + CHUNK_STATES, len(self._vectors))
         counters = self._counters[number]
         misses = np.empty((_MISSES_MAX, 2), np.int32)
+        nothing = np.empty(0, np.int32)
         unknown = np.empty((CHUNK_STATES * (tables.observed.shape[1] + 1), 2), np.int32)
         while True:
             found = candidates_of(self._candidates_max)
-            kernel.expand(tables, self.copies.known, self._vectors, first, last, self._parents, found, misses, unknown, counters, False)
+            kernel.expand(
+                tables,
+                self.copies.known,
+                self._vectors,
+                first,
+                last,
+                self._parents,
+                found,
+                nothing,
+                misses,
+                unknown,
+                counters,
+                False,
+                False,
+            )
             if counters[kernel.MISS_COUNT]:
                 return misses[: counters[kernel.MISS_COUNT]].copy()
             if not counters[kernel.OVERFLOW]:
@@ -202,12 +218,12 @@ class CrewWorker:
 
     def _sorted(self, found: kernel.Candidates, count: int, tables: kernel.StepTables) -> FoundByChunk:
         recent: NDArray[np.uint64] = np.zeros((RECENT_PLACES, 2), np.uint64)
-        offsets: NDArray[np.int64] = np.zeros(kernel.PARTITIONS + 1, np.int64)
+        offsets: NDArray[np.int64] = np.zeros(looking_up.PARTITIONS + 1, np.int64)
         kept = candidates_of(count)
-        kernel.partition(count, found, tables.step_weight, recent, self._level, self._taken, kept, offsets)
-        fingerprints, parents, steps = (each[: offsets[-1]].copy() for each in kept)
-        levels = self._level + tables.step_weight[steps].astype(np.int64)
-        origins = (self._parents[parents] & ~np.uint64(kernel.LEVEL_MASK)) | levels.astype(np.uint64)
+        kernel.partition(count, found, recent, self._level, self._taken, kept, offsets)
+        fingerprints, parents, steps, weights = (each[: offsets[-1]].copy() for each in kept)
+        levels = self._level + weights.astype(np.int64)
+        origins = (self._parents[parents] & ~np.uint64(looking_up.LEVEL_MASK)) | levels.astype(np.uint64)
         return FoundByChunk(Offered(fingerprints, origins), parents.astype(np.int64), steps, levels, owners_of(fingerprints, self.workers))
 
     def done(self) -> PartDone:
@@ -242,7 +258,7 @@ class CrewWorker:
     def _taken_in(self, level: int, part: Offered) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         is_new: NDArray[np.bool_] = np.zeros(len(part.fingerprints), np.bool_)
         stale: NDArray[np.int64] = np.zeros(kernel.WEIGHTS, np.int64)
-        numbers = part.fingerprints >> np.uint64(64 - kernel.PARTITION_BITS)
+        numbers = part.fingerprints >> np.uint64(64 - looking_up.PARTITION_BITS)
         for number in np.unique(numbers).tolist():
             rows = np.flatnonzero(numbers == number)
             progress: NDArray[np.int64] = np.array([0, self.store.used[number]])
@@ -310,7 +326,7 @@ class CrewWorker:
         tables, parts = self.copies.tables(), []
         for key in self._settling:
             parts.append(np.zeros(len(self.waiting[key]), np.uint64))
-            kernel.state_fingerprints(widened(self.waiting[key]), tables.fingerprints, parts[-1])
+            state_fingerprints(widened(self.waiting[key]), tables.fingerprints, parts[-1])
         return np.concatenate([np.zeros(0, np.uint64), *parts])
 
     # between levels

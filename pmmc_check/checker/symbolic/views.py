@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pmmc_check.checker.chains import REFUSED
 from pmmc_check.checker.counterexample import Move
 from pmmc_check.checker.coverage import put_off_in_states, taken_from
-from pmmc_check.checker.kernel import REFUSED
 from pmmc_check.checker.result import Action
 from pmmc_check.checker.symbolic.collect import POSSIBLE, STAYS
 from pmmc_check.checker.symbolic.events import Events, Stopped

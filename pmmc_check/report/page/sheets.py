@@ -75,6 +75,7 @@ def coverage_rows(result: Result) -> list[list[Any]]:
     groups = untaken(result)
     why_not = {
         **dict.fromkeys(groups.left_out, "left out by a reduction"),
+        **dict.fromkeys(groups.left_out_if_any, "left out by a reduction, if any run has it"),
         **dict.fromkeys(groups.idle, "delivered without any effect"),
         **dict.fromkeys(groups.never, "never taken"),
     }
