@@ -20,7 +20,7 @@ KEYS = [
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "verdict"), [(TINY, 0, "holds"), (FAULTY, 1, "violated"), ([*TINY, "--max-states", "3"], 3, "inconclusive")]
+    ("arguments", "code", "verdict"), [(TINY, 0, "holds"), (FAULTY, 1, "violated"), ([*TINY, "--max-states", "2"], 3, "inconclusive")]
 )
 def test_json_is_one_object_with_the_keys_of_the_contract_and_the_exit_code_follows_the_verdict(
     arguments: list[str], code: int, verdict: str

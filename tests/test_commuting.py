@@ -6,11 +6,13 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers import COUNTS, PMMC, commuting, compiled, small
 
+import pmmc_check
 from pmmc_check.checker.chains import NOT_ALONE
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.counterexample import fingerprint_of
@@ -22,7 +24,14 @@ from pmmc_check.config import Config
 from pmmc_check.errors import UsageError
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import invariants_named
+from pmmc_check.protocol.acceptor import Acceptor
 from pmmc_check.protocol.variants.catalogue import VARIANTS, Variant, check_needs, combined, protocol_with, variants_named
+from pmmc_check.report.coverage import untaken
+
+
+class Own(Acceptor):
+    """A role that is not of the package."""
+
 
 OTHERS = ("inert", "deferral", "halting", "symmetry")
 NETWORKS = ("duplicating", "reliable", "lossy")
@@ -147,10 +156,10 @@ def test_the_default_configuration_has_an_eighteenth_of_the_states(threads: int)
     assert (result.verdict, result.distinct_states, result.generated_states) == ("holds", 15_301, 103_863)
 
 
-@pytest.mark.parametrize("variant", ["commander-half", "scout-half", "promise-not-kept"])
+@pytest.mark.parametrize("variant", ["commander-half", "scout-half", "promise-not-kept", "ignore-pmax"])
 def test_a_counterexample_is_as_short_and_the_result_the_same(variant: str) -> None:
     protocol = protocol_with([variant])
-    config = small(acceptors=3, leaders=2, replicas=2, commands=2) if "half" in variant else small(leaders=2, commands=2)
+    config = small(acceptors=3, leaders=2, replicas=2, commands=2) if "half" in variant else small(leaders=2, replicas=2, commands=2)
     _, plain = compiled(config, protocol)
     _, reduced = commuting(config, protocol)
     assert plain.verdict == "violated"
@@ -180,6 +189,43 @@ def test_what_switches_it_off(config: Config, protocol: Any, invariants: list[st
     usable, notes = applicable(reductions_named("commuting"), model, invariants_named(invariants))
     assert not usable.commuting
     assert any(note.startswith("commuting is off: ") and why in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"max_depth": 30}, "--max-depth is about all runs up to there"),
+        ({"checkpoint": "kept"}, "which checkpoints do not keep"),
+        ({"network": "fifo"}, "on the fifo network"),
+        ({"crashes": 1}, "crashes share a budget"),
+        ({"network": "reliable", "invariants": ["Progress"]}, "Progress asks for runs to their very end"),
+        ({"roles": [Own]}, "Own would be asked for steps that no run takes"),
+        ({}, None),
+        ({"engine": "symbolic", "network": "fifo"}, None),
+        ({"reduce": "inert", "network": "fifo"}, None),
+    ],
+)
+def test_the_report_says_why_it_is_off_as_text_and_as_json(
+    options: dict[str, Any], why: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = pmmc_check.explore(**{"acceptors": 1, "leaders": 1, "replicas": 1, "slots": 1, "commands": 1} | options)
+    said = [each for each in found.to_json().get("notes", []) if each.startswith("commuting")]
+    assert [each.partition(": ")[0] for each in said] == (["commuting is off"] if why else [])
+    assert ("commuting" in found.to_json()["reductions"]) == (not options)
+    assert all(why in each for each in said if why)
+    assert ("commuting is off" in found.text()) == bool(why)
+
+
+@pytest.mark.parametrize("counts", SMALL, ids=["-".join(map(str, each)) for each in SMALL])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_what_is_said_to_be_left_out_some_run_has_and_what_is_said_to_be_in_no_run_none_has(counts: tuple[int, ...], network: str) -> None:
+    """Steps that were only thought of are told apart."""
+    config = Config(**dict(zip(COUNTS, counts, strict=True)), network=network)
+    _, plain = compiled(config, reduce=",".join(OTHERS))
+    _, reduced = commuting(config)
+    assert reduced.unneeded <= plain.unneeded
+    assert set(untaken(reduced).never) <= set(untaken(plain).never)
 
 
 @pytest.mark.slow

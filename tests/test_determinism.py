@@ -14,7 +14,7 @@ SEARCHES: dict[str, list[str]] = {
     "violated-accept-lower-ballot": options(acceptors=1, slots=1, commands=2, variant="accept-lower-ballot"),
     "violated-agreement": options(acceptors=1, slots=1, commands=2, variant="ignore-pmax", invariant="Agreement"),
     "violated-without-reductions": options(acceptors=1, slots=1, commands=2, variant="ignore-pmax", reduce="none"),
-    "stopped-by-max-states": options(max_states=20_000),
+    "stopped-by-max-states": options(max_states=10_000),
     "stopped-by-max-depth": options(max_depth=14),
 }
 

@@ -18,10 +18,11 @@ Say that a state s' of the whole system is **no poorer** than s if all processes
 have received no less, and the one, p, is ahead of where it is in s in the sense of `checker.matching`. The game is
 played against every message that p ever receives, so whatever run begins in s, a run begins in s' that takes the same
 steps of all other processes, and for each step of p the answer or none; it is no longer, and each of its states is no
-poorer. (A process that was created earlier is one that had done nothing. A process creates another once: the claim
-`starts_once`, without which the reduction is off.) A state that is no poorer shows no fewer facts, and if a process
-breaks an invariant by itself in the one run, it does so in the other: p, because the game is lost where the one
-behind does, and all others because they do the same.
+poorer. (What the one ahead sends earlier, with t or with an answer, the others have received early. A process that was
+created earlier is one that had done nothing. A process creates another once: the claim `starts_once`, without which the
+reduction is off.) A state that is no poorer shows no fewer facts, and if a process breaks an invariant by itself in the
+one run, it does so in the other: p, because the game is lost where the one behind does, and all others because they do
+the same.
 
 Facts **accumulate**, and what they break stays broken when more are added: Agreement, A4, A5, C1 and C2 say that
 certain facts do not occur together. So if a run from s breaks an invariant, one from t(s) does. Now take a state that
@@ -38,14 +39,25 @@ in one that it finds. Runs may be longer than necessary, as they contain steps t
 when a violation is found, it is searched again without this reduction, no deeper than it was found
 (`checker.commuting_search`): counterexamples are as short as ever.
 
+Chains
+------
+A state that has a step to take alone is passed by: the step is taken at once, and the next, up to a state that has none
+(`checker.chains`). Only that one is kept and looked at. It is no poorer than those on the way to it, so it shows all that
+they show, and if one of them breaks an invariant, so does it, or a process by itself from there. (A run that is rebuilt
+ends where it breaks something first.)
+
 What a process receives
 -----------------------
-The game asks for all messages that a process ever receives in a run of the unreduced system. What is known of them
+The game asks for all messages that a process ever receives in a run of the unreduced system, and leaves out those that cannot be received
+in the same run: a process is created once, with one command, and exits once, so of two messages that it sends as it exits, each without
+another to this recipient, one is never sent. What is known of them
 are those that are sent in the steps of visited states, taken or not, with all their renamed images where states count
 up to renaming. That is exact in the end. Suppose that an unreduced run from a visited state sends a process a message
 that it is not known to receive, and let this run be a shortest one; up to its last step all games are valid, so the
 argument above leads to a run that is no longer, begins at a later visited state, and sends the message; or the
-message was sent with the step itself. So finally some step of a visited state sends it, and it is known. While the
+message was sent with the step itself. So finally some step of a visited state sends it, and it is known. The same run
+shows that messages which seem to exclude each other do: if some unreduced run has both, there is a visited state in which both were
+received, in a run of visited states, so that the two steps that sent them are known, and one of them is no exit. While the
 search runs it may turn out that a process receives more. Then the games are played on, and if a step has been taken
 alone that is not allowed to any longer, the search begins anew with what it knows by then (`Retracted`). In practice
 that happens a few times in the first hundred states. A step may also be taken alone on the condition that some scout

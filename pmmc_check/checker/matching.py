@@ -38,14 +38,14 @@ class SentBy(NamedTuple):
     as_it_exits: bool
 
 
-class Told(NamedTuple):
+class ToldOfSender(NamedTuple):
     """What a message tells of its sender: the command with which it was created, or (its number) the message with which it has exited."""
 
     sender: int
     created_with: Command | None
     exited_with: MessageId | None
 
-    def excludes(self, other: Told) -> bool:
+    def excludes(self, other: ToldOfSender) -> bool:
         """Whether no run has both: a process is created once, and exits once."""
         return self != other and self.sender == other.sender and (self.exited_with is None) == (other.exited_with is None)
 
@@ -71,7 +71,7 @@ class Position(NamedTuple):
     kept: tuple[MessageId, ...]
     sent: frozenset[ItemNumber]
     exited: int | None
-    told: frozenset[Told]
+    told: frozenset[ToldOfSender]
 
 
 class Matching:
@@ -84,7 +84,7 @@ class Matching:
         self._forgets = not self._model.network.keeps_delivered
         self.received: dict[MessageId, dict[SentBy, None]] = {}
         """All messages that the process is known to receive at some time, each with its origins."""
-        self.doubtful: set[Told] = set()
+        self.doubtful: set[ToldOfSender] = set()
         """What messages seemed to tell of their senders, until they turned out to have another origin, too."""
         self._holding: dict[Position, None] = {}
         self._lost: set[Position] = set()
@@ -185,17 +185,17 @@ class Matching:
                 following.append(reached._replace(told=position.told | self._told_by(message)))
         return following
 
-    def _told_by(self, message: MessageId) -> frozenset[Told]:
+    def _told_by(self, message: MessageId) -> frozenset[ToldOfSender]:
         """What the message tells of its sender: something only if it has no other origin."""
         origins = self.received.get(message, {})
         if len(origins) != 1:
             return frozenset()
         ((sender, created_with, as_it_exits),) = origins
         if as_it_exits:
-            return frozenset({Told(sender, None, message)})
-        return frozenset({Told(sender, created_with, None)} if created_with is not None else ())
+            return frozenset({ToldOfSender(sender, None, message)})
+        return frozenset({ToldOfSender(sender, created_with, None)} if created_with is not None else ())
 
-    def _can_be_there(self, message: MessageId, told: frozenset[Told]) -> bool:
+    def _can_be_there(self, message: MessageId, told: frozenset[ToldOfSender]) -> bool:
         """Whether the message may be received in a run of which that much is told."""
         return not any(one.excludes(other) for one in self._told_by(message) for other in told)
 
@@ -262,7 +262,10 @@ class Matching:
         for outcome in outcomes:
             if outcome.violated or outcome.to_itself or self._locals.states[outcome.state][1] is Lifecycle.FAILED:
                 return None  # what a process sends to itself is not among what it is known to receive
-            sends = frozenset(number for to, bundle in outcome.bundles for number in self._numbers(to, bundle))
+            sent = [number for to, bundle in outcome.bundles for number in self._numbers(to, bundle)]
+            sends = frozenset(sent)
+            if self._forgets and len(sends) < len(sent):
+                return None  # as in `position`
             only_ends = self._halting and not sends and self._locals.exited[outcome.state]
             if not only_ends and (sends or outcome.state != state):
                 moves.append(LocalMove(outcome.state, sends, outcome.recorded))

@@ -26,7 +26,7 @@ SPECS = {
     "counted": f"{TINY}EXPECT holds\nSTATES 6\n",
     "unreached": f"{TINY}\nWITNESS Never == acceptor[A1].ballot.round > 5\n",
     "typo": f"{TINY}INVARIANT Agrement\n",
-    "stopped": f"{TINY}MAX_STATES 3\nEXPECT inconclusive\n",
+    "stopped": f"{TINY}MAX_STATES 2\nEXPECT inconclusive\n",
 }
 REFERENCE = '[[check]]\nname = "without compiled kernels"\nfiles = ["specs/*.spec"]\nexplore = {engine = "reference"}\n'
 
