@@ -60,7 +60,8 @@ class LocalDeliveries:
         self.model = locals_.model
         self.at_once = slots if locals_.checks.at_once else None
         """The column of `observed` for what is asked of all slots at once."""
-        self.observed = Growing(np.uint64, slots + locals_.checks.at_once)
+        self.columns = slots + locals_.checks.at_once
+        self.observed = Growing(np.uint64, self.columns)
         self.telling: dict[int, tuple[bool, frozenset[str]]] = {}
         """Of those outcomes that decide something, or create a commander: whether they decide, and commands as texts."""
         self._digests = FactDigests(locals_.checks, slots, by_role=False)
@@ -75,8 +76,7 @@ class LocalDeliveries:
         self._outcome = Growing(np.int32, 6)
         self._item = Growing(np.int32, 4)
         self._past = Growing(np.int32)
-        self._state = Growing(np.int32, 4)
-        self._fault = Growing(np.int32)
+        self._state = Growing(np.int32, 3)
         self._is_shown = Growing(np.uint8)
         self._state_digest = Growing(np.uint64)
         self._message_digest = Growing(np.uint64)
@@ -103,7 +103,6 @@ class LocalDeliveries:
             item=self._item.data,
             past=self._past.data,
             state=self._state.data,
-            fault=self._fault.data,
             is_shown=self._is_shown.data,
             shows_inbox=self._shows_inbox,
             state_digest=self._state_digest.data,
@@ -216,11 +215,10 @@ class LocalDeliveries:
         for number in range(self._state.size, len(locals_.states)):
             process, state = locals_.states[number]
             identity = self.model.processes[process]
-            first = self._fault.size
-            for fault in self.model.fault_steps(identity, state):
-                self._fault.append(locals_.message_id(fault))
+            faults = [locals_.message_id(fault) for fault in self.model.fault_steps(identity, state)]
+            assert len(faults) <= 1, "a process that runs may crash, and one that is down may restart"
             asleep = isinstance(state, Crashed) or (isinstance(state, Lifecycle) and self.model.network.keeps_delivered)
-            self._state.append((not asleep, first, self._fault.size, locals_.violated(number) is not None))
+            self._state.append((not asleep, faults[0] if faults else -1, locals_.violated(number) is not None))
             self._state_digest.append(digest.order((identity, state)))
         for message in locals_.messages[self._message_digest.size :]:
             self._is_shown.append(isinstance(message, Decision | Request))

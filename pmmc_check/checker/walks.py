@@ -201,7 +201,7 @@ class RandomWalks:
         return _Start(states, shown, inboxes)
 
     def _room(self) -> kernel.Walkers:
-        shape = (_TOGETHER, len(self.model.processes))
+        shape, columns = (_TOGETHER, len(self.model.processes)), self.deliveries.columns
 
         def numbers(*more: int) -> NDArray[np.int32]:
             return np.zeros((*shape, *more), np.int32)
@@ -215,23 +215,30 @@ class RandomWalks:
             count_after=numbers(),
             look=numbers(),
             inbox=numbers(self._inbox_max, 2),
+            idle=np.zeros((*shape, 1 + self._inbox_max), np.uint8),
+            idles=numbers(),
+            own=np.zeros(shape, np.uint64),
+            sums=np.zeros((_TOGETHER, 1 + 2 * columns), np.uint64),
             met=np.zeros((_TOGETHER, self.steps_max + 1), np.uint64),
             moves=np.zeros((_TOGETHER, self.steps_max, 5), np.int32),
             random=np.zeros((_TOGETHER, 1), np.uint64),
-            place=np.zeros((_TOGETHER, 5), np.int64),
+            place=np.zeros((_TOGETHER, 6), np.int64),
         )
 
     def _widen(self) -> None:
         """Makes twice the room in every inbox."""
-        inbox = self._walkers.inbox
+        inbox, idle = self._walkers.inbox, self._walkers.idle
         self._inbox_max = 2 * inbox.shape[2]
-        self._walkers = self._walkers._replace(inbox=np.concatenate([inbox, np.zeros_like(inbox)], axis=2))
+        more = np.zeros_like(idle[:, :, 1:])
+        self._walkers = self._walkers._replace(
+            inbox=np.concatenate([inbox, np.zeros_like(inbox)], axis=2), idle=np.concatenate([idle, more], axis=2)
+        )
 
     def _begin(self, row: int, number: int) -> None:
         """Puts the walk of this number at the initial state."""
         walkers, start = self._walkers, self._start
         walkers.state[row], walkers.shown[row], walkers.look[row] = start.states, start.shown, -1
-        walkers.place[row] = 0
+        walkers.idle[row], walkers.idles[row], walkers.own[row], walkers.sums[row], walkers.place[row] = 0, 0, 0, 0, 0
         walkers.random[row] = text_digest(f"walk {number} of seed {self.seed}")
         for process, inbox in enumerate(start.inboxes):
             walkers.count[row, process] = len(inbox)
