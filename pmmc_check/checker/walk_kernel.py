@@ -14,6 +14,7 @@ from typing import Any
 from pmmc_check.checker.compilation import borrowed, kernel, uint64
 from pmmc_check.checker.kernel import MISSING, REFUSED, known_facts
 from pmmc_check.checker.walk_tables import (
+    AS_BEFORE,
     BOUND,
     BROKEN,
     DETAIL,
@@ -28,7 +29,6 @@ from pmmc_check.checker.walk_tables import (
     NO_ENTRY,
     NO_ROOM,
     PAST,
-    AS_BEFORE,
     SHOWN,
     SHOWS,
     STEP,
