@@ -23,9 +23,9 @@ KEYS = [
     ("arguments", "code", "verdict"), [(TINY, 0, "holds"), (FAULTY, 1, "violated"), ([*TINY, "--max-states", "3"], 3, "inconclusive")]
 )
 def test_json_is_one_object_with_the_keys_of_the_contract_and_the_exit_code_follows_the_verdict(
-    arguments: list[str], code: int, verdict: str
+    arguments: list[str], code: int, verdict: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = command("explore", "--format", "json", *arguments)
+    done = in_process(capsys, "explore", "--format", "json", *arguments)
     answer = json.loads(done.stdout)
     assert sorted(answer) == sorted(KEYS)
     assert (done.returncode, answer["verdict"]) == (code, verdict)
@@ -165,6 +165,7 @@ def test_the_search_for_imported_modules_sees_them() -> None:
     assert "numba" in _imported_by("explore", *TINY)
 
 
+@pytest.mark.slow  # all kernels are compiled for it; test_kernel_cache.py compiles them where there is no folder at all
 def test_it_works_where_no_cache_folder_can_be_written(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("not a folder")

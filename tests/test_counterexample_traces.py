@@ -63,11 +63,11 @@ def test_the_commands_write_and_judge_on_every_network(network: str, tmp_path: P
     assert "Agreement is broken: no two different commands are decided in one slot" in changed.stdout
 
 
-def test_a_stuck_run_of_the_papers_protocol_is_a_legal_run(tmp_path: Path) -> None:
+def test_a_stuck_run_of_the_papers_protocol_is_a_legal_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "stuck.pmmc"
     options = ["--leaders", "1", "--replicas", "1", "--slots", "1", "--network", "reliable", "--invariant", "Progress"]
-    assert command("explore", *options, "--trace-out", str(file)).returncode == 1
-    judged = command("validate", str(file))
+    assert in_process(capsys, "explore", *options, "--trace-out", str(file)).returncode == 1
+    judged = in_process(capsys, "validate", str(file))
     assert (judged.returncode, "accepted" in judged.stdout) == (0, True)
 
 

@@ -131,9 +131,10 @@ def test_colour_without_a_terminal(
 
 
 def test_colour_on_a_terminal() -> None:
-    assert COLOUR.search(_on_a_terminal(*TINY, "--quiet")[1])
+    quick = [*TINY, "--engine", "reference", "--quiet"]
+    assert COLOUR.search(_on_a_terminal(*quick)[1])
     for arguments, env in ([], {"NO_COLOR": "1"}), (["--color", "never"], {}), ([], {"TERM": "dumb"}):
-        assert not COLOUR.search(_on_a_terminal(*TINY, "--quiet", *arguments, env={**env})[1])
+        assert not COLOUR.search(_on_a_terminal(*quick, *arguments, env={**env})[1])
 
 
 def test_colour_and_width_change_neither_words_nor_json(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
