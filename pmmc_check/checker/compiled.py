@@ -139,18 +139,8 @@ class CompiledSearch:
 
             if found := self._checkpoints.newest(SearchFacts):
                 self._resumed = found[0].resumed()
-                limit = restore_search(self, *found, lambda: self._watched(self.depth, 0))
-                return self._further_already() or (limit and f"{limit} before the search could go on: first its tables are filled again")
+                return restore_search(self, *found, lambda: self._watched(self.depth, 0))
         self.visited.begin(initial)
-        return None
-
-    def _further_already(self) -> str | None:
-        """Which limit was passed before the search went on."""
-        limits = self.control.limits
-        if limits.states_max is not None and self.distinct_states >= limits.states_max:
-            return f"{limits.states_max:,} states (--max-states) had been passed before it went on"
-        if limits.depth_max is not None and self.depth > limits.depth_max:
-            return f"depth {limits.depth_max} (--max-depth) had been passed before it went on"
         return None
 
     def _keep(self, limit: str = "") -> str:
