@@ -14,7 +14,7 @@ from pmmc_check.runtime.client_driver import ClientDriver
 from pmmc_check.runtime.client_session import Asker
 from pmmc_check.runtime.control import Speaker
 from pmmc_check.runtime.history import Asked
-from pmmc_check.runtime.running_node import NodeReport, NodeSpec, RunningNode
+from pmmc_check.runtime.running_node import NodeReport, NodeSpec, RunningNode, reason_of
 from pmmc_check.runtime.storage import SqliteStorage
 from pmmc_check.runtime.tcp import Address
 
@@ -31,7 +31,7 @@ def run_node(spec: NodeSpec, pipe: Connection) -> None:
     try:
         asyncio.run(_NodeProcess(spec, pipe).run())
     except (PmmcError, OSError) as error:
-        _tell(pipe, "failed", str(error))
+        _tell(pipe, "failed", reason_of(error))
 
 
 def _tell(pipe: Connection, *words: Any) -> None:
@@ -47,6 +47,7 @@ class _NodeProcess:
         self.running = RunningNode(spec)
         self.history: list[Asked] = []
         self.left = spec.requests
+        self.answered = 0
         self.peers: dict[ProcessId, Address] = {}
         self.front: HttpFront | None = None
         self.faults: Counter[str] = Counter()
@@ -77,6 +78,7 @@ class _NodeProcess:
             self.history.append(Asked(self.spec.name, operation, called))
             result = await asker.ask(operation)
             self.history[place] = Asked(self.spec.name, operation, called, asker.driver.now, result)
+            self.answered += 1
             return result
 
         self.front = HttpFront(ask, self._statuses, lambda: self.faults)
@@ -130,6 +132,7 @@ class _NodeProcess:
 
         def answered(result: str) -> None:
             self.history[place] = Asked(self.spec.name, operation, called, driver.now, result)
+            self.answered += 1
             if self.spec.pause:
                 asyncio.get_running_loop().call_later(self.running.rng.expovariate(1 / self.spec.pause), self._ask, driver)
             else:
@@ -138,6 +141,4 @@ class _NodeProcess:
         driver.ask(operation, answered)
 
     def _report(self, whole: bool = False) -> NodeReport:
-        return self.running.report(whole)._replace(
-            answered=sum(each.result is not None for each in self.history), history=tuple(self.history) if whole else ()
-        )
+        return self.running.report(whole)._replace(answered=self.answered, history=tuple(self.history) if whole else ())

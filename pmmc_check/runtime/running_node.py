@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from pmmc_check.errors import UsageError
+from pmmc_check.errors import PmmcError, UsageError
 from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, LEADER, REPLICA, ProcessId, host_of
 from pmmc_check.protocol.variants.catalogue import protocol_with
@@ -153,7 +153,7 @@ class RunningNode:
             self.transport.counts["refused connections"] += 1
             return
         self.node.stopped = True
-        self.end(f"{type(error).__name__}: {error}" if error is not None else str(context.get("message")))
+        self.end(reason_of(error) if error is not None else str(context.get("message")))
 
     def end(self, reason: str = "") -> None:
         """Has whoever runs it close it; with a reason, because it cannot go on."""
@@ -162,14 +162,17 @@ class RunningNode:
 
     # ---- what comes in ----
 
-    def _received(self, envelope: Envelope, connection: Inward) -> None:
-        sender, to, content = envelope
-        if host_of(to) != self.spec.me:
+    def _received(self, envelopes: list[Envelope], connection: Inward) -> None:
+        """All of one frame, which is for one node."""
+        if envelopes and host_of(envelopes[0].to) != self.spec.me:
             self.transport.counts["bad frames"] += 1
-        elif isinstance(content, Order):
-            text = self._obey(content.word) if content.token == connection.token else ""
-            connection.answer(self.framing.frame(encode(Envelope(self.spec.me, sender, OrderAnswer(connection.token, text)))))
-        else:
+            return
+        for envelope in envelopes:
+            sender, _, content = envelope
+            if isinstance(content, Order):
+                text = self._obey(content.word) if content.token == connection.token else ""
+                connection.answer(self.framing.frame(encode(Envelope(self.spec.me, sender, OrderAnswer(connection.token, text)))))
+                continue
             if sender.role == CLIENT:
                 self.transport.answer_on(sender, connection)
             self.node.receive(envelope)
@@ -218,11 +221,18 @@ class RunningNode:
         )
 
 
+def reason_of(error: BaseException) -> str:
+    """Why a node cannot go on: what of a file or a disk is wrong needs no name of an exception."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    return str(error) if isinstance(error, PmmcError) else f"{type(error).__name__}: {error}"
+
+
 class _Counted(Inward):
     """A connection of which there may only be so many."""
 
     def __init__(
-        self, framing: Framing, take: Callable[[Envelope, Inward], None], counts: Counter[str], known: bool, connections: set[Inward]
+        self, framing: Framing, take: Callable[[list[Envelope], Inward], None], counts: Counter[str], known: bool, connections: set[Inward]
     ) -> None:
         super().__init__(framing, take, counts, known)
         self._all = connections
