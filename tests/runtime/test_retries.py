@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from pmmc_check.protocol.messages import Decision, Propose, Request, Response
-from pmmc_check.protocol.values import REPLICA, ProcessId
+from pmmc_check.protocol.messages import Decision, P1b, Propose, Request, Response
+from pmmc_check.protocol.values import REPLICA, Ballot, ProcessId, scout_id
 from pmmc_check.runtime.machines import KeyValueStore
 from pmmc_check.runtime.retries import HandingOn, Retries
 from pmmc_check.runtime.roster import Roster
@@ -71,6 +71,19 @@ def test_in_good_weather_one_replica_is_asked_and_answers_and_one_leader_gets_it
     assert sent[Request] < 120
     assert sent[Response] < 120
     assert sent[Propose] < 130, "three each until the first decision says who leads"
+
+
+def test_acceptors_that_have_told_a_former_scout_of_the_ballot_are_asked_again_by_the_scout_that_waits() -> None:
+    cluster = SimulatedCluster(SimulationPlan(Roster(timing=SIMULATED_TIMING), KeyValueStore(), 1, 2))
+    world, send = cluster.world, cluster.world.send
+
+    def sends(envelopes: Sequence[Envelope]) -> None:
+        late = [each._replace(to=scout_id(Ballot(99, each.to.number))) for each in envelopes if isinstance(each.content, P1b)]
+        kept = [each for each in envelopes if not isinstance(each.content, P1b)]
+        send([*kept, *late] if world.time < 1.0 else envelopes)
+
+    world.send = sends  # type: ignore[method-assign]
+    assert cluster.run().answered == 10
 
 
 def test_what_is_on_its_way_is_not_handed_on() -> None:
