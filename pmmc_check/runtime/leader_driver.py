@@ -256,7 +256,7 @@ class LeaderDriver(Driver):
             self.again(self.me, silent, Probe())
 
     def _ask_again(self) -> None:
-        """Sends p1a and p2a again to acceptors that have not answered. One that has told a former scout of this ballot has not told this one."""
+        """Sends p1a and p2a again to acceptors that have not answered. Who has told a former scout of this ballot has not told this one."""
         now, ballot = self.now, self._ballot
         scout = self.host.processes.get(scout_id(ballot))
         lacked = getattr(scout.state, "waitfor", ()) if scout is not None else ()
