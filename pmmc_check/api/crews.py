@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pmmc_check.api.machine import cores
 from pmmc_check.api.options import SearchOptions
 from pmmc_check.errors import UsageError
 from pmmc_check.properties.invariants import Invariant
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pmmc_check.checker.crew.actors import Actors
 
 _SCHEME = "ray://"
+_WORKERS_MAX_PER_CORE = 4
+"""On one machine. Each is a process of a hundred MiB and more; a thousand of them bring a machine down."""
 
 
 def shared_out(options: SearchOptions) -> str | None:
@@ -36,6 +39,9 @@ def check_crew(options: SearchOptions, invariants: Sequence[Invariant], constrai
         return
     if options.cluster is not None and not options.cluster.startswith(_SCHEME):
         raise UsageError(f"--cluster {options.cluster}: expected the address of a Ray cluster, such as ray://host:10001")
+    most = max(8, _WORKERS_MAX_PER_CORE * cores())
+    if options.cluster is None and (options.workers or 0) > most:
+        raise UsageError(f"--workers {options.workers}: each is a process of this machine; give at most {most}, or a cluster (--cluster)")
     progress = next((each.name for each in invariants if isinstance(each, Progress)), None)
     for asked, what, why in (
         (options.engine != "compiled", f"--engine {options.engine}", "workers are for the compiled engine"),

@@ -27,6 +27,10 @@ class ReplicaState:
         """The commands decided in `slot`: at most one while Agreement holds."""
         return [command for s, command in self.decisions if s == slot]
 
+    def proposed_in(self, slot: int) -> list[Command]:
+        """The commands that it proposes for `slot`: at most one."""
+        return [command for s, command in self.proposals if s == slot]
+
     def performed(self, command: Command) -> bool:
         """Whether `command` was decided in some slot below slot_out."""
         return any(slot < self.slot_out and each == command for slot, each in self.decisions)
@@ -75,11 +79,12 @@ class Replica(Role):
 
     def take_back(self, state: ReplicaState, decided: Command) -> ReplicaState:
         """Drops the proposal for slot_out; when it lost, its command goes back into requests."""
-        mine = [entry for entry in state.proposals if entry.slot == state.slot_out]
+        mine = state.proposed_in(state.slot_out)
         if not mine:
             return state
-        lost = {command for _, command in mine if command != decided}
-        return replace(state, proposals=state.proposals.difference(mine), requests=state.requests | lost)
+        lost = {command for command in mine if command != decided}
+        proposals = state.proposals.difference([SlotCommand(state.slot_out, command) for command in mine])
+        return replace(state, proposals=proposals, requests=state.requests | lost)
 
     def perform(self, state: ReplicaState, command: Command) -> Outcome:
         """Applies `command` unless it was performed before, or is a reconfiguration or the no-op; always advances slot_out."""

@@ -1,4 +1,4 @@
-"""The driver of a client: one session of commands, each sent to every replica until one answers."""
+"""The driver of a client: one session of commands, each sent to the replica that answered last, and, where no answer comes, to all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pmmc_check.runtime.machines import asked_again
 from pmmc_check.runtime.node import Driver, LiveNode
 from pmmc_check.runtime.retries import Retries
 from pmmc_check.runtime.surroundings import Envelope
-from pmmc_check.trace.events import RECEIVE, Event
+from pmmc_check.trace.events import RECEIVE
 
 Answered = Callable[[str], None]
 _SESSIONS_MAX = 4
@@ -38,9 +38,13 @@ class ClientDriver(Driver):
     def __init__(self, node: LiveNode) -> None:
         super().__init__(node)
         self._questions: dict[int, Question] = {}
+        """By each number that it was asked under."""
+        self._open: dict[int, Question] = {}
+        """By the first of them."""
         self._waiting: deque[tuple[str | Reconfigure, Answered]] = deque()
         self._cid = 0
         self._retries = Retries(self.timing.retransmit, self.timing.retransmit_max)
+        self._answers = self.system.replicas[0]
 
     def ask(self, operation: str, answered: Answered) -> None:
         """Has `operation` performed; calls `answered` once, with the result."""
@@ -56,26 +60,27 @@ class ClientDriver(Driver):
 
     def forget_reconfigurations(self) -> None:
         """They have taken effect, or nobody is interested any more."""
-        for question in {id(each): each for each in self._questions.values()}.values():
+        for question in list(self._open.values()):
             if isinstance(question.operation, Reconfigure):
                 self._forget(question)
 
     def _forget(self, question: Question) -> None:
         for command in question.commands:
             del self._questions[command.cid]
-        self._retries.forget(id(question))
+        del self._open[question.number]
+        self._retries.forget(question.number)
 
     def _ask_next(self) -> None:
         operation, answered = self._waiting.popleft()
         self._cid += 1
-        question = Question(operation, self._cid, answered, self.now)
+        question = self._open[self._cid] = Question(operation, self._cid, answered, self.now)
         self._request(question, Command(self.me, self._cid, operation))
 
     def _request(self, question: Question, command: Command) -> None:
         question.commands += (command,)
         question.asked = self.now
         self._questions[command.cid] = question
-        self._retries.due(id(question), self.now)
+        self._retries.due(question.number, self.now)
         self.host.send(self.me, Request(command), list(self.system.replicas))
 
     def deliver(self, sender: ProcessId, to: ProcessId, message: Message) -> None:
@@ -83,28 +88,35 @@ class ClientDriver(Driver):
         if not isinstance(message, Response) or message.cid not in self._questions:
             return
         question = self._questions[message.cid]
-        self._retries.answered(id(question), self.now)
+        if sender in self.system.replicas:
+            self._answers = sender
+        self._retries.answered(question.number, self.now)
         self._forget(question)
         self.counts["received response"] += 1
-        self.host.batch.events.append(Event(self.host.log, to, RECEIVE, message, None))
+        self.host.note(to, RECEIVE, message)
         question.answered(str(message.result))
 
     def admits(self, envelope: Envelope) -> bool:
         """Everything that comes in."""
         return True
 
+    def transmits(self, envelope: Envelope) -> bool:
+        """A request leaves at once for the replica that has answered last; the others get it when it is sent again."""
+        return envelope.to == self._answers
+
     @property
     def ticks(self) -> bool:
         """While it waits for answers."""
-        return bool(self._questions)
+        return bool(self._open)
 
     def tick(self) -> None:
         """Sends again what has no response yet; after long, under a new number, which then stands for all before it."""
-        for question in {id(each): each for each in self._questions.values()}.values():
+        now = self.now
+        for question in list(self._open.values()):
             patience = self.timing.session * min(len(question.commands), _SESSIONS_MAX)
-            if abs(self.now - question.asked) > patience and not isinstance(question.operation, Reconfigure):
+            if abs(now - question.asked) > patience and not isinstance(question.operation, Reconfigure):
                 self._cid += 1
                 again = asked_again(question.number, question.operation)
                 self._request(question, Command(self.me, self._cid, again))
-            elif self._retries.due(id(question), self.now):
+            elif self._retries.due(question.number, now):
                 self.again(self.me, self.system.replicas, Request(question.commands[-1]))

@@ -76,9 +76,9 @@ class Speaker:
                 raise EOFError
             buffer += data
             for body in self.framing.bodies(buffer):
-                content = decode(body).content
-                if isinstance(content, OrderAnswer):
-                    return content
+                for envelope in decode(body):
+                    if isinstance(envelope.content, OrderAnswer):
+                        return envelope.content
 
 
 def _why(error: OSError) -> str:

@@ -161,6 +161,11 @@ class LiveReplicaState(ReplicaState):
         decisions: Any = self.decisions
         return list(decisions.at_slot(slot))
 
+    def proposed_in(self, slot: int) -> list[Command]:
+        """Looks it up."""
+        proposals: Any = self.proposals
+        return list(proposals.at_slot(slot))
+
     def performed(self, command: Command) -> bool:
         """Looks it up."""
         decisions: Any = self.decisions

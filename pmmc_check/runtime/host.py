@@ -13,7 +13,7 @@ from pmmc_check.protocol import PMMC
 from pmmc_check.protocol import Protocol as RoleClasses
 from pmmc_check.protocol.messages import Adopted, Decision, Message, P1b, Response, Start
 from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System, replace, states_claim
-from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA, Ballot, ProcessId, SlotCommand, host_of
+from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA, Ballot, ProcessId, SlotCommand, host_of, new_tuple
 from pmmc_check.runtime.collecting import decode_snapshot
 from pmmc_check.runtime.growing import LIVE, from_snapshot
 from pmmc_check.runtime.surroundings import Envelope, Record, Stored, Timing
@@ -82,14 +82,15 @@ class Pending:
     @property
     def is_written(self) -> bool:
         """Whether something of it goes to the disk."""
-        return bool(self.events) or self.promises or self.forgotten is not None
+        return bool(self.events or self.records) or self.promises or self.forgotten is not None
 
 
 class Host:
-    """An acceptor, a replica, a client, or a leader with its scouts and commanders."""
+    """An acceptor, a replica, a client, or a leader with its scouts and commanders. `records`: whether anybody will read its log."""
 
-    def __init__(self, me: ProcessId, setting: ClusterSetting, now: Callable[[], float], counts: Counter[str]) -> None:
+    def __init__(self, me: ProcessId, setting: ClusterSetting, now: Callable[[], float], counts: Counter[str], records: bool) -> None:
         self.me, self.setting, self.system = me, setting, setting.system
+        self._records = records
         self.processes: dict[ProcessId, Running] = {}
         self._own: Running | None = None
         self.batch = Pending()
@@ -114,7 +115,8 @@ class Host:
         outcome: Outcome | None = role.start()
         assert outcome is not None
         if stored is not None:
-            self.batch.events += [Event(self.log, self.me, action, None, None) for action in (CRASH, RESTART)]
+            for action in (CRASH, RESTART):
+                self.note(self.me, action)
             recovered = self._recovered(outcome.state, stored)
             if on_disk:
                 self._note_kept(recovered)
@@ -126,6 +128,12 @@ class Host:
 
     # ---- steps ----
 
+    def note(self, process: ProcessId, action: str, message: Message | None = None, peers: tuple[ProcessId, ...] | None = None) -> None:
+        """An event for the log."""
+        if self._records:
+            recorded = _recorded(message) if message is not None else None
+            self.batch.events.append(Event(self.log, process, action, recorded, peers))
+
     def deliver(self, sender: ProcessId, to: ProcessId, message: Message) -> None:
         """One step of one role process, recorded."""
         process = self.processes.get(to)
@@ -133,8 +141,7 @@ class Host:
             return
         outcome = chosen(process.role.step(process.state, message))
         self._counts[f"received {message.kind}"] += 1
-        peers = (sender,) if message.kind in _SENDER_IS_TOLD else None
-        self.batch.events.append(Event(self.log, to, RECEIVE, _recorded(message), peers))
+        self.note(to, RECEIVE, message, (sender,) if message.kind in _SENDER_IS_TOLD else None)
         self.became(process, outcome)
 
     def became(self, process: Running, outcome: Outcome) -> None:
@@ -171,16 +178,16 @@ class Host:
 
     def send(self, me: ProcessId, message: Message, recipients: list[ProcessId]) -> None:
         """Records that `me` sends `message`, and sends it when the batch is on the disk."""
-        everybody = message.kind in BROADCASTS and len(recipients) == len(self._audience[RECIPIENT[message.kind]])
-        peers = None if everybody or message.kind in CALLS else tuple(recipients)
-        self.batch.events.append(Event(self.log, me, SEND, _recorded(message), peers))
-        self._counts[f"sent {message.kind}"] += 1
-        self.habits.observe(message)
+        kind, habits = message.kind, self.habits
+        everybody = kind in BROADCASTS and len(recipients) == len(self._audience[RECIPIENT[kind]])
+        self.note(me, SEND, message, None if everybody or kind in CALLS else tuple(recipients))
+        self._counts[f"sent {kind}"] += 1
+        habits.observe(message)
         for to in recipients:
-            envelope = Envelope(me, to, message)
+            envelope: Envelope = new_tuple(Envelope, (me, to, message))
             if host_of(to) == self.me:
                 self.local.append(envelope)
-            elif self.habits.transmits(envelope):
+            elif habits.transmits(envelope):
                 self.batch.sends.append(envelope)
 
     # ---- what outlives a crash, and what is forgotten ----
@@ -194,7 +201,8 @@ class Host:
     def become(self, decisions: Sequence[SlotCommand], stored: Stored) -> None:
         """A replica goes on with a snapshot of another: as if it had received these decisions, crashed before it answered, and come back
         with `stored`."""
-        self.batch.events += [Event(self.log, self.me, RECEIVE, Decision(each.slot, each.command), None) for each in decisions]
+        for each in decisions:
+            self.note(self.me, RECEIVE, Decision(each.slot, each.command))
         self.batch.records, self.batch.forgotten, self.batch.snapshot = [], stored.forgotten, stored.snapshot
         self.begin(stored, on_disk=False)
 

@@ -28,9 +28,9 @@ class LiveNode:
     def __init__(self, me: ProcessId, setting: ClusterSetting, around: NodeSurroundings, driven_by: Callable[[LiveNode], Driver]) -> None:
         self.me, self.setting, self.around = me, setting, around
         self.counts: Counter[str] = Counter()
-        self.host = Host(me, setting, around.clock.now, self.counts)
+        self.host = Host(me, setting, around.clock.now, self.counts, around.recorder.records)
         self.stopped = self.paused = self._busy = self._scheduled = self._ticking = False
-        self._inbox: deque[Callable[[], None]] = deque()
+        self._inbox: deque[Envelope | Callable[[], None]] = deque()
         self._tick_seconds = setting.timing.tick
         self._writer = DslWriter(Values(setting.names))
         self.driver = driven_by(self)
@@ -66,7 +66,9 @@ class LiveNode:
 
     def receive(self, envelope: Envelope) -> None:
         """Something came off the wire."""
-        self.enter(partial(self._take, envelope))
+        self._inbox.append(envelope)
+        if not self._scheduled:
+            self._wake()
 
     def enter(self, call: Callable[[], None]) -> None:
         """Does `call` within the next batch."""
@@ -111,7 +113,11 @@ class LiveNode:
             return
         host, inbox, local = self.host, self._inbox, self.host.local
         for _ in range(len(inbox)):
-            inbox.popleft()()
+            entered = inbox.popleft()
+            if isinstance(entered, Envelope):
+                self._take(entered)
+            else:
+                entered()
             while local:
                 self._take(local.popleft())
         if not self._ticking:

@@ -47,6 +47,7 @@ class _NodeProcess:
         self.running = RunningNode(spec)
         self.history: list[Asked] = []
         self.left = spec.requests
+        self.answered = 0
         self.peers: dict[ProcessId, Address] = {}
         self.front: HttpFront | None = None
         self.faults: Counter[str] = Counter()
@@ -77,6 +78,7 @@ class _NodeProcess:
             self.history.append(Asked(self.spec.name, operation, called))
             result = await asker.ask(operation)
             self.history[place] = Asked(self.spec.name, operation, called, asker.driver.now, result)
+            self.answered += 1
             return result
 
         self.front = HttpFront(ask, self._statuses, lambda: self.faults)
@@ -130,6 +132,7 @@ class _NodeProcess:
 
         def answered(result: str) -> None:
             self.history[place] = Asked(self.spec.name, operation, called, driver.now, result)
+            self.answered += 1
             if self.spec.pause:
                 asyncio.get_running_loop().call_later(self.running.rng.expovariate(1 / self.spec.pause), self._ask, driver)
             else:
@@ -138,6 +141,4 @@ class _NodeProcess:
         driver.ask(operation, answered)
 
     def _report(self, whole: bool = False) -> NodeReport:
-        return self.running.report(whole)._replace(
-            answered=sum(each.result is not None for each in self.history), history=tuple(self.history) if whole else ()
-        )
+        return self.running.report(whole)._replace(answered=self.answered, history=tuple(self.history) if whole else ())

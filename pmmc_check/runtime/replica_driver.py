@@ -7,7 +7,7 @@ from typing import Any
 
 from pmmc_check.protocol.messages import Decision, Message, Propose, Request, Response
 from pmmc_check.protocol.role import Lifecycle
-from pmmc_check.protocol.values import CLIENT, REPLICA, Command, ProcessId, Reconfigure, SlotCommand
+from pmmc_check.protocol.values import CLIENT, COMMANDER, REPLICA, Command, ProcessId, Reconfigure, SlotCommand, host_of
 from pmmc_check.runtime.collecting import decode_application, decode_snapshot, encode_snapshot
 from pmmc_check.runtime.growing import LiveReplicaState, snapshot_of, without_old_slots
 from pmmc_check.runtime.node import Driver, LiveNode
@@ -41,6 +41,8 @@ class ReplicaDriver(Driver):
         self._decided: set[Command] = set()
         self._waiting: dict[Command, float] = {}
         self._heard = dict.fromkeys(self.system.replicas, self.now)
+        self._askers: OrderedDict[tuple[ProcessId, int], None] = OrderedDict()
+        self._working: ProcessId | None = None
 
     def begun(self) -> None:
         """Knows again what it has decided."""
@@ -80,8 +82,13 @@ class ReplicaDriver(Driver):
             if message.slot <= self._forgotten:
                 return False
             self._learned(message.slot, message.command)
+            if envelope.sender.role == COMMANDER:
+                self._working = host_of(envelope.sender)
             return True
-        return not isinstance(message, Request) or not (self._knows(message.command) or self._leaves(message.command))
+        if isinstance(message, Request):
+            _keep_newest(self._askers, (message.command.client, message.command.cid), None)
+            return not (self._knows(message.command) or self._leaves(message.command))
+        return True
 
     def _leaves(self, command: Command) -> bool:
         """Whether a request waits here for a while: replicas that propose at the same time only take each other's slots away.
@@ -125,14 +132,17 @@ class ReplicaDriver(Driver):
             self._retries.due(message.slot, self.now)
 
     def transmits(self, envelope: Envelope) -> bool:
-        """Remembers each response, and each proposal, with whom it was for: a later configuration has nothing to do with it."""
-        content = envelope.content
+        """Remembers each response, and each proposal, with whom it was for: a later configuration has nothing to do with it.
+
+        A response leaves at once where the client has asked here, a proposal to the leader that has got the last decision made: the others
+        get it when it is sent again."""
+        to, content = envelope.to, envelope.content
         if isinstance(content, Propose):
-            self._proposed[content.slot][1].append(envelope.to)
-        if isinstance(content, Response) and envelope.to.role == CLIENT:
-            self._responses[envelope.to, content.cid] = content
-            if len(self._responses) > _RESPONSES_KEPT:
-                self._responses.popitem(last=False)
+            self._proposed[content.slot][1].append(to)
+            return self._working in (None, to) or self._working not in self.state.leaders
+        if isinstance(content, Response) and to.role == CLIENT:
+            _keep_newest(self._responses, (to, content.cid), content)
+            return self._askers.pop((to, content.cid), True) is None
         return True
 
     # ---- what is overdue ----
@@ -237,6 +247,12 @@ class ReplicaDriver(Driver):
             for slot in self._handing.slots_for(sender, signal.slot, self._highest):
                 if slot in self._by_slot:
                     self.again(self.me, (sender,), Decision(slot, self._by_slot[slot]))
+
+
+def _keep_newest(entries: OrderedDict[tuple[ProcessId, int], Any], key: tuple[ProcessId, int], value: Any) -> None:
+    entries[key] = value
+    if len(entries) > _RESPONSES_KEPT:
+        entries.popitem(last=False)
 
 
 def _proposes(state: Any, command: Command) -> bool:

@@ -162,14 +162,17 @@ class RunningNode:
 
     # ---- what comes in ----
 
-    def _received(self, envelope: Envelope, connection: Inward) -> None:
-        sender, to, content = envelope
-        if host_of(to) != self.spec.me:
+    def _received(self, envelopes: list[Envelope], connection: Inward) -> None:
+        """All of one frame, which is for one node."""
+        if envelopes and host_of(envelopes[0].to) != self.spec.me:
             self.transport.counts["bad frames"] += 1
-        elif isinstance(content, Order):
-            text = self._obey(content.word) if content.token == connection.token else ""
-            connection.answer(self.framing.frame(encode(Envelope(self.spec.me, sender, OrderAnswer(connection.token, text)))))
-        else:
+            return
+        for envelope in envelopes:
+            sender, _, content = envelope
+            if isinstance(content, Order):
+                text = self._obey(content.word) if content.token == connection.token else ""
+                connection.answer(self.framing.frame(encode(Envelope(self.spec.me, sender, OrderAnswer(connection.token, text)))))
+                continue
             if sender.role == CLIENT:
                 self.transport.answer_on(sender, connection)
             self.node.receive(envelope)
@@ -222,7 +225,7 @@ class _Counted(Inward):
     """A connection of which there may only be so many."""
 
     def __init__(
-        self, framing: Framing, take: Callable[[Envelope, Inward], None], counts: Counter[str], known: bool, connections: set[Inward]
+        self, framing: Framing, take: Callable[[list[Envelope], Inward], None], counts: Counter[str], known: bool, connections: set[Inward]
     ) -> None:
         super().__init__(framing, take, counts, known)
         self._all = connections

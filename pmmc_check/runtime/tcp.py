@@ -11,17 +11,21 @@ import secrets
 import ssl
 import time
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
 
 from pmmc_check.protocol.values import ProcessId, host_of
 from pmmc_check.runtime.surroundings import Envelope
-from pmmc_check.runtime.wire import FRAME_BYTES_MAX, Foreign, Framing, decode, encode
+from pmmc_check.runtime.wire import FRAME_BYTES_MAX, Foreign, Framing, decode, encode_body, encode_message, is_hosted
 
 Address = tuple[str, int]
 _UNSENT_BYTES_MAX = 4 * 2**20
+_MESSAGE_BYTES_MAX = FRAME_BYTES_MAX - 1000
+"""Room is left for what a frame has besides."""
+_BATCH_BYTES = 2**18
+"""A frame of several messages is no longer than this."""
 _RECONNECT_SECONDS = 0.1
 _STRANGER_SECONDS = 10.0
 _CLIENTS_MAX = 10_000
@@ -67,7 +71,7 @@ class LoopClock:
 class Inward(asyncio.Protocol):
     """What one peer sends. `known`: it is one that we have turned to. `token` is what its orders must carry."""
 
-    def __init__(self, framing: Framing, take: Callable[[Envelope, Inward], None], counts: Counter[str], known: bool = False) -> None:
+    def __init__(self, framing: Framing, take: Callable[[list[Envelope], Inward], None], counts: Counter[str], known: bool = False) -> None:
         self.framing, self.take, self.counts = framing, take, counts
         self.token = secrets.token_hex(16)
         self._buffer = bytearray()
@@ -105,11 +109,11 @@ class Inward(asyncio.Protocol):
 
     def _one(self, body: bytes) -> None:
         try:
-            envelope = decode(body)
+            envelopes = decode(body)
         except Foreign:
             self.counts["bad frames"] += 1
         else:
-            self.take(envelope, self)
+            self.take(envelopes, self)
 
     def answer(self, data: bytes) -> bool:
         """Sends frames back to the peer; False when it is gone or does not read."""
@@ -201,40 +205,61 @@ class TcpTransport:
                 self._back.popitem(last=False)
 
     def send(self, envelopes: Sequence[Envelope]) -> None:
-        """All for one peer in one write."""
-        frames: defaultdict[ProcessId, list[bytes]] = defaultdict(list)
+        """All for one peer in one frame, unless they are very long. What goes to many is encoded once."""
+        for_peer: defaultdict[ProcessId, list[bytes]] = defaultdict(list)
+        sent: tuple[object, ProcessId | None] = (None, None)
+        encoded = b""
         for envelope in envelopes:
-            body = self.framing.frame(encode(envelope))
-            if len(body) > FRAME_BYTES_MAX:  # whoever gets it would only hang up
+            sender, to, content = envelope
+            if content is not sent[0] or sender != sent[1] or is_hosted(to):
+                encoded = encode_message(envelope)
+                sent = (None if is_hosted(to) else content), sender
+            if len(encoded) > _MESSAGE_BYTES_MAX:  # whoever gets it would only hang up
                 self.counts["too large to send"] += 1
-                continue
-            frames[host_of(envelope.to)].append(body)
+            else:
+                for_peer[host_of(to)].append(encoded)
         undisturbed = self.disturbance == Disturbance()
-        for peer, listed in frames.items():
+        for peer, listed in for_peer.items():
             if undisturbed:
-                self._write(peer, listed)
+                for batch in _batches(listed):
+                    self._write(peer, batch)
             else:
                 self._disturbed(peer, listed)
 
-    def _write(self, peer: ProcessId, frames: list[bytes]) -> None:
+    def _write(self, peer: ProcessId, encoded: list[bytes]) -> None:
         link = self._links.get(peer)
-        data = b"".join(frames)
+        data = self.framing.frame(encode_body(peer, encoded))
         if not (link.write(data) if link is not None else peer in self._back and self._back[peer].answer(data)):
-            self.counts["unsent"] += len(frames)
+            self.counts["unsent"] += len(encoded)
 
-    def _disturbed(self, peer: ProcessId, frames: list[bytes]) -> None:
+    def _disturbed(self, peer: ProcessId, encoded: list[bytes]) -> None:
+        """What happens to a message does not happen to all that would be in its frame."""
         wrong, rng = self.disturbance, self.rng
         if peer in wrong.deaf_to:
-            self.counts["lost on purpose"] += len(frames)
+            self.counts["lost on purpose"] += len(encoded)
             return
-        for frame in frames:
+        for each in encoded:
             if rng.random() < wrong.loss:
                 self.counts["lost on purpose"] += 1
                 continue
             for _ in range(2 if rng.random() < wrong.duplication else 1):
-                asyncio.get_running_loop().call_later(rng.random() * wrong.delay, partial(self._write, peer, [frame]))
+                asyncio.get_running_loop().call_later(rng.random() * wrong.delay, partial(self._write, peer, [each]))
 
     def close(self) -> None:
         """Closes all connections."""
         for link in self._links.values():
             link.close()
+
+
+def _batches(encoded: list[bytes]) -> Iterator[list[bytes]]:
+    """What goes into one frame each."""
+    batch: list[bytes] = []
+    length = 0
+    for each in encoded:
+        if batch and length + len(each) > _BATCH_BYTES:
+            yield batch
+            batch, length = [], 0
+        batch.append(each)
+        length += len(each)
+    if batch:
+        yield batch

@@ -1,8 +1,10 @@
-"""Messages as bytes: MessagePack arrays `[kind, sender, to, fields...]`, in frames with their length, the version, and a check.
+"""Messages as bytes: MessagePack arrays `[kind, sender, to, fields...]`, all that go to one node at a time in one frame with its length,
+the version, and a check.
 
-    4 bytes length | 1 byte version | 4 bytes CRC-32, or 32 bytes HMAC-SHA-256 where a key is shared | body
+    4 bytes length | 1 byte version | 4 bytes CRC-32, or 32 bytes HMAC-SHA-256 where a key is shared | [node, [message, ...]]
 
-Whatever does not decode to exactly one of the known kinds is no frame of ours: `decode` says so, and whoever reads drops and counts it.
+`to` is nil for the node's own role, so that what goes to many nodes is the same bytes for each. Whatever does not decode to messages of the
+known kinds is no frame of ours: `decode` says so, and whoever reads drops and counts it.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import hmac
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import reduce
 from operator import or_
@@ -20,13 +22,13 @@ import msgspec
 
 from pmmc_check.protocol import messages
 from pmmc_check.protocol.messages import Message
-from pmmc_check.protocol.values import ROLES, Ballot, ProcessId, PValue, SlotCommand
+from pmmc_check.protocol.values import COMMANDER, ROLES, SCOUT, Ballot, ProcessId, PValue, SlotCommand, host_of, new_tuple
 from pmmc_check.protocol.variants.optimised import P1bCollected
 from pmmc_check.runtime import signals
 from pmmc_check.runtime.signals import Signal
 from pmmc_check.runtime.surroundings import Envelope, Record
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 FRAME_BYTES_MAX = 8 * 2**20
 """Longer frames are refused before they are read."""
 _LENGTH = struct.Struct(">I")
@@ -58,43 +60,68 @@ class Foreign(Exception):
 def _wire_type(content: type[Any], code: int) -> Any:
     """The array that stands for one kind, with the types of its fields, so that decoding checks them."""
     hints = get_type_hints(content, vars(messages) | vars(signals))
-    listed: list[Any] = [("sender", ProcessId), ("to", ProcessId)]
+    listed: list[Any] = [("sender", ProcessId), ("to", ProcessId | None)]
     listed += [(each.name, str if each.name == "result" else hints[each.name]) for each in fields(content)]
     return msgspec.defstruct(f"Wire{content.__name__}", listed, array_like=True, tag=code, forbid_unknown_fields=True, gc=False)
 
 
 _WIRE_TYPES = tuple(_wire_type(each, code) for code, each in enumerate(CONTENTS))
 _CODE = {each: code for code, each in enumerate(CONTENTS)}
+_CONTENT = dict(zip(_WIRE_TYPES, CONTENTS, strict=True))
 _NAMES = tuple(tuple(each.name for each in fields(content)) for content in CONTENTS)
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(reduce(or_, _WIRE_TYPES))
+_DECODER: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(
+    msgspec.defstruct("WireFrame", [("node", ProcessId), ("messages", list[reduce(or_, _WIRE_TYPES)])], array_like=True)  # type: ignore[misc]
+)
 _RECORD_DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {3: msgspec.msgpack.Decoder(PValue), 2: msgspec.msgpack.Decoder(SlotCommand)}
 _RECORDS_OF = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 
-def encode(envelope: Envelope) -> bytes:
-    """The body of a frame."""
-    content = envelope.content
+def encode_message(envelope: Envelope) -> bytes:
+    """One message, for the node where its recipient runs."""
+    sender, to, content = envelope
     if type(content) is messages.P1b:  # of an acceptor that never forgets
         content = P1bCollected(content.acceptor, content.ballot, content.accepted, 0)
     code = _CODE[type(content)]
-    return _ENCODER.encode((code, envelope.sender, envelope.to, *[getattr(content, name) for name in _NAMES[code]]))
+    return _ENCODER.encode((code, sender, to if is_hosted(to) else None, *[getattr(content, name) for name in _NAMES[code]]))
 
 
-def decode(body: bytes) -> Envelope:
-    """What a body says.
+def is_hosted(process: ProcessId) -> bool:
+    """Whether it is a scout or a commander, which a message must name: its node has many."""
+    return process.role in (SCOUT, COMMANDER)
+
+
+def encode_body(node: ProcessId, encoded: Sequence[bytes]) -> bytes:
+    """The body of a frame that takes these messages to one node."""
+    return _ENCODER.encode((node, [msgspec.Raw(each) for each in encoded]))
+
+
+def encode(envelope: Envelope) -> bytes:
+    """The body of a frame that takes one message to its node."""
+    return encode_body(host_of(envelope.to), [encode_message(envelope)])
+
+
+def decode(body: bytes) -> list[Envelope]:
+    """What a body says, all to processes of one node.
 
     Raises:
-        Foreign: it says nothing that is known here.
+        Foreign: it says something that is not known here.
     """
     try:
-        wire = _DECODER.decode(body)
+        frame = _DECODER.decode(body)
     except (msgspec.DecodeError, msgspec.ValidationError, RecursionError, UnicodeDecodeError) as error:
         raise Foreign(str(error)) from None
-    code = wire.__struct_config__.tag
-    if wire.sender.role not in ROLES or wire.to.role not in ROLES:
-        raise Foreign("a process of no known role")
-    return Envelope(wire.sender, wire.to, CONTENTS[code](*[getattr(wire, name) for name in _NAMES[code]]))
+    node, found = frame.node, []
+    for wire in frame.messages:
+        sender, to, *said = msgspec.structs.astuple(wire)
+        if sender.role not in ROLES:
+            raise Foreign("a process of no known role")
+        if to is None:
+            to = node
+        elif not is_hosted(to) or host_of(to) != node:
+            raise Foreign("a message to a process of another node")
+        found.append(new_tuple(Envelope, (sender, to, _CONTENT[type(wire)](*said))))
+    return found
 
 
 def encode_record(record: Record) -> bytes:

@@ -34,6 +34,7 @@ ALIKE = [*SMALL, "--reduce", "inert,deferral,halting,symmetry"]
     (["--workers", "2", "--constraint", "TRUE"], "it does not go with state constraints"),
     (["--workers", "0"], "at least 1"),
     (["--workers", "5000"], "must be at most 1024"),
+    (["--workers", "1024"], "each is a process of this machine; give at most"),
     (["--cluster", "host:10001"], "such as ray://host:10001"),
     (["--recover", "kept"], "add --cluster"),
 ])  # fmt: skip

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from helpers import REDUCTIONS, environment, heed_ctrl_c, in_process, options
+from helpers import REDUCTIONS, ROOT, environment, heed_ctrl_c, in_process, options
 
 from pmmc_check import explore
 from pmmc_check.api.roles import step_server
@@ -74,6 +74,17 @@ def test_restarts_and_ballots_of_several_rounds_are_answered_too() -> None:
 def test_every_engine_takes_them(engine: str, capsys: pytest.CaptureFixture[str]) -> None:
     done = in_process(capsys, "explore", *TINY, "--engine", engine, "--protocol", f"exec:{server('acceptor', 'well')}")
     assert (done.returncode, done.stdout[:5]) == (0, "HOLDS")
+
+
+@pytest.mark.parametrize(("trace", "code"), [("good-one-command", 0), ("bad-ballot-falls", 1), ("bad-acceptance-below-promise", 1)])
+def test_traces_are_judged_by_them_too(trace: str, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("validate", str(ROOT / "traces" / f"{trace}.pmmc"), "--format", "json")
+    stock = in_process(capsys, *words)
+    program = in_process(capsys, *words, "--protocol", f"exec:{server('acceptor', 'well')}")
+    assert (stock.returncode, program.returncode) == (code, code)
+    mine, theirs = (json.loads(each.stdout)["traces"][0] for each in (stock, program))
+    assert any("judged by the protocol with exec:" in note for note in theirs["notes"])
+    assert {**theirs, "seconds": 0, "notes": []} == {**mine, "seconds": 0, "notes": []}
 
 
 MISBEHAVING = {

@@ -214,9 +214,9 @@ def test_strangers_get_no_byte_and_an_order_cannot_be_repeated(tmp_path: Path) -
         heard: list[Envelope] = []
         received = node._received
 
-        def listening(envelope: Envelope, connection: Inward) -> None:
-            heard.append(envelope)
-            received(envelope, connection)
+        def listening(envelopes: list[Envelope], connection: Inward) -> None:
+            heard.extend(envelopes)
+            received(envelopes, connection)
 
         node._received = listening  # type: ignore[method-assign]
         await order_all(ours, "status", (me,))
