@@ -42,7 +42,9 @@ def one_in_all(parts: Any, sets: Any, node: Any, a: Any, part: Any) -> Any:
 
 
 @kernel
-def set_of(regs: Any, sets: Any, set_index: Any, node: Any, arena: Any, base: Any, size: Any, column: Any, level: Any, absent: Any) -> Any:
+def levels_with_messages(
+    regs: Any, sets: Any, set_index: Any, node: Any, arena: Any, base: Any, size: Any, column: Any, level: Any, absent: Any
+) -> Any:
     """The set for IN_SOME or IN_ALL (`column`) of a node with these edges: the union, or what is common, of the sets of its children, and
     its own level where some, or all, of its values are not the `absent` one."""
     first = node[arena[base, CHILD], column]

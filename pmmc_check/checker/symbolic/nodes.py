@@ -73,7 +73,7 @@ from pmmc_check.checker.symbolic.layout import (
     A,
     B,
 )
-from pmmc_check.checker.symbolic.level_sets import first_in_some, has_level, one_in_all, set_of
+from pmmc_check.checker.symbolic.level_sets import first_in_some, has_level, one_in_all, levels_with_messages
 
 
 @kernel
@@ -246,7 +246,7 @@ def make(
     absent = levels[level, ABSENT]
     node[new, FIRST], node[new, COUNT], node[new, LEVEL], node[new, CLOSED] = regs[EDGES], size, level, NONE_THERE
     for column in (IN_SOME, IN_ALL):
-        node[new, column] = set_of(regs, sets, set_index, node, arena, base, size, column, level, absent)
+        node[new, column] = levels_with_messages(regs, sets, set_index, node, arena, base, size, column, level, absent)
     for k in range(size):
         edge[regs[EDGES] + k, 0] = arena[base + k, VALUE]
         edge[regs[EDGES] + k, 1] = arena[base + k, CHILD]
