@@ -13,7 +13,7 @@ from pmmc_check.checker.result import Control, Limits
 from pmmc_check.checker.symbolic.diagrams import Diagrams
 from pmmc_check.checker.symbolic.events import Events
 from pmmc_check.checker.symbolic.layout import FOR_ANYTHING, NO_VECTOR
-from pmmc_check.checker.symbolic.restrictions import Change, Restrictions
+from pmmc_check.checker.symbolic.restrictions import Delivering, Restrictions
 from pmmc_check.checker.symbolic.search import SymbolicSearch
 from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import invariants_named
@@ -80,7 +80,7 @@ def test_what_leads_from_a_value_to_the_same_as_from_one_that_it_is_within_is_no
     restrictions.enters_freely(0)
     restrictions.enters_by_restriction(0, 1)
     for value, message in ((0, 2), (0, 3), (1, 2), (1, 4)):
-        restrictions.add(Change(1, value, (5,), ()), message, 2 * message)
+        restrictions.add(Delivering(1, value, (5,), ()), message, 2 * message)
     assert (given.asked(0), given.asked(1)) == ({2, 3}, {4})
     restrictions.enters_freely(1)
     assert (given.asked(0), given.asked(1)) == ({2, 3}, {2, 4}), "there are now states with it that the other value has not"

@@ -24,7 +24,7 @@ from pmmc_check.checker.symbolic.layout import FOR_ANYTHING, FOR_SOMETHING, MOVE
 from pmmc_check.checker.symbolic.measure import Measure, ValueCounts
 from pmmc_check.checker.symbolic.notes import Breaking, Notes, Way
 from pmmc_check.checker.symbolic.placing import Placing
-from pmmc_check.checker.symbolic.restrictions import Change, Restrictions
+from pmmc_check.checker.symbolic.restrictions import Delivering, Restrictions
 from pmmc_check.checker.tables import Path, PathDelivery
 from pmmc_check.model.faults import Drop
 from pmmc_check.model.network import Inbox
@@ -350,7 +350,7 @@ class MessageSystem:
                 and self._home(event) == own
             ):
                 for level in take:
-                    self._restrictions.add(Change(own, before, after, others), level, event.others[level])
+                    self._restrictions.add(Delivering(own, before, after, others), level, event.others[level])
                 return
         self.events.enter(event.own, before, after)
         if self._home(event) == own:

@@ -73,7 +73,7 @@ from pmmc_check.checker.symbolic.layout import (
     A,
     B,
 )
-from pmmc_check.checker.symbolic.level_sets import first_in_some, has_level, one_in_all, levels_with_messages
+from pmmc_check.checker.symbolic.level_sets import first_in_some, has_level, levels_with_messages, one_in_all
 
 
 @kernel

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from pmmc_check.checker.symbolic.events import Events
 
 
-class Change(NamedTuple):
+class Delivering(NamedTuple):
     """What some deliveries to a process with the value `before` have in common: the values that it may have afterwards, and the
     functions of other levels, those of the messages left out."""
 
@@ -34,9 +34,9 @@ class Restrictions:
     def __init__(self, events: Events) -> None:
         self.events = events
         self._outer: dict[int, int | None] = {}
-        self._messages: dict[Change, dict[int, int]] = defaultdict(dict)
-        self._given: dict[Change, int] = {}
-        self._spared: dict[int, list[tuple[Change, int, int]]] = defaultdict(list)
+        self._messages: dict[Delivering, dict[int, int]] = defaultdict(dict)
+        self._given: dict[Delivering, int] = {}
+        self._spared: dict[int, list[tuple[Delivering, int, int]]] = defaultdict(list)
         self._functions: dict[tuple[int, tuple[int, ...]], int] = {}
         self._entered: set[tuple[int, int]] = set()
 
@@ -58,7 +58,7 @@ class Restrictions:
             around = {before, *self.outward(before)}
             self._move(value, next((each for each in self.outward(value) if each in around), None))
 
-    def add(self, change: Change, message: int, function: int) -> None:
+    def add(self, change: Delivering, message: int, function: int) -> None:
         """From now on `change` happens where level `message` is not absent; `function` takes it from there."""
         if message in self._messages[change]:
             return
