@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Hashable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from pmmc_check.checker.commuting_search import CommutingSearch
 from pmmc_check.checker.compiled import CompiledSearch
+from pmmc_check.checker.matrix import config_of, searched
 from pmmc_check.checker.reductions import applicable, reductions_named
 from pmmc_check.checker.reference import ReferenceSearch
 from pmmc_check.checker.result import Control, Limits, Result
@@ -25,6 +27,7 @@ from pmmc_check.model.model import Model
 from pmmc_check.properties.invariants import invariants_named
 from pmmc_check.protocol import PMMC, Ballot, Command, ProcessId, Protocol, PValue, SlotCommand, System
 from pmmc_check.protocol.values import ACCEPTOR, CLIENT, LEADER, REPLICA
+from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
 
 os.environ["COLUMNS"] = "200"  # so that the sentences that tests look for stay on one line
 for _colour in ("NO_COLOR", "FORCE_COLOR"):
@@ -99,6 +102,14 @@ def reference(config: Config, protocol: Protocol = PMMC, invariants: Sequence[st
     return ReferenceSearch(Model(config, protocol), invariants_named(invariants), Control(limits or Limits())).run()
 
 
+@cache
+def counterexample_of(variant: str, broken: str) -> Result:
+    """What a search for violations of `broken` finds in the smallest configuration that shows the fault; searched once in a process."""
+    result = searched(config_of(VARIANTS[variant].smallest), protocol_with([variant]), [broken])
+    assert result.violation is not None
+    return result
+
+
 def rename(value: Any, renaming: Mapping[Hashable, Hashable]) -> Any:
     """`value` with every atom that `renaming` names replaced; written without regard to how digests do it."""
     if isinstance(value, Hashable) and value in renaming:
@@ -139,6 +150,23 @@ def in_process(capsys: pytest.CaptureFixture[str], *arguments: str) -> subproces
     except SystemExit as exit_:
         code = int(exit_.code or 0)
     return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+
+def explored(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    """What `explore` says, without a new process."""
+    done = in_process(capsys, "explore", "--format", "json", *arguments)
+    assert done.stdout, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def set_environment(monkeypatch: pytest.MonkeyPatch, changed: Mapping[str, str | None]) -> None:
+    """What `command` does with its `env`, for the rest of this test: None takes a variable away."""
+    for name, value in changed.items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
 
 
 def heed_ctrl_c() -> None:

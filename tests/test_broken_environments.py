@@ -208,10 +208,10 @@ def test_whatever_ends_the_command_has_its_message_and_code(error: BaseException
 
 
 LONG = {
-    "explore compiled": ["explore", "--rounds", "2"],
+    "explore compiled": ["explore", "--rounds", "2", "--threads", "1"],
     "explore reference": ["explore", "--engine", "reference"],
     "explore random": ["explore", "--strategy", "random", "--time-limit", "1000"],
-    "explore iterative": ["explore", "--strategy", "iterative", "--rounds", "2"],
+    "explore iterative": ["explore", "--strategy", "iterative", "--rounds", "2", "--threads", "1"],
     "variants": ["variants", "--matrix"],
     "simulate": ["simulate", "--events", "100000000", "--network", "duplicating", "--duplication-rate", "1", "--out", "{out}"],
 }

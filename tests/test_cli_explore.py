@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, assert_one_clear_line, command, environment, explore, in_process, options
+from helpers import ROOT, assert_one_clear_line, command, environment, explored, in_process, options
 
 TINY = options(acceptors=1, leaders=1, replicas=1, slots=1)
 FAULTY = options(acceptors=1, replicas=2, slots=1, commands=2, variant="ignore-pmax")
@@ -23,9 +23,9 @@ KEYS = [
     ("arguments", "code", "verdict"), [(TINY, 0, "holds"), (FAULTY, 1, "violated"), ([*TINY, "--max-states", "3"], 3, "inconclusive")]
 )
 def test_json_is_one_object_with_the_keys_of_the_contract_and_the_exit_code_follows_the_verdict(
-    arguments: list[str], code: int, verdict: str
+    arguments: list[str], code: int, verdict: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = command("explore", "--format", "json", *arguments)
+    done = in_process(capsys, "explore", "--format", "json", *arguments)
     answer = json.loads(done.stdout)
     assert sorted(answer) == sorted(KEYS)
     assert (done.returncode, answer["verdict"]) == (code, verdict)
@@ -33,8 +33,8 @@ def test_json_is_one_object_with_the_keys_of_the_contract_and_the_exit_code_foll
     assert (answer["limit"] is not None) == (verdict == "inconclusive")
 
 
-def test_a_violation_has_the_keys_of_the_contract() -> None:
-    violation = explore(*FAULTY)["violation"]
+def test_a_violation_has_the_keys_of_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
+    violation = explored(capsys, *FAULTY)["violation"]
     assert sorted(violation) == ["loop", "message", "property", "steps", "why"]
     assert [step["index"] for step in violation["steps"]] == list(range(1, len(violation["steps"]) + 1))
     for step in violation["steps"]:
@@ -44,13 +44,13 @@ def test_a_violation_has_the_keys_of_the_contract() -> None:
         assert all(sorted(change) == ["after", "before", "field", "process"] for change in step["changes"])
 
 
-def test_each_property_has_its_verdict() -> None:
-    answer = explore(*FAULTY, "--invariant", "agreement", "--invariant", "R4")
+def test_each_property_has_its_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = explored(capsys, *FAULTY, "--invariant", "agreement", "--invariant", "R4")
     assert answer["properties"] == [{"name": "Agreement", "verdict": "violated"}, {"name": "R4", "verdict": "inconclusive"}]
 
 
-def test_the_defaults_are_those_of_the_contract() -> None:
-    answer = explore("--max-states", "1")
+def test_the_defaults_are_those_of_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = explored(capsys, "--max-states", "1")
     assert answer["config"] == {
         "acceptors": 3, "leaders": 2, "replicas": 2, "slots": 2, "commands": 2, "rounds": 1, "window": 2, "network": "duplicating",
         "crashes": 0, "restarts": 0, "faulty": [], "reconfigurations": 0, "quorum1": 2, "quorum2": 2,
@@ -61,8 +61,8 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert len(answer["properties"]) == 13
 
 
-def test_commands_and_window_follow_slots() -> None:
-    config = explore("--slots", "3", "--max-states", "1")["config"]
+def test_commands_and_window_follow_slots(capsys: pytest.CaptureFixture[str]) -> None:
+    config = explored(capsys, "--slots", "3", "--max-states", "1")["config"]
     assert (config["commands"], config["window"]) == (3, 3)
 
 
@@ -104,38 +104,44 @@ def test_the_real_command_ends_with_2_and_no_traceback(arguments: list[str]) -> 
     assert_one_clear_line(command("explore", *TINY, *arguments), arguments[0])
 
 
-def test_the_reference_engine_refuses_reductions() -> None:
-    assert_one_clear_line(command("explore", *TINY, "--engine", "reference", "--reduce", "all"), "--reduce all", "--engine compiled")
+def test_the_reference_engine_refuses_reductions(capsys: pytest.CaptureFixture[str]) -> None:
+    assert_one_clear_line(
+        in_process(capsys, "explore", *TINY, "--engine", "reference", "--reduce", "all"), "--reduce all", "--engine compiled"
+    )
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["explore", "--nonsense"], ["explore", "--accept", "3"], ["explore", "--slots"]])
-def test_what_is_no_verb_or_option_is_refused_in_one_line_that_points_to_help(arguments: list[str]) -> None:
-    assert_one_clear_line(command(*arguments), "--help")
+def test_what_is_no_verb_or_option_is_refused_in_one_line_that_points_to_help(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert_one_clear_line(in_process(capsys, *arguments), "--help")
 
 
-def test_two_variants_of_one_role_are_refused() -> None:
-    assert_one_clear_line(command("explore", *TINY, "--variant", "ignore-pmax", "--variant", "ignore-pmax"), "--variant ignore-pmax")
+def test_two_variants_of_one_role_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert_one_clear_line(
+        in_process(capsys, "explore", *TINY, "--variant", "ignore-pmax", "--variant", "ignore-pmax"), "--variant ignore-pmax"
+    )
 
 
-def test_trace_out_writes_the_counterexample_and_nothing_else(tmp_path: Path) -> None:
+def test_trace_out_writes_the_counterexample_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "trace.json"
-    done = command("explore", *FAULTY, "--format", "json", "--trace-out", str(target))
+    done = in_process(capsys, "explore", *FAULTY, "--format", "json", "--trace-out", str(target))
     assert json.loads(target.read_text(encoding="utf-8")) == json.loads(done.stdout)["violation"]
     assert [each.name for each in tmp_path.iterdir()] == ["trace.json"]
 
 
-def test_trace_out_leaves_no_file_where_there_is_no_counterexample(tmp_path: Path) -> None:
+def test_trace_out_leaves_no_file_where_there_is_no_counterexample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept = tmp_path / "kept.json"
     kept.write_text("old")
     for target in (tmp_path / "new.json", kept):
-        done = command("explore", *TINY, "--trace-out", str(target))
+        done = in_process(capsys, "explore", *TINY, "--trace-out", str(target))
         assert done.returncode == 0
         assert "no counterexample" in done.stderr
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("kept.json", "old")]
 
 
 def test_there_is_no_progress_on_stderr_when_it_is_no_terminal() -> None:
-    lines = command("explore", "--max-states", "300000").stderr.splitlines()
+    lines = command("explore", "--max-states", "50000").stderr.splitlines()
     assert [line for line in lines if "compiling the search kernels" not in line] == []
 
 
@@ -159,6 +165,7 @@ def test_the_search_for_imported_modules_sees_them() -> None:
     assert "numba" in _imported_by("explore", *TINY)
 
 
+@pytest.mark.slow  # all kernels are compiled for it; test_kernel_cache.py compiles them where there is no folder at all
 def test_it_works_where_no_cache_folder_can_be_written(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("not a folder")

@@ -59,6 +59,7 @@ def _unreduced(counts: tuple[int, ...], network: str) -> tuple[Result, list[Obse
     return result, _observed(search)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("counts", SMALL, ids=["-".join(map(str, each)) for each in SMALL])
 @pytest.mark.parametrize("others", ["", "inert,deferral,halting,symmetry", "deferral", "halting", "inert,symmetry"])

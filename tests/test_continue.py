@@ -36,6 +36,7 @@ def alone(**given: Any) -> dict[str, int]:
     return found
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("variant", FAULTS)
 @pytest.mark.parametrize("how", [{}, {"reduce": "none"}], ids=str)
 def test_every_violated_invariant_has_a_run_as_short_as_if_it_had_been_asked_for_alone(variant: str, how: dict[str, Any]) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, assert_one_clear_line, command, in_process
+from helpers import ROOT, assert_one_clear_line, command, counterexample_of, in_process
 
-from pmmc_check.checker.matrix import config_of, searched
 from pmmc_check.model.model import Model
 from pmmc_check.protocol.variants.catalogue import VARIANTS, Variant, protocol_with
 from pmmc_check.report.variants import options_text
@@ -22,11 +21,10 @@ ROWS = [(each, broken) for each in WRITABLE for broken in each.breaks]
 
 
 def _written(variant: Variant, broken: str, folder: Path) -> Path:
-    protocol = protocol_with([variant.name])
-    result = searched(config_of(variant.smallest), protocol, [broken])
+    result = counterexample_of(variant.name, broken)
     assert result.violation is not None
     file = folder / "found.pmmc"
-    file.write_text(trace_text(result.violation, Model(result.config, protocol)), encoding="utf-8")
+    file.write_text(trace_text(result.violation, Model(result.config, protocol_with([variant.name]))), encoding="utf-8")
     return file
 
 
@@ -54,22 +52,22 @@ def test_only_what_is_known_to_have_no_trace_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("network", ["duplicating", "reliable", "lossy", "fifo"])
-def test_the_real_commands_write_and_judge_on_every_network(network: str, tmp_path: Path) -> None:
+def test_the_commands_write_and_judge_on_every_network(network: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "found.pmmc"
     asked = [*FAULT, "--variant", "ignore-pmax", "--invariant", "Agreement", "--network", network]
-    assert command("explore", *asked, "--trace-out", str(file)).returncode == 1
-    plain, changed = command("validate", str(file)), command("validate", str(file), "--variant", "ignore-pmax")
+    assert in_process(capsys, "explore", *asked, "--trace-out", str(file)).returncode == 1
+    plain, changed = (in_process(capsys, "validate", str(file), *more) for more in ([], ["--variant", "ignore-pmax"]))
     assert (plain.returncode, changed.returncode) == (1, 1)
     assert "a legal run of the changed protocol, and it breaks Agreement, A5, C2" in changed.stdout
     assert "legal run" not in plain.stdout
     assert "Agreement is broken: no two different commands are decided in one slot" in changed.stdout
 
 
-def test_a_stuck_run_of_the_papers_protocol_is_a_legal_run(tmp_path: Path) -> None:
+def test_a_stuck_run_of_the_papers_protocol_is_a_legal_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "stuck.pmmc"
     options = ["--leaders", "1", "--replicas", "1", "--slots", "1", "--network", "reliable", "--invariant", "Progress"]
-    assert command("explore", *options, "--trace-out", str(file)).returncode == 1
-    judged = command("validate", str(file))
+    assert in_process(capsys, "explore", *options, "--trace-out", str(file)).returncode == 1
+    judged = in_process(capsys, "validate", str(file))
     assert (judged.returncode, "accepted" in judged.stdout) == (0, True)
 
 

@@ -97,6 +97,7 @@ def test_the_reference_search_finds_exactly_what_the_table_says(
         _replayed(result, [variant], SELECTIONS[selection])
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("reduce", ["none", "all", *REDUCTIONS])
 @pytest.mark.parametrize(("variant", "leaders", "replicas", "network", "selection"), CASES, ids=NAMES)
 def test_the_compiled_search_finds_exactly_the_same_with_a_counterexample_of_the_same_length_that_can_be_replayed(  # noqa: PLR0917
@@ -116,6 +117,7 @@ def test_each_variant_breaks_first_what_its_description_says() -> None:
         assert first == variant.breaks[0]
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("reduce", ["none", "all", *REDUCTIONS])
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize(
@@ -143,6 +145,7 @@ def _agreement(variant: str, counts: tuple[tuple[str, Any], ...], network: str, 
     return compiled(small(**dict(counts), network=network), protocol_with([variant]), reduce, selection)[1]
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize(("leaders", "replicas"), [(2, 1), (2, 2), (1, 2)])
 @pytest.mark.parametrize("reduce", ["none", "all", *REDUCTIONS])

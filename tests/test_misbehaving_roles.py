@@ -178,7 +178,8 @@ def test_stdout_carries_the_json_object_only_whatever_a_role_prints_or_closes(tm
     first = "if not hasattr(sys, 'once'): sys.once = 1; "
     step = _step(f"{first}{chatter}{mess}\n        return super().step(state, message)")
     body = f"{chatter}{mess}\n" if where == "import" else step
-    done = _real(tmp_path, body, "explore", *SIZE, "--protocol", "mine:Mine", "--format", "json", "--trace-out", "out.json")
+    asked = ["explore", *SIZE, "--engine", "reference", "--protocol", "mine:Mine", "--format", "json", "--trace-out", "out.json"]
+    done = _real(tmp_path, body, *asked)
     assert (done.returncode, json.loads(done.stdout)["verdict"]) == (0, "holds"), done.stderr
     assert done.stderr.count("chatter") == (3 if chatter else 0)
     assert f"no counterexample, so {tmp_path / 'out.json'} was not written" in done.stderr

@@ -217,14 +217,14 @@ def test_two_reports_in_one_file_are_refused(run, tmp_path: Path, capsys: pytest
     assert _only(tmp_path)
 
 
-def test_json_is_ascii_whatever_the_locale(tmp_path: Path) -> None:
-    for encoding in ("ascii", "utf-8", "latin-1"):
+def test_json_is_ascii_whatever_the_locale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for encoding in ("ascii", "latin-1"):
         done = command("explore", *VIOLATED, "--format", "json", env={"PYTHONIOENCODING": encoding})
         assert done.stdout.isascii()
         assert "→" not in done.stdout
         assert json.loads(done.stdout)["violation"]["steps"][2]["changes"][0]["before"] == "⊥"
-    assert command("variants", "--format", "json").stdout.isascii()
-    command("explore", *VIOLATED, "--trace-out", str(tmp_path / "out.json"))
+    assert in_process(capsys, "variants", "--format", "json").stdout.isascii()
+    in_process(capsys, "explore", *VIOLATED, "--trace-out", str(tmp_path / "out.json"))
     assert (tmp_path / "out.json").read_text(encoding="utf-8").isascii()
 
 

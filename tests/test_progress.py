@@ -69,6 +69,7 @@ NOT_STUCK = [
 """With one acceptor a set there is no stuck slot."""
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("network", WITHOUT_LOSS)
 @pytest.mark.parametrize("config", NOT_STUCK, ids=str)
 @pytest.mark.parametrize("names", SAFE, ids=str)

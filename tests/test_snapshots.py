@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-from helpers import command, options
+from helpers import in_process, options
 
 FOLDER = Path(__file__).parent / "snapshots"
 _VIOLATED = ["explore", *options(acceptors=1, replicas=2, slots=1, commands=2, variant="ignore-pmax", invariant="Agreement")]
@@ -47,9 +47,9 @@ def _normalised(text: str) -> str:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_text_is_as_it_was(name: str) -> None:
-    width = name.rpartition("-")[2] if name[-1].isdigit() else "80"
-    shown = _normalised(command(*COMMANDS[name], env={"COLUMNS": width, "PYTHONHASHSEED": "0"}).stdout)
+def test_the_text_is_as_it_was(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", name.rpartition("-")[2] if name[-1].isdigit() else "80")
+    shown = _normalised(in_process(capsys, *COMMANDS[name]).stdout)
     assert shown
     file = FOLDER / f"{name}.txt"
     if os.environ.get("PMMC_UPDATE_SNAPSHOTS") == "1":

@@ -1,120 +1,30 @@
-"""Messages ever sent, and the states of scouts and commanders, in written expressions: compared with an oracle that has neither histories
-nor expressions. It searches pairs of a state and all that was sent on the way, and asks in Python."""
+"""Messages ever sent, and the states of scouts and commanders, in written expressions: compared with an oracle in plain Python."""
 
 from __future__ import annotations
 
 import json
-from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
-from random import Random
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from helpers import NETWORKS, in_process, small
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from message_oracle import QUICK, searched, sought
 
 import pmmc_check
 from pmmc_check.checker.compiled import CompiledSearch
 from pmmc_check.checker.reductions import NAMES, applicable, reductions_named
-from pmmc_check.checker.reference import ReferenceSearch
 from pmmc_check.checker.result import Control
-from pmmc_check.checker.symbolic.search import SymbolicSearch
 from pmmc_check.explorer.session import Subject, begun
 from pmmc_check.explorer.until import until
-from pmmc_check.model.model import Item, Model, State
+from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks
-from pmmc_check.properties.observe import SENT, sent_kind
-from pmmc_check.protocol.messages import Instant, Message
-from pmmc_check.protocol.role import Crashed, Lifecycle
-from pmmc_check.protocol.values import BOTTOM, LEADER, Ballot, ProcessId, commander_id, scout_id
+from pmmc_check.properties.observe import sent_kind
+from pmmc_check.protocol.values import BOTTOM
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.report.vacuity import vacuous
 from pmmc_check.spec.document import expression_as
 from pmmc_check.spec.place import SpecError
-
-Sent = frozenset[tuple[ProcessId, Message]]
-
-FIELDS = {
-    "request": "command", "propose": "slot command", "p1a": "ballot", "p1b": "acceptor ballot accepted to", "p2a": "ballot slot command",
-    "p2b": "acceptor ballot to", "adopted": "ballot pvalues", "preempted": "ballot to", "decision": "slot command",
-    "response": "cid result command",
-}  # fmt: skip
-RECORDS: dict[str, Any] = {kind: namedtuple(kind, names) for kind, names in FIELDS.items()}
-AT = namedtuple("AT", "ballot slot")
-
-
-class Sight(dict[str, Any]):
-    """What Python sees of a state and of all that was sent: the names of expressions, with values of its own."""
-
-    def __init__(self, model: Model, state: State, sent: Sent) -> None:
-        system = model.system
-        commands = {(each.client, each.cid): each for each in system.commands}
-
-        def record(to: ProcessId, message: Message) -> Any:
-            more = {
-                "p1b": lambda: {"to": to.ballot}, "p2b": lambda: {"to": AT(to.ballot, to.slot)}, "preempted": lambda: {"to": to},
-                "response": lambda: {"command": commands[to, message.cid]},  # type: ignore[attr-defined]
-            }.get(message.kind, dict)()  # fmt: skip
-            own = [name for name in FIELDS[message.kind].split() if name not in more]
-            return RECORDS[message.kind](**{name: getattr(message, name) for name in own}, **more)
-
-        def state_of(process: ProcessId) -> Any:
-            local = state[model.index[process]].state if process in model.index else Lifecycle.NOT_STARTED
-            local = local.state if isinstance(local, Crashed) else local
-            if not isinstance(local, Lifecycle):
-                return SimpleNamespace(**{**{name: getattr(local, name) for name in vars(local)}, "running": True})
-            return SimpleNamespace(running=False, waitfor=frozenset(system.acceptors), pvalues=frozenset())
-
-        super().__init__(
-            {kind: {record(*each) for each in sent if each[1].kind == kind} for kind in FIELDS},
-            scout=lambda b: state_of(scout_id(b)),
-            commander=lambda b, s: state_of(commander_id(b, s)),
-            acceptor=state_of,
-            leader=state_of,
-            Ballots=[Ballot(r, each.number) for r in range(system.rounds or 0) for each in system.leaders],
-            Slots=range(1, (system.slots or 0) + 1),
-            Acceptors=frozenset(system.acceptors),
-            Commands=system.commands,
-            BOTTOM=BOTTOM,
-            quorum1=lambda acceptors: len(acceptors) >= system.quorum1_of(len(system.acceptors)),
-            quorum2=lambda acceptors: len(acceptors) >= system.quorum2_of(len(system.acceptors)),
-            leader_of=lambda b: ProcessId(LEADER, b.leader),
-        )
-
-
-def travelling(items: Iterable[Item]) -> Sent:
-    return frozenset((each.to, each.message) for each in items if not isinstance(each.message, Instant))
-
-
-class Found(NamedTuple):
-    """Whether some state satisfies what is looked for, and how many steps lead to the first; and how many pairs there are."""
-
-    reached: bool
-    steps: int | None
-    pairs: int
-
-
-def sought(model: Model, wanted: Callable[[Sight], bool], depths: dict[tuple[State, Sent], int] | None = None) -> Found:
-    """The oracle: plain breadth-first search over states of a model that records nothing, each with what was sent on the way.
-
-    `depths` is filled with all that it meets, in the order in which it is asked."""
-    initial = (model.initial(), travelling(model.sent_at_first()))
-    depths = {} if depths is None else depths
-    depths[initial], pending = 0, [initial]
-    for state, sent in pending:
-        if wanted(Sight(model, state, sent)):
-            return Found(True, depths[state, sent], len(depths))
-        for step, after in model.steps(state):
-            pair = (after, sent | travelling(model.items(step.process, step.outcome.sends)))
-            if pair not in depths:
-                depths[pair] = depths[state, sent] + 1
-                pending.append(pair)
-    return Found(False, None, len(depths))
-
 
 ASKED: list[tuple[str, Callable[[Any], bool], dict[str, Any]]] = [
     (r"preempted # {}", lambda see: bool(see["preempted"]), {"leaders": 2}),
@@ -150,23 +60,9 @@ ASKED: list[tuple[str, Callable[[Any], bool], dict[str, Any]]] = [
      {"leaders": 2, "replicas": 2, "commands": 2}),
 ]  # fmt: skip
 """What is looked for, the same in Python, and where: reached in some configurations, in others not."""
-QUICK = ("all", "none")
 
 
-def searched(model: Model, asked: Any, reduce: str, constraints: Any = ()) -> tuple[bool, int | None, int]:
-    """Whether a state is found that breaks `asked`, in how many steps, and how many states there are."""
-    search: Any
-    reductions = applicable(reductions_named(reduce if reduce in (*NAMES, *QUICK) else "none"), model, [asked, *constraints])[0]
-    if reduce == "reference":
-        search = ReferenceSearch(model, [asked], Control(), constraints)
-    elif reduce == "symbolic":
-        search = SymbolicSearch(model, [asked], Control(), reductions)
-    else:
-        search = CompiledSearch(model, [asked], Control(), reductions, 1, constraints=constraints)
-    result = search.run()
-    return result.violation is not None, len(result.violation.trace) if result.violation else None, result.distinct_states
-
-
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("network", [*NETWORKS, "fifo"])
 @pytest.mark.parametrize(("text", "wanted", "counts"), [*ASKED[:-1], pytest.param(*ASKED[-1], marks=pytest.mark.slow)])
 def test_each_reduction_finds_what_the_oracle_finds_and_as_soon(text: str, wanted: Any, counts: dict[str, Any], network: str) -> None:
@@ -299,130 +195,6 @@ def test_halting_leaves_out_less_with_a_note_and_is_off_where_scouts_are_read() 
     assert notes("[command |-> c1] \\in request") == ["symmetry is off: Mine names c1"]
 
 
-def sights(config: Mapping[str, Any], seeds: Iterable[int]) -> Iterator[tuple[State, Sight]]:
-    """States on random walks through a model that records all, each with what Python sees of it."""
-    model = Model(small(**config)).recording(SENT.values())
-    for seed in seeds:
-        choose, state, sent = Random(seed), model.initial(), travelling(model.sent_at_first())
-        yield state, Sight(model, state, sent)
-        for number in range(12 + 4 * seed):
-            step, state = choose.choice(list(model.steps(state)))
-            sent |= travelling(model.items(step.process, step.outcome.sends))
-            if number % 6 == 5:
-                yield state, Sight(model, state, sent)
-
-
-WALKED = {"acceptors": 2, "leaders": 2, "slots": 2, "commands": 2, "rounds": 2}
-MODEL = Model(small(**WALKED)).recording(SENT.values())
-SEEN = list(sights(WALKED, range(5)))
-Pair = tuple[str, str]
-"""An expression, and the same in Python."""
-
-OF_TYPE: dict[str, dict[str, list[str]]] = {
-    "ballot": {kind: ["ballot"] for kind in ("p1a", "p1b", "p2a", "p2b", "adopted", "preempted", "pvalue")},
-    "number": {**{kind: ["slot"] for kind in ("propose", "p2a", "decision", "pvalue")}, "p2b": ["to.slot"], "response": ["cid", "result"]},
-    "command": {kind: ["command"] for kind in ("request", "propose", "p2a", "decision", "response", "pvalue")},
-    "acceptor": {"p1b": ["acceptor"], "p2b": ["acceptor"]},
-    "pvalues": {"p1b": ["accepted"], "adopted": ["pvalues"]},
-}  # fmt: skip
-"""The fields of each type, by the kind of record."""
-OF_TYPE["ballot"] |= {"p1b": ["ballot", "to"], "p2b": ["ballot", "to.ballot"]}
-CONSTANT = {"ballot": "Ballots", "number": "Slots", "command": "Commands", "acceptor": "Acceptors"}
-
-
-def terms(bound: tuple[tuple[str, str], ...], type_: str) -> list[Pair]:
-    """What one can say of a type without operators; `bound` are variables, each with the kind of record or the type that it is."""
-    found = [(name, name) for name, kind in bound if kind == type_]
-    found += [(f"{name}.{field}",) * 2 for name, kind in bound for field in OF_TYPE[type_].get(kind, ())]
-    ballots = terms(bound, "ballot") if type_ in ("acceptors", "pvalues") else []
-    if type_ == "ballot":
-        found += [("BOTTOM", "BOTTOM")] + [(f"acceptor[{a}].ballot", f"acceptor({b}).ballot") for a, b in terms(bound, "acceptor")]
-    if type_ == "number":
-        found += [("1", "1"), ("Cardinality(p2b)", "len(p2b)"), ("Cardinality({z.ballot : z \\in p1b})", "len({z.ballot for z in p1b})")]
-    if type_ == "pvalues":
-        found += [(f"scout[{a}].pvalues", f"scout({b}).pvalues") for a, b in ballots]
-    return found
-
-
-def acceptors(bound: tuple[tuple[str, str], ...]) -> list[Pair]:
-    """Sets of acceptors."""
-    found = [("Acceptors", "Acceptors"), ("{x.acceptor : x \\in p2b}", "{x.acceptor for x in p2b}")]
-    for a, b in terms(bound, "ballot"):
-        found += [(f"scout[{a}].waitfor", f"scout({b}).waitfor"), (f"commander[{a}, 1].waitfor", f"commander({b}, 1).waitfor")]
-        found.append((f"{{x.acceptor : x \\in {{y \\in p1b : y.to = {a}}}}}", f"{{x.acceptor for x in p1b if x.to == {b}}}"))
-    return found
-
-
-@st.composite
-def predicates(draw: Any, depth: int, bound: tuple[tuple[str, str], ...] = ()) -> Pair:
-    """Truths about messages and threads."""
-
-    def some(pairs: list[Pair]) -> Pair:
-        found: Pair = draw(st.sampled_from(pairs))
-        return found
-
-    form = draw(st.integers(0, 9 if depth else 4))
-    if form == 0:
-        a, b = some(terms(bound, "ballot")), some(terms(bound, "ballot"))
-        operator = draw(st.sampled_from([("<", "<"), ("=", "=="), ("#", "!="), (">=", ">=")]))
-        return f"{a[0]} {operator[0]} {b[0]}", f"({a[1]} {operator[1]} {b[1]})"
-    if form == 1:
-        a, b = some(terms(bound, "number")), some(terms(bound, "number"))
-        return f"{a[0]} <= {b[0]}", f"({a[1]} <= {b[1]})"
-    if form == 2:
-        a, b = some(acceptors(bound)), some(acceptors(bound))
-        return (
-            f"({a[0]} \\subseteq {b[0]} \\/ IsQuorum1({a[0]} \\ {b[0]}))",
-            f"(set({a[1]}) <= set({b[1]}) or quorum1(set({a[1]}) - set({b[1]})))",
-        )
-    if form == 3:
-        a, b = some(terms(bound, "ballot")), some(terms(bound, "number"))
-        return some([
-            (f"[ballot |-> {a[0]}] \\in p1a", f"(({a[1]},) in p1a)"),
-            (f"scout[{a[0]}].running", f"scout({a[1]}).running"),
-            (f"commander[{a[0]}, {b[0]}].running", f"commander({a[1]}, {b[1]}).running"),
-            (f"(\\E w \\in p2b : w.to = [slot |-> {b[0]}, ballot |-> {a[0]}])", f"any(w.to == ({a[1]}, {b[1]}) for w in p2b)"),
-        ])  # fmt: skip
-    if form == 4 and (commands := terms(bound, "command")):
-        c, n, a = some(commands), some(terms(bound, "number")), some(terms(bound, "ballot"))
-        own = f"commander[{a[0]}, {n[0]}]", f"commander({a[1]}, {n[1]})"
-        return some([
-            (f"[slot |-> {n[0]}, command |-> {c[0]}] \\in decision", f"(({n[1]}, {c[1]}) in decision)"),
-            (f"[command |-> {c[0]}] \\in request", f"(({c[1]},) in request)"),
-            (f"({own[0]}.running /\\ {own[0]}.command = {c[0]})", f"({own[1]}.running and {own[1]}.command == {c[1]})"),
-        ])  # fmt: skip
-    if form == 4:
-        return draw(st.sampled_from([*FIELDS]).map(lambda kind: (f"{kind} # {{}}", f"bool({kind})")))
-    if form == 5:
-        a = draw(predicates(depth - 1, bound))
-        return f"~({a[0]})", f"(not {a[1]})"
-    if form == 6:
-        a, b = draw(predicates(depth - 1, bound)), draw(predicates(depth - 1, bound))
-        sign = draw(st.sampled_from([("/\\", "{} and {}"), ("\\/", "{} or {}"), ("=>", "not {} or {}"), ("<=>", "{} == {}")]))
-        return f"(({a[0]}) {sign[0]} ({b[0]}))", f"({sign[1].format(a[1], b[1])})"
-    sets: list[tuple[str, str, str]] = [(kind, kind, kind) for kind in FIELDS]
-    sets += [(name, name, type_) for type_, name in CONSTANT.items()] + [(a, b, "pvalue") for a, b in terms(bound, "pvalues")]
-    tla, python, kind = draw(st.sampled_from(sets))
-    name = f"v{len(bound)}"
-    body = draw(predicates(depth - 1, (*bound, (name, kind))))
-    every = draw(st.booleans())
-    return f"(\\{'A' if every else 'E'} {name} \\in {tla} : {body[0]})", f"{'all' if every else 'any'}({body[1]} for {name} in {python})"
-
-
-@given(predicates(4))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-def test_generated_expressions_about_messages_and_threads_agree_with_python(pair: Pair) -> None:
-    text, python = pair
-    code = compile(python, "generated", "eval")
-    checks = Checks(MODEL, [expression_as("--find", text, "Generated", MODEL.system, MODEL.protocol)])
-    for state, see in SEEN:
-        expected = eval(code, dict(see))
-        assert (checks.of_state(state) is not None) == expected
-        remembered = [frozenset(filter(checks.model.kept.remembers, view.history)) for view in state]
-        thinned = tuple(view._replace(history=history) for view, history in zip(state, remembered, strict=True))
-        assert (checks.of_state(thinned) is not None) == expected, "a message that matters is not remembered"
-
-
 def test_messages_are_read_wherever_expressions_are(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """In constraints, with --continue, in growing configurations, on random walks, in graphs."""
 
@@ -472,25 +244,3 @@ def test_a_commander_that_does_not_run_has_no_command() -> None:
     assert unguarded.value.problem == (
         "Mine: commander[b, 1].command: commander(0.L1,1) does not run, and has no command; guard it: commander[b, 1].running => ..."
     )
-
-
-@cache
-def everywhere(network: str) -> tuple[Model, list[tuple[int, Sight]]]:
-    """All that the oracle meets in a configuration of two leaders, with its depth, the first in depth first."""
-    model, met = Model(small(leaders=2, network=network)), list[tuple[int, Sight]]()
-    depths: dict[tuple[State, Sent], int] = {}
-    sought(model, lambda see: met.append((len(met), see)) or False, depths)
-    return model, [(depth, see) for depth, (_, see) in zip(depths.values(), met, strict=True)]
-
-
-@given(predicates(3), st.sampled_from(["duplicating", "reliable"]), st.sampled_from(NAMES))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-def test_generated_expressions_are_reached_as_soon_as_the_oracle_reaches_them_under_all_reductions(
-    pair: Pair, network: str, one: str
-) -> None:
-    model, met = everywhere(network)
-    code = compile(pair[1], "generated", "eval")
-    soonest = next((depth for depth, see in met if eval(code, see)), None)
-    asked = expression_as("--find", pair[0], "Generated", model.system, model.protocol)
-    for reduce in (*QUICK, one):
-        assert searched(model, asked, reduce)[:2] == (soonest is not None, soonest), reduce

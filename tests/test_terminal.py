@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, assert_one_clear_line, command, environment, in_process, options
+from helpers import ROOT, assert_one_clear_line, command, environment, in_process, options, set_environment
 
 from pmmc_check.checker.result import Snapshot
 from pmmc_check.cli import progress
@@ -70,6 +70,7 @@ def test_examples_and_exit_codes_of_the_help_fit_80_columns(
     assert _widest(shown[shown.index("\nexamples:") :]) <= 80
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("columns", [72, 80, 129, 130, 149, 150, 200])
 @pytest.mark.parametrize("view", [None, "list", "table", "lanes"])
 def test_no_line_is_wider_than_the_terminal(
@@ -99,9 +100,11 @@ def test_lanes_that_would_be_too_narrow_are_a_list_that_says_so(
 
 
 @pytest.mark.parametrize(("columns", "width"), [(None, 80), ("120", 120), ("0", 80), ("nonsense", 80), ("10", 40)])
-def test_without_a_terminal_the_width_is_that_of_columns_or_80(columns: str | None, width: int) -> None:
-    shown = command(*FAULTY, "--view", "table", env={"COLUMNS": columns}).stdout
-    assert _widest(shown) == width
+def test_without_a_terminal_the_width_is_that_of_columns_or_80(
+    columns: str | None, width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_environment(monkeypatch, {"COLUMNS": columns})
+    assert _widest(in_process(capsys, *FAULTY, "--view", "table").stdout) == width
 
 
 def test_the_width_is_the_terminals_and_columns_comes_first() -> None:
@@ -120,14 +123,18 @@ def test_the_width_is_the_terminals_and_columns_comes_first() -> None:
         ([], {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
     ],
 )
-def test_colour_without_a_terminal(arguments: list[str], env: dict[str, str | None], coloured: bool) -> None:
-    assert bool(ESCAPE.search(command(*FAULTY, *arguments, env=env).stdout)) == coloured
+def test_colour_without_a_terminal(
+    arguments: list[str], env: dict[str, str | None], coloured: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_environment(monkeypatch, env)
+    assert bool(ESCAPE.search(in_process(capsys, *FAULTY, *arguments).stdout)) == coloured
 
 
 def test_colour_on_a_terminal() -> None:
-    assert COLOUR.search(_on_a_terminal(*TINY, "--quiet")[1])
+    quick = [*TINY, "--engine", "reference", "--quiet"]
+    assert COLOUR.search(_on_a_terminal(*quick)[1])
     for arguments, env in ([], {"NO_COLOR": "1"}), (["--color", "never"], {}), ([], {"TERM": "dumb"}):
-        assert not COLOUR.search(_on_a_terminal(*TINY, "--quiet", *arguments, env={**env})[1])
+        assert not COLOUR.search(_on_a_terminal(*quick, *arguments, env={**env})[1])
 
 
 def test_colour_and_width_change_neither_words_nor_json(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +168,7 @@ def test_the_list_of_variants_wraps_its_sentences_and_keeps_its_commands_whole(
 
 
 def test_the_progress_line_is_gone_before_the_verdict() -> None:
-    code, shown = _on_a_terminal("explore", "--slots", "3", "--time-limit", "5", env={"NO_COLOR": "1"})
+    code, shown = _on_a_terminal("explore", "--slots", "3", "--threads", "1", "--time-limit", "4", env={"NO_COLOR": "1"})
     assert code == 3
     lines = [each for each in re.split(r"[\r\n]", shown) if " MiB, " in each]
     assert lines, "no progress was shown"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,27 @@ from pmmc_check.protocol.values import BOTTOM
 SIZE = options(acceptors=1, leaders=1, replicas=1, slots=1)
 
 
-def handed_in(folder: Path, body: str, *arguments: str, name: str = "Mine") -> subprocess.CompletedProcess[str]:
-    """Runs the command with `body` as the module `mine`."""
+HandedIn = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def handed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[HandedIn]:
+    """Runs the command with a text as the module `mine`, and --protocol `reference`."""
+
+    def run(body: str, *arguments: str, reference: str = "mine:Mine") -> subprocess.CompletedProcess[str]:
+        (tmp_path / "mine.py").write_text(HEAD + body, encoding="utf-8")
+        monkeypatch.syspath_prepend(tmp_path)
+        sys.modules.pop("mine", None)
+        return in_process(capsys, "explore", *SIZE, "--protocol", reference, *arguments)
+
+    yield run
+    sys.modules.pop("mine", None)
+
+
+def in_a_process(folder: Path, body: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same by the real command."""
     (folder / "mine.py").write_text(HEAD + body, encoding="utf-8")
-    return command("explore", *SIZE, "--protocol", f"mine:{name}", *arguments, env={"PYTHONPATH": _path(folder)})
+    return command("explore", *SIZE, "--protocol", "mine:Mine", *arguments, env={"PYTHONPATH": _path(folder)})
 
 
 def _path(folder: Path) -> str:
@@ -60,15 +78,13 @@ twice = {"acceptor": First, "leader": Leader, "another": Second}
 
 
 @pytest.mark.parametrize(("reference", "text"), LOADING.values(), ids=LOADING)
-def test_what_cannot_be_loaded_is_named_with_what_was_expected(tmp_path: Path, reference: str, text: str) -> None:
-    (tmp_path / "mine.py").write_text(HEAD + LOADED, encoding="utf-8")
-    done = command("explore", *SIZE, "--protocol", reference, env={"PYTHONPATH": _path(tmp_path)})
-    assert_one_clear_line(done, f"--protocol {reference}", text)
+def test_what_cannot_be_loaded_is_named_with_what_was_expected(handed_in: HandedIn, reference: str, text: str) -> None:
+    assert_one_clear_line(handed_in(LOADED, reference=reference), f"--protocol {reference}", text)
 
 
 @pytest.mark.parametrize("body", ["import nowhere_at_all", "this is no Python", "1 / 0"])
-def test_a_module_that_cannot_be_imported_is_named_with_the_reason(tmp_path: Path, body: str) -> None:
-    assert_one_clear_line(handed_in(tmp_path, body), "--protocol mine:Mine", "import")
+def test_a_module_that_cannot_be_imported_is_named_with_the_reason(handed_in: HandedIn, body: str) -> None:
+    assert_one_clear_line(handed_in(body), "--protocol mine:Mine", "import")
 
 
 def _acceptor(step: str, rest: str = "") -> str:
@@ -130,28 +146,23 @@ NOT_ASKED_BY_THE_REFERENCE = {BROKEN["a claim that raises"][1], BROKEN["a state 
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
 @pytest.mark.parametrize(("body", "text"), BROKEN.values(), ids=BROKEN)
-def test_a_role_that_breaks_the_contract_is_bad_input_that_says_what_is_wrong(  # noqa: PLR0917
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], body: str, text: str, engine: str
+def test_a_role_that_breaks_the_contract_is_bad_input_that_says_what_is_wrong(
+    handed_in: HandedIn, body: str, text: str, engine: str
 ) -> None:
     if engine == "reference" and text in NOT_ASKED_BY_THE_REFERENCE:
         pytest.skip("the reference search asks for no claims and no digests")
-    (tmp_path / "mine.py").write_text(HEAD + body, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "mine", raising=False)
-    assert_one_clear_line(in_process(capsys, "explore", *SIZE, "--protocol", "mine:Mine", "--engine", engine), text)
-    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    assert_one_clear_line(handed_in(body, "--engine", engine), text)
 
 
-@pytest.mark.parametrize("name", ["a step that raises", "an unknown recipient", "a random step"])
-def test_the_real_command_says_so_in_one_line_too(tmp_path: Path, name: str) -> None:
-    body, text = BROKEN[name]
-    assert_one_clear_line(handed_in(tmp_path, body), text)
+def test_the_real_command_says_so_in_one_line_too(tmp_path: Path) -> None:
+    body, text = BROKEN["a random step"]
+    assert_one_clear_line(in_a_process(tmp_path, body), text)
 
 
 @pytest.mark.parametrize("name", ["Mine", "listed", "mapped"])
-def test_a_class_a_list_and_a_mapping_of_classes_can_be_handed_in(tmp_path: Path, name: str) -> None:
+def test_a_class_a_list_and_a_mapping_of_classes_can_be_handed_in(handed_in: HandedIn, name: str) -> None:
     body = "class Mine(Acceptor): ...\nlisted = [Mine, Scout]\nmapped = {'acceptor': Mine}\n"
-    done = handed_in(tmp_path, body, "--format", "json", name=name)
+    done = handed_in(body, "--format", "json", reference=f"mine:{name}")
     assert (done.returncode, json.loads(done.stdout)["verdict"]) == (0, "holds"), done.stderr
 
 
@@ -182,17 +193,17 @@ def test_a_module_in_the_current_folder_is_found(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_faulty_role_is_violated_with_a_counterexample(tmp_path: Path) -> None:
+def test_a_faulty_role_is_violated_with_a_counterexample(handed_in: HandedIn) -> None:
     body = "class Mine(Acceptor):\n    def promise(self, state, message):\n"
     body += "        return Outcome(AcceptorState(message.ballot, state.accepted), ())\n"
-    done = handed_in(tmp_path, body, "--leaders", "2", "--format", "json")
+    done = handed_in(body, "--leaders", "2", "--format", "json")
     answer = json.loads(done.stdout)
     assert (done.returncode, answer["violation"]["property"]) == (1, "A1")
     assert answer["violation"]["message"] == "the ballot of A1 fell from 0.L2 to 0.L1"
 
 
-def test_a_note_says_that_symmetry_is_off_for_a_role_that_does_not_claim_it(tmp_path: Path) -> None:
-    done = handed_in(tmp_path, "class Mine(Acceptor): ...\n")
+def test_a_note_says_that_symmetry_is_off_for_a_role_that_does_not_claim_it(handed_in: HandedIn) -> None:
+    done = handed_in("class Mine(Acceptor): ...\n")
     assert "symmetry is off: Mine does not state `symmetric = True`" in done.stdout
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -192,19 +193,20 @@ RECONFIGURED_CONFIGS = [
 ]
 
 
-def _paper_and_safe() -> list[Any]:
-    """No variant, and each that is safe; two send many messages more."""
-    slow = [pytest.mark.slow]
-    safe = [
-        pytest.param(each, id=each.name, marks=slow * (each.name in ("fill-holes", "garbage-collection")))
-        for each in VARIANTS.values()
-        if each.safe
-    ]
-    return [pytest.param(None, id="paper"), *safe]
+SEND_MORE = ("fill-holes", "garbage-collection")
 
 
-@pytest.mark.parametrize("config", RECONFIGURED_CONFIGS, ids=str)
-@pytest.mark.parametrize("variant", _paper_and_safe())
+def _paper_and_safe() -> Iterator[Any]:
+    """No variant, in every configuration, and each that is safe. Of these a diagonal runs by default; the rest are slow tests, and so is
+    all of what sends many messages more."""
+    for row, variant in enumerate([None, *(each for each in VARIANTS.values() if each.safe)]):
+        for column, config in enumerate(RECONFIGURED_CONFIGS):
+            large = variant is not None and variant.name == "send-back" and config.slots * config.replicas > 4
+            slow = variant is not None and (variant.name in SEND_MORE or large or (row + column) % 3 > 0)
+            yield pytest.param(config, variant, id=f"{variant.name if variant else 'paper'}-{config}", marks=[pytest.mark.slow] * slow)
+
+
+@pytest.mark.parametrize(("config", "variant"), _paper_and_safe())
 def test_every_replica_proposes_to_the_leaders_of_the_slot_that_it_proposes_for(config: Config, variant: Variant | None) -> None:
     chosen = [variant] if variant else []
     names = [name for name in INVARIANTS if not (variant and name in variant.waives)]

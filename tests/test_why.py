@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import pytest
-from helpers import L1, small
+from helpers import L1, counterexample_of, small
 
-from pmmc_check.checker.matrix import config_of, searched
+from pmmc_check.checker.matrix import searched
 from pmmc_check.checker.result import Violation
 from pmmc_check.model.faults import Restart
 from pmmc_check.model.model import Model
@@ -70,11 +70,9 @@ def test_every_seeded_fault_has_its_rule() -> None:
 
 @cache
 def _explained(name: str, broken: str) -> tuple[Violation, Model, Why]:
-    each = VARIANTS[name]
-    protocol = protocol_with([name])
-    result = searched(config_of(each.smallest), protocol, [broken])
+    result = counterexample_of(name, broken)
     assert result.violation is not None
-    model = Model(result.config, protocol)
+    model = Model(result.config, protocol_with([name]))
     return result.violation, model, why(result.violation, model)
 
 

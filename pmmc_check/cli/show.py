@@ -55,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
         with progress_line(arguments.quiet) as report:
             verdict = judge(found[0], options, report)
         if verdict.verdict == BAD_INPUT:
-            raise UsageError(verdict.reason or "cannot be read")
+            error = UsageError(verdict.reason or "cannot be read")
+            error.in_lines = True
+            raise error
         if arguments.html is None and not arguments.export:
             write_results(f"{line}\n" for line in event_lines(run_of_trace(found[0], verdict, options.protocol)))
             print_results("")

@@ -139,4 +139,4 @@ def _matched(pattern: re.Pattern[str], text: str, else_say: str) -> re.Match[str
 
 
 ReadsText = Callable[[str], Any]
-"""ReadsText one kind of text."""
+"""Reads one kind of text."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from pmmc_check.checker.kernel_cache import cache_folder
 from pmmc_check.gating.checks import CheckOutcome, GateFinding
+from pmmc_check.replacing import replace_text
 from pmmc_check.verdicts import ACCEPTED, HOLDS, REJECTED, VIOLATED
 
 _KEPT_MAX = 5000
@@ -44,11 +45,9 @@ class RememberedOutcomes:
         if fingerprint is None or self._folder is None or outcome.verdict not in _LASTING:
             return
         path = self._folder / f"{fingerprint}.json"
-        unfinished = path.with_suffix(f".{os.getpid()}")
         with suppress(OSError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            unfinished.write_text(json.dumps(asdict(outcome)), encoding="utf-8")
-            os.replace(unfinished, path)
+            replace_text(path, json.dumps(asdict(outcome)))
 
     def tidy(self) -> None:
         """Forgets what was not used for longest, where there is too much."""

@@ -24,15 +24,13 @@ REFUSED = {
 """The faults that no search can be trusted with, by the premise that says so."""
 QUICK = {
     "echo-ballot",
-    "restart-loses-accepted",
     "scout-half",
     "commander-half",
     "ignore-pmax",
     "p2b-any-slot",
     "perform-twice",
-    "reconfigure-late",
 }
-"""One or two of each role; the others are slow tests."""
+"""One of each role, and one that is refused; the others are slow tests."""
 
 
 def marked(names: Iterable[str], quick: Container[str]) -> list[Any]:

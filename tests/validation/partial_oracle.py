@@ -24,7 +24,9 @@ from pmmc_check.trace.events import CRASH, DROP, END, KINDS, RECEIVE, RESTART, S
 from pmmc_check.trace.system import system_of
 from pmmc_check.trace.values import Values
 from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
-from tests.validation.oracle import Last, crashed, numbered_once
+from tests.validation.oracle import crashed, numbered_once
+from tests.validation.oracle_network import OracleNetwork
+from tests.validation.spoken import reach, spoken_of
 
 QUEUE_MAX = 6
 """Unlogged steps let no more messages than this wait between two processes that keep their order."""
@@ -90,6 +92,7 @@ class PartialOracle:
             logs.setdefault(event.log, []).append(event)
         self.log_names, self.logs = list(logs), list(logs.values())
         self.show = Values(names).show_process
+        self.network = OracleNetwork(header)
         self.spoken = spoken_of(events)
         self.round_max, self.slot_max = (most + beyond for most in reach(events))
         self.commands: tuple[Command, ...] = ()
@@ -284,10 +287,7 @@ class PartialOracle:
         packet = (message, self.added(point, sender, message))
         if isinstance(message, P1b):
             point.cells[sender] = (*point.cells[sender][:2], message.accepted)
-        if self.header.ordered:
-            point.network[sender, to] = (*point.network.get((sender, to), ()), packet)
-        else:
-            point.network[sender, to, packet] = 1 if self.header.duplicates else point.network.get((sender, to, packet), 0) + 1
+        self.network.put(point.network, sender, to, packet)
 
     # ---- receives ----
 
@@ -328,8 +328,8 @@ class PartialOracle:
 
     def arrivals(self, point: Point, me: ProcessId, event: Event | None = None) -> Iterator[Any]:
         """All that may reach `me` now: (sender, message, what a p1b adds, the point after it has left the network)."""
-        for (sender, *_), *packet, network in self.packets(point.network, me):
-            yield sender, *packet, point._replace(network=network)
+        for sender, packet, rest in self.network.arriving(point.network, me):
+            yield sender, *packet, point._replace(network=rest)
         if me.role == REPLICA:
             yield from self.open_requests(point, me, event)
 
@@ -342,30 +342,14 @@ class PartialOracle:
                 used = point.requested if endless else point.requested | {(me, command)}
                 yield command.client, Request(command), None, point._replace(requested=used)
 
-    def packets(self, network: dict[Any, Any], me: ProcessId) -> Iterator[Any]:
-        for key, value in network.items():
-            if key[1] != me:
-                continue
-            if not self.header.ordered:
-                left = value if self.header.duplicates else value - 1
-                yield key, *key[2], {k: left if k == key else v for k, v in network.items() if k != key or left}
-                continue
-            queue = [each for each in value if not isinstance(each, Last)]
-            yield from ((key, *again.packet, network) for again in value if isinstance(again, Last))
-            for index, packet in enumerate(queue if self.header.loses else queue[:1]):
-                rest = (*((Last(packet),) if self.header.duplicates else ()), *queue[index + 1 :])
-                yield key, *packet, {**network, key: rest}
-
     def losses(self, point: Point, me: ProcessId) -> Iterator[Any]:
         """As `arrivals`, of messages that get lost; what is before them in a queue stays."""
         if not self.header.loses:
             return
-        for key, value in point.network.items() if self.header.ordered else ():
-            for packet in value if key[1] == me else ():
-                if not isinstance(packet, Last):
-                    at = value.index(packet)
-                    yield key[0], *packet, point._replace(network={**point.network, key: (*value[:at], *value[at + 1 :])})
-        yield from self.open_requests(point, me, None) if self.header.ordered else self.arrivals(point, me)
+        for sender, packet, rest in self.network.losing(point.network, me):
+            yield sender, *packet, point._replace(network=rest)
+        if me.role == REPLICA:
+            yield from self.open_requests(point, me, None)
 
     # ---- the rest ----
 
@@ -432,40 +416,3 @@ def holds(event: Event, local: Any) -> bool:
     if event.post is None:
         return True
     return local is not None and not isinstance(local, Lifecycle) and all(getattr(local, key) == value for key, value in event.post)
-
-
-def pvalues_in(event: Event) -> list[Any]:
-    message: Any = event.message
-    sets = [getattr(message, "accepted", ()), getattr(message, "pvalues", ()), dict(event.post or ()).get("accepted", ())]
-    return [pvalue for each in sets if each is not UNKNOWN for pvalue in each]
-
-
-def spoken_of(events: list[Event]) -> tuple[Command, ...]:
-    """The commands in the events; a response stands for a command that nothing else names."""
-    known: dict[Command, None] = {}
-    for event in events:
-        command = getattr(event.message, "command", UNKNOWN)
-        known |= dict.fromkeys([] if command is UNKNOWN else [command]) | dict.fromkeys(each.command for each in pvalues_in(event))
-    named = {(command.client, command.cid) for command in known}
-    for event in events:
-        message = event.message
-        if isinstance(message, Response) and message.cid is not UNKNOWN:
-            client = event.process if event.process.role == CLIENT else event.peers[0] if event.peers else None
-            if client is not None and (client, message.cid) not in named:
-                known[Command(client, message.cid, "")] = None
-    return tuple(known)
-
-
-def reach(events: list[Event]) -> tuple[int, int]:
-    """The highest round and the highest slot in the events."""
-    rounds, slots = [0], [1]
-    for event in events:
-        message: Any = event.message
-        ballots = [getattr(message, "ballot", UNKNOWN), dict(event.post or ()).get("ballot", UNKNOWN)]
-        ballots += [each.ballot for each in pvalues_in(event)]
-        rounds += [event.process.round, *(each.round for each in ballots if each is not UNKNOWN)]
-        slot = getattr(message, "slot", UNKNOWN)
-        slots += [event.process.slot, *([] if slot is UNKNOWN else [slot]), *(each.slot for each in pvalues_in(event))]
-        slots += [value - 1 for key, value in event.post or () if key.startswith("slot")]
-    responses = {(event.log, event.message.cid) for event in events if isinstance(event.message, Response)}
-    return max(rounds), max(*slots, len(responses))

@@ -74,10 +74,10 @@ def compare(seed: int, share: float, events: int, states_max: int = 4000, **chan
     return compared, legal
 
 
-@pytest.mark.parametrize("first", [0, pytest.param(7, marks=pytest.mark.slow), pytest.param(14, marks=pytest.mark.slow)])
-def test_corruptions_are_judged_as_the_oracle_judges_them(first: int) -> None:
-    counts = [compare(seed, share=0.06, events=26) for seed in range(first, first + 7)]
-    assert sum(compared for compared, _ in counts) > 10
+@pytest.mark.parametrize("seeds", [range(4), pytest.param(range(4, 21), marks=pytest.mark.slow)], ids=str)
+def test_corruptions_are_judged_as_the_oracle_judges_them(seeds: range) -> None:
+    counts = [compare(seed, share=0.06, events=26) for seed in seeds]
+    assert sum(compared for compared, _ in counts) > 5
 
 
 def test_corruptions_of_runs_with_many_crashes() -> None:

@@ -210,6 +210,23 @@ def test_a_habit_is_legal_where_the_header_states_it(tmp_path: Path, name: str) 
     assert judged(tmp_path, CASES[name], with_setting=False).verdict == REJECTED
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "two requests before any is proposed",
+        "in another order",
+        "across a decision",
+        "a batch in order",
+        "a batch with a decision that is known",
+        "a batch with the known one in the middle",
+    ],
+)
+def test_without_the_setting_the_explanation_names_it(tmp_path: Path, name: str) -> None:
+    failure = judged(tmp_path, CASES[name], with_setting=False).failure
+    assert failure is not None
+    assert f"say so by {CASES[name].setting} in the config line" in failure.observed
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_no_habit(tmp_path: Path, name: str) -> None:
     assert judged(tmp_path, FAULTS[name]).verdict == REJECTED

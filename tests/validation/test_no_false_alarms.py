@@ -47,8 +47,8 @@ def test_complete_logs_are_accepted(first: int) -> None:
 
 
 def test_thinned_logs_are_never_rejected() -> None:
-    answers = Counter(judged(seed, 40, thin=True) for seed in range(2000, 2016))
-    assert answers[ACCEPTED] >= 13, answers
+    answers = Counter(judged(seed, 40, thin=True) for seed in range(2000, 2008))
+    assert answers[ACCEPTED] >= 6, answers
 
 
 @pytest.mark.slow

@@ -90,14 +90,14 @@ def compared(thinned: Run, rng: random.Random, seed: int, share: float, states_m
 
 
 def test_partial_logs_are_judged_as_brute_force_judges_them() -> None:
-    table = sum((compare(seed, share=0.03, states_max=800) for seed in range(500, 524)), Counter())
+    table = sum((compare(seed, share=0.03, states_max=800) for seed in range(500, 512)), Counter())
     decided = sum(count for (ours, _), count in table.items() if ours != INCONCLUSIVE)
     assert decided > 0.8 * table.total(), table
     assert table[ACCEPTED, ACCEPTED] and table[REJECTED, REJECTED], table
 
 
 def test_partial_logs_of_runs_with_many_crashes() -> None:
-    table = sum((compare(seed, share=0.03, states_max=600, crash_rate=0.2) for seed in range(530, 545)), Counter())
+    table = sum((compare(seed, share=0.03, states_max=600, crash_rate=0.2) for seed in range(530, 538)), Counter())
     assert table[ACCEPTED, ACCEPTED] and table[REJECTED, REJECTED], table
 
 
@@ -108,7 +108,7 @@ def test_hundreds_of_partial_logs_of_runs_with_many_crashes() -> None:
 
 
 def test_partial_logs_of_lazy_replicas_are_judged_as_brute_force_judges_them() -> None:
-    table = sum((compare_lazy(seed, share=0.03, states_max=600) for seed in range(700, 715)), Counter())
+    table = sum((compare_lazy(seed, share=0.03, states_max=600) for seed in range(700, 708)), Counter())
     assert table[ACCEPTED, ACCEPTED] and table[REJECTED, REJECTED], table
 
 
@@ -127,7 +127,7 @@ def test_hundreds_of_partial_logs() -> None:
 
 def test_on_complete_logs_both_oracles_agree() -> None:
     compared = 0
-    for seed in range(14):
+    for seed in range(7):
         rng = random.Random(seed)
         whole = run(plan(seed, 22))
         for each in readable(Run(whole.header, lines) for lines in (whole.lines, *corruptions(whole.lines, rng, 0.04))):
@@ -139,4 +139,4 @@ def test_on_complete_logs_both_oracles_agree() -> None:
             partial = PartialOracle(each.header, names, events, 1000).verdict()
             assert partial in (ACCEPTED if legal else REJECTED, INCONCLUSIVE), f"seed {seed}\n{each.text()}"
             compared += partial != INCONCLUSIVE
-    assert compared > 30
+    assert compared > 15

@@ -32,6 +32,7 @@ def simulate(path: Path, *options: str) -> int:
     return main(["simulate", "--out", str(path), *options])
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_is_written_or_refused(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     refused = 0

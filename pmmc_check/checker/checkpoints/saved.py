@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pmmc_check.errors import UsageError
+from pmmc_check.replacing import folder_to_disk, replace_text, to_disk
 
 FORMAT = 1
 HEADER, ARRAYS = "checkpoint.json", "arrays.npy"
@@ -64,16 +64,7 @@ def write_checked(path: Path, body: Any) -> None:
     """
     built = msgspec.to_builtins(body)
     text = json.dumps({_MAGIC: FORMAT, "digest": _digest_of(built), "body": built}, indent=1) + "\n"
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(unfinished, "w", encoding="utf-8") as file:
-            file.write(text)
-            _to_disk(file)
-        os.replace(unfinished, path)
-        _folder_to_disk(path.parent)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
+    replace_text(path, text, durable=True)
 
 
 def read_checked(path: Path, kind: type[SavedFacts]) -> SavedFacts:
@@ -112,7 +103,7 @@ def write_saved(folder: Path, saved: SavedSearch) -> int:
         write_checked(unfinished / HEADER, _Body(msgspec.to_builtins(saved.facts), places, digest))
         size = sum(each.stat().st_size for each in unfinished.iterdir())
         os.rename(unfinished, folder)
-        _folder_to_disk(folder.parent)
+        folder_to_disk(folder.parent)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -188,7 +179,7 @@ def _written(path: Path, arrays: Iterable[tuple[str, NDArray[Any]]]) -> tuple[li
         for name, array in arrays:
             places.append(_Placed(name, file.tell()))
             np.lib.format.write_array(through, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
-        _to_disk(file)
+        to_disk(file)
     return places, through.digest.hexdigest()
 
 
@@ -207,17 +198,3 @@ def _digest_of_file(path: Path) -> str:
 
 def _digest_of(body: Any) -> str:
     return blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=16).hexdigest()
-
-
-def _to_disk(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _folder_to_disk(folder: Path) -> None:
-    """What was renamed in a folder is still so after the power has failed."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pmmc_check.protocol.messages import Adopted, P1b, Propose
 from pmmc_check.protocol.role import replace
 from pmmc_check.protocol.values import LEADER, REPLICA, ProcessId
-from pmmc_check.trace.events import END, SEND, UNKNOWN, Delta, Event, Header, is_chosen
+from pmmc_check.trace.events import END, RECEIVE, SEND, UNKNOWN, Delta, Event, Header, is_chosen
 from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.citation import by_message, cut, in_short, sets_apart
 from pmmc_check.validation.replay.deadlock import Wait, cycle
@@ -71,7 +71,8 @@ class Diagnosis:
             event,
             "a step sends all that it must before the process goes on",
             f"{self.show(process.me)} to send {self._pending(process)}: the step{cause} is not complete",
-            ("the end of the log" if event.action == END else "the next receive") + self._of_another_configuration(process),
+            ("the end of the log" if event.action == END else "the next receive")
+            + (self._of_another_configuration(process) or self._of_a_habit(event, process)),
             process,
         )
 
@@ -84,6 +85,16 @@ class Diagnosis:
         if not 0 < len(missing) < len(everyone):
             return ""
         return f"; if {self._listed(missing)} belongs to another configuration, say so by configurations= in the config line"
+
+    def _of_a_habit(self, event: Event, process: Process) -> str:
+        """Where a replica takes something before it has acted on the last, that may be a habit that the header does not state."""
+        received = getattr(event.message, "kind", "") if process.me.role == REPLICA and event.action == RECEIVE else ""
+        before = getattr(getattr(process.last, "message", None), "kind", "")
+        if received == "request" and self.header.proposals == "eager" and all(type(send.message) is Propose for send in process.pending):
+            return "; if replicas take several requests before they propose any, say so by proposals=lazy in the config line"
+        if received == before == "decision" and self.header.decisions == "single":
+            return "; if replicas take several decisions before they act on any, say so by decisions=batched in the config line"
+        return ""
 
     def not_enabled(self, event: Event, process: Process) -> Rejected:
         """The process sends what its last step does not."""
