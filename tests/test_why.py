@@ -97,6 +97,7 @@ def test_the_paragraph_names_the_step_the_process_and_the_rule(name: str, broken
     assert "frozenset" not in sentence
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("name", "broken"), [row for row in ROWS if row[1] == "Agreement"])
 def test_of_a_broken_agreement_both_decisions_are_told_with_their_ballots_and_acceptances(name: str, broken: str) -> None:
     violation, model, told = _explained(name, broken)
