@@ -110,7 +110,7 @@ def _started(*arguments: str, **counts: int) -> subprocess.Popen[str]:
 
 
 def _wait_until_searching(process: subprocess.Popen[str]) -> None:
-    """Waits until the process handles SIGINT itself, which it does for as long as it searches, and has worked for some seconds, however long
+    """Waits until the process handles SIGINT itself, as it does for as long as it searches, and has worked for some seconds, however long
     that takes on a busy machine."""
     python_default = 1 << (signal.SIGINT - 1)
     seen_numpy = False
