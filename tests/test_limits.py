@@ -138,7 +138,9 @@ def _wait_until_searching(process: subprocess.Popen[str]) -> None:
 def test_interrupting_the_command_gives_the_partial_result_and_3(form: str, number: signal.Signals, how: list[str]) -> None:
     process = _started("--format", form, *how, rounds=2, threads=1)
     _wait_until_searching(process)
-    process.send_signal(number)
+    for _ in range(2):  # as `timeout` does, which signals the command and then its group
+        process.send_signal(number)
+        time.sleep(0.01)
     out, err = process.communicate(timeout=100)
     assert process.returncode == 3, err
     assert "Traceback" not in err

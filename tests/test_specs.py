@@ -217,6 +217,25 @@ def test_options_override_a_spec(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert answer["expected"] == {"verdict": "violated", "states": None}
 
 
+def test_an_option_may_name_what_the_spec_states(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    spec = tmp_path / "one.spec"
+    spec.write_text(
+        "ACCEPTORS 1 SLOTS 1 LEADERS 1 REPLICAS 1\nWITNESS Chosen == decided # {}\nINVARIANT Few == Cardinality(decided) <= 1\n"
+    )
+    for option, name, code in (("--find", "Chosen", 0), ("--find", "~Few", 1), ("--invariant", "Few", 0)):
+        done = in_process(capsys, "explore", str(spec), "--quiet", option, name)
+        assert (done.returncode, done.stderr) == (code, ""), (option, name)
+
+
+def test_a_spec_that_says_nothing_is_no_spec(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    spec = tmp_path / "empty.spec"
+    for text in ("", "\n\n", "\\* only a comment\n"):
+        spec.write_text(text)
+        done = in_process(capsys, "explore", str(spec))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "empty.spec:1:1: the spec says nothing; expected a setting such as SLOTS 2" in done.stderr
+
+
 OVERRIDDEN: dict[str, tuple[str, str, Any, Any]] = {
     **{name: ("1", "2", 1, 2) for name in COUNTED if name != "states"},
     "slots": ("any", "3", "any", 3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from helpers import label, reference, small
 
 from pmmc_check.checker.result import Control
-from pmmc_check.checker.walk_kernel import LOST
+from pmmc_check.checker.walk_tables import LOST
 from pmmc_check.checker.walks import EndedWalk, RandomWalks
 from pmmc_check.config import Config
 from pmmc_check.model.faults import Drop
@@ -91,6 +92,24 @@ def test_in_the_long_run_walks_meet_every_state(network: str) -> None:
 
 def losses(walks: RandomWalks) -> int:
     return walks.steps_taken - int(walks._counted.sum())
+
+
+@pytest.mark.parametrize("network", ["duplicating", "reliable", "lossy", "fifo"])
+def test_each_delivery_that_changes_something_is_as_likely_as_another(network: str) -> None:
+    walks = RandomWalks(Model(small(leaders=2, network=network)), invariants_named([]), Control())
+    taken: dict[State, Counter[tuple[int, int, int]]] = defaultdict(Counter)
+    for walk in ended(walks, 500):
+        for state, (process, message, choice, *_) in islice(zip(taken_by(walks, walk), walk.moves.tolist(), strict=False), 8):
+            taken[state][process, message, min(choice, 0)] += 1
+    compared = 0
+    for state, counts in sorted(taken.items(), key=lambda each: -each[1].total())[:40]:
+        possible = {(each.process, each.message) for each, _ in walks.model.steps(state)}
+        expected = counts.total() / len(possible)
+        if expected > 20 and len(possible) > 1:
+            compared += 1
+            assert len(counts) == len(possible)
+            assert all(abs(count - expected) < 5 * expected**0.5 for count in counts.values()), (counts, expected)
+    assert compared > 2
 
 
 def test_an_inbox_has_the_room_that_it_needs() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,6 @@ from pmmc_check.properties.written import WrittenInvariant
 if TYPE_CHECKING:
     from pmmc_check.checker.crew.actors import Actors
 
-_SCHEME = "ray://"
 _WORKERS_MAX_PER_CORE = 4
 """On one machine. Each is a process of a hundred MiB and more; a thousand of them bring a machine down."""
 
@@ -37,7 +37,7 @@ def check_crew(options: SearchOptions, invariants: Sequence[Invariant], constrai
         if options.recover is not None:
             raise UsageError(f"--recover {options.recover}: only workers write there; add --cluster, or leave --recover out")
         return
-    if options.cluster is not None and not options.cluster.startswith(_SCHEME):
+    if options.cluster is not None and not re.fullmatch(r"ray://[^/:@]+:[0-9]+", options.cluster):
         raise UsageError(f"--cluster {options.cluster}: expected the address of a Ray cluster, such as ray://host:10001")
     most = max(8, _WORKERS_MAX_PER_CORE * cores())
     if options.cluster is None and (options.workers or 0) > most:

@@ -20,8 +20,19 @@ Controlled = Callable[[], AbstractContextManager[Control]]
 """Makes what a search runs in: under this control, whose limits begin anew with each search."""
 
 _SECONDS_A_MINUTE = 60.0
-_SAME = ("reduce", "strategy", "engine", "seed", "walk_steps", "keep_going", "trust_claims", "fair")
+_SAME = {
+    "reduce": "--reduce",
+    "strategy": "--strategy",
+    "engine": "--engine",
+    "seed": "--seed",
+    "walk_steps": "--walk-steps",
+    "keep_going": "--continue",
+    "trust_claims": "--trust-claims",
+    "fair": "--fair",
+}
 """Options that make it another search; those that are not here only say how far and how fast it goes."""
+_DEFAULTS = {"reduce": "all"}
+"""What an option means that is not given."""
 
 
 def check_not_kept(options: SearchOptions, because: str) -> None:
@@ -86,8 +97,8 @@ def _told(options: SearchOptions, asked: AskedProperties, model: Model, spec: Sp
         "config": model.config.as_dict(),
         "roles": roles_told(model),
         **{name: [told(each) for each in found] for name, found in properties.items()},
-        "all built-in invariants": asked.built_in,
+        **({"invariants": ["all built-in ones"]} if asked.built_in else {}),
         "variants": list(options.variants),
-        **{name.replace("_", " "): getattr(options, name) for name in _SAME},
+        **{option: _DEFAULTS.get(name) if (value := getattr(options, name)) is None else value for name, option in _SAME.items()},
         "spec": None if spec is None else spec.source.text,
     }

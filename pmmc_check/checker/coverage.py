@@ -8,7 +8,7 @@ deliveries of the moves count, and each internal delivery once for each view tha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.result import Action, Exercised
+from pmmc_check.model.model import Model
 from pmmc_check.properties.checks import Checks
 from pmmc_check.properties.observe import SENT
 from pmmc_check.properties.written import WrittenInvariant
-from pmmc_check.protocol.messages import Decision, Start
+from pmmc_check.protocol.messages import Decision, Message, Start
 from pmmc_check.protocol.role import Lifecycle, states_claim
 from pmmc_check.protocol.values import REPLICA
 
@@ -62,11 +63,11 @@ def exercised(checks: Checks, put_off: Counter[Action] | None = None, claims: Cl
         if not (trusted and any(states_claim(model.protocol[role], claim) for claim in ("ignores", "only_halts")))
     ]
     names = tuple((each.__name__, each.role) for each in unchanged)
-    return Exercised(decided, len(commands), dict(put_off or {}), frozenset(offered), names, unsent(checks))
+    return Exercised(decided, len(commands), dict(put_off or {}), frozenset(offered), names, unsent(checks, _sent(model)))
 
 
-def unsent(checks: Checks) -> tuple[tuple[str, str], ...]:
-    """Which messages an invariant reads, and no step that was asked for sends."""
+def unsent(checks: Checks, sent: Iterable[Message]) -> tuple[tuple[str, str], ...]:
+    """Which messages an invariant reads, and are not among those that steps which were asked for send."""
     read = [
         (each.name, SENT[kind])
         for each in checks.invariants
@@ -75,10 +76,15 @@ def unsent(checks: Checks) -> tuple[tuple[str, str], ...]:
     ]
     if not read:
         return ()
-    steps = [outcome for *_, outcomes in checks.model.known_steps() for outcome in outcomes]
-    steps += [outcome for *_, outcome in checks.model.known_creations()]
-    sent = {type(message) for _, sends in steps for _, message in sends}
-    return tuple((name, kind.kind) for name, kind in read if not any(issubclass(each, kind) for each in sent))
+    kinds = set(map(type, sent))
+    return tuple((name, kind.kind) for name, kind in read if not any(issubclass(each, kind) for each in kinds))
+
+
+def _sent(model: Model) -> Iterator[Message]:
+    """What the steps and creations that were asked for send."""
+    steps = [outcome for *_, outcomes in model.known_steps() for outcome in outcomes]
+    steps += [outcome for *_, outcome in model.known_creations()]
+    return (message for _, sends in steps for _, message in sends)
 
 
 def _action(tables: Tables, step: int, place: int) -> Action:

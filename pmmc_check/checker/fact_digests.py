@@ -38,7 +38,7 @@ class FactDigests:
         who: Any = process.role if self._by_role else process
         for slot in {fact.slot for fact in facts}:
             if 1 <= slot <= self._slots:
-                row[slot - 1] = self._content.of((who, frozenset(fact for fact in facts if fact.slot == slot)))[0]
+                row[slot - 1] = self._content.order((who, frozenset(fact for fact in facts if fact.slot == slot)))
         if self._checks.at_once and (everything := self._checks.seen_at_once(facts)):
-            row[self._slots] = self._content.of(("at once", process, everything))[0]
+            row[self._slots] = self._content.order(("at once", process, everything))
         return row

@@ -52,13 +52,15 @@ class ResumedFrom:
 
 @dataclass(frozen=True)
 class CheckpointsUsed:
-    """Where a search is kept, in how many bytes, and from where it went on. `failed`: why the last checkpoint could not be written."""
+    """Where a search is kept, in how many bytes, and from where it went on. `failed`: why the last checkpoint could not be written;
+    `began_anew`: it was to go on, but there was no checkpoint of it."""
 
     folder: str
     written: int
     bytes: int
     resumed: ResumedFrom | None = None
     failed: str | None = None
+    began_anew: bool = False
 
 
 @dataclass(frozen=True)

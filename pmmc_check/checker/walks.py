@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pmmc_check.checker import walk_kernel as kernel
+from pmmc_check.checker import walk_tables as tables
 from pmmc_check.checker.checkpoints import kept_search
 from pmmc_check.checker.claims import Claims
 from pmmc_check.checker.counterexample import Move, executed
@@ -28,6 +28,7 @@ from pmmc_check.checker.reductions import reductions_named
 from pmmc_check.checker.result import Action, Control, Exercised, Result, ResumedFrom, Snapshot, Violation, Walks
 from pmmc_check.checker.shorten import shortened
 from pmmc_check.checker.tables import Path, PathDelivery
+from pmmc_check.checker.walk_kernel import walk_on
 from pmmc_check.model.content import Digest, text_digest
 from pmmc_check.model.faults import Drop
 from pmmc_check.model.model import Model
@@ -111,16 +112,16 @@ class RandomWalks:
         for row, number in enumerate(numbers):
             self._begin(row, number)
         while True:
-            kernel.walk_on(self.deliveries.arrays(), self.known.digests, self._walkers, statuses)
+            walk_on(self.deliveries.arrays(), self.known.digests, self._walkers, statuses)
             stopped = statuses.tolist()
-            statuses.fill(kernel.GOES_ON)
+            statuses.fill(tables.GOES_ON)
             for row, (status, place) in enumerate(zip(stopped, self._walkers.place.tolist(), strict=True)):
                 walk = self._dealt_with(row, status, place)
                 if walk is not None:
                     ended[numbers[row]] = walk
                     numbers[row] = 1 + max(numbers)
                     self._begin(row, numbers[row])
-            if kernel.NO_ROOM in stopped:
+            if tables.NO_ROOM in stopped:
                 self._widen()
             if expected not in ended:
                 yield None
@@ -156,31 +157,31 @@ class RandomWalks:
     def has_seen(self, fingerprints: NDArray[np.uint64]) -> None:
         """Takes these for met."""
         self._room_for(len(fingerprints))
-        kernel.seen_again(fingerprints, self._seen)
+        tables.seen_again(fingerprints, self._seen)
         self.states_seen += len(fingerprints)
 
     def _room_for(self, more: int) -> None:
         """Makes room for more fingerprints."""
         while 2 * (self.states_seen + more) > len(self._seen):
             wider = np.zeros(2 * len(self._seen), np.uint64)
-            kernel.seen_again(self._seen, wider)
+            tables.seen_again(self._seen, wider)
             self._seen = wider
 
     def _dealt_with(self, row: int, status: int, place: list[int]) -> EndedWalk | None:
         """Does what a walk has stopped for, and returns it where that is its end."""
         walkers = self._walkers
-        steps = place[kernel.STEPS]
-        broken = status == kernel.BROKEN
-        if status == kernel.NO_ENTRY:
-            self.deliveries.learn(MissingEntry(*place[kernel.DETAIL :]))
+        steps = place[tables.STEPS]
+        broken = status == tables.BROKEN
+        if status == tables.NO_ENTRY:
+            self.deliveries.learn(MissingEntry(*place[tables.DETAIL :]))
             return None
-        if status == kernel.NO_ROOM:
+        if status == tables.NO_ROOM:
             return None
-        if status == kernel.UNJUDGED:
-            broken = self.known.evaluate(walkers.look[row].tolist(), place[kernel.DETAIL]) is not None
+        if status == tables.UNJUDGED:
+            broken = self.known.evaluate(walkers.look[row].tolist(), place[tables.DETAIL]) is not None
             if not broken:
                 return None
-        if status == kernel.ENDED:
+        if status == tables.ENDED:
             broken = self._ends_badly(row)
         return EndedWalk(walkers.met[row, : steps + 1].copy(), walkers.moves[row, :steps].copy(), broken)
 
@@ -200,13 +201,13 @@ class RandomWalks:
             inboxes.append(inbox)
         return _Start(states, shown, inboxes)
 
-    def _room(self) -> kernel.Walkers:
-        shape = (_TOGETHER, len(self.model.processes))
+    def _room(self) -> tables.Walkers:
+        shape, columns = (_TOGETHER, len(self.model.processes)), self.deliveries.columns
 
         def numbers(*more: int) -> NDArray[np.int32]:
             return np.zeros((*shape, *more), np.int32)
 
-        return kernel.Walkers(
+        return tables.Walkers(
             state=numbers(),
             shown=numbers(),
             count=numbers(),
@@ -215,23 +216,30 @@ class RandomWalks:
             count_after=numbers(),
             look=numbers(),
             inbox=numbers(self._inbox_max, 2),
+            idle=np.zeros((*shape, 1 + self._inbox_max), np.uint8),
+            idles=numbers(),
+            own=np.zeros(shape, np.uint64),
+            sums=np.zeros((_TOGETHER, 1 + 2 * columns), np.uint64),
             met=np.zeros((_TOGETHER, self.steps_max + 1), np.uint64),
             moves=np.zeros((_TOGETHER, self.steps_max, 5), np.int32),
             random=np.zeros((_TOGETHER, 1), np.uint64),
-            place=np.zeros((_TOGETHER, 5), np.int64),
+            place=np.zeros((_TOGETHER, 6), np.int64),
         )
 
     def _widen(self) -> None:
         """Makes twice the room in every inbox."""
-        inbox = self._walkers.inbox
+        inbox, idle = self._walkers.inbox, self._walkers.idle
         self._inbox_max = 2 * inbox.shape[2]
-        self._walkers = self._walkers._replace(inbox=np.concatenate([inbox, np.zeros_like(inbox)], axis=2))
+        more = np.zeros_like(idle[:, :, 1:])
+        self._walkers = self._walkers._replace(
+            inbox=np.concatenate([inbox, np.zeros_like(inbox)], axis=2), idle=np.concatenate([idle, more], axis=2)
+        )
 
     def _begin(self, row: int, number: int) -> None:
         """Puts the walk of this number at the initial state."""
         walkers, start = self._walkers, self._start
         walkers.state[row], walkers.shown[row], walkers.look[row] = start.states, start.shown, -1
-        walkers.place[row] = 0
+        walkers.idle[row], walkers.idles[row], walkers.own[row], walkers.sums[row], walkers.place[row] = 0, 0, 0, 0, 0
         walkers.random[row] = text_digest(f"walk {number} of seed {self.seed}")
         for process, inbox in enumerate(start.inboxes):
             walkers.count[row, process] = len(inbox)
@@ -244,7 +252,7 @@ class RandomWalks:
         if len(self._counted) < self.deliveries.messages:
             more = np.zeros((2 * self.deliveries.messages - len(self._counted), self._counted.shape[1]), np.int64)
             self._counted = np.concatenate([self._counted, more])
-        self.states_seen += int(kernel.noted(self._seen, walk.met, steps, walk.moves, self._counted))
+        self.states_seen += int(tables.noted(self._seen, walk.met, steps, walk.moves, self._counted))
         self.walks += 1
         self.steps_taken += steps
         self.depth = max(self.depth, 1 + steps)
@@ -266,7 +274,7 @@ class RandomWalks:
         moves = []
         for process, message, choice, sender, _ in walk.moves.tolist():
             origin = self.model.processes[sender] if isinstance(self.model.network, Fifo) and sender >= 0 else None
-            if choice == kernel.LOST:
+            if choice == tables.LOST:
                 delivery = PathDelivery(self.locals.message_id(Drop(self.locals.messages[message])), 0, origin)
             else:
                 delivery = PathDelivery(message, choice, origin)
@@ -318,7 +326,7 @@ class RandomWalks:
 
     def unsent(self) -> tuple[tuple[str, str], ...]:
         """Messages that an invariant reads and nobody has sent, as `Exercised` has them."""
-        now, before = unsent(self.checks), self.happened.unsent
+        now, before = unsent(self.checks, self.locals.messages), self.happened.unsent
         return now if before is None else tuple(each for each in now if each in before)
 
     def _exercised(self, offered: frozenset[Action]) -> Exercised:

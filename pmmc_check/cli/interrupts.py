@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 _GRACE_SECONDS = 1.0
 """By so much a call of the user's code may outlast the time limit or a signal: whatever ends by itself then ends as always."""
 
+_ECHO_SECONDS = 0.2
+"""A signal that follows on another so soon is the same: `timeout` sends its signal to the command, and to its group, so once more."""
+
 exit_at_once = os._exit
 """As it is before code of the user can put anything in its place."""
 
@@ -29,9 +33,13 @@ class _Signals:
         self.control: Control | None = None
         self.deferred = False
         self.received = 0
+        self.last_at = -_ECHO_SECONDS
 
     def stop(self, number: int, frame: FrameType | None) -> None:
         """The first signal ends a search with what is known; whatever else is running ends at once."""
+        last, self.last_at = self.last_at, time.monotonic()
+        if self.last_at - last < _ECHO_SECONDS:
+            return
         self.received += 1
         called = _users_call(frame)
         if called and self.received > 2:  # it catches what is raised to stop it
@@ -76,7 +84,7 @@ def signals_handled(to_the_end: bool = False) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _signals.received = 0
+    _signals.received, _signals.last_at = 0, -_ECHO_SECONDS
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     for each, handler in before.items():
         if handler is not signal.SIG_IGN:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_USAGE, exit_for, say, show_traceback
+from pmmc_check.cli.guarded import guarded, needs_guard
 from pmmc_check.cli.interrupts import exit_at_once, signals_handled
 from pmmc_check.cli.outputs import PLAIN_TEXT, print_results
 from pmmc_check.cli.parser import module_of, parsed
@@ -47,7 +48,12 @@ def main(argv: Sequence[str] | None = None, ends_process: bool = False) -> int:
 def entry() -> NoReturn:
     """The command as a process: no handler or thread that code of the user leaves behind can change the exit code any more."""
     gc.set_threshold(400_000, 10, 10)  # what a command makes it mostly keeps, so that looking for cycles often is a tenth of a short search
-    code = main(ends_process=True)
+    if needs_guard(sys.argv[1:]):
+        sys.exit(guarded(lambda: main(ends_process=True), _end))
+    _end(main(ends_process=True))
+
+
+def _end(code: int) -> NoReturn:
     gc.freeze()  # else Python looks for cycles in all that is left, at its end
     if anything_handed_in():
         for stream in (sys.stdout, sys.stderr):

@@ -20,9 +20,13 @@ from pmmc_check.verdicts import BAD_INPUT
 
 _EPILOG = """\
 examples:
-  pmmc-check show run.pmmc                   each event with what it changes, then the verdict
-  pmmc-check show run.pmmc --html run.html   to look at, and step through, in a browser
-  pmmc-check show run.pmmc --export run.mmd  as a Mermaid diagram; also for ShiViz, PlantUML, and as ITF (docs/exchange.md)
+  pmmc-check show run.pmmc
+      each event with what it changes, then the verdict
+  pmmc-check show run.pmmc --html run.html
+      to look at, and step through, in a browser
+  pmmc-check show run.pmmc --export run.mmd
+      as a Mermaid diagram; also for ShiViz, PlantUML, and as ITF
+      (docs/exchange.md)
 
 exit codes: those of validate, since what is shown is judged
 """
@@ -55,7 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
         with progress_line(arguments.quiet) as report:
             verdict = judge(found[0], options, report)
         if verdict.verdict == BAD_INPUT:
-            raise UsageError(verdict.reason or "cannot be read")
+            error = UsageError(verdict.reason or "cannot be read")
+            error.in_lines = True
+            raise error
         if arguments.html is None and not arguments.export:
             write_results(f"{line}\n" for line in event_lines(run_of_trace(found[0], verdict, options.protocol)))
             print_results("")

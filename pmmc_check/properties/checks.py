@@ -92,6 +92,10 @@ class Checks:
                 return Violated(each.name, how)
         return None
 
+    def of_unchanged(self, role: str) -> bool:
+        """Whether a step of this role may break an invariant that leaves its state as it is."""
+        return not all(each.of_change for each in self._step_of.get(role, ()))
+
     @property
     def at_once(self) -> bool:
         """Whether some invariant is asked of the facts about all slots at once."""

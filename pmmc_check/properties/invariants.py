@@ -51,6 +51,8 @@ class StepInvariant:
     check: Callable[[System, ProcessId, Any, Message, Outcome], Broken]
     tells_apart: str | None = None
     """As in `StateInvariant`."""
+    of_change: bool = False
+    """Whether it is about the change of the state alone, and so holds of every step that leaves the state as it is."""
 
 
 @dataclass(frozen=True)
@@ -245,16 +247,16 @@ INVARIANTS: dict[str, Invariant] = {
         ),
         StateInvariant("R2", "every slot below slot_out is decided at that replica", _REPLICA, slots_below_decided),
         StateInvariant("R3", "a replica's state is its decided commands, in order, each once", _REPLICA, application_follows_log),
-        StepInvariant("R4", "slot_out never decreases", _REPLICA, slot_out_grows),
+        StepInvariant("R4", "slot_out never decreases", _REPLICA, slot_out_grows, of_change=True),
         StepInvariant(
             "R5",
             "every propose is for a slot below slot_out + WINDOW, and to the leaders of its configuration",
             _REPLICA,
             proposals_in_window,
         ),
-        StepInvariant("A1", "an acceptor's ballot never decreases", _ACCEPTOR, ballot_grows),
-        StepInvariant("A2", "an acceptor accepts (b, s, c) only while b is its ballot", _ACCEPTOR, accepts_own_ballot),
-        StepInvariant("A3", "accepted never shrinks", _ACCEPTOR, accepted_grows),
+        StepInvariant("A1", "an acceptor's ballot never decreases", _ACCEPTOR, ballot_grows, of_change=True),
+        StepInvariant("A2", "an acceptor accepts (b, s, c) only while b is its ballot", _ACCEPTOR, accepts_own_ballot, of_change=True),
+        StepInvariant("A3", "accepted never shrinks", _ACCEPTOR, accepted_grows, of_change=True),
         RelationInvariant("A4", "accepted pvalues of one ballot and slot carry one command", frozenset({PVALUE_ACCEPTED}), accepted_unique),
         RelationInvariant(
             "A5", "no higher ballot accepts other than a quorum accepted", frozenset({PVALUE_ACCEPTED}), chosen_stays_accepted

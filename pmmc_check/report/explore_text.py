@@ -192,6 +192,8 @@ def checkpoints_line(used: CheckpointsUsed) -> str:
         resumed = used.resumed
         at = f"depth {resumed.depth} with {resumed.distinct_states:,} states after {resumed.seconds:.2f} s"
         parts.append(f"went on from {at}, written {resumed.written_at}")
+    if used.began_anew:
+        parts.append("there was none of this search, so it began anew")
     if used.written:
         parts.append(f"{counted(used.written, 'checkpoint')} written, the last of {used.bytes / 2**20:,.1f} MiB")
     if used.failed:

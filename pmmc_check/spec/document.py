@@ -132,6 +132,9 @@ def spec_from(source: SourceText) -> Spec:
                 continue
         _check_references(source, part)
         syntax.append(part)
+    if not (settings or named or syntax):
+        told = "expected a setting such as SLOTS 2, or a property such as INVARIANT Agreement"
+        raise SpecError(source.place(1, 1), f"the spec says nothing; {told}")
     if "reduce" in settings and "symmetry" in settings:
         raise SpecError(
             settings["symmetry"].place, "REDUCE says which reductions are used, and SYMMETRY another thing; leave one of them out"
@@ -202,7 +205,7 @@ def _written_by(part: Syntax) -> list[tuple[Token, Syntax | None]]:
 def expression_as(  # noqa: PLR0917
     option: str, text: str, name: str, system: System, protocol: Protocol, spec: Spec | None = None
 ) -> Invariant:
-    """The invariant or constraint that an option's expression states; of `--find` its negation. It may use the definitions of `spec`.
+    """The invariant or constraint that an option's expression states; of `--find` its negation. It may use what `spec` defines and states.
 
     Raises:
         SpecError: it cannot be read, a name in it is unknown, or types do not fit.
@@ -214,7 +217,7 @@ def expression_as(  # noqa: PLR0917
 
 
 def expression_term(option: str, text: str, system: System, spec: Spec | None = None) -> Term:
-    """What an option's expression says; it may use the definitions of `spec`.
+    """What an option's expression says; it may use what `spec` defines and states.
 
     Raises:
         SpecError: as `expression_as`.
@@ -226,11 +229,13 @@ def expression_term(option: str, text: str, system: System, spec: Spec | None = 
 
 
 def resolver_for(option: str, text: str, system: System, spec: Spec | None) -> Resolver:
-    """What resolves an option's expression; it knows the definitions of `spec`."""
+    """What resolves an option's expression; it knows the definitions and properties of `spec`."""
     resolver = Resolver(system, spec.source if spec else SourceText(option, text))
     for part in spec.syntax if spec else ():
         if part.data == "definition":
             resolver.scope = resolver.define(part)
+        elif part.data == "written" and isinstance(part.children[-1], Tree):
+            resolver.scope = resolver.define(Tree("definition", part.children[1:], part.meta))
     resolver.source = SourceText(option, text)
     return resolver
 

@@ -74,10 +74,11 @@ def test_a_damaged_checkpoint_is_refused(name: str, kept: Path, capsys: pytest.C
 OTHERS: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "size": (options(acceptors=3), ("acceptors 2 there and 3 here",)),
     "network": (options(network="reliable"), ("network duplicating there and reliable here",)),
-    "fault": (options(variant="ignore-pmax"), ("leader Leader there and IgnorePmax here",)),
-    "invariant": (options(invariant="Agreement"), ("invariants none there and Agreement here",)),
-    "reductions": (options(reduce="inert"), ("reduce none there and inert here",)),
-    "strategy": (options(strategy="iterative"), ("strategy exhaustive there and iterative here",)),
+    "fault": (options(variant="ignore-pmax"), ("variants none there and ignore-pmax here",)),
+    "invariant": (options(invariant="Agreement"), ("invariants all built-in ones there and Agreement here",)),
+    "reductions": (options(reduce="inert"), ("--reduce all there and inert here",)),
+    "continue": (["--continue"], ("--continue not given there and given here",)),
+    "strategy": (options(strategy="iterative"), ("--strategy exhaustive there and iterative here",)),
 }
 
 

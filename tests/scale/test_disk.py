@@ -86,6 +86,11 @@ def test_the_report_says_what_was_on_disk(tmp_path: Path, capsys: pytest.Capture
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_was_made_for_the_search_goes_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert in_process(capsys, *SEARCH, "--max-memory", "1", "--disk", str(tmp_path / "disk")).returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_a_folder_the_report_tells_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     done = in_process(capsys, *SEARCH, "--max-memory", "1")
     assert done.returncode == 3
@@ -97,6 +102,7 @@ def test_without_a_folder_the_report_tells_of_it(capsys: pytest.CaptureFixture[s
     [
         (["--disk", "file"], ("--disk", "cannot be used", "a folder is needed")),
         (["--disk", "file/below"], ("cannot be used",)),
+        (["--disk", "nowhere/below"], ("cannot be used", "No such file or directory")),
         (["--disk", ""], ("give the name of a folder",)),
         (["--disk", "d", "--engine", "symbolic"], ("--engine symbolic keeps no states on disk",)),
         (["--disk", "d", "--strategy", "random", "--max-states", "9"], ("--strategy random keeps no states on disk",)),

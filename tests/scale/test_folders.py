@@ -47,7 +47,29 @@ def test_a_search_that_was_killed_before_its_first_checkpoint_begins_anew(tmp_pa
     kept = str(tmp_path / "kept")
     assert in_process(capsys, *SEARCH, "--checkpoint", kept).returncode == 0
     assert [each.name for each in (tmp_path / "kept").iterdir() if each.is_dir()] == []
-    assert in_process(capsys, *SEARCH, "--resume", kept).returncode == 0
+    begun = in_process(capsys, *SEARCH, "--resume", kept)
+    assert begun.returncode == 0
+    assert "there was none of this search, so it began anew" in " ".join(begun.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"), [(["--max-states", "50"], "50 states (--max-states)"), (["--max-depth", "1"], "depth 1 (--max-depth)")]
+)
+def test_a_limit_that_had_been_reached_already_is_told_as_such(
+    limit: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = str(tmp_path / "kept")
+    in_process(capsys, *SEARCH, "--max-states", "60", "--checkpoint", kept)
+    files = sorted(each.name for each in (tmp_path / "kept").rglob("*"))
+    done = in_process(capsys, *SEARCH, *limit, "--resume", kept)
+    assert done.returncode == 3
+    assert f"{told} had been reached before the search went on" in " ".join(done.stdout.split())
+    assert sorted(each.name for each in (tmp_path / "kept").rglob("*")) == files
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    assert_one_clear_line(in_process(capsys, *SEARCH, "--checkpoint", str(tmp_path)), "something else in it already (mine.txt)")
 
 
 @pytest.mark.parametrize(

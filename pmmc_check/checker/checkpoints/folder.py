@@ -86,7 +86,7 @@ class SearchCheckpoints:
 
     def used(self, resumed: ResumedFrom | None) -> CheckpointsUsed:
         """As reports tell it."""
-        return CheckpointsUsed(str(self.folder.parent), self.written, self.size, resumed, self.failed)
+        return CheckpointsUsed(str(self.folder.parent), self.written, self.size, resumed, self.failed, self.may_read and resumed is None)
 
     def _all(self) -> list[Path]:
         with suppress(OSError):
@@ -121,6 +121,7 @@ class Checkpoints:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._take_lock()
             if not there.is_file():
+                self._check_empty()
                 write_checked(there, self._asked)
             elif self._resume:
                 self._compare(read_checked(there, _Command))
@@ -152,9 +153,15 @@ class Checkpoints:
             )
         theirs, ours = _flat(found.asked), _flat(self._asked.asked)
         different = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
+        if "variants" in different:  # they are why roles differ
+            different = [name for name in different if name not in found.asked["roles"]]
         if different:
             told = ", ".join(_difference(name, theirs.get(name), ours.get(name)) for name in different[:3])
             raise UsageError(f"--resume {self.folder}: there is another search in it: {told}; give the options with which it was begun")
+
+    def _check_empty(self) -> None:
+        if others := sorted(each.name for each in self.folder.iterdir() if each.name != _LOCK):
+            raise UsageError(f"{self._option} {self.folder}: there is something else in it already ({others[0]}); give another folder")
 
     def _take_lock(self) -> None:
         self._lock = open(self.folder / _LOCK, "a", encoding="utf-8")  # noqa: SIM115  # open for as long as it is held
@@ -202,4 +209,6 @@ def _difference(name: str, theirs: Any, ours: Any) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
-    return "none" if value in (None, "") else str(value)
+    if isinstance(value, bool):
+        return "given" if value else "not given"
+    return "not given" if value in (None, "") else str(value)

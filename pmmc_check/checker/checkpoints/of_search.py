@@ -128,11 +128,23 @@ def restore_search(
         DamagedCheckpoint: the numbers do not fit each other.
     """
     _restore_counts(search, facts)
-    limit = fill_again(search.tables, arrays["filled"], facts.entries, stopped)
-    if limit is None:
-        with parts_fit(where):
-            _restore_arrays(search, facts, arrays)
-    return limit
+    if passed := _passed(search):
+        return f"{passed} had been reached before the search went on"
+    if limit := fill_again(search.tables, arrays["filled"], facts.entries, stopped):
+        return f"{limit} before the search could go on: first its tables are filled again"
+    with parts_fit(where):
+        _restore_arrays(search, facts, arrays)
+    return None
+
+
+def _passed(search: CompiledSearch) -> str | None:
+    """The limit that had been reached when the checkpoint was written."""
+    limits = search.control.limits
+    if limits.states_max is not None and search.distinct_states >= limits.states_max:
+        return f"{limits.states_max:,} states (--max-states)"
+    if limits.depth_max is not None and search.depth > limits.depth_max:
+        return f"depth {limits.depth_max} (--max-depth)"
+    return None
 
 
 @contextmanager

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 import tempfile
+import threading
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from glob import glob
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +27,7 @@ OBJECT_STORE_BYTES = 200 * 2**20
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else it warns of a coming default
+    "GRPC_VERBOSITY": "NONE",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",  # else it says on stdout that a worker has died
 }
 _END_SECONDS_MAX = 10.0
@@ -85,24 +90,33 @@ class Actors:
         self._actors: list[Any] = []
         self._own: str | None = None
         if address is None:
-            self._own = tempfile.mkdtemp(prefix="pmmc", dir=_short_folder())
+            _remove_left_behind()
+            self._own = tempfile.mkdtemp(prefix=_prefix(os.getpid()), dir=_short_folder())
         self.folder: Path | None = None if self._own is None else Path(self._own, "levels")
         try:
-            self._connect()
+            with _signals_kept():
+                self._connect()
         except BaseException:
             self.close()
             raise
 
     def _connect(self) -> None:
-        quiet = {"logging_level": "ERROR", "log_to_driver": False}
+        quiet = {"logging_level": "CRITICAL", "log_to_driver": False}
         if self._address is None:
-            self._ray.init(
-                num_cpus=self._asked,
-                object_store_memory=OBJECT_STORE_BYTES,
-                include_dashboard=False,
-                _temp_dir=self._own,
-                **quiet,
-            )
+            try:
+                self._ray.init(
+                    num_cpus=self._asked,
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    include_dashboard=False,
+                    _temp_dir=self._own,
+                    **quiet,
+                )
+            except Exception as error:  # whatever it is, it is Ray's
+                why = str(error).partition("\n")[0]
+                raise UsageError(
+                    f"--workers {self._asked}: Ray did not start on this machine ({why}); try again when it is less busy, "
+                    f"or leave --workers out: threads do the same"
+                ) from None
             return
         try:
             with warnings.catch_warnings():
@@ -194,6 +208,20 @@ class Actors:
         return False
 
 
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Ray puts a handler of its own in the place of the one for SIGTERM, which ends the process; after this all is as before."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
 def _processes_with(folder: str) -> list[psutil.Process]:
     """The processes of this one's Ray, which have been told its `folder`; workers have not, but end with them."""
     return [each for each in psutil.Process().children(recursive=True) if folder in " ".join(_arguments(each))]
@@ -205,6 +233,23 @@ def _arguments(process: psutil.Process) -> list[str]:
     except psutil.Error:
         return []
     return arguments
+
+
+def own_folders(process: int | str) -> list[str]:
+    """The folders of the Rays that a process has started, if they are still there; `process` may be a pattern."""
+    return glob(os.path.join(_short_folder() or tempfile.gettempdir(), f"{_prefix(process)}*"))
+
+
+def _remove_left_behind() -> None:
+    """The folders of Rays whose processes were killed."""
+    for process in {int(found[1]) for each in own_folders("[0-9]*") if (found := re.search(r"pmmc([0-9]+)-[^/]*$", each))}:
+        if not psutil.pid_exists(process):
+            for folder in own_folders(process):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prefix(process: int | str) -> str:
+    return f"pmmc{process}-"
 
 
 def _short_folder() -> str | None:

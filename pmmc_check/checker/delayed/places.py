@@ -102,8 +102,9 @@ class OnDisk(_Counted):
 
     def __init__(self, parent: Path) -> None:
         super().__init__()
+        self._made: Path | None = None if parent.exists() else parent
         try:
-            parent.mkdir(parents=True, exist_ok=True)
+            parent.mkdir(exist_ok=True)  # a folder above it that is not there is a slip of the pen
             _remove_left_behind(parent)
             self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
             self._lock: IO[str] = open(self.folder / _LOCK, "w", encoding="utf-8")  # noqa: SIM115  # open for as long as it is used
@@ -119,9 +120,12 @@ class OnDisk(_Counted):
         return _FileStrip(self, self.folder / f"{self._strips}")
 
     def close(self) -> None:
-        """Removes the folder."""
+        """Removes the folder, and the one that it is in if that was made for it and nothing else is there by now."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.close()
+        if self._made is not None:
+            with suppress(OSError):
+                self._made.rmdir()
 
 
 class _Where(NamedTuple):
