@@ -14,10 +14,11 @@ SHELLS = ("bash", "zsh", "fish", "tcsh")
 
 _EPILOG = """\
 examples:
-  pmmc-check completion bash > ~/.local/share/bash-completion/completions/pmmc-check
-  pmmc-check completion zsh > ~/.zfunc/_pmmc-check       a folder that fpath names
+  d=~/.local/share/bash-completion/completions
+  pmmc-check completion bash > $d/pmmc-check
+  pmmc-check completion zsh > ~/.zfunc/_pmmc-check   a folder that fpath names
   pmmc-check completion fish > ~/.config/fish/completions/pmmc-check.fish
-  eval "$(pmmc-check completion bash)"                   for this shell only
+  eval "$(pmmc-check completion bash)"               for this shell only
 """
 
 

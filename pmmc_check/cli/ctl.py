@@ -26,7 +26,8 @@ examples:
   pmmc-check ctl reconfigure --config cluster.toml --to L4,L5,L6
   pmmc-check ctl stop --config cluster.toml
 
-A node that is paused takes nothing in until ctl resume. A reconfiguration takes effect WINDOW slots after it is decided.
+A node that is paused takes nothing in until ctl resume. A reconfiguration
+takes effect WINDOW slots after it is decided.
 
 exit codes: 0 all nodes that were asked have answered; 2 usage; 3 some have not
 """

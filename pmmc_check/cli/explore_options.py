@@ -172,6 +172,7 @@ def _how(parser: argparse.ArgumentParser) -> None:
         "--strategy",
         choices=("exhaustive", "random", "iterative", "compositional"),
         default="exhaustive",
+        metavar="NAME",
         help="exhaustive (default); random walks, which find but never prove; iterative: all smaller configurations first; "
         "or compositional, for what is too large to end: the same as --slots any",
     )

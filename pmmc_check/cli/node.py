@@ -16,8 +16,9 @@ examples:
   pmmc-check node --config cluster.toml --id R2 --data-dir data --trace-dir logs
   pmmc-check node --config cluster.toml --http 8080
 
-It runs until pmmc-check ctl stop, Ctrl-C or SIGTERM, and comes back from a crash with what is in its data folder. Collect the logs of all
-nodes in one folder, and pmmc-check validate judges them.
+It runs until pmmc-check ctl stop, Ctrl-C or SIGTERM, and comes back from a
+crash with what is in its data folder. Collect the logs of all nodes in one
+folder, and pmmc-check validate judges them.
 
 exit codes: 0 it was told to stop; 2 it cannot start, or cannot go on
 """

@@ -34,13 +34,14 @@ VERBS = {
 
 _EPILOG = """\
 examples:
-  pmmc-check explore                                the default configuration, to the end
+  pmmc-check explore            the default configuration, to the end
   pmmc-check explore --acceptors 1 --slots 1 --commands 2 --variant ignore-pmax
-                                                    a seeded fault, and a shortest run that shows it
-  pmmc-check validate traces/                       all traces in a folder
-  pmmc-check VERB --help                            all options of a verb, with more examples
+                                a seeded fault, and a shortest run that shows it
+  pmmc-check validate traces/   all traces in a folder
+  pmmc-check VERB --help        all options of a verb, with more examples
 
-exit codes: 0 holds or accepted, 1 violated or rejected, 2 usage or bad input, 3 inconclusive (a limit or a signal stopped it),
+exit codes: 0 holds or accepted, 1 violated or rejected, 2 usage or bad input,
+            3 inconclusive (a limit or a signal stopped it),
             70 internal error (a bug of pmmc-check)
 """
 
@@ -107,7 +108,7 @@ def parser(configured: Collection[str] = ()) -> tuple[Parser, dict[str, Parser]]
         parsers[name] = verbs.add_parser(
             name,
             help=summary,
-            description=summary[0].upper() + summary[1:] + ".",
+            description=textwrap.fill(summary[0].upper() + summary[1:] + ".", 80),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )

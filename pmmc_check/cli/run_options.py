@@ -14,18 +14,22 @@ from pmmc_check.runtime.simulated_faults import FAULTS_BY_NAME
 
 _EPILOG = """\
 examples:
-  pmmc-check run                                      5 clients, 3 replicas, 3 leaders, 3 acceptors, each a process of its own
+  pmmc-check run
+      5 clients, 3 replicas, 3 leaders, 3 acceptors, each a process of its own
   pmmc-check run --machine kv --requests 100 --trace-dir logs
-  pmmc-check run --loss 0.2 --duplication 0.2 --delay 0.02 --kill acceptor,leader
-                                                      a bad network, and kill -9 of an acceptor and of a leader every second
+      a key-value store; the trace is kept
+  pmmc-check run --loss 0.2 --duplication 0.2 --kill acceptor,leader
+      a bad network, and kill -9 of an acceptor and of a leader every second
   pmmc-check run --machine kv --http 8080 --requests 0
-                                                      a store for curl: curl -X PUT -d green localhost:8080/kv/colour
-  pmmc-check run --simulated --seed 7 --faults all    the same nodes in virtual time; the same seed gives the same run
+      a store for curl: curl -X PUT -d green localhost:8080/kv/colour
+  pmmc-check run --simulated --seed 7 --faults all
+      the same nodes in virtual time; the same seed gives the same run
   pmmc-check run --simulated --seeds 100 --faults all --variant ignore-pmax
-                                                      finds a seeded fault
+      finds a seeded fault
 
-exit codes: 0 all requests answered, replicas equal, history linearizable, trace accepted; 1 something of it is wrong; 2 usage;
-            3 inconclusive, such as requests without an answer when the time was over
+exit codes: 0 all requests answered, replicas equal, history linearizable,
+            trace accepted; 1 something of it is wrong; 2 usage;
+            3 inconclusive, such as requests without an answer at the end
 """
 _ROLES = (ACCEPTOR, LEADER, REPLICA)
 _SECONDS = number_of("seconds, from 0")

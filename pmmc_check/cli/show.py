@@ -20,9 +20,13 @@ from pmmc_check.verdicts import BAD_INPUT
 
 _EPILOG = """\
 examples:
-  pmmc-check show run.pmmc                   each event with what it changes, then the verdict
-  pmmc-check show run.pmmc --html run.html   to look at, and step through, in a browser
-  pmmc-check show run.pmmc --export run.mmd  as a Mermaid diagram; also for ShiViz, PlantUML, and as ITF (docs/exchange.md)
+  pmmc-check show run.pmmc
+      each event with what it changes, then the verdict
+  pmmc-check show run.pmmc --html run.html
+      to look at, and step through, in a browser
+  pmmc-check show run.pmmc --export run.mmd
+      as a Mermaid diagram; also for ShiViz, PlantUML, and as ITF
+      (docs/exchange.md)
 
 exit codes: those of validate, since what is shown is judged
 """
@@ -39,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help=f"judge by a changed protocol; may be repeated. One of {', '.join(recordable())}",
+        help=f"judge by a changed protocol, such as raise-on-accept; may be repeated. One of {', '.join(recordable())}",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress line")
 

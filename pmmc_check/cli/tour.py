@@ -19,9 +19,11 @@ examples:
   pmmc-check tour --list        what there is
   pmmc-check tour 3             one lesson; so does: pmmc-check tour pmax
   printf 'b\\nb\\nno\\nyes\\n' | pmmc-check tour 3
-                                answers from standard input; where it ends, the engine answers
+                                answers from standard input; where it ends,
+                                the engine answers
 
-Which answer is right is not written down anywhere: the engine takes the steps, or searches all states, and looks.
+Which answer is right is not written down anywhere: the engine takes the steps,
+or searches all states, and looks.
 """
 
 

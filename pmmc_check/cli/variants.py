@@ -17,7 +17,8 @@ examples:
   pmmc-check variants --format json
       the same, for scripts
   pmmc-check variants --matrix > docs/variants.md
-      runs all of them, in about a minute; exit code 1 when one does not do what it should
+      runs all of them, in about a minute; exit code 1 when one does not do
+      what it should
 """
 
 

@@ -46,7 +46,6 @@ class LeaderDriver(Driver):
         self._leaders = [each for each in self.system.leaders if self.system.acceptors_of(each.number) == self._acceptors]
         self._quorum = max(self.system.quorum1_of(len(self._acceptors)), self.system.quorum2_of(len(self._acceptors)))
         self._heard = dict.fromkeys(self._acceptors, self.now)
-        self._promised: set[ProcessId] = set()
         self._began = self._beaten = self.now
         self._retries = Retries(self.timing.retransmit, self.timing.retransmit_max)
         self._suspected: ProcessId | None = None
@@ -91,8 +90,6 @@ class LeaderDriver(Driver):
         sender, message = envelope.sender, envelope.content
         if isinstance(message, P1b | P2b):
             self._heard[message.acceptor] = self.now
-            if isinstance(message, P1b) and message.ballot == self._ballot:
-                self._promised.add(message.acceptor)
         if isinstance(message, Preempted):
             return self._is_preempted(message.ballot)
         if isinstance(message, Propose):
@@ -129,7 +126,7 @@ class LeaderDriver(Driver):
             self._retries.answered(commander_id(self._ballot, message.slot), self.now)
             self._decided[message.slot] = message.command
         elif isinstance(message, P1a):
-            self._promised, self._open, self._began = set(), {}, self.now
+            self._open, self._began = {}, self.now
             self._idle.clear()
             self._missed.clear()
 
@@ -258,7 +255,8 @@ class LeaderDriver(Driver):
     def _ask_again(self) -> None:
         """Sends p1a and p2a again to acceptors that have not answered."""
         now, ballot = self.now, self._ballot
-        silent = [each for each in self._acceptors if each not in self._promised and self._retries.due((ballot, each), now)]
+        scout = self.host.processes.get(scout_id(ballot))
+        silent = [each for each in _unanswered(scout) if self._retries.due((ballot, each), now)] if scout else []
         if silent:
             self.again(scout_id(ballot), silent, P1a(ballot))
         for me, process in self.host.processes.items():

@@ -26,6 +26,7 @@ class LogFile:
     records = True
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._file = path.open("ab", buffering=0)
         self._start = len(PART_LINE) + 1
         self._length = 0
@@ -34,18 +35,24 @@ class LogFile:
         """Begins the file, or cuts off what was written but never committed: nobody has seen anything of it."""
         if os.fstat(self._file.fileno()).st_size < self._start:
             self._file.truncate(0)
-            self._file.write(f"{PART_LINE}\n".encode())
+            self._append(f"{PART_LINE}\n".encode())
         self._file.truncate(self._start + mark)
         self._length = mark
 
     def write(self, lines: Sequence[str]) -> int:
-        """Appends all lines."""
+        """Appends all lines. Raises `OSError` where the disk is full or gone; what is there of them is cut off when the node comes back."""
         data = "".join([f"{line}\n" for line in lines]).encode()
-        view = memoryview(data)
-        while view:
-            view = view[self._file.write(view) :]
+        self._append(data)
         self._length += len(data)
         return self._length
+
+    def _append(self, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            raise OSError(error.errno, f"cannot be written: {error.strerror}", str(self.path)) from None
 
     def close(self) -> None:
         """Closes the file."""

@@ -14,7 +14,7 @@ from pmmc_check.runtime.client_driver import ClientDriver
 from pmmc_check.runtime.client_session import Asker
 from pmmc_check.runtime.control import Speaker
 from pmmc_check.runtime.history import Asked
-from pmmc_check.runtime.running_node import NodeReport, NodeSpec, RunningNode
+from pmmc_check.runtime.running_node import NodeReport, NodeSpec, RunningNode, reason_of
 from pmmc_check.runtime.storage import SqliteStorage
 from pmmc_check.runtime.tcp import Address
 
@@ -31,7 +31,7 @@ def run_node(spec: NodeSpec, pipe: Connection) -> None:
     try:
         asyncio.run(_NodeProcess(spec, pipe).run())
     except (PmmcError, OSError) as error:
-        _tell(pipe, "failed", str(error))
+        _tell(pipe, "failed", reason_of(error))
 
 
 def _tell(pipe: Connection, *words: Any) -> None:

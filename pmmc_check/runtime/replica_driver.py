@@ -17,6 +17,8 @@ from pmmc_check.runtime.surroundings import Envelope, Stored
 from pmmc_check.trace.events import UNKNOWN
 
 _RESPONSES_KEPT = 10_000
+_RESPONSES_OF_CLIENT_KEPT = 128
+"""More than a client may wait for at a time; its numbers follow each other."""
 _SNAPSHOT_BYTES_MAX = 6 * 2**20
 """A larger one would not fit into a frame, with the decisions beside it."""
 
@@ -142,6 +144,7 @@ class ReplicaDriver(Driver):
             return self._working in (None, to) or self._working not in self.state.leaders
         if isinstance(content, Response) and to.role == CLIENT:
             _keep_newest(self._responses, (to, content.cid), content)
+            self._responses.pop((to, content.cid - _RESPONSES_OF_CLIENT_KEPT), None)
             return self._askers.pop((to, content.cid), True) is None
         return True
 

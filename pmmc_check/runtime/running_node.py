@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from pmmc_check.errors import UsageError
+from pmmc_check.errors import PmmcError, UsageError
 from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, LEADER, REPLICA, ProcessId, host_of
 from pmmc_check.protocol.variants.catalogue import protocol_with
@@ -153,7 +153,7 @@ class RunningNode:
             self.transport.counts["refused connections"] += 1
             return
         self.node.stopped = True
-        self.end(f"{type(error).__name__}: {error}" if error is not None else str(context.get("message")))
+        self.end(reason_of(error) if error is not None else str(context.get("message")))
 
     def end(self, reason: str = "") -> None:
         """Has whoever runs it close it; with a reason, because it cannot go on."""
@@ -219,6 +219,13 @@ class RunningNode:
             state=show_machine(state) if replica and whole else "",
             leaders=tuple(map(str, driver.leaders_of(state.slot_out))) if replica and isinstance(driver, ReplicaDriver) else (),
         )
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a node cannot go on: what of a file or a disk is wrong needs no name of an exception."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    return str(error) if isinstance(error, PmmcError) else f"{type(error).__name__}: {error}"
 
 
 class _Counted(Inward):

@@ -33,7 +33,7 @@ from pmmc_check.runtime.running_node import NodeReport, NodeSpec
 from pmmc_check.runtime.tcp import Address, Disturbance, web_address
 
 Tell = Callable[[str], None]
-_START_SECONDS, _STOP_SECONDS, _CATCH_UP_SECONDS = 20.0, 5.0, 10.0
+_START_SECONDS, _STOP_SECONDS, _CATCH_UP_SECONDS = 20.0, 10.0, 10.0
 
 
 def _never() -> bool:
@@ -215,14 +215,17 @@ class Supervisor:
                 return
 
     async def _stop_all(self) -> None:
-        """Clients first, so that nobody is asked who has stopped."""
+        """Clients first, so that nobody is asked who has stopped. Those that live say what they have done, whatever has failed."""
         for roles in ((CLIENT,), (REPLICA,), (LEADER,), (ACCEPTOR,)):
             listed = [each for me, each in self.children.items() if me.role in roles]
             for child in listed:
                 child.stopping, child.comes_back = True, False
                 self._order(child, "stop")
-            with suppress(UsageError):
-                await self._until(lambda listed=listed: all(each.stopped for each in listed), _STOP_SECONDS, "did not stop")  # type: ignore[misc]
+            end = time.monotonic() + _STOP_SECONDS
+            while time.monotonic() < end and not all(each.stopped or each.process is None for each in listed):
+                await self._change(end - time.monotonic())
+            late = [each.spec.name for each in listed if not each.stopped and each.process is not None]
+            self.errors += [f"{name}: did not stop within {_STOP_SECONDS:g} s; is the machine overloaded?" for name in late]
 
     def _result(self, began: float) -> RunResult:
         reports = {me: each.report for me, each in self.children.items() if each.report is not None}
@@ -235,7 +238,7 @@ class Supervisor:
         return RunResult(
             asked=self.plan.asked + sum(each.result is not None for each in history if each.client == front),
             history=history,
-            states={str(me): each.state for me, each in reports.items() if me.role == REPLICA},
+            states={str(me): each.state for me, each in reports.items() if me.role == REPLICA and self.children[me].stopped},
             counts=counts,
             seconds=max(returned) - min(each.called for each in history) if returned else time.monotonic() - began,
             faults=self.faults,
@@ -291,7 +294,8 @@ class Supervisor:
         for me, child in self.children.items():
             self.signal(me, signal.SIGCONT)
             child.spec = replace(child.spec, disturbance=Disturbance())
-            self.come_back(me)
+            if not self.errors:
+                self.come_back(me)
 
     def _forget(self, child: Child) -> None:
         if child.pipe is not None:
@@ -348,6 +352,7 @@ class Supervisor:
             case ("failed", reason):
                 if not (child.stopping or child.failing):
                     self.errors.append(f"{child.spec.name}: {reason}")
+                    child.stopping = True
             case _:
                 if not (child.stopping or child.failing):
                     self.errors.append(f"{child.spec.name}: its process has ended")
@@ -371,9 +376,13 @@ class Supervisor:
             if self.errors or left <= 0:
                 waits = [each.spec.name for each in self.children.values() if each.address is None or not each.stopped]
                 raise UsageError("; ".join(self.errors) or f"{', '.join(waits)} {problem} within {seconds:g} s; is the machine overloaded?")
-            self._changed.clear()
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), left)
+            await self._change(left)
+
+    async def _change(self, seconds: float) -> None:
+        """Until some node has said something, but no longer."""
+        self._changed.clear()
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), seconds)
 
 
 @contextmanager

@@ -45,6 +45,15 @@ def assert_accepted(cluster: SimulatedCluster, folder: Path) -> None:
     assert (verdict.verdict, verdict.method) == (ACCEPTED, "replay")
 
 
+def test_a_replica_remembers_no_more_responses_of_a_client_than_it_may_wait_for() -> None:
+    cluster = SimulatedCluster(SimulationPlan(Roster(clients=1, timing=SIMULATED_TIMING), KeyValueStore(), 1, 200))
+    assert cluster.run().answered == 200
+    for replica in (R1, R2, R3):
+        driver = cluster.world.nodes[replica].driver
+        assert isinstance(driver, ReplicaDriver)
+        assert len(driver._responses) <= 128
+
+
 @given(st.lists(st.integers(0, 40)))
 def test_a_number_set_is_a_set(numbers: list[int]) -> None:
     made = NumberSet()

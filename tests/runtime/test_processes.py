@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -141,6 +142,21 @@ def test_strangers_who_talk_to_a_node_are_counted_and_do_no_harm(tmp_path: Path)
     found = json.loads(output)
     assert_right(found, 150)
     assert found["counts"]["bad frames"] >= 1
+
+
+def test_a_full_disk_ends_the_run_with_the_file_that_could_not_be_written_and_what_was_answered_until_then(tmp_path: Path) -> None:
+    words = [*COMMAND, "--format", "json", "--no-record", "--data-dir", str(tmp_path), "--requests", "10000", "--at-once", "10"]
+
+    def with_little_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+    done = subprocess.run(words, env=ENVIRONMENT, preexec_fn=with_little_room, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 3, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert found["answered"] > 0
+    told = [each for each in found["failures"] if ".sqlite: cannot be written: " in each]
+    assert told
+    assert len(found["failures"]) == len(told) + 1, "and that requests were not answered"
 
 
 @pytest.mark.slow

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+from pmmc_check.protocol.messages import Decision, Propose, Request, Response
 from pmmc_check.protocol.values import REPLICA, ProcessId
 from pmmc_check.runtime.machines import KeyValueStore
 from pmmc_check.runtime.retries import HandingOn, Retries
@@ -51,6 +53,24 @@ def test_a_clock_that_jumps_back_keeps_nothing_waiting() -> None:
     retries = Retries(0.1, 1.0)
     assert not retries.due("a", 1000.0)
     assert retries.due("a", 1.0)
+
+
+def test_in_good_weather_one_replica_is_asked_and_answers_and_one_leader_gets_its_proposals() -> None:
+    cluster = SimulatedCluster(SimulationPlan(Roster(timing=SIMULATED_TIMING), KeyValueStore(), 1, 20))
+    sent: Counter[type] = Counter()
+    send = cluster.world.send
+
+    def sends(envelopes: Sequence[Envelope]) -> None:
+        sent.update(type(each.content) for each in envelopes)
+        send(envelopes)
+
+    cluster.world.send = sends  # type: ignore[method-assign]
+    result = cluster.run()
+    assert (result.answered, result.decided) == (100, 100)
+    assert sent[Decision] >= 300
+    assert sent[Request] < 120
+    assert sent[Response] < 120
+    assert sent[Propose] < 130, "three each until the first decision says who leads"
 
 
 def test_what_is_on_its_way_is_not_handed_on() -> None:

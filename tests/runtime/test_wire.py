@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pmmc_check.protocol.messages import Decision, P1a, P2a, P2b, Propose, Request, Response
-from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, CLIENT, LEADER, Ballot, Command, ProcessId, PValue, Reconfigure, SlotCommand
+from pmmc_check.protocol.values import (
+    ACCEPTOR,
+    BOTTOM,
+    CLIENT,
+    LEADER,
+    REPLICA,
+    Ballot,
+    Command,
+    ProcessId,
+    PValue,
+    Reconfigure,
+    SlotCommand,
+    scout_id,
+)
 from pmmc_check.protocol.variants.optimised import P1bCollected
 from pmmc_check.runtime.signals import Alive, Heartbeat, Lacking, Order, OrderAnswer, Passed, Probe
 from pmmc_check.runtime.surroundings import Envelope
-from pmmc_check.runtime.wire import FRAME_BYTES_MAX, WIRE_VERSION, Foreign, Framing, decode, decode_record, encode, encode_record
+from pmmc_check.runtime.wire import (
+    FRAME_BYTES_MAX,
+    WIRE_VERSION,
+    Foreign,
+    Framing,
+    decode,
+    decode_record,
+    encode,
+    encode_body,
+    encode_message,
+    encode_record,
+)
 
 numbers = st.integers(1, 2**40)
 
@@ -48,6 +73,25 @@ envelopes = st.builds(Envelope, acceptors, leaders, contents)
 @given(envelopes)
 def test_a_message_comes_out_as_it_went_in(envelope: Envelope) -> None:
     assert decode(encode(envelope)) == [envelope]
+
+
+@given(st.lists(st.builds(Envelope, acceptors, leaders | st.just(scout_id(Ballot(2, 7))), contents), max_size=4))
+def test_all_for_one_node_come_out_of_one_frame_in_their_order(sent: list[Envelope]) -> None:
+    node = ProcessId(LEADER, 7)
+    sent = [each._replace(to=node) if each.to.role == LEADER else each for each in sent]
+    assert decode(encode_body(node, list(map(encode_message, sent)))) == sent
+
+
+def test_what_goes_to_many_is_the_same_bytes() -> None:
+    sent = [Envelope(ProcessId(CLIENT, 1), ProcessId(REPLICA, number), P1a(BOTTOM)) for number in (1, 2, 3)]
+    assert len(set(map(encode_message, sent))) == 1
+
+
+@pytest.mark.parametrize("to", [ProcessId(LEADER, 7), scout_id(Ballot(2, 8)), ProcessId("scribe", 7)])
+def test_a_message_for_another_node_than_its_frame_is_foreign(to: ProcessId) -> None:
+    strange = msgspec.msgpack.encode((0, ProcessId(CLIENT, 1), to, (ProcessId(CLIENT, 1), 1, "read")))
+    with pytest.raises(Foreign, match="another node"):
+        decode(encode_body(ProcessId(LEADER, 9), [strange]))
 
 
 @given(pvalues | st.builds(SlotCommand, numbers, commands))
