@@ -88,7 +88,8 @@ class LocalDeliveries:
         self._keys: NDArray[np.uint64] = np.zeros(1 << 14, np.uint64)
         self._values: NDArray[np.int32] = np.zeros(1 << 14, np.int32)
         self._new: dict[int, int] = {}
-        self._entries = 0
+        self.entries = 0
+        """How many entries are known, but for what was learnt last."""
         self._entry = Growing(np.int32, 2)
         self._outcome = Growing(np.int32, 6)
         self._item = Growing(np.int32, 4)
@@ -281,11 +282,11 @@ class LocalDeliveries:
         """Puts what was learnt into the hash table."""
         if not self._new:
             return
-        self._entries += len(self._new)
+        self.entries += len(self._new)
         keys, values = np.fromiter(self._new, np.uint64, len(self._new)), np.fromiter(self._new.values(), np.int32, len(self._new))
-        if 2 * self._entries > len(self._keys):
+        if 2 * self.entries > len(self._keys):
             old, capacity = self._keys != 0, len(self._keys)
-            while 2 * self._entries > capacity:
+            while 2 * self.entries > capacity:
                 capacity *= 2
             keys, values = np.concatenate([self._keys[old], keys]), np.concatenate([self._values[old], values])
             self._keys, self._values = np.zeros(capacity, np.uint64), np.zeros(capacity, np.int32)
