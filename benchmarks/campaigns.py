@@ -36,7 +36,7 @@ from tests.validation.runs import Run, plan, run
 from tests.validation.test_corruptions import corruptions
 from tests.validation.test_thinning import BUDGET, CONTRACTS, Corruption, cited, thin
 
-SHORT = SearchBudget(100, 0.5)
+SHORT = SearchBudget(40, 0.2)
 FIRST = {"complete": 10_000, "crashes": 30_000, "reconfigurations": 50_000, "rejected": 400}
 RUNS = {"complete": 6000, "crashes": 1000, "reconfigurations": 1000, "rejected": 150}
 SHARE = 0.04

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +14,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("whatever the load", deadline=None)
+settings.load_profile("whatever the load")
 
 _FLAGS = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update disable-sync"
 ARGUMENTS = [f"--{each}" for each in _FLAGS.split()]
@@ -38,7 +43,7 @@ def pytest_collection_finish() -> None:
     for garbage, and there are fewer of these."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(100_000, 10, 10)
 
 
 @pytest.hookimpl(trylast=True)
@@ -48,6 +53,12 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         gc.collect()
         with suppress(AttributeError, OSError):  # not every C library can
             ctypes.CDLL(None).malloc_trim(0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """For `-n auto` one more than there are cores: dozens of tests wait for a browser, a cluster, a signal or a time limit."""
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(optionalhook=True)

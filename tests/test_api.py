@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import ROOT, VARYING, explore, options
+from helpers import ROOT, VARYING, explored, options
 
 import pmmc_check
 from pmmc_check.api.options import SearchOptions
@@ -54,9 +54,9 @@ def test_the_parameters_of_explore_are_the_options_of_a_search() -> None:
 
 
 @pytest.mark.parametrize("engine", ["compiled", "reference"])
-def test_the_command_and_the_function_give_the_same_object(engine: Any) -> None:
+def test_the_command_and_the_function_give_the_same_object(engine: Any, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(json.dumps(pmmc_check.explore(**TINY, engine=engine).to_json()))
-    printed = explore(*options(**TINY, engine=engine))
+    printed = explored(capsys, *options(**TINY, engine=engine))
     assert {k: v for k, v in found.items() if k not in VARYING} == {k: v for k, v in printed.items() if k not in VARYING}
 
 

@@ -54,6 +54,7 @@ def test_a_closed_stdout_is_said_at_once(arguments: list[str]) -> None:
     assert done.stderr.endswith("standard output is closed, so no result can be shown; to discard it, write > /dev/null\n")
 
 
+@pytest.mark.one_in(2)
 @every_verb
 def test_a_full_disk_behind_stdout_is_said(arguments: list[str]) -> None:
     done = shell("> /dev/full", *arguments)
@@ -63,6 +64,7 @@ def test_a_full_disk_behind_stdout_is_said(arguments: list[str]) -> None:
     assert "Exception ignored" not in done.stderr
 
 
+@pytest.mark.one_in(3)
 @every_verb
 def test_a_reader_that_has_gone_is_said(arguments: list[str]) -> None:
     reading, writing = os.pipe()
@@ -113,6 +115,7 @@ def test_a_poor_environment_changes_no_verdict(env: dict[str, str | None]) -> No
     assert "Traceback" not in found.stderr
 
 
+@pytest.mark.slow  # all kernels are compiled for it; test_kernel_cache.py compiles them where there is no folder at all
 def test_a_kernel_cache_that_cannot_be_used_changes_no_verdict() -> None:
     nowhere = {"HOME": "/nonexistent", "XDG_CACHE_HOME": "/dev/null/cache", "NUMBA_CACHE_DIR": "/dev/null/cache"}
     assert command("explore", *FAULTY, env=nowhere).returncode == 1

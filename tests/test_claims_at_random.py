@@ -113,6 +113,7 @@ def _seen(config: Config, protocol: Protocol) -> tuple[str, set[Any]] | None:
     return result.verdict, set(_closed(search))
 
 
+@pytest.mark.one_in(2)
 @every_config
 @every_role
 @pytest.mark.parametrize("claim", ["ignores", "only_halts"])
@@ -123,6 +124,7 @@ def test_claims_made_at_random_are_found_false_or_do_no_harm(config: Config, sto
     assert None in seen or config != USUAL, "no claim was ever found false"
 
 
+@pytest.mark.one_in(2)
 @every_config
 @every_role
 def test_roles_that_are_symmetric_but_for_some_steps_are_found_out_or_it_does_no_harm(config: Config, stock: type[Role]) -> None:

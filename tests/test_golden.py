@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from helpers import GOLDEN, NETWORKS, compiled, explore, label, options, reference
+from helpers import GOLDEN, NETWORKS, compiled, explored, label, options, reference
 
 from pmmc_check.config import Config
 
@@ -38,17 +38,20 @@ def test_the_reference_search_finds_the_golden_counts(entry: dict[str, int]) -> 
 
 
 @pytest.mark.parametrize(("counts", "distinct_states", "depth"), PROTOCOL_PAGE, ids=[label(counts) for counts, _, _ in PROTOCOL_PAGE])
-def test_the_command_prints_the_counts_of_the_protocol_page(counts: dict[str, int], distinct_states: int, depth: int) -> None:
-    answer = explore(*options(**counts), "--reduce", "none")
+def test_the_command_prints_the_counts_of_the_protocol_page(
+    counts: dict[str, int], distinct_states: int, depth: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = explored(capsys, *options(**counts), "--reduce", "none")
     assert (answer["verdict"], answer["distinct_states"], answer["depth"]) == ("holds", distinct_states, depth)
 
 
-def test_the_reference_search_of_the_command_prints_the_first_count_of_the_protocol_page() -> None:
+def test_the_reference_search_of_the_command_prints_the_first_count_of_the_protocol_page(capsys: pytest.CaptureFixture[str]) -> None:
     counts, distinct_states, depth = PROTOCOL_PAGE[0]
-    answer = explore(*options(**counts), "--engine", "reference")
+    answer = explored(capsys, *options(**counts), "--engine", "reference")
     assert (answer["verdict"], answer["distinct_states"], answer["depth"]) == ("holds", distinct_states, depth)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize(
     "counts", [pytest.param(_counts(e), id=label(_counts(e))) for e in GOLDEN if e["distinct_states"] < REFERENCE_BELOW]

@@ -85,6 +85,7 @@ def _compared(names: tuple[str, ...], counts: dict[str, Any], reduce: str) -> tu
     return plain, reduced
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("counts", _cases())
 @pytest.mark.parametrize("reduce", [*REDUCTIONS, "all"])
 def test_a_reduced_search_has_the_same_verdict_and_observed_facts_and_no_more_states(counts: dict[str, Any], reduce: str) -> None:

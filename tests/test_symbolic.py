@@ -69,6 +69,7 @@ def golden(entry: dict[str, Any]) -> Any:
     return pytest.param(entry, id=label(counted(entry)), marks=marks)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("entry", [golden(entry) for entry in [*GOLDEN, *CONFIRMED]])
 @LEVELS
 def test_the_golden_counts(entry: dict[str, Any], messages: bool) -> None:
@@ -81,6 +82,7 @@ def facts(observed: Iterable[Observed]) -> set[Any]:
     return {frozenset(Counter((process.role, seen) for process, seen in each.items()).items()) for each in observed}
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("reduce", REDUCE)
 @pytest.mark.parametrize("network", ["duplicating", "reliable", "lossy", "fifo"])
 @pytest.mark.parametrize("counts", SMALL, ids=[label(counts) for counts in SMALL])
@@ -88,6 +90,7 @@ def test_states_transitions_steps_and_facts_are_those_of_the_compiled_search(cou
     same_as_compiled(small(**counts, network=network), reduce)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("network", ["duplicating", "reliable", "lossy", "fifo"])
 @pytest.mark.parametrize("counts", SMALL, ids=[label(counts) for counts in SMALL])
 def test_levels_for_views_show_the_same_without_reductions(counts: dict[str, Any], network: str) -> None:

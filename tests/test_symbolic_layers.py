@@ -64,6 +64,7 @@ def assert_is_a_run(violation: Violation, model: Model) -> None:
         state = each.after
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("reduce", ["none", "all"])
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize(("name", "invariant", "fewer"), WRONG, ids=[name for name, _, _ in WRONG])
@@ -82,6 +83,7 @@ def test_a_counterexample_is_as_short_as_that_of_the_reference_search(
         assert len(found.trace) == len(expected.trace)
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("reduce", ["none", "inert"])
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("counts", [{"leaders": 2}, {"slots": 2, "commands": 2}, {"crashes": 1, "restarts": 1}], ids=label)

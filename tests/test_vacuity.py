@@ -134,6 +134,7 @@ def test_that_there_is_but_one_command_is_said_where_agreement_is_asked_for(sear
     assert fills.exercised.commands > 1 and ONE_COMMAND not in vacuous(fills)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("role", [Unchanged, Counting], ids=lambda each: each.__name__)
 @pytest.mark.parametrize("search", [searched, reference], ids=["compiled", "reference"])
 def test_that_a_role_does_what_the_papers_does_is_said(search: Any, role: type[Any]) -> None:
@@ -145,6 +146,7 @@ def test_of_states_of_another_type_nothing_is_said() -> None:
     assert vacuous(searched(small(**TWO), variant(OtherType))) == []
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", [name for name, each in VARIANTS.items() if name not in ("pmax-previous",)])
 def test_every_variant_does_something_else_than_the_paper_in_its_smallest_configuration(name: str) -> None:
     each = VARIANTS[name]

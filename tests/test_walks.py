@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 from helpers import label, reference, small
 
-from pmmc_check.checker.result import Control
+from pmmc_check.checker.met_states import MetStates
+from pmmc_check.checker.result import Control, Limits, Result
 from pmmc_check.checker.walk_tables import LOST
 from pmmc_check.checker.walks import EndedWalk, RandomWalks
 from pmmc_check.config import Config
@@ -21,6 +23,7 @@ from pmmc_check.model.network import Fifo
 from pmmc_check.properties.invariants import invariants_named
 from pmmc_check.protocol import PMMC
 from pmmc_check.protocol.variants.catalogue import protocol_with
+from pmmc_check.verdicts import INCONCLUSIVE
 
 CONFIGURATIONS: list[dict[str, Any]] = [
     {"acceptors": 2, "leaders": 2, "slots": 2, "commands": 2, "rounds": 2},
@@ -86,7 +89,7 @@ def test_in_the_long_run_walks_meet_every_state(network: str) -> None:
     walks = RandomWalks(Model(config), invariants_named([]), Control())
     for walk in ended(walks, 3_000):
         walks._account(walk)
-    assert walks.states_seen == reference(config, PMMC).distinct_states
+    assert walks.met.count == reference(config, PMMC).distinct_states
     assert walks.steps_taken == sum(walks.coverage().values()) + (network == "lossy") * int(losses(walks))
 
 
@@ -110,6 +113,37 @@ def test_each_delivery_that_changes_something_is_as_likely_as_another(network: s
             assert len(counts) == len(possible)
             assert all(abs(count - expected) < 5 * expected**0.5 for count in counts.values()), (counts, expected)
     assert compared > 2
+
+
+def test_walks_go_on_as_they_were_when_tables_are_emptied() -> None:
+    def result(entries_max: int) -> Result:
+        walks = RandomWalks(Model(small(acceptors=2, leaders=2, rounds=2)), invariants_named([]), Control(Limits(states_max=8_000)))
+        walks._entries_max = entries_max
+        found = replace(walks.run(), seconds=0, peak_memory_bytes=0)
+        assert (walks._emptied_at > 0) == (entries_max < 1_000)
+        return found
+
+    assert result(100) == result(10**9)
+
+
+def test_tables_are_emptied_early_when_half_of_the_memory_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pmmc_check.checker.walks.resident_bytes", lambda: 600)
+    walks = RandomWalks(Model(small()), invariants_named([]), Control(Limits(states_max=20, memory_bytes_max=1_000)))
+    assert walks.run().verdict == INCONCLUSIVE and walks._entries_max == 100_000
+
+
+@pytest.mark.parametrize("states", [900, 50_000])
+def test_met_states_are_counted_exactly_as_long_as_all_are_kept_and_then_closely(states: int) -> None:
+    fingerprints = np.random.default_rng(1).integers(1, 2**64, states, np.uint64)
+    met = MetStates(kept_max=4_000)
+    for some in np.array_split(np.concatenate([fingerprints, fingerprints]), 37):
+        met.add(some)
+    assert met.count == states if states <= 4_000 else abs(met.count - states) < 4 * states / 2_000**0.5
+    assert len(met.fingerprints()) <= 4_000
+    again = MetStates(kept_max=4_000)
+    again.restore(met.fingerprints(), met.count)
+    again.add(fingerprints)
+    assert (again.count, again.rarity) == (met.count, met.rarity)
 
 
 def test_an_inbox_has_the_room_that_it_needs() -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pmmc_check.checker.kernel import FACTS_SHIFT
 from pmmc_check.properties.checks import Checks, Violated
-from pmmc_check.properties.observe import Observed
+from pmmc_check.properties.observe import Fact, Observed
 
 if TYPE_CHECKING:
     from pmmc_check.checker.deliveries import LocalDeliveries
@@ -34,6 +34,7 @@ class KnownFacts:
         self.observed: dict[int, Observed] = {}
         self._verdicts: dict[int, Violated | None] = {}
         self._known: set[int] = set()
+        self._shown: dict[int, frozenset[Fact]] = {}
 
     def evaluate(self, vector: Sequence[int], slot: int) -> Violated | None:
         """What the facts about slot number `slot` (from 0), or those in the column for all at once, break in the state `vector`."""
@@ -64,8 +65,12 @@ class KnownFacts:
         shown = self.tables.observed.data[vector, column].tolist()
         for process, view, digest in zip(self.tables.model.processes, vector, shown, strict=True):
             if digest:
-                facts = self.tables.facts(view)
-                observed[process] = frozenset(fact for fact in facts if fact.slot == slot) if slot else self.checks.seen_at_once(facts)
+                facts = self._shown.get(digest)
+                if facts is None:
+                    all_facts = self.tables.facts(view)
+                    facts = frozenset(fact for fact in all_facts if fact.slot == slot) if slot else self.checks.seen_at_once(all_facts)
+                    self._shown[digest] = facts
+                observed[process] = facts
         return observed
 
     def _remember(self, digest: int) -> None:

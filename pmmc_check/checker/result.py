@@ -142,12 +142,14 @@ class Action:
 
 @dataclass(frozen=True)
 class Walks:
-    """How a random search walked: how many walks, of at most `steps_max` steps, and how many states they had on average."""
+    """How a random search walked: how many walks, of at most `steps_max` steps, and how many states they had on average; whether the
+    number of different states is an estimate."""
 
     count: int
     seed: int
     steps_max: int
     mean_depth: float
+    estimated: bool = False
 
 
 @dataclass(frozen=True)

@@ -204,34 +204,28 @@ def unmark(walker: Walkers, process: Any, other: Any) -> None:
 
 
 @kernel
-def noted(seen: Any, met: Any, steps: Any, moves: Any, counted: Any) -> Any:
-    """Adds the fingerprints of a walk to those seen, and its deliveries to those counted by (message, process); returns how many of the
-    fingerprints are new."""
-    mask = uint64(seen.shape[0] - 1)
+def add_new(table: Any, fingerprints: Any, rarity: Any) -> Any:
+    """Adds those fingerprints whose last `rarity` binary digits are 0 to a table that has room; 0 is none. Returns how many are new."""
+    mask, left_out = uint64(table.shape[0] - 1), (uint64(1) << uint64(rarity)) - uint64(1)
     new = 0
-    for each in range(steps + 1):
-        slot = (met[each] >> uint64(20)) & mask
-        while seen[slot] != uint64(0) and seen[slot] != met[each]:
-            slot = (slot + uint64(1)) & mask
-        if seen[slot] == uint64(0) and met[each] != uint64(0):
-            seen[slot] = met[each]
-            new += 1
-    for each in range(steps):
-        if moves[each, 2] != LOST:
-            counted[moves[each, 1], moves[each, 0]] += 1
+    for each in range(len(fingerprints)):
+        one = fingerprints[each]
+        if one != uint64(0) and one & left_out == uint64(0):
+            slot = (one >> uint64(20)) & mask
+            while table[slot] != uint64(0) and table[slot] != one:
+                slot = (slot + uint64(1)) & mask
+            if table[slot] == uint64(0):
+                table[slot] = one
+                new += 1
     return new
 
 
 @kernel
-def seen_again(old: Any, wider: Any) -> None:
-    """Copies a table of fingerprints to a wider one."""
-    mask = uint64(wider.shape[0] - 1)
-    for each in range(len(old)):
-        if old[each] != uint64(0):
-            slot = (old[each] >> uint64(20)) & mask
-            while wider[slot] != uint64(0):
-                slot = (slot + uint64(1)) & mask
-            wider[slot] = old[each]
+def count_moves(counted: Any, moves: Any) -> None:
+    """Adds the deliveries among the moves of a walk to those counted by (message, process)."""
+    for each in range(len(moves)):
+        if moves[each, 2] != LOST:
+            counted[moves[each, 1], moves[each, 0]] += 1
 
 
 @kernel

@@ -24,6 +24,7 @@ from pmmc_check.checker.deliveries import LocalDeliveries, MissingEntry, ShownMe
 from pmmc_check.checker.facts import KnownFacts
 from pmmc_check.checker.local_steps import LocalSteps
 from pmmc_check.checker.memory import peak_memory_bytes, resident_bytes
+from pmmc_check.checker.met_states import MetStates
 from pmmc_check.checker.reductions import reductions_named
 from pmmc_check.checker.result import Action, Control, Exercised, Result, ResumedFrom, Snapshot, Violation, Walks
 from pmmc_check.checker.shorten import shortened
@@ -40,6 +41,9 @@ from pmmc_check.verdicts import INCONCLUSIVE, VIOLATED
 
 STEPS_MAX = 500
 _LOOK_EVERY_WALKS = 50
+_ENTRIES_MIN, _ENTRIES_MAX = 100_000, 2_000_000
+"""How many entries tables may have before they are emptied, about a kilobyte each: the latter; or as many as there are when half of the
+memory is used that may be, but no fewer than the former."""
 _TOGETHER = 64
 """So many walks go on at once."""
 
@@ -66,10 +70,7 @@ class RandomWalks:
         self.checks = Checks(model, invariants)
         self.model = model = self.checks.model
         self.claims = Claims(model, self.reductions, symmetric=False)
-        self.locals = LocalSteps(model, self.checks, self.claims, Digest())
-        self.deliveries = LocalDeliveries(self.locals, model.config.slots)
-        self.known = KnownFacts(self.checks, self.deliveries)
-        self.states_seen = 0
+        self.met = MetStates()
         self.steps_taken = 0
         self.walks = 0
         self.depth = 1
@@ -79,11 +80,19 @@ class RandomWalks:
         how = {"engine": "walks", "seed": seed, "steps": steps_max}
         self._checkpoints = kept_search(control, model, self.checks, self.reductions, how)
         self._memory_bytes = 0
-        self._seen: NDArray[np.uint64] = np.zeros(1 << 14, np.uint64)
-        self._counted: NDArray[np.int64] = np.zeros((0, len(model.processes)), np.int64)
-        self._start = self._initial()
+        self._entries_max = _ENTRIES_MAX
+        self._emptied_at = 0
+        self._know_nothing()
         self._inbox_max = 2 * max(map(len, self._start.inboxes)) + 32
         self._walkers = self._room()
+
+    def _know_nothing(self) -> None:
+        """Begins with empty tables. Walks do not depend on what they hold."""
+        self.locals = LocalSteps(self.model, self.checks, self.claims, Digest())
+        self.deliveries = LocalDeliveries(self.locals, self.model.config.slots)
+        self.known = KnownFacts(self.checks, self.deliveries)
+        self._counted: NDArray[np.int64] = np.zeros((0, len(self.model.processes)), np.int64)
+        self._start = self._initial()
 
     def run(self) -> Result:
         """Takes one walk after another until there is an answer or a limit is reached."""
@@ -96,6 +105,9 @@ class RandomWalks:
             if self._checkpoints and self._checkpoints.due:
                 self._keep()
             try:
+                if self.deliveries.entries > self._entries_max and self.walks - self._emptied_at >= _TOGETHER:
+                    self._forget()
+                    walks = self.ended()
                 walk = next(walks)
             except Interrupted as stopped:
                 return self._result(None, str(stopped))
@@ -149,23 +161,13 @@ class RandomWalks:
         """How long they have taken, with the time before the checkpoint from which they went on."""
         return self.seconds_before + self.control.seconds()
 
-    def seen(self) -> NDArray[np.uint64]:
-        """The fingerprints of all states met."""
-        found: NDArray[np.uint64] = self._seen[self._seen != 0]
-        return found
-
-    def has_seen(self, fingerprints: NDArray[np.uint64]) -> None:
-        """Takes these for met."""
-        self._room_for(len(fingerprints))
-        tables.seen_again(fingerprints, self._seen)
-        self.states_seen += len(fingerprints)
-
-    def _room_for(self, more: int) -> None:
-        """Makes room for more fingerprints."""
-        while 2 * (self.states_seen + more) > len(self._seen):
-            wider = np.zeros(2 * len(self._seen), np.uint64)
-            tables.seen_again(self._seen, wider)
-            self._seen = wider
+    def _forget(self) -> None:
+        """Lets all go that tables hold, so that long walks do not need ever more memory; what they have shown is kept."""
+        self.happened.unsent = frozenset(self.unsent())
+        self.happened.taken = self.coverage()
+        self.model.forget_steps()
+        self._emptied_at = self.walks  # those that go on begin anew, so some must have come to their end in between
+        self._know_nothing()
 
     def _dealt_with(self, row: int, status: int, place: list[int]) -> EndedWalk | None:
         """Does what a walk has stopped for, and returns it where that is its end."""
@@ -248,19 +250,18 @@ class RandomWalks:
 
     def _account(self, walk: EndedWalk) -> None:
         steps = len(walk.moves)
-        self._room_for(steps + 1)
+        self.met.add(walk.met)
         if len(self._counted) < self.deliveries.messages:
             more = np.zeros((2 * self.deliveries.messages - len(self._counted), self._counted.shape[1]), np.int64)
             self._counted = np.concatenate([self._counted, more])
-        self.states_seen += int(tables.noted(self._seen, walk.met, steps, walk.moves, self._counted))
+        tables.count_moves(self._counted, walk.moves)
         self.walks += 1
         self.steps_taken += steps
         self.depth = max(self.depth, 1 + steps)
-        for outcome in np.unique(walk.moves[:, 4]).tolist():
-            if outcome in self.deliveries.telling:
-                decides, commands = self.deliveries.telling[outcome]
-                self.happened.decided = self.happened.decided or decides
-                self.happened.commands.update(commands)
+        for outcome in self.deliveries.telling.keys() & set(walk.moves[:, 4].tolist()):
+            decides, commands = self.deliveries.telling[outcome]
+            self.happened.decided = self.happened.decided or decides
+            self.happened.commands.update(commands)
 
     def _ends_badly(self, row: int) -> bool:
         if not self.checks.progress:
@@ -285,8 +286,11 @@ class RandomWalks:
         """Looks at the limits; at memory, and to report progress, only now and then."""
         if self.walks % _LOOK_EVERY_WALKS == 0:
             self._memory_bytes = resident_bytes()
-            self.control.report(Snapshot(self.depth, self.states_seen, self.steps_taken, 0, self._memory_bytes))
-        return self.control.limit_reached(self.states_seen, self._memory_bytes)
+            self.control.report(Snapshot(self.depth, self.met.count, self.steps_taken, 0, self._memory_bytes))
+            may_use = self.control.limits.memory_bytes_max
+            if may_use and 2 * self._memory_bytes > may_use:
+                self._entries_max = min(self._entries_max, max(_ENTRIES_MIN, self.deliveries.entries))
+        return self.control.limit_reached(self.met.count, self._memory_bytes)
 
     def coverage(self) -> Counter[Action]:
         """How often each kind of delivery was taken."""
@@ -307,7 +311,7 @@ class RandomWalks:
             config=self.model.config,
             engine="compiled",
             reductions=self.reductions.names,
-            distinct_states=self.states_seen,
+            distinct_states=self.met.count,
             generated_states=1 + self.steps_taken,
             depth=self.depth,
             seconds=self.seconds(),
@@ -320,7 +324,7 @@ class RandomWalks:
             limit=None if violation else f"random walks do not check everything; {limit}",
             claims=self.claims.report(),
             exercised=self._exercised(frozenset(coverage)),
-            walks=Walks(self.walks, self.seed, self.steps_max, 1 + self.steps_taken / max(1, self.walks)),
+            walks=Walks(self.walks, self.seed, self.steps_max, 1 + self.steps_taken / max(1, self.walks), self.met.rarity > 0),
             checkpoints=self._checkpoints.used(self._resumed) if self._checkpoints else None,
         )
 

@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help=f"judge by a changed protocol; may be repeated. One of {', '.join(recordable())}",
+        help=f"judge by a changed protocol, such as raise-on-accept; may be repeated. One of {', '.join(recordable())}",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress line")
 

@@ -312,6 +312,15 @@ class Model:
         restarts = isinstance(message, Restart) and isinstance(state, Crashed)
         return self.failed_steps[(process, state.state) if restarts else (process, state, message)]
 
+    def forget_steps(self) -> None:
+        """Lets the steps go that roles were asked for, once those that are not the paper's have been asked for again.
+
+        Raises:
+            ProtocolError: as `check_still_pure`.
+        """
+        self.check_still_pure()
+        self._outcomes.clear()
+
     def _compare(self, process: ProcessId, method: str, arguments: tuple[Any, ...], known: tuple[Outcome, ...]) -> None:
         role = self.roles[process]
         if frozenset(known) != frozenset(answered := self._called(process, method, arguments)):

@@ -73,10 +73,7 @@ class Checks:
         """Checks one local state; that of a process which is down was checked before it crashed."""
         if isinstance(state, Lifecycle | Crashed):
             return None
-        for each in self._state_of.get(process.role, ()):
-            if how := self._guarded(each, process, each.check, process, state):
-                return Violated(each.name, how)
-        return None
+        return self._first_broken(self._state_of.get(process.role, ()), process, state)
 
     def of_local_step(self, process: ProcessId, before: Any, message: Message, outcome: Outcome) -> Violated | None:
         """Checks one local step; a restart is a step from the state before the crash."""
@@ -87,10 +84,7 @@ class Checks:
             return Violated(ASSERTION.name, f"{process} fails on {message}: {why}") if ASSERTION in self._step else None
         if isinstance(before, Crashed):
             before = before.state
-        for each in self._step_of.get(process.role, ()):
-            if how := self._guarded(each, process, each.check, process, before, message, outcome):
-                return Violated(each.name, how)
-        return None
+        return self._first_broken(self._step_of.get(process.role, ()), process, before, message, outcome)
 
     def of_unchanged(self, role: str) -> bool:
         """Whether a step of this role may break an invariant that leaves its state as it is."""
@@ -214,14 +208,18 @@ class Checks:
         local = before[self.model.index[step.process]].state
         return self.of_local_step(step.process, local, step.message, step.outcome)
 
-    def _guarded(self, invariant: Invariant, process: ProcessId, check: Any, *arguments: Any) -> str | None:
+    def _first_broken(self, invariants: Sequence[StateInvariant | StepInvariant], process: ProcessId, *arguments: Any) -> Violated | None:
+        system, name = self.model.system, ""
         try:
-            how: str | None = check(self.model.system, *arguments)
+            for each in invariants:
+                name = each.name
+                if how := each.check(system, process, *arguments):
+                    return Violated(name, how)
         except PASSING:
             raise
         except BaseException as error:  # the state is the user's: whatever its fields hold
-            raise self._unreadable(f"invariant {invariant.name}", process, error) from error
-        return how
+            raise self._unreadable(f"invariant {name}", process, error) from error
+        return None
 
     def _unreadable(self, what: str, process: ProcessId, error: BaseException) -> ProtocolError:
         role = type(self.model.roles[process]).__name__

@@ -129,7 +129,8 @@ def facts_of(result: Result, notes: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield (
         "states",
         (
-            f"{result.distinct_states:,} distinct, {result.generated_states:,} generated"
+            ("about " if result.walks and result.walks.estimated else "")
+            + f"{result.distinct_states:,} distinct, {result.generated_states:,} generated"
             + (f", depth {result.depth}" if result.depth else "")
             + (f"; {result.outside_states:,} of them outside the constraint, checked but not expanded" if result.constraints else "")
             + ("" if result.complete else " (so far: not all of them)")

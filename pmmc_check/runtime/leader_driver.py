@@ -256,9 +256,12 @@ class LeaderDriver(Driver):
             self.again(self.me, silent, Probe())
 
     def _ask_again(self) -> None:
-        """Sends p1a and p2a again to acceptors that have not answered."""
+        """Sends p1a and p2a again to acceptors that have not answered. Who has told a former scout of this ballot has not told this one."""
         now, ballot = self.now, self._ballot
-        silent = [each for each in self._acceptors if each not in self._promised and self._retries.due((ballot, each), now)]
+        scout = self.host.processes.get(scout_id(ballot))
+        lacked = getattr(scout.state, "waitfor", ()) if scout is not None else ()
+        unsure = [each for each in self._acceptors if each not in self._promised or each in lacked]
+        silent = [each for each in unsure if self._retries.due((ballot, each), now)]
         if silent:
             self.again(scout_id(ballot), silent, P1a(ballot))
         for me, process in self.host.processes.items():

@@ -95,6 +95,7 @@ class Distant(WithinProcess):
         return super().answers(asked)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", ASKED)
 def test_any_number_of_workers_finds_what_one_process_finds(name: str) -> None:
     expected = alone(ASKED[name])

@@ -11,6 +11,8 @@ import pytest
 from helpers import A1, ROOT
 
 from pmmc_check.errors import UsageError
+from pmmc_check.protocol.messages import P1b
+from pmmc_check.protocol.values import scout_id
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.runtime.machines import IntegerRegister, KeyValueStore
 from pmmc_check.runtime.replica_driver import ReplicaDriver
@@ -18,6 +20,7 @@ from pmmc_check.runtime.results import RunResult
 from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.simulated_faults import FAULTS_BY_NAME, faults_named
 from pmmc_check.runtime.simulated_run import SIMULATED_TIMING, SimulatedCluster, SimulationPlan
+from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.trace.sources import Source, sources
 from pmmc_check.validation.judge import judge
 from pmmc_check.validation.verdict import TraceVerdict
@@ -136,6 +139,24 @@ def test_a_node_that_is_stopped_as_soon_as_it_comes_back_does_not_say_that_its_l
     world.start(A1)
     world.nodes[A1].stop()
     assert not log.lines[-1].endswith("end")
+
+
+def test_an_answer_to_an_earlier_scout_is_no_promise_to_this_one() -> None:
+    """An acceptor answers a p1a that was long on its way with the ballot that it has by now, perhaps the leader's newest; the answer to
+    that one may be lost, and is asked for again."""
+    world = SimulatedCluster(SimulationPlan(Roster(leaders=1, timing=SIMULATED_TIMING), KeyValueStore(), 1)).world
+    leader = world.setting.system.leaders[0]
+    acceptors = world.setting.system.acceptors_of(leader.number)
+    world.weather.blocked |= {(each, leader) for each in acceptors}
+    world.run(1.0)
+    newest = world.nodes[leader].state.ballot
+    for each in acceptors:
+        earlier = scout_id(newest._replace(round=newest.round + 7))
+        world.nodes[leader].receive(Envelope(each, earlier, P1b(each, newest, frozenset())))
+    world.run(2.0)
+    world.weather.blocked.clear()
+    world.run(10.0)
+    assert world.nodes[leader].state.active
 
 
 def test_a_fault_that_does_not_exist_is_refused() -> None:

@@ -33,6 +33,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delayed_frontier, "_SETTLING_BYTES", 1 << 20)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("filtered", [0.4, 0.0], ids=["filter", "no filter"])
 @pytest.mark.parametrize("name", KEPT)
 def test_on_disk_the_result_is_the_same(name: str, filtered: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,6 +139,7 @@ def test_a_broken_file_is_bad_input_with_place_and_remedy(name: str, tmp_path: P
     assert str(path) in (tmp_path / "why").read_text()
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("target", ["out.jsonl", "out.pmmc", "out.jsonl.gz"])
 @pytest.mark.parametrize("name", [name for name in CASES if not name.startswith("header only")])
 def test_a_broken_file_is_not_converted(name: str, target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

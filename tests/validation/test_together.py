@@ -109,8 +109,15 @@ def test_legal_runs_are_accepted_by_several_processes_themselves(tmp_path: Path,
         alone, several = both(in_parts(tmp_path / "t", whole.text(), together))
         assert alone == several
         assert alone.verdict == ACCEPTED
-    ordered = sum("fifo" in some_run(seed).header.network for seed in range(first, first + 42)) if first == 0 else 0
-    assert small[True] >= (42 - ordered - 2 if first == 0 else 300), small
+    assert small[True] >= (15 if first == 0 else 200), "the others keep an order, or have deltas on a network that duplicates"
+
+
+@pytest.mark.parametrize("seed", [6, 13, 27, 1360])
+def test_what_must_be_guessed_is_judged_by_one(tmp_path: Path, small: Counter[bool], seed: int) -> None:
+    """What comes of a guess depends on the order of events: a run that one finds by search others may find by replay."""
+    alone, several = both(in_parts(tmp_path / "t", some_run(seed).text()))
+    assert alone == several
+    assert not small[True]
 
 
 @pytest.mark.parametrize("first", [0, pytest.param(500, marks=pytest.mark.slow)])
@@ -129,7 +136,7 @@ def test_what_is_wrong_is_told_as_by_one(tmp_path: Path, small: Counter[bool], f
 
 def test_runs_that_reconfigure_and_propose_lazily_are_read_with_their_habits(tmp_path: Path, small: Counter[bool]) -> None:
     for seed in range(6):
-        made = plan(7 * seed, 200, commands=8, loss_rate=0.0)
+        made = plan(7 * seed, 200, commands=8, loss_rate=0.0, delta_rate=0.0)
         header = replace(made.header, leaders=("L1", "L2"), acceptors=("A1", "A2", "A3"), network=frozenset({"lossy", "duplicating"}))
         header = replace(header, configurations=two_configurations(header), proposals="lazy", sends="repeated")
         whole = run(

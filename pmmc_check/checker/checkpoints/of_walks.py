@@ -45,14 +45,14 @@ def saved_walks(walks: RandomWalks) -> SavedSearch:
         walks=walks.walks,
         steps_taken=walks.steps_taken,
         depth=walks.depth,
-        seen=walks.states_seen,
+        seen=walks.met.count,
         decided=walks.happened.decided,
         commands=sorted(walks.happened.commands),
         unchanged=sorted(walks.unchanged()),
         unsent=list(walks.unsent()),
         taken=counts_as_list(walks.coverage()),
     )
-    return SavedSearch(facts, (("seen", walks.seen()),))
+    return SavedSearch(facts, (("seen", walks.met.fingerprints()),))
 
 
 def restore_walks(walks: RandomWalks, facts: WalkFacts, arrays: Arrays, where: Path) -> None:
@@ -67,4 +67,4 @@ def restore_walks(walks: RandomWalks, facts: WalkFacts, arrays: Arrays, where: P
     happened.decided, happened.commands, happened.unchanged = facts.decided, set(facts.commands), frozenset(facts.unchanged)
     happened.unsent, happened.taken = frozenset(facts.unsent), counts_from_list(facts.taken)
     with parts_fit(where):
-        walks.has_seen(arrays["seen"])
+        walks.met.restore(arrays["seen"], facts.seen)

@@ -35,7 +35,7 @@ from pmmc_check.checker.symbolic.layout import (
     A,
     B,
 )
-from pmmc_check.checker.symbolic.level_sets import NO_LEVEL
+from pmmc_check.checker.symbolic.level_sets import NO_LEVEL, has_level
 from pmmc_check.checker.symbolic.nodes import (
     edge_hash,
     entry_at,
@@ -170,10 +170,9 @@ def passes(node: Any, levels: Any, barred: Any, a: Any, child: Any) -> Any:
 
 
 @kernel
-def estimate(node: Any, edge: Any, rising: Any, counts: Any) -> None:
-    """How many vectors each of the nodes `rising`, sorted by height, stands for, roughly."""
-    for i in range(rising.shape[0]):
-        a = rising[i]
+def estimate(node: Any, edge: Any, first: Any, counts: Any) -> None:
+    """How many vectors each of the nodes from `first` on, sorted by height, stands for, roughly."""
+    for a in range(first, node.shape[0]):
         counts[a] = 0.0
         for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
             counts[a] += counts[edge[k, 1]]
@@ -181,14 +180,13 @@ def estimate(node: Any, edge: Any, rising: Any, counts: Any) -> None:
 
 @kernel
 def count_below(
-    node: Any, edge: Any, levels: Any, rising: Any, from_height: Any, lower: Any, counts: Any,
+    node: Any, edge: Any, levels: Any, first: Any, last: Any, from_height: Any, lower: Any, counts: Any,
     functions: Any, which: Any, barred: Any, keys: Any, ranges: Any, values: Any,
 ) -> None:  # fmt: skip
-    """How many vectors each of the nodes `rising`, sorted by height, stands for. The counts of children below `from_height` are in `lower`,
-    the others in `counts`. `functions` has one for each level, or -1: what counts there (see `counts_here`)."""
+    """How many vectors each of the nodes from `first` to `last`, sorted by height, stands for. The counts of children below `from_height`
+    are in `lower`, the others in `counts`. `functions` has one for each level, or -1: what counts there (see `counts_here`)."""
     limbs = counts.shape[1]
-    for i in range(rising.shape[0]):
-        a = rising[i]
+    for a in range(first, last):
         function = functions[node[a, LEVEL]]
         for limb in range(limbs):
             counts[a, limb] = 0
@@ -203,13 +201,12 @@ def count_below(
 
 @kernel
 def count_above(
-    node: Any, edge: Any, levels: Any, rising: Any, counts: Any,
+    node: Any, edge: Any, levels: Any, first: Any, counts: Any,
     functions: Any, which: Any, barred: Any, keys: Any, ranges: Any, values: Any,
 ) -> None:  # fmt: skip
-    """On how many paths from the root each of the nodes `rising`, sorted by height, lies; the root, the last of them, has its count."""
+    """On how many paths from the root each of the nodes from `first` on, sorted by height, lies; the root has its count."""
     limbs = counts.shape[1]
-    for i in range(rising.shape[0] - 1, -1, -1):
-        a = rising[i]
+    for a in range(node.shape[0] - 1, first - 1, -1):
         function = functions[node[a, LEVEL]]
         carry(counts, a)
         for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
@@ -221,13 +218,13 @@ def count_above(
 
 @kernel
 def count_by_value(
-    node: Any, edge: Any, levels: Any, nodes: Any, from_height: Any, above: Any, lower: Any, below: Any, barred: Any, totals: Any
+    node: Any, edge: Any, levels: Any, first: Any, last: Any, from_height: Any, above: Any, lower: Any, below: Any, barred: Any, totals: Any
 ) -> None:
-    """How many vectors have each value at the level of `nodes`; the counts of children are where `count_below` has them."""
+    """How many vectors have each value at the level of the nodes from `first` to `last`; the counts of children are where `count_below` has
+    them."""
     limbs = totals.shape[1]
     low = uint64((1 << LIMB_BITS) - 1)
-    for i in range(nodes.shape[0]):
-        a = nodes[i]
+    for a in range(first, last):
         for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
             child = edge[k, 1]
             if not passes(node, levels, barred, a, child):
@@ -246,11 +243,29 @@ def count_by_value(
 
 
 @kernel
-def note_values(node: Any, edge: Any, nodes: Any, seen: Any) -> None:
-    """Marks the values on the edges of `nodes`."""
-    for i in range(nodes.shape[0]):
-        for k in range(node[nodes[i], FIRST], node[nodes[i], FIRST] + node[nodes[i], COUNT]):
-            seen[edge[k, 0]] = 1
+def count_having(node: Any, edge: Any, sets: Any, first: Any, last: Any, level: Any, absent: Any, below: Any, counts: Any) -> None:
+    """How many vectors of each of the nodes from `first` to `last`, sorted by height, are not absent at a sparse level. `below` counts all
+    vectors. Most nodes have no such vector, or no other."""
+    limbs = counts.shape[1]
+    for a in range(first, last):
+        if has_level(sets, node[a, IN_ALL], level):
+            for limb in range(limbs):
+                counts[a, limb] = below[a, limb]
+            continue
+        for limb in range(limbs):
+            counts[a, limb] = 0
+        if not has_level(sets, node[a, IN_SOME], level):
+            continue
+        here = node[a, LEVEL] == level
+        for k in range(node[a, FIRST], node[a, FIRST] + node[a, COUNT]):
+            child = edge[k, 1]
+            if here and edge[k, 0] != absent:
+                for limb in range(limbs):
+                    counts[a, limb] += below[child, limb]
+            elif not here and has_level(sets, node[child, IN_SOME], level):
+                for limb in range(limbs):
+                    counts[a, limb] += counts[child, limb]
+        carry(counts, a)
 
 
 @kernel

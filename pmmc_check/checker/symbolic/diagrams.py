@@ -125,11 +125,11 @@ class Diagrams:
         Raises:
             Stopped: `watch` said so.
         """
-        known = int(nodes.known_image(self.images, self.node, self.events.part.data, self.sets, a, event))
+        known = int(nodes.known_image(self.images, self.node, self.events.level.data, self.events.part.data, self.sets, a, event))
         if known >= 0:
             return known
         self._room_for_levels()
-        nodes.push_image(self.regs, self.frames, self.node, self.events.level.data, self.events.part.data, a, event)
+        nodes.push_image(self.regs, self.frames, self.node, self.events.level.data, self.events.part.data, self.sets, a, event)
         return self._run()
 
     def union(self, a: int, b: int) -> int:

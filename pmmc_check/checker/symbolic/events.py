@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -92,14 +93,31 @@ class Events:
         self._functions += 2
         return self._functions + is_open
 
-    def event(self, functions: Mapping[int, int], relabels: bool = False) -> int:
-        """The event with the given function for each level that it concerns. One that `relabels` is no step: its images are not closed."""
-        rest, restricts = -1, True
+    def event(self, functions: Mapping[int, int], effect: int = layout.MOVES, either: Mapping[int, int] = MappingProxyType({})) -> int:
+        """The event with the given function for each level that it concerns. It MOVES, RELABELS or PROJECTS.
+
+        `either` gives sparse levels below all others functions that ask FOR_ANYTHING: one of them must not be absent."""
+        rest, restricts = self._either(either), True
         for level in sorted(functions, key=self.height):
             restricts = restricts and self.asks.get(functions[level]) == layout.FOR_ANYTHING
-            effect = layout.RELABELS if relabels or not self.closes else layout.RESTRICTS if restricts else layout.MOVES
-            rest = self._part(level, functions[level], rest, effect)
+            rest = self._part(level, functions[level], rest, self._effect(effect, restricts))
         return rest
+
+    def _effect(self, wanted: int, restricts: bool) -> int:
+        if wanted != layout.MOVES or not self.closes:
+            return max(wanted, layout.RELABELS)
+        return layout.RESTRICTS if restricts else layout.MOVES
+
+    def _either(self, functions: Mapping[int, int]) -> int:
+        """The first of the parts that ask for one of these levels, the highest first."""
+        last = -1
+        for level in sorted(functions, key=self.height):
+            effect = self._effect(layout.MOVES, restricts=True)
+            if last < 0:
+                last = self._part(level, functions[level], -1, effect)
+            else:
+                last = self._numbered((level, -1, last, effect, layout.EITHER, level))
+        return last
 
     def functions(self, event: int) -> dict[int, int]:
         """The function for each level that an event concerns."""
@@ -117,11 +135,17 @@ class Events:
         self.shared[level, 1 + count] = event
         self.shared[level, 0] = count + 1
 
-    def give(self, value: int, event: int) -> None:
-        """From now on `event` is fired from `value`, a value of the highest level that it concerns."""
+    def give(self, value: int, event: int) -> int:
+        """From now on `event` is fired from `value`, a value of the highest level that it concerns; the number is for `retire`."""
         self.widen(value)
         self.own.append((event, self.own_first[value] if self.own_first[value] >= 0 else -1))
-        self.own_first[value] = self.own.size - 1
+        given = self.own.size - 1
+        self.own_first[value] = given
+        return given
+
+    def retire(self, given: int) -> None:
+        """No longer fires what was given to a value; not while it is fired."""
+        self.own.data[given, 0] = -1
 
     def explored(self, value: int) -> None:
         """All events of which `value` takes the first part are there."""
@@ -160,8 +184,13 @@ class Events:
             asks = min(asks, layout.FOR_SOMETHING)
             if asks == layout.FOR_NOTHING:
                 asks, asked = self.part.data[rest, layout.ASKS :].tolist()
-                asks = min(asks, layout.FOR_SOMETHING)
-        key = (level, function, rest, effect, asks, asked)
+                if asks == layout.EITHER:
+                    asks, asked = layout.FOR_ONE_OF, rest
+                elif asks == layout.FOR_ANYTHING:
+                    asks = layout.FOR_SOMETHING
+        return self._numbered((level, function, rest, effect, asks, asked))
+
+    def _numbered(self, key: tuple[int, ...]) -> int:
         if key not in self._parts:
             self._parts[key] = self.part.size
             self.part.append(key)

@@ -19,12 +19,14 @@ HEIGHT, ABSENT = range(2)
 PART_LEVEL, FUNCTION, REST, EFFECT, ASKS, ASKED = range(6)
 """The columns of `parts`. An event is its highest part: what it does on that level, and the part that follows (-1: none)."""
 PART_COLUMNS = 6
-FOR_NOTHING, FOR_SOMETHING, FOR_ANYTHING = range(3)
-"""What a part and those that follow ASK for: nothing; that level ASKED is not absent; or that and nothing else, all values staying as they
-are."""
-MOVES, RELABELS, RESTRICTS = range(3)
+FOR_NOTHING, FOR_SOMETHING, FOR_ANYTHING, FOR_ONE_OF, EITHER = range(5)
+"""What a part and those that follow ASK for: nothing; that level ASKED is not absent; that and nothing else, all values staying as they
+are; what the part ASKED asks for, which is EITHER; EITHER that its own level is not absent or what the part that follows asks for, which
+is EITHER or FOR_ANYTHING, and nothing else."""
+MOVES, RELABELS, RESTRICTS, PROJECTS = range(4)
 """The effects of a part and those that follow. What MOVES is a step: what it leads to must be closed. What RELABELS is no step, and
-nothing is closed. What RESTRICTS takes those vectors that have values which no step takes away: of a closed set they are a closed one."""
+nothing is closed; if it leaves absent what is absent it PROJECTS. What RESTRICTS takes those vectors that have values which no step takes
+away: of a closed set they are a closed one."""
 UNION, IMAGE, FIX = range(3)
 """The kinds of frames."""
 OP, A, B, NEXT, BASE, SIZE, PHASE, FOUND, PLACE, KEY, AT_LEVEL, STAGE, POINTER, UNTIL, SHARED_FIRST, SHARED_LAST = range(16)

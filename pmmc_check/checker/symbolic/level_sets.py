@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pmmc_check.checker.compilation import kernel, uint64
-from pmmc_check.checker.symbolic.layout import CHILD, IN_ALL, IN_SOME, SETS, VALUE
+from pmmc_check.checker.symbolic.layout import CHILD, IN_ALL, IN_SOME, NONE_THERE, PART_LEVEL, REST, SETS, VALUE
 
 NO_LEVEL = 0
 
@@ -25,46 +25,44 @@ def has_level(sets: Any, number: Any, level: Any) -> Any:
 
 
 @kernel
-def set_of_some(regs: Any, sets: Any, set_index: Any, node: Any, arena: Any, base: Any, size: Any, level: Any, absent: Any) -> Any:
-    """The set for IN_SOME of a node with these edges."""
-    first = node[arena[base, CHILD], IN_SOME]
-    same = absent < 0 or has_level(sets, first, level)
-    for k in range(base + 1, base + size):
-        same = same and node[arena[k, CHILD], IN_SOME] == first
-    if same:
-        return np.int64(first)
-    row = regs[SETS]
-    for word in range(sets.shape[1]):
-        sets[row, word] = sets[first, word]
-    for k in range(base + 1, base + size):
-        other = node[arena[k, CHILD], IN_SOME]
-        if other != first:
-            for word in range(sets.shape[1]):
-                sets[row, word] |= sets[other, word]
-    if absent >= 0:
-        sets[row, level >> 6] |= uint64(1) << uint64(level & 63)
-    return stored_once(regs, sets, set_index)
+def first_in_some(parts: Any, sets: Any, node: Any, a: Any, part: Any) -> Any:
+    """The first of the parts from `part`, which is EITHER, on whose level some vector of a node is not absent, else -1. The image under it
+    is that under `part`."""
+    while part != NONE_THERE and not has_level(sets, node[a, IN_SOME], parts[part, PART_LEVEL]):
+        part = parts[part, REST]
+    return np.int64(part)
 
 
 @kernel
-def set_of_all(regs: Any, sets: Any, set_index: Any, node: Any, arena: Any, base: Any, size: Any, level: Any, absent: Any) -> Any:
-    """The set for IN_ALL of a node with these edges."""
-    present = absent >= 0
-    first = node[arena[base, CHILD], IN_ALL]
-    same = True
+def one_in_all(parts: Any, sets: Any, node: Any, a: Any, part: Any) -> Any:
+    """Whether on the level of one of the parts from `part`, which is EITHER, no vector of a node is absent."""
+    while part != NONE_THERE and not has_level(sets, node[a, IN_ALL], parts[part, PART_LEVEL]):
+        part = parts[part, REST]
+    return part != NONE_THERE
+
+
+@kernel
+def levels_with_messages(
+    regs: Any, sets: Any, set_index: Any, node: Any, arena: Any, base: Any, size: Any, column: Any, level: Any, absent: Any
+) -> Any:
+    """The set for IN_SOME or IN_ALL (`column`) of a node with these edges: the union, or what is common, of the sets of its children, and
+    its own level where some, or all, of its values are not the `absent` one."""
+    first = node[arena[base, CHILD], column]
+    same, present = True, absent >= 0
     for k in range(base, base + size):
-        same = same and node[arena[k, CHILD], IN_ALL] == first
-        present = present and arena[k, VALUE] != absent
+        same = same and node[arena[k, CHILD], column] == first
+        present = present and (column == IN_SOME or arena[k, VALUE] != absent)
     if same and not present:
         return np.int64(first)
     row = regs[SETS]
     for word in range(sets.shape[1]):
         sets[row, word] = sets[first, word]
     for k in range(base + 1, base + size):
-        other = node[arena[k, CHILD], IN_ALL]
+        other = node[arena[k, CHILD], column]
         if other != first:
             for word in range(sets.shape[1]):
-                sets[row, word] &= sets[other, word]
+                both = sets[row, word] & sets[other, word]
+                sets[row, word] = both if column == IN_ALL else sets[row, word] | sets[other, word]
     if present:
         sets[row, level >> 6] |= uint64(1) << uint64(level & 63)
     return stored_once(regs, sets, set_index)

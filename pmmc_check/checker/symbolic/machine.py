@@ -32,6 +32,7 @@ from pmmc_check.checker.symbolic.layout import (
     ASK,
     ASK_FUNCTION,
     ASK_VALUE,
+    ASKS,
     AT_LEVEL,
     AWAIT,
     BASE,
@@ -44,10 +45,12 @@ from pmmc_check.checker.symbolic.layout import (
     DONE_LEVEL,
     DONE_OWN,
     EFFECT,
+    EITHER,
     ENDS,
     FINISHED,
     FIRST,
     FIX,
+    FOR_ANYTHING,
     FOUND,
     FUEL,
     FUNCTION,
@@ -65,6 +68,7 @@ from pmmc_check.checker.symbolic.layout import (
     PHASE,
     PLACE,
     POINTER,
+    PROJECTS,
     READY,
     RELABELS,
     REST,
@@ -114,6 +118,7 @@ def image_step(
     here = parts[part, PART_LEVEL] == level
     function = parts[part, FUNCTION] if here else np.int64(NONE_THERE)
     rest = parts[part, REST] if here else part
+    either = here and parts[part, ASKS] == EITHER
     size = edges_at(node, a, level)
     while frame[NEXT] < size:
         value, child = edge_at(node, edge, levels, a, level, frame[NEXT])
@@ -122,10 +127,11 @@ def image_step(
             if function >= 0 and has_no_value(ranges, function, at):
                 frame[NEXT] += 1
                 continue
-            found = known_image(images, node, parts, sets, child, rest)
+            known = either and value != levels[level, ABSENT]
+            found = child if known else known_image(images, node, levels, parts, sets, child, rest)
             if found == NONE_THERE:
                 frame[PHASE] = AWAIT
-                push_image(regs, frames, node, levels, parts, child, rest)
+                push_image(regs, frames, node, levels, parts, sets, child, rest)
                 return
             frame[FOUND] = found
         elif frame[PHASE] == AWAIT:
@@ -159,7 +165,7 @@ def end_image(
     if made == NONE_THERE:
         return
     effect = parts[frame[B], EFFECT]
-    if made != NO_VECTOR and effect != RELABELS:
+    if made != NO_VECTOR and effect != RELABELS and effect != PROJECTS:
         if effect == RESTRICTS or levels[level, ABSENT] >= 0:
             node[made, CLOSED] = made
         elif node[made, CLOSED] == NONE_THERE:
@@ -243,16 +249,22 @@ def fix_step(
             continue
         row = frame[BASE] + frame[NEXT]
         event = own[frame[POINTER], 0] if frame[STAGE] == OWN else shared[level, 1 + frame[POINTER]]
+        if event == NONE_THERE:
+            frame[POINTER] = own[frame[POINTER], 1]
+            continue
         function, rest = parts[event, FUNCTION], parts[event, REST]
         at = entry_at(keys, function, arena[row, VALUE])
         if frame[PHASE] == ITERATE:
             if has_no_value(ranges, function, at):
                 frame[FOUND] = NO_VECTOR
             else:
-                found = known_image(images, node, parts, sets, arena[row, CHILD], rest)
+                found = known_image(images, node, levels, parts, sets, arena[row, CHILD], rest)
+                if found != NO_VECTOR and at == NONE_THERE and rest != NONE_THERE and parts[rest, ASKS] == FOR_ANYTHING:
+                    regs[STATUS], regs[ASK_FUNCTION], regs[ASK_VALUE] = ASK, function, arena[row, VALUE]
+                    return
                 if found == NONE_THERE:
                     frame[PHASE] = AWAIT
-                    push_image(regs, frames, node, levels, parts, arena[row, CHILD], rest)
+                    push_image(regs, frames, node, levels, parts, sets, arena[row, CHILD], rest)
                     return
                 frame[FOUND] = found
         elif frame[PHASE] == AWAIT:

@@ -12,7 +12,7 @@ reachable state of both is the role asked."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pmmc_check.checker.counterexample import Move
@@ -20,10 +20,11 @@ from pmmc_check.checker.local_steps import NO_MESSAGES, History, LocalOutcome, L
 from pmmc_check.checker.result import Action
 from pmmc_check.checker.symbolic.collect import POSSIBLE, STAYS
 from pmmc_check.checker.symbolic.events import FULL, SAME, Events, Stopped
-from pmmc_check.checker.symbolic.layout import FOR_ANYTHING, FOR_SOMETHING
+from pmmc_check.checker.symbolic.layout import FOR_ANYTHING, FOR_SOMETHING, MOVES, RELABELS
 from pmmc_check.checker.symbolic.measure import Measure, ValueCounts
 from pmmc_check.checker.symbolic.notes import Breaking, Notes, Way
 from pmmc_check.checker.symbolic.placing import Placing
+from pmmc_check.checker.symbolic.restrictions import Delivering, Restrictions
 from pmmc_check.checker.tables import Path, PathDelivery
 from pmmc_check.model.faults import Drop
 from pmmc_check.model.network import Inbox
@@ -95,6 +96,7 @@ class MessageSystem:
         self.probes: list[int] = []
         self.possible: dict[int, list[Possible]] = defaultdict(list)
         self.known: dict[int, ProcessEvent] = {}
+        self._restrictions = Restrictions(events) if events.closes and self.network.keeps_delivered else None
         self._placing = Placing(self.model, events, self.level)
         self._numbers: dict[LocalValue | PartValue, int] = {}
         self._parts: dict[tuple[int, Hashable], int] = {}
@@ -118,6 +120,8 @@ class MessageSystem:
             self.locals.history({message for message, _ in self.network.contents(view.inbox)})  # numbers them by content
             state = LocalValue(process, self.locals.state_id(process, view.state), self.locals.history(view.history))
             found[self.level[process]] = self._number(state)
+            if self._restrictions:
+                self._restrictions.enters_freely(found[self.level[process]])
         for to, sender, message in self.model.sent_at_first():
             if not isinstance(message, Instant):
                 number = self.locals.message_id(message)
@@ -146,6 +150,9 @@ class MessageSystem:
         """
         if function in self._probes:
             process, level, given = self._probes[function]
+            for outer in self._restrictions.outward(value) if self._restrictions else ():
+                if self.events.entry(function, outer) is None:
+                    self.apply(function, outer)
             self.events.enter(function, value, ())
             self._delivered(process, level, value, given)
         else:
@@ -257,7 +264,7 @@ class MessageSystem:
                 self.apply(self._function(level, [test]), value)
         own = self.level[process]
         together = {own: function, level: self._function(level, [test])}
-        self.probes.append(self.events.event(together, relabels=not self.network.keeps_delivered))
+        self.probes.append(self.events.event(together, MOVES if self.network.keeps_delivered else RELABELS))
         self.events.share(own, self.probes[-1])
 
     def _function(self, level: int, operations: Sequence[Operation]) -> int:
@@ -278,7 +285,10 @@ class MessageSystem:
             if changed is None:
                 return []
             content = changed
-        return [self._number(content)]
+        after = self._number(content)
+        if self._restrictions and isinstance(content, LocalValue):
+            self._restrictions.enters_freely(after)
+        return [after]
 
     def _happened(self, before: LocalValue, given: Operation) -> LocalValue | None:
         assert given.sender is not None
@@ -322,10 +332,29 @@ class MessageSystem:
                 if self.notes:
                     self.notes.ways[process, moved].append(Way(number, value, path))
         for number, values in after.items():
-            event = self.known[number]
-            self.events.enter(event.own, value, values)
-            if self._home(event) == self.level[event.process]:
-                self.events.give(value, number)
+            self._fire(self.known[number], value, tuple(values), take)
+
+    def _fire(self, event: ProcessEvent, before: int, after: tuple[int, ...], take: Collection[int]) -> None:
+        """From now on an event leads from a value to others."""
+        own = self.level[event.process]
+        others = tuple((level, function) for level, function in event.others.items() if level not in take)
+        if self._restrictions:
+            for value in after:
+                if take and not others:
+                    self._restrictions.enters_by_restriction(before, value)
+                else:
+                    self._restrictions.enters_freely(value)
+            if (
+                take
+                and all(self.events.height(level) > max(map(self.events.height, take)) for level, _ in others)
+                and self._home(event) == own
+            ):
+                for level in take:
+                    self._restrictions.add(Delivering(own, before, after, others), level, event.others[level])
+                return
+        self.events.enter(event.own, before, after)
+        if self._home(event) == own:
+            self.events.give(before, event.number)
 
     def _others(self, process: int, outcome: LocalOutcome, take: dict[int, list[Operation]]) -> dict[int, list[Operation]]:
         """What an outcome does on each level but the process's own."""

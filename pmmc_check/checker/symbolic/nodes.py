@@ -33,9 +33,12 @@ from pmmc_check.checker.symbolic.layout import (
     DONE_OWN,
     EDGES,
     EDGES_FULL,
+    EFFECT,
+    EITHER,
     FIRST,
     FOR_ANYTHING,
     FOR_NOTHING,
+    FOR_ONE_OF,
     FOUND,
     FREE,
     HEIGHT,
@@ -55,6 +58,8 @@ from pmmc_check.checker.symbolic.layout import (
     PART_LEVEL,
     PHASE,
     PLACE,
+    PROJECTS,
+    REST,
     RESULT,
     SETS,
     SETS_FULL,
@@ -68,7 +73,7 @@ from pmmc_check.checker.symbolic.layout import (
     A,
     B,
 )
-from pmmc_check.checker.symbolic.level_sets import has_level, set_of_all, set_of_some
+from pmmc_check.checker.symbolic.level_sets import first_in_some, has_level, levels_with_messages, one_in_all
 
 
 @kernel
@@ -123,17 +128,39 @@ def known_union(unions: Any, a: Any, b: Any) -> Any:
 
 
 @kernel
-def known_image(images: Any, node: Any, parts: Any, sets: Any, a: Any, part: Any) -> Any:
+def known_image(images: Any, node: Any, levels: Any, parts: Any, sets: Any, a: Any, part: Any) -> Any:
     """The image of a node where it needs no work, else -1."""
     if a == NO_VECTOR or part == NONE_THERE:
         return np.int64(a)
-    asks = parts[part, ASKS]
-    if asks != FOR_NOTHING:
-        if not has_level(sets, node[a, IN_SOME], parts[part, ASKED]):
+    asks, asked = parts[part, ASKS], parts[part, ASKED]
+    if parts[part, EFFECT] == PROJECTS:
+        part = first_not_above(parts, levels, node, a, part)
+        if part == NONE_THERE:
+            return np.int64(a)
+    elif asks == FOR_ONE_OF:
+        if first_in_some(parts, sets, node, a, asked) == NONE_THERE:
             return np.int64(NO_VECTOR)
-        if asks == FOR_ANYTHING and has_level(sets, node[a, IN_ALL], parts[part, ASKED]):
+    elif asks == EITHER:
+        part = first_in_some(parts, sets, node, a, part)
+        if part == NONE_THERE:
+            return np.int64(NO_VECTOR)
+        if one_in_all(parts, sets, node, a, part):
+            return np.int64(a)
+    elif asks != FOR_NOTHING:
+        if not has_level(sets, node[a, IN_SOME], asked):
+            return np.int64(NO_VECTOR)
+        if asks == FOR_ANYTHING and has_level(sets, node[a, IN_ALL], asked):
             return np.int64(a)
     return cached(images, a, part)
+
+
+@kernel
+def first_not_above(parts: Any, levels: Any, node: Any, a: Any, part: Any) -> Any:
+    """The first of the parts from `part` whose level is not above a node's, else -1."""
+    height = levels[node[a, LEVEL], HEIGHT]
+    while part != NONE_THERE and levels[parts[part, PART_LEVEL], HEIGHT] > height:
+        part = parts[part, REST]
+    return np.int64(part)
 
 
 @kernel
@@ -218,8 +245,8 @@ def make(
         regs[FREE] = node[new, FIRST]
     absent = levels[level, ABSENT]
     node[new, FIRST], node[new, COUNT], node[new, LEVEL], node[new, CLOSED] = regs[EDGES], size, level, NONE_THERE
-    node[new, IN_SOME] = set_of_some(regs, sets, set_index, node, arena, base, size, level, absent)
-    node[new, IN_ALL] = set_of_all(regs, sets, set_index, node, arena, base, size, level, absent)
+    for column in (IN_SOME, IN_ALL):
+        node[new, column] = levels_with_messages(regs, sets, set_index, node, arena, base, size, column, level, absent)
     for k in range(size):
         edge[regs[EDGES] + k, 0] = arena[base + k, VALUE]
         edge[regs[EDGES] + k, 1] = arena[base + k, CHILD]
@@ -270,8 +297,12 @@ def push_union(regs: Any, frames: Any, node: Any, levels: Any, a: Any, b: Any) -
 
 
 @kernel
-def push_image(regs: Any, frames: Any, node: Any, levels: Any, parts: Any, a: Any, part: Any) -> None:
+def push_image(regs: Any, frames: Any, node: Any, levels: Any, parts: Any, sets: Any, a: Any, part: Any) -> None:
     """Begins the image of a node under what is left of an event."""
+    if parts[part, ASKS] == EITHER:
+        part = first_in_some(parts, sets, node, a, part)
+    elif parts[part, EFFECT] == PROJECTS:
+        part = first_not_above(parts, levels, node, a, part)
     level = node[a, LEVEL]
     if levels[level, HEIGHT] < levels[parts[part, PART_LEVEL], HEIGHT]:
         level = parts[part, PART_LEVEL]

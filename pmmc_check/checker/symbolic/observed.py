@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from pmmc_check.checker.symbolic.diagrams import Diagrams
 from pmmc_check.checker.symbolic.events import FULL
-from pmmc_check.checker.symbolic.layout import NO_VECTOR, UNIT
+from pmmc_check.checker.symbolic.layout import NO_VECTOR, PROJECTS, UNIT
 from pmmc_check.checker.symbolic.members import SeenFacts
 from pmmc_check.properties.checks import Checks, Violated
 from pmmc_check.properties.observe import Fact, Observed
@@ -83,7 +83,7 @@ def relabelling(diagrams: Diagrams, values: dict[int, list[int]], seen_of: dict[
         for value in found:
             if value != absent:
                 events.enter(functions[level], value, (first.setdefault(seen_of[value], value),))
-    return events.event(functions, relabels=True)
+    return events.event(functions, PROJECTS)
 
 
 def combinations(diagrams: Diagrams, image: int, seen_of: dict[int, SeenFacts]) -> Iterator[SeenFacts]:

@@ -46,6 +46,8 @@ class ReplayTogether(Replay):
                 for item in active[key]:
                     events += type(item) is Event
                     log = self.interleaving.take(item)
+                    if self.guessed:
+                        raise NotApart  # in another order another guess is made, and what comes of it may not depend on how many judge
                     if file_of.setdefault(log.name, key) != key:
                         raise NotApart  # a log in two files, of which nobody knows how they go together
                     if log.queue:
