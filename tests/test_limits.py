@@ -135,7 +135,10 @@ def _wait_until_searching(process: subprocess.Popen[str]) -> None:
         ("json", signal.SIGTERM, ["--engine", "symbolic", "--reduce", "none"]),
     ],
 )
-def test_interrupting_the_command_gives_the_partial_result_and_3(form: str, number: signal.Signals, how: list[str]) -> None:
+def test_interrupting_the_command_gives_the_partial_result_and_3(
+    form: str, number: signal.Signals, how: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    explored(capsys, *options(acceptors=1, leaders=1, replicas=1, slots=1), *how)  # so that nothing has to be compiled any more
     process = _started("--format", form, *how, rounds=2, threads=1)
     _wait_until_searching(process)
     for _ in range(2):  # as `timeout` does, which signals the command and then its group

@@ -46,6 +46,7 @@ class LeaderDriver(Driver):
         self._leaders = [each for each in self.system.leaders if self.system.acceptors_of(each.number) == self._acceptors]
         self._quorum = max(self.system.quorum1_of(len(self._acceptors)), self.system.quorum2_of(len(self._acceptors)))
         self._heard = dict.fromkeys(self._acceptors, self.now)
+        self._promised: set[ProcessId] = set()
         self._began = self._beaten = self.now
         self._retries = Retries(self.timing.retransmit, self.timing.retransmit_max)
         self._suspected: ProcessId | None = None
@@ -90,6 +91,8 @@ class LeaderDriver(Driver):
         sender, message = envelope.sender, envelope.content
         if isinstance(message, P1b | P2b):
             self._heard[message.acceptor] = self.now
+            if isinstance(message, P1b) and message.ballot == self._ballot:
+                self._promised.add(message.acceptor)
         if isinstance(message, Preempted):
             return self._is_preempted(message.ballot)
         if isinstance(message, Propose):
@@ -126,7 +129,7 @@ class LeaderDriver(Driver):
             self._retries.answered(commander_id(self._ballot, message.slot), self.now)
             self._decided[message.slot] = message.command
         elif isinstance(message, P1a):
-            self._open, self._began = {}, self.now
+            self._promised, self._open, self._began = set(), {}, self.now
             self._idle.clear()
             self._missed.clear()
 
@@ -253,10 +256,12 @@ class LeaderDriver(Driver):
             self.again(self.me, silent, Probe())
 
     def _ask_again(self) -> None:
-        """Sends p1a and p2a again to acceptors that have not answered."""
+        """Sends p1a and p2a again to acceptors that have not answered. Who has told a former scout of this ballot has not told this one."""
         now, ballot = self.now, self._ballot
         scout = self.host.processes.get(scout_id(ballot))
-        silent = [each for each in _unanswered(scout) if self._retries.due((ballot, each), now)] if scout else []
+        lacked = getattr(scout.state, "waitfor", ()) if scout is not None else ()
+        unsure = [each for each in self._acceptors if each not in self._promised or each in lacked]
+        silent = [each for each in unsure if self._retries.due((ballot, each), now)]
         if silent:
             self.again(scout_id(ballot), silent, P1a(ballot))
         for me, process in self.host.processes.items():

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from pmmc_check.protocol.messages import Decision, Propose, Request, Response
+from helpers import A1, A3
+
+from pmmc_check.protocol.messages import Decision, P1a, Propose, Request, Response
 from pmmc_check.protocol.values import REPLICA, ProcessId
 from pmmc_check.runtime.machines import KeyValueStore
 from pmmc_check.runtime.retries import HandingOn, Retries
@@ -71,6 +73,23 @@ def test_in_good_weather_one_replica_is_asked_and_answers_and_one_leader_gets_it
     assert sent[Request] < 120
     assert sent[Response] < 120
     assert sent[Propose] < 130, "three each until the first decision says who leads"
+
+
+def test_an_acceptor_that_has_missed_the_ballot_is_asked_on_since_another_may_fail() -> None:
+    cluster = SimulatedCluster(SimulationPlan(Roster(timing=SIMULATED_TIMING), KeyValueStore(), 1, 20))
+    world, send, start = cluster.world, cluster.world.send, cluster.world.start
+
+    def sends(envelopes: Sequence[Envelope]) -> None:
+        send([each for each in envelopes if world.time > 0.3 or not (each.to == A3 and isinstance(each.content, P1a))])
+
+    def starts(me: ProcessId) -> None:
+        if me != A1:
+            start(me)
+
+    world.send, world.start = sends, starts  # type: ignore[method-assign]
+    world.at(0.2, lambda: world.crash(A1))
+    assert cluster.run().answered == 100
+    assert A1 not in world.nodes
 
 
 def test_what_is_on_its_way_is_not_handed_on() -> None:
