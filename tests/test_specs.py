@@ -268,8 +268,8 @@ def test_limits_and_symmetry_of_a_spec_count(capsys: pytest.CaptureFixture[str],
     spec = tmp_path / "one.spec"
     small_one = "ACCEPTORS 2 LEADERS 1 REPLICAS 1 SLOTS 1\n"
     for text, more, verdict, says in (
-        ("MAX_STATES 5", [], "inconclusive", "5 states (--max-states)"),
-        ("MAX_STATES 5", ["--max-states", "7"], "inconclusive", "7 states (--max-states)"),
+        ("MAX_STATES 1", [], "inconclusive", "1 state (--max-states)"),
+        ("MAX_STATES 1", ["--max-states", "2"], "inconclusive", "2 states (--max-states)"),
         ("MAX_DEPTH 3", [], "inconclusive", "depth 3 (--max-depth)"),
         ("TIME_LIMIT 0.000001", [], "inconclusive", "1e-06 seconds (--time-limit)"),
         ("SYMMETRY off", [], "holds", None),

@@ -64,6 +64,7 @@ def test_the_command_says_the_same_with_workers_of_ray() -> None:
     skip_without_ray()
     shared = json.loads(command(*SMALL, "--workers", "2").stdout)
     assert shared.pop("workers") == {"workers": 2, "replaced": 0}
+    assert shared.pop("notes") == ["commuting is off: it decides by all that has been sent so far, which no worker knows"]
     expected = json.loads(command(*ALIKE).stdout)
     assert {k: v for k, v in shared.items() if k not in VARYING} == {k: v for k, v in expected.items() if k not in VARYING}
     assert not of_ray(), "no process of Ray is left behind"
