@@ -4,19 +4,15 @@ So the command runs in a child process, and only a code that it says itself is i
 
 from __future__ import annotations
 
-import ctypes
 import os
-import shutil
 import signal
-import sys
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import NoReturn
 
 from pmmc_check.cli.failures import EXIT_INCONCLUSIVE, say
+from pmmc_check.cli.lifelines import adopt_orphans, end_with_parent
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _OPTIONS = ("--workers", "--cluster")
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM)
 
@@ -32,12 +28,12 @@ def guarded(run: Callable[[], int], finish: Callable[[int], NoReturn]) -> int:
     Signals are passed on to the child, which is ended when this process is, and with it whatever it has started."""
     said, says = os.pipe()
     own = os.getpid()
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # orphans of the child come to this process, which ends them
+    adopt_orphans()  # and ends them
     child = os.fork()
     if child == 0:
         os.close(said)
         os.setpgid(0, 0)  # what a terminal sends to its group comes once, from below
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        end_with_parent()
         code = run() if os.getppid() == own else EXIT_INCONCLUSIVE
         os.write(says, bytes([code]))
         finish(code)
@@ -66,15 +62,11 @@ def _send(process: int, number: int) -> None:
         os.kill(process, number)
 
 
-def _prctl(option: int, value: int) -> None:
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(option, value)
-
-
 def _end_what_is_left(child: int) -> None:
     """Ends the processes that a Ray of this machine has left behind, and removes its folder."""
-    import psutil  # only after a failure
+    import shutil  # this and the next only after a failure
+
+    import psutil
 
     from pmmc_check.checker.crew.actors import own_folders
 
@@ -82,4 +74,4 @@ def _end_what_is_left(child: int) -> None:
         with suppress(psutil.Error):
             each.kill()
     for folder in own_folders(child):
-        shutil.rmtree(Path(folder), ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
