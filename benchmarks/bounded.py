@@ -43,7 +43,7 @@ class Watch:
     def _row(self, seconds: float) -> None:
         memory = dict.fromkeys((ACCEPTOR, LEADER, REPLICA), 0)
         decided = 0
-        for me, child in self.supervisor.children.items():
+        for me, child in self.supervisor.children.by_id.items():
             if me.role in memory and child.process is not None and child.process.pid is not None:
                 memory[me.role] = max(memory[me.role], psutil.Process(child.process.pid).memory_full_info().uss)
             decided = max(decided, child.report.decided if child.report is not None else 0)

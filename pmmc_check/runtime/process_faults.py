@@ -5,52 +5,27 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA, ProcessId
+from pmmc_check.runtime.children import Children
 from pmmc_check.runtime.scenario import Scenario
 from pmmc_check.runtime.tcp import Disturbance
-
-
-class Breakable(Protocol):
-    """A cluster of processes."""
-
-    faults: Counter[str]
-    children: Any
-    scenario_is_over: bool
-
-    def kill(self, me: ProcessId) -> None:
-        """`kill -9`."""
-
-    def come_back(self, me: ProcessId) -> None:
-        """Starts it again."""
-
-    def signal(self, me: ProcessId, number: int) -> None:
-        """Sends a signal."""
-
-    def order_all(self, *words: Any) -> None:
-        """Tells every node."""
-
-    def order(self, me: ProcessId, *words: Any) -> None:
-        """Tells one node."""
-
-    def may_fail(self, me: ProcessId) -> None:
-        """From now on it is no error if the node ends."""
 
 
 class ProcessAffliction:
     """A scenario in a cluster of processes."""
 
-    def __init__(self, cluster: Breakable, disturbance: Disturbance) -> None:
+    def __init__(self, cluster: Children, disturbance: Disturbance) -> None:
         self.cluster, self.disturbance = cluster, disturbance
         self._deaf: dict[ProcessId, frozenset[ProcessId]] = {}
 
     def _disturb(self) -> None:
-        for me in self.cluster.children:
+        for me in self.cluster.by_id:
             self.cluster.order(me, "disturb", replace(self.disturbance, deaf_to=self._deaf.get(me, frozenset())))
 
     def weather(self, name: str, value: float) -> None:
@@ -113,44 +88,53 @@ class ProcessFaults:
     seed: int = 1
     scenario: Scenario | None = None
 
-    def tasks(self, cluster: Breakable) -> Iterator[Coroutine[Any, Any, None]]:
-        """What goes on beside the run."""
+    @asynccontextmanager
+    async def afflicting(self, cluster: Children) -> AsyncIterator[asyncio.Task[None]]:
+        """Within, all this happens; the task ends with the scenario, or at once."""
+        scenario, *others = [asyncio.create_task(each) for each in (self._play(cluster), *self._without_end(cluster))]
+        try:
+            yield scenario
+        finally:
+            for task in (scenario, *others):
+                task.cancel()
+        failed = [task.exception() for task in (scenario, *others) if task.done() and not task.cancelled()]
+        for exception in filter(None, failed):
+            raise exception
+
+    def _without_end(self, cluster: Children) -> Iterator[Coroutine[Any, Any, None]]:
         for role in self.kill:
             yield self._kill(cluster, role, Random(f"{self.seed} kill {role}"))
         for role in self.pause:
             yield self._pause(cluster, role, Random(f"{self.seed} pause {role}"))
         if self.partition:
             yield self._partition(cluster, Random(f"{self.seed} partition"))
-        if self.scenario is not None:
-            yield self._play(cluster, self.scenario)
 
-    async def _play(self, cluster: Breakable, scenario: Scenario) -> None:
+    async def _play(self, cluster: Children) -> None:
         affliction, began = ProcessAffliction(cluster, self.disturbance), time.monotonic()
-        for moment in scenario.moments:
+        for moment in self.scenario.moments if self.scenario is not None else ():
             await asyncio.sleep(began + moment.seconds - time.monotonic())
             moment.happens(affliction)
-        cluster.scenario_is_over = True
 
-    async def _kill(self, cluster: Breakable, role: str, rng: Random) -> None:
+    async def _kill(self, cluster: Children, role: str, rng: Random) -> None:
         while True:
             await asyncio.sleep(self.every * rng.uniform(0.7, 1.3) - self.down)
-            me = rng.choice([each for each in cluster.children if each.role == role])
+            me = rng.choice([each for each in cluster.by_id if each.role == role])
             cluster.faults[f"{role}s killed"] += 1
             cluster.kill(me)
             await asyncio.sleep(self.down)
             cluster.come_back(me)
 
-    async def _pause(self, cluster: Breakable, role: str, rng: Random) -> None:
+    async def _pause(self, cluster: Children, role: str, rng: Random) -> None:
         while True:
             await asyncio.sleep(self.every * rng.uniform(0.7, 1.3))
-            me = rng.choice([each for each in cluster.children if each.role == role])
+            me = rng.choice([each for each in cluster.by_id if each.role == role])
             cluster.faults[f"{role}s paused"] += 1
             cluster.signal(me, signal.SIGSTOP)
             await asyncio.sleep(self.down)
             cluster.signal(me, signal.SIGCONT)
 
-    async def _partition(self, cluster: Breakable, rng: Random) -> None:
-        servers = [each for each in cluster.children if each.role in (ACCEPTOR, LEADER, REPLICA)]
+    async def _partition(self, cluster: Children, rng: Random) -> None:
+        servers = [each for each in cluster.by_id if each.role in (ACCEPTOR, LEADER, REPLICA)]
         while True:
             cluster.faults["one-way partitions"] += 1
             cluster.order_all("disturb", replace(self.disturbance, deaf_to=frozenset({rng.choice(servers)})))

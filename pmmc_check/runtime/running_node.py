@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from pmmc_check.errors import PmmcError, UsageError
 from pmmc_check.protocol.role import Lifecycle
-from pmmc_check.protocol.values import CLIENT, LEADER, REPLICA, ProcessId, host_of
+from pmmc_check.protocol.values import BOTTOM, CLIENT, LEADER, REPLICA, Ballot, ProcessId, host_of
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.runtime.history import Asked
 from pmmc_check.runtime.leader_driver import LeaderDriver
@@ -59,13 +59,13 @@ class NodeSpec:
 
 
 class NodeReport(NamedTuple):
-    """How a node is doing. `leaders` is the configuration of a replica's next slot."""
+    """How a node is doing. `ballot` is that of a leader, `leaders` is the configuration of a replica's next slot."""
 
     counts: Counter[str]
     answered: int
     decided: int
     performed: int
-    ballot: str
+    ballot: Ballot
     state: str
     history: tuple[Asked, ...] = ()
     leaders: tuple[str, ...] = ()
@@ -198,7 +198,7 @@ class RunningNode:
             "stopping": self._stopping,
             "decided": report.decided,
             "performed": report.performed,
-            "ballot": report.ballot,
+            "ballot": str(report.ballot) if report.ballot > BOTTOM else "",
             "leaders": report.leaders,
             "counts": dict(report.counts),
             "refused": self.framing.refused,
@@ -215,7 +215,7 @@ class RunningNode:
             answered=0,
             decided=len(state.decisions) if replica else 0,
             performed=state.slot_out - 1 if replica else 0,
-            ballot=str(state.ballot) if running and self.spec.me.role == LEADER else "",
+            ballot=state.ballot if running and self.spec.me.role == LEADER else BOTTOM,
             state=show_machine(state) if replica and whole else "",
             leaders=tuple(map(str, driver.leaders_of(state.slot_out))) if replica and isinstance(driver, ReplicaDriver) else (),
         )

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ from typing import Any
 import psutil
 import pytest
 from helpers import ROOT, heed_ctrl_c, in_process
+
+from pmmc_check.protocol.values import LEADER, Ballot
+from pmmc_check.runtime.running_node import NodeReport
+from pmmc_check.runtime.supervisor import RunPlan, Supervisor
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 COMMAND = [sys.executable, "-m", "pmmc_check", "run", "--quiet"]
@@ -45,6 +50,15 @@ def test_the_default_run_answers_all_requests(capsys: pytest.CaptureFixture[str]
     done = in_process(capsys, "run", "--trace-dir", str(tmp_path / "logs"))
     assert done.returncode == 2
     assert "is not empty" in done.stderr
+
+
+def test_progress_tells_the_highest_ballot() -> None:
+    told: list[str] = []
+    supervisor = Supervisor(RunPlan(), told.append)
+    for child, round_ in zip(supervisor.children.of_role(LEADER), (9, 10, 2), strict=True):
+        child.report = NodeReport(Counter(), 0, 0, 0, Ballot(round_, child.spec.me.number), "")
+    supervisor._report_progress()
+    assert told == ["0 of 50 requests answered, 0 slots decided, ballot 10.L2, 0 messages"]
 
 
 @pytest.mark.slow

@@ -1,0 +1,238 @@
+"""The processes of a cluster of one operating-system process a node: started, told what to do through pipes, killed, started again, and
+none left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from types import ModuleType
+from typing import Any
+
+from pmmc_check.errors import UsageError
+from pmmc_check.protocol.values import ProcessId
+from pmmc_check.runtime.node_process import run_node
+from pmmc_check.runtime.running_node import NodeReport, NodeSpec
+from pmmc_check.runtime.tcp import Address, Disturbance
+
+_START_SECONDS, _STOP_SECONDS = 20.0, 10.0
+
+
+@dataclass
+class Child:
+    """One node: its process, the pipe to it, and what it said last."""
+
+    spec: NodeSpec
+    process: ForkServerProcess | None = None
+    pipe: Connection | None = None
+    address: Address | None = None
+    report: NodeReport | None = None
+    stopped: bool = False
+    stopping: bool = False
+    failing: bool = False
+    """It was made to end by itself, sooner or later; `comes_back`: and is to be started again when it has."""
+    comes_back: bool = False
+
+
+class Children:
+    """All nodes of a run, by the process of the protocol that each is. `errors` is what went wrong, `faults` what was done to them on
+    purpose, `lost` what those that were killed had counted when they last reported."""
+
+    def __init__(self, specs: Iterable[NodeSpec], served: Callable[[Address], None]) -> None:
+        self.by_id = {each.me: Child(each) for each in specs}
+        self.errors: list[str] = []
+        self.faults: Counter[str] = Counter()
+        self.lost: Counter[str] = Counter()
+        self._served, self._running = served, False
+        self._changed = asyncio.Event()
+        self._context = get_context("forkserver")
+        self._context.set_forkserver_preload(["pmmc_check.runtime.node_process"])
+
+    def of_role(self, role: str) -> list[Child]:
+        """In the order of their numbers."""
+        return [each for me, each in self.by_id.items() if me.role == role]
+
+    @property
+    def reports(self) -> dict[ProcessId, NodeReport]:
+        """What each has said last, of those that have said anything since they were started."""
+        return {me: each.report for me, each in self.by_id.items() if each.report is not None}
+
+    # ---- all of them ----
+
+    async def start_all(self) -> None:
+        """Starts them, paused, and has them go on when each knows where all others are.
+
+        Raises:
+            UsageError: one cannot start.
+        """
+        for me in self.by_id:
+            self.start(me)
+        end = time.monotonic() + _START_SECONDS
+        while late := [each.spec.name for each in self.by_id.values() if not each.address]:
+            left = end - time.monotonic()
+            if self.errors or left <= 0:
+                did_not = f"{', '.join(late)} did not start within {_START_SECONDS:g} s; is the machine overloaded?"
+                raise UsageError("; ".join(self.errors) or did_not)
+            await self._change(left)
+        self._running = True
+        self.order_all("run", True)
+
+    async def stop(self, listed: list[Child]) -> None:
+        """Stops them in order: each says what it has done, whatever has failed."""
+        for child in listed:
+            child.stopping, child.comes_back = True, False
+            self._order(child, "stop")
+        end = time.monotonic() + _STOP_SECONDS
+        while time.monotonic() < end and not all(each.stopped or each.process is None for each in listed):
+            await self._change(end - time.monotonic())
+        late = [each.spec.name for each in listed if not each.stopped and each.process is not None]
+        self.errors += [f"{name}: did not stop within {_STOP_SECONDS:g} s; is the machine overloaded?" for name in late]
+
+    # ---- processes ----
+
+    def start(self, me: ProcessId) -> None:
+        """Starts the process of a node that has none."""
+        child = self.by_id[me]
+        ours, theirs = self._context.Pipe()
+        child.process = self._context.Process(target=run_node, args=(child.spec, theirs), daemon=True, name=child.spec.name)
+        with _nothing_to_import_again():
+            child.process.start()
+        theirs.close()
+        child.pipe, child.address, child.stopped, child.failing = ours, None, False, False
+        asyncio.get_running_loop().add_reader(ours.fileno(), self._heard, child)
+
+    def signal(self, me: ProcessId, number: int) -> None:
+        """Sends a signal to the process of a node, if it runs."""
+        process = self.by_id[me].process
+        if process is not None and process.pid is not None and process.is_alive():
+            with suppress(ProcessLookupError):  # it may end at any moment
+                os.kill(process.pid, number)
+
+    def kill(self, me: ProcessId) -> None:
+        """`kill -9`."""
+        child = self.by_id[me]
+        if child.process is None:
+            return
+        child.stopping = True
+        self.signal(me, signal.SIGKILL)
+        child.process.join(_STOP_SECONDS)
+        self._forget(child)
+        if child.report is not None:
+            self.lost += child.report.counts
+        child.report = None
+
+    def come_back(self, me: ProcessId) -> None:
+        """Starts a node that was killed."""
+        child = self.by_id[me]
+        child.stopping, child.comes_back = False, child.process is not None
+        if child.process is None:
+            self.start(me)
+
+    def mend(self) -> None:
+        """Ends all faults."""
+        self.order_all("disturb", Disturbance())
+        self.order_all("disk", 0.0, False)
+        for me, child in self.by_id.items():
+            self.signal(me, signal.SIGCONT)
+            child.spec = replace(child.spec, disturbance=Disturbance())
+            if not self.errors:
+                self.come_back(me)
+
+    def _forget(self, child: Child) -> None:
+        if child.pipe is not None:
+            asyncio.get_running_loop().remove_reader(child.pipe.fileno())
+            child.pipe.close()
+        child.process = child.pipe = child.address = None
+
+    def kill_all(self) -> None:
+        """Leaves nobody behind."""
+        for child in self.by_id.values():
+            process = child.process
+            if process is not None:
+                self.signal(child.spec.me, signal.SIGCONT)
+                process.join(0.2 if child.stopped else 0)
+                self.signal(child.spec.me, signal.SIGKILL)
+                process.join(_STOP_SECONDS)
+                self._forget(child)
+
+    # ---- the pipes ----
+
+    def order_all(self, *words: Any) -> None:
+        """Tells every node."""
+        for child in self.by_id.values():
+            self._order(child, *words)
+
+    def order(self, me: ProcessId, *words: Any) -> None:
+        """Tells one node."""
+        self._order(self.by_id[me], *words)
+
+    def may_fail(self, me: ProcessId) -> None:
+        """From now on it is no error if the node ends."""
+        self.by_id[me].failing, self.by_id[me].comes_back = True, False
+
+    def _order(self, child: Child, *words: Any) -> None:
+        if child.pipe is not None:
+            with suppress(OSError):
+                child.pipe.send(words)
+
+    def _heard(self, child: Child) -> None:
+        assert child.pipe is not None
+        try:
+            words = child.pipe.recv()
+        except (EOFError, OSError):
+            words = ("gone",)
+        match words:
+            case ("listening", address, served):
+                child.address = tuple(address)
+                if served is not None:
+                    self._served(served)
+                self._introduce(child)
+            case ("report", report):
+                child.report = report
+            case ("stopped", report):
+                child.report, child.stopped = report, True
+            case ("failed", reason):
+                if not (child.stopping or child.failing):
+                    self.errors.append(f"{child.spec.name}: {reason}")
+                    child.stopping = True
+            case _:
+                if not (child.stopping or child.failing):
+                    self.errors.append(f"{child.spec.name}: its process has ended")
+                self._forget(child)
+                if child.failing and child.comes_back:
+                    self.start(child.spec.me)
+        self._changed.set()
+
+    def _introduce(self, child: Child) -> None:
+        """All nodes are told where all others are; one that has come back goes on at once."""
+        known = {me: each.address for me, each in self.by_id.items() if each.address is not None}
+        if len(known) == len(self.by_id) or self._running:
+            self.order_all("peers", known)
+        if self._running:
+            self._order(child, "run", True)
+
+    async def _change(self, seconds: float) -> None:
+        """Until some node has said something, but no longer."""
+        self._changed.clear()
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), seconds)
+
+
+@contextmanager
+def _nothing_to_import_again() -> Iterator[None]:
+    """Within, new processes do not import this program's main module, as they otherwise would: they need none of it."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
