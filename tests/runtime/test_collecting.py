@@ -85,7 +85,7 @@ def test_with_all_faults_no_node_ever_holds_more_than_what_is_recent(tmp_path: P
             held = [getattr(node.state, name, None) for name in ("accepted", "decisions", "proposals")]
             sizes = [each.kept if isinstance(each, CommandsBySlot) else len(each) for each in held if each is not None]
             most["memory"] = max(most["memory"], *sizes, 0)
-            most["disk"] = max(most["disk"], len(world.disks[me].records))
+            most["disk"] = max(most["disk"], len(world.disks[me].kept.records))
         world.at(0.5, look)
 
     world.at(0.5, look)
