@@ -29,6 +29,7 @@ from pmmc_check.runtime.client_session import Unanswered
 from pmmc_check.runtime.cluster_page import ClusterPage, Statuses
 from pmmc_check.runtime.machines import NO_VALUE, text_of, word_of
 from pmmc_check.runtime.metrics import CONTENT_TYPE, Latencies, metrics_text
+from pmmc_check.runtime.sessions import RefusedOperation
 from pmmc_check.runtime.tcp import Address
 
 _BODY_BYTES_MAX = 2**20
@@ -110,6 +111,8 @@ class HttpFront:
         began = time.monotonic()
         try:
             result = await self._ask(operation)
+        except RefusedOperation as error:
+            return 400, str(error)
         except Unanswered as error:
             self._latencies.unanswered += 1
             return 504, str(error)

@@ -1,4 +1,4 @@
-"""The state machines that replicas run, and the sessions around them that make results exactly-once.
+"""The state machines that replicas run. `sessions.py` has what is around them.
 
 An operation is a text of words; so is a result. `state` may be changed in place: a replica never goes back.
 """
@@ -13,13 +13,10 @@ from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
 from pmmc_check.errors import PmmcError, UsageError, did_you_mean
-from pmmc_check.protocol.values import Command
 from pmmc_check.users_code import users_code
 
 NO_VALUE = "-"
 """The result of looking for a key that is not there."""
-_AGAIN = "again"
-_REMEMBERED = 128
 
 
 class StateMachine(Protocol):
@@ -156,55 +153,6 @@ def _load(name: str) -> Any:
             return getattr(importlib.import_module(module), attribute)
     except PmmcError as error:
         raise UsageError(f"--machine {name}: {error}; looked for in {here}, on PYTHONPATH and among the installed packages") from None
-
-
-class Sessions:
-    """The application of a cluster: a state machine, and for each client the results of its latest commands.
-
-    A client that has waited too long asks again under a new number, `again N OPERATION`: whichever of the two is decided first is
-    performed, the
-    other one has its result. So no operation takes effect twice, and no result is lost with the replicas that crashed before they sent it.
-    """
-
-    def __init__(self, machine: StateMachine) -> None:
-        self.machine = machine
-
-    def initial(self) -> tuple[Any, dict[int, dict[int, str]]]:
-        """The machine's, and no results."""
-        return self.machine.initial(), {}
-
-    def apply(self, state: tuple[Any, dict[int, dict[int, str]]], command: Command) -> tuple[Any, str]:
-        """Performs what has not been performed."""
-        inner, sessions = state
-        number, operation = numbered_operation(command)
-        if not operation:
-            return state, "ok"  # it only fills a slot
-        results = sessions.setdefault(command.client.number, {})
-        if number in results:
-            return state, results[number]
-        if len(results) >= _REMEMBERED and number < min(results):
-            return state, "error: this number is of long ago"
-        with users_code(f"{type(self.machine).__name__}.apply", lambda: f"; the operation is {operation!r}"):
-            inner, result = self.machine.apply(inner, operation)
-        results[number] = str(result)
-        if len(results) > _REMEMBERED:
-            del results[min(results)]
-        return (inner, sessions), str(result)
-
-
-def numbered_operation(command: Command) -> tuple[int, str]:
-    """The number under which a client first asked, and the operation itself."""
-    text = str(command.operation)
-    if text.startswith(f"{_AGAIN} "):
-        _, number, operation = [*text.split(" ", 2), "", ""][:3]
-        if number.isdecimal():
-            return int(number), operation
-    return command.cid, text
-
-
-def asked_again(number: int, operation: str) -> str:
-    """The operation that asks for the result of number `number`."""
-    return f"{_AGAIN} {number} {operation}"
 
 
 def show_machine(state: Any) -> str:

@@ -24,12 +24,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pmmc_check.client import AsyncClusterClient, ClusterClient, Refused, Unanswered
 from pmmc_check.errors import UsageError
+from pmmc_check.protocol.values import ACCEPTOR, ProcessId
 from pmmc_check.runtime.client_session import ClientSession
 from pmmc_check.runtime.cluster_file import read_cluster_file
 from pmmc_check.runtime.control import order_all
 from pmmc_check.runtime.http_front import HttpFront, Statuses
 from pmmc_check.runtime.machines import loaded_machine, text_of, word_of
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
+from pmmc_check.runtime.signals import Lacking
+from pmmc_check.runtime.surroundings import Envelope
 
 from .test_clusters import cluster_file
 
@@ -148,6 +151,56 @@ def test_no_answer_and_a_client_that_is_not_open_are_said(nodes: Nodes) -> None:
         assert client.get("x") is None
 
 
+def test_what_no_cluster_can_perform_is_refused_at_once(nodes: Nodes) -> None:
+    with ClusterClient(nodes.path, timeout=20) as store:
+        for operation in ("put x \ud800", "\x012 1 get x", "x" * (2**21 + 1)):
+            with pytest.raises(ValueError, match="an operation"):
+                store.ask(operation)
+        assert store.put("x", "1") in (None, "1")
+
+
+def test_what_nobody_waits_for_any_more_is_not_asked_for_either(nodes: Nodes) -> None:
+    async def scene() -> tuple[list[str], int, int]:
+        session = ClientSession(nodes.cluster, 0.3)
+        await session.open()
+        await session.ask("put withdrawn no")
+        replica = nodes.nodes[2].node
+        replica.pause(True)
+        try:
+            for _ in range(2):
+                asked = [session.ask(f"put withdrawn {number}") for number in range(1000)]
+                errors = await asyncio.gather(*asked, return_exceptions=True)
+            waits = len(replica._inbox)
+        finally:
+            replica.pause(False)
+        await asyncio.sleep(0.3)
+        driver = session.driver
+        session.close()
+        return [str(each) for each in errors], len(driver._open) + len(driver._waiting) + len(driver._questions), waits
+
+    errors, asked_for, waits = nodes.do(scene())
+    assert all("may or may not" in each or "never asked" in each for each in errors)
+    assert sum("may or may not" in each for each in errors) >= 100
+    assert asked_for == 0
+    assert waits < 1100
+
+
+def test_messages_that_wait_for_a_paused_node_are_bounded(nodes: Nodes) -> None:
+    replica = nodes.nodes[2].node
+    heard = Envelope(ProcessId(ACCEPTOR, 1), replica.me, Lacking(1))
+
+    async def scene() -> int:
+        replica.pause(True)
+        for _ in range(3000):
+            replica.receive(heard)
+        waits = len(replica._inbox)
+        replica.pause(False)
+        return waits
+
+    assert nodes.do(scene()) <= 1010
+    assert replica.counts["lost while paused"] > 1900
+
+
 @given(st.text())
 def test_any_text_is_one_word_of_an_operation(text: str) -> None:
     word = word_of(text)
@@ -181,6 +234,9 @@ def test_the_store_over_http(nodes: Nodes) -> None:
         (("PUT", "/kv/x", "x" * (2**20 + 1)), {}, 413),
         (("PUT", "/kv/x", "1"), {"if_match": "*"}, 400),
         (("POST", "/operation", "add 5"), {}, 400),
+        (("POST", "/operation", "again 2 x"), {}, 400),
+        (("POST", "/operation", "\x012 1 get x"), {}, 400),
+        (("POST", "/operation", f"\x01{'1' * 5000} 1 get x"), {}, 400),
         (("PUT", "/kv/x", "1"), {"origin": "http://elsewhere"}, 403),
         (("GET", "/kv/x", None), {"host": "elsewhere.com"}, 403),
     ],
