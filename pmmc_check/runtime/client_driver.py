@@ -9,7 +9,7 @@ from pmmc_check.protocol.messages import Message, Request, Response
 from pmmc_check.protocol.values import Command, ProcessId, Reconfigure
 from pmmc_check.runtime.node import Driver, LiveNode
 from pmmc_check.runtime.retries import Retries
-from pmmc_check.runtime.sessions import LONG_AGO, Numbered, checked_operation, marked
+from pmmc_check.runtime.sessions import LONG_AGO, MarkedOperation, checked_operation, marked
 from pmmc_check.runtime.signals import Forgotten, Signal
 from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.trace.events import RECEIVE
@@ -127,7 +127,7 @@ class ClientDriver(Driver):
         if not tells and question.number == self._cid:
             return operation
         self._told, self._untold_characters = lowest, 0
-        return marked(Numbered(question.number, lowest, operation))
+        return marked(MarkedOperation(question.number, lowest, operation))
 
     def deliver(self, sender: ProcessId, to: ProcessId, message: Message) -> None:
         """The first response to a question counts."""

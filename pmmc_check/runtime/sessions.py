@@ -50,7 +50,7 @@ def checked_operation(text: str) -> str:
     return text
 
 
-class Numbered(NamedTuple):
+class MarkedOperation(NamedTuple):
     """An operation with the number under which its client asked first; all lower than `lowest` are answered."""
 
     number: int
@@ -58,22 +58,22 @@ class Numbered(NamedTuple):
     operation: str
 
 
-def marked(asked: Numbered) -> str:
+def marked(asked: MarkedOperation) -> str:
     """The operation, with its marker."""
     return f"{MARK}{asked.number} {asked.lowest} {asked.operation}"
 
 
-def numbered(command: Command) -> Numbered:
+def numbered(command: Command) -> MarkedOperation:
     """What a command asks for. What is no marker is a part of the operation."""
     text = str(command.operation)
     if text.startswith(MARK) and (found := _MARKER.match(text)):
         number, lowest = map(int, found.groups())
         if lowest <= number <= command.cid:
-            return Numbered(number, lowest, text[found.end() :])
-    return Numbered(command.cid, 0, text)
+            return MarkedOperation(number, lowest, text[found.end() :])
+    return MarkedOperation(command.cid, 0, text)
 
 
-class Session(NamedTuple):
+class Remembered(NamedTuple):
     """The results of one client, by number. Nobody waits for numbers below `lowest`."""
 
     lowest: int
@@ -85,7 +85,7 @@ class SessionsState(NamedTuple):
     whose number is not above `forgotten` all others are forgotten: numbers are given in the order of time."""
 
     machine: Any
-    sessions: dict[int, Session]
+    sessions: dict[int, Remembered]
     forgotten: int = 0
 
 
@@ -114,9 +114,9 @@ class Sessions:
         client = command.client.number
         if is_forgotten(state, client):
             return state, LONG_AGO
-        session = sessions.pop(client, None) or Session(0, {})
+        session = sessions.pop(client, None) or Remembered(0, {})
         if lowest > session.lowest:
-            session = Session(lowest, {each: result for each, result in session.results.items() if each >= lowest})
+            session = Remembered(lowest, {each: result for each, result in session.results.items() if each >= lowest})
         sessions[client] = session
         results = session.results
         if number in results:
@@ -128,7 +128,7 @@ class Sessions:
         results[number] = str(result)
         if len(results) > REMEMBERED_MAX:
             del results[lowest := min(results)]
-            sessions[client] = Session(lowest + 1, results)
+            sessions[client] = Remembered(lowest + 1, results)
         if len(sessions) > self.sessions_max:
             forgotten = max(forgotten, oldest := next(iter(sessions)))
             del sessions[oldest]

@@ -23,7 +23,7 @@ from pmmc_check.runtime.growing import AcceptedPValues, CommandsBySlot
 from pmmc_check.runtime.machines import KeyValueStore
 from pmmc_check.runtime.replica_driver import ReplicaDriver
 from pmmc_check.runtime.roster import Roster
-from pmmc_check.runtime.sessions import Session, SessionsState
+from pmmc_check.runtime.sessions import Remembered, SessionsState
 from pmmc_check.runtime.simulated_faults import faults_named
 from pmmc_check.runtime.simulated_run import SIMULATED_TIMING, SimulatedCluster, SimulationPlan
 from pmmc_check.runtime.simulated_world import SimulatedWorld
@@ -65,7 +65,7 @@ def test_a_number_set_is_a_set(numbers: list[int]) -> None:
     ("inner", "can"), [({"k": "v"}, True), (10**12, True), ([1, {"a": [None, 2.5]}], True), ((1, 2), False), ({1, 2}, False)]
 )
 def test_a_state_is_written_down_only_if_it_comes_back_as_it_was(inner: object, can: bool) -> None:
-    state = SessionsState(inner, {3: Session(1, {1: "ok", 7: "-"})})
+    state = SessionsState(inner, {3: Remembered(1, {1: "ok", 7: "-"})})
     data = encode_application(state)
     assert (data is not None) is can
     assert data is None or decode_application(data) == state

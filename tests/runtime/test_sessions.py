@@ -18,7 +18,7 @@ from pmmc_check.runtime.machines import MACHINES, IntegerRegister, KeyValueStore
 from pmmc_check.runtime.replica_driver import ReplicaDriver
 from pmmc_check.runtime.retries import RecentResponses
 from pmmc_check.runtime.roster import Roster
-from pmmc_check.runtime.sessions import LONG_AGO, MARK, Numbered, RefusedOperation, Sessions, checked_operation, marked, numbered
+from pmmc_check.runtime.sessions import LONG_AGO, MARK, MarkedOperation, RefusedOperation, Sessions, checked_operation, marked, numbered
 from pmmc_check.runtime.simulated_run import SIMULATED_TIMING, SimulatedCluster, SimulationPlan
 from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.trace.sources import sources
@@ -41,7 +41,7 @@ class Performed:
 
 
 def again(number: int, operation: str, lowest: int = 1) -> str:
-    return marked(Numbered(number, lowest, operation))
+    return marked(MarkedOperation(number, lowest, operation))
 
 
 def test_a_question_that_is_asked_again_is_performed_once_whichever_comes_first() -> None:
@@ -85,7 +85,7 @@ operations = st.one_of(
     st.text(),
     st.builds(lambda *parts: " ".join(parts), st.sampled_from(WORDS), st.text(), st.text()),
     st.builds(lambda head, *parts: head + " ".join(parts), st.just(MARK), st.text("0123456789-٣²"), st.text("0123456789"), st.text()),
-    st.builds(marked, st.builds(Numbered, st.integers(), st.integers(), st.text())),
+    st.builds(marked, st.builds(MarkedOperation, st.integers(), st.integers(), st.text())),
 )
 
 
