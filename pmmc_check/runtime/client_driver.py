@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from pmmc_check.protocol.messages import Message, Request, Response
 from pmmc_check.protocol.values import Command, ProcessId, Reconfigure
-from pmmc_check.runtime.machines import asked_again
 from pmmc_check.runtime.node import Driver, LiveNode
+from pmmc_check.runtime.operations import asked_again
 from pmmc_check.runtime.retries import Retries
 from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.trace.events import RECEIVE

@@ -6,17 +6,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 
-from pmmc_check.errors import PmmcError, UsageError
+from pmmc_check.errors import PmmcError
 from pmmc_check.protocol.values import CLIENT, REPLICA, ProcessId
 from pmmc_check.runtime.client_driver import ClientDriver
 from pmmc_check.runtime.cluster_file import ClusterFile
+from pmmc_check.runtime.operations import why_no_operation
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
 
 UNDER_WAY_MAX = 100
 """Operations of one session that may wait at the same time: replicas remember that many results, and some more, of each client."""
-
-OPERATION_CHARACTERS_MAX = 2**21
-"""Longer ones would not fit into a frame, with all that is around them."""
 
 
 class Unanswered(PmmcError, TimeoutError):
@@ -42,10 +40,11 @@ class Asker:
 
         Raises:
             Unanswered: no answer came in time.
-            UsageError: the operation is too long.
+            TypeError: the operation is no text.
+            ValueError: it is empty, too long (`OPERATION_BYTES_MAX`), or begins with a word that clients use themselves.
         """
-        if len(operation) > OPERATION_CHARACTERS_MAX:
-            raise UsageError(f"an operation of {len(operation)} characters is too long: at most {OPERATION_CHARACTERS_MAX}")
+        if why := why_no_operation(operation):
+            raise (ValueError if isinstance(operation, str) else TypeError)(f"operation: {why}")
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         def answered(result: str) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.values import CLIENT, Command, ProcessId
-from pmmc_check.runtime.machines import IntegerRegister, KeyValueStore, Sessions, asked_again, machine_named
+from pmmc_check.runtime.machines import IntegerRegister, KeyValueStore, Sessions, loaded_machine
+from pmmc_check.runtime.operations import asked_again
 
 CLIENT_1, CLIENT_2 = ProcessId(CLIENT, 1), ProcessId(CLIENT, 2)
 
@@ -28,6 +29,14 @@ def test_an_integer_adds_subtracts_and_multiplies() -> None:
 def test_a_store_puts_gets_deletes_and_compares_and_sets() -> None:
     operations = ("get k", "put k 1", "cas k 1 2", "cas k 1 3", "get k", "delete k", "get k", "cas k - 4", "get k")
     assert results(KeyValueStore(), *operations) == ["-", "-", "1", "2", "2", "2", "-", "-", "4"]
+
+
+def test_what_a_store_sets_to_not_there_is_not_there() -> None:
+    store = KeyValueStore()
+    assert results(store, "put k 1", "cas k 2 -", "get k", "cas k 1 -", "get k", "put k 3", "put k -", "cas k - -") == [
+        *("-", "1", "1", "1", "-", "-", "3", "-")
+    ]
+    assert store.apply({"k": "1"}, "cas k 1 -") == ({}, "1")
 
 
 @pytest.mark.parametrize("operation", ["", "add", "add x", "divide 3", "put", "put a b c d"])
@@ -57,4 +66,4 @@ def test_a_question_that_is_asked_again_is_performed_once_whichever_comes_first(
 
 def test_a_machine_that_is_not_there_is_refused() -> None:
     with pytest.raises(UsageError, match="integer, kv"):
-        machine_named("kvs")
+        loaded_machine("kvs")
