@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pmmc_check.protocol.messages import Message, Request, Response
 from pmmc_check.protocol.values import Command, ProcessId, Reconfigure
 from pmmc_check.runtime.node import Driver, LiveNode
+from pmmc_check.runtime.operations import MarkedOperation, marked
 from pmmc_check.runtime.retries import Retries
-from pmmc_check.runtime.sessions import LONG_AGO, MarkedOperation, checked_operation, marked
+from pmmc_check.runtime.sessions import LONG_AGO
 from pmmc_check.runtime.signals import Forgotten, Signal
 from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.trace.events import RECEIVE
@@ -60,12 +61,8 @@ class ClientDriver(Driver):
         self._answers = self.system.replicas[0]
 
     def ask(self, operation: str, answered: Answered, lost: Callable[[], None] = lambda: None) -> Question:
-        """Has `operation` performed; calls `answered` once, with the result.
-
-        Raises:
-            RefusedOperation: no cluster can perform it.
-        """
-        question = Question(checked_operation(operation), answered, lost)
+        """Has `operation` performed; calls `answered` once, with the result."""
+        question = Question(operation, answered, lost)
         self._waiting[question] = None
         self.node.enter(self._ask_next)
         return question

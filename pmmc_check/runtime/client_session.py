@@ -12,6 +12,7 @@ from pmmc_check.errors import PmmcError
 from pmmc_check.protocol.values import CLIENT, REPLICA, ProcessId
 from pmmc_check.runtime.client_driver import ClientDriver
 from pmmc_check.runtime.cluster_file import ClusterFile
+from pmmc_check.runtime.operations import why_no_operation
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
 
 _FIRST_NUMBER = 10**6
@@ -39,8 +40,11 @@ class Asker:
 
         Raises:
             Unanswered: no answer came in time, and none is waited for any more.
-            RefusedOperation: no cluster can perform it.
+            TypeError: the operation is no text.
+            ValueError: it is empty, too long (`OPERATION_BYTES_MAX`), or begins as a marker does.
         """
+        if why := why_no_operation(operation):
+            raise (ValueError if isinstance(operation, str) else TypeError)(f"operation: {why}")
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         running, driver = self._running, self.driver
         question = driver.ask(operation, partial(_answered, answer), partial(_lost, answer))

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from pmmc_check.errors import UsageError
-from pmmc_check.runtime.machines import IntegerRegister, KeyValueStore, machine_named
+from pmmc_check.runtime.machines import IntegerRegister, KeyValueStore, loaded_machine
 
 
 def results(machine: IntegerRegister | KeyValueStore, *operations: str) -> list[str]:
@@ -27,6 +27,14 @@ def test_a_store_puts_gets_deletes_and_compares_and_sets() -> None:
     assert results(KeyValueStore(), *operations) == ["-", "-", "1", "2", "2", "2", "-", "-", "4"]
 
 
+def test_what_a_store_sets_to_not_there_is_not_there() -> None:
+    store = KeyValueStore()
+    assert results(store, "put k 1", "cas k 2 -", "get k", "cas k 1 -", "get k", "put k 3", "put k -", "cas k - -") == [
+        *("-", "1", "1", "1", "-", "-", "3", "-")
+    ]
+    assert store.apply({"k": "1"}, "cas k 1 -") == ({}, "1")
+
+
 @pytest.mark.parametrize("operation", ["", "add", "add x", "divide 3", "put", "put a b c d"])
 def test_what_makes_no_sense_has_a_result_that_says_so(operation: str) -> None:
     assert results(IntegerRegister(), operation)[0].startswith("error: ")
@@ -41,4 +49,4 @@ def test_every_sample_makes_sense() -> None:
 
 def test_a_machine_that_is_not_there_is_refused() -> None:
     with pytest.raises(UsageError, match="integer, kv"):
-        machine_named("kvs")
+        loaded_machine("kvs")
