@@ -9,7 +9,7 @@ from collections.abc import Iterator
 _REAL = ("loss", "duplication", "delay", "kill", "pause", "partition")
 _SIMULATED = ("faults",)
 _ANYWHERE = ("variant", "answer_first")
-_NONE = (None, "", "none", 0.0, False, [])
+_NONE: tuple[object, ...] = (None, "", "none", 0.0, False, [])
 
 
 def faults_asked_for(arguments: argparse.Namespace) -> str:
