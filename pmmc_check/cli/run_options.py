@@ -49,7 +49,6 @@ _ONLY_REAL = {
     **dict.fromkeys(("loss", "duplication", "delay", "kill", "pause", "partition"), "not with --simulated, which has --faults"),
     "every": "not with --simulated, where the seed decides",
     "at_once": "not with --simulated, where each client has one request under way",
-    "no_sync": "not with --simulated, whose disks are part of the simulation",
     "not_durable": "not with --simulated, whose disks are part of the simulation",
     "data_dir": "not with --simulated, whose disks are part of the simulation",
     "time_limit": "not with --simulated, which has --virtual-seconds",

@@ -19,7 +19,7 @@ from multiprocessing.forkserver import ensure_running
 from types import ModuleType
 from typing import Any
 
-from pmmc_check.errors import UsageError
+from pmmc_check.errors import MachineError, UsageError
 from pmmc_check.protocol.values import CLIENT, ProcessId
 from pmmc_check.runtime.node_process import run_node
 from pmmc_check.runtime.running_node import NodeReport, NodeSpec
@@ -53,6 +53,8 @@ class Children:
     def __init__(self, specs: Iterable[NodeSpec], served: Callable[[Address], None]) -> None:
         self.by_id = {each.me: Child(each) for each in specs}
         self.errors: list[str] = []
+        self.machine_fault = ""
+        """What is wrong with the state machine that was handed in, as the first node that noticed has said it."""
         self.faults: Counter[str] = Counter()
         self.lost: Counter[str] = Counter()
         self._served, self._running = served, False
@@ -90,6 +92,8 @@ class Children:
             left = end - time.monotonic()
             if given_up():
                 raise KeyboardInterrupt
+            if self.machine_fault:
+                raise MachineError(self.machine_fault)
             if self.errors or left <= 0:
                 did_not = f"{', '.join(late)} did not start within {_START_SECONDS:g} s; is the machine overloaded?"
                 raise UsageError("; ".join(self.errors) or did_not)
@@ -154,7 +158,7 @@ class Children:
         for me, child in self.by_id.items():
             self.signal(me, signal.SIGCONT)
             child.spec = replace(child.spec, disturbance=Disturbance())
-            if not self.errors:
+            if not (self.errors or self.machine_fault):
                 self.come_back(me)
 
     def _forget(self, child: Child) -> None:
@@ -217,6 +221,8 @@ class Children:
                 child.report, child.asked = report, False
             case ("stopped", report):
                 child.report, child.stopped = report, True
+            case ("machine", reason):
+                self.machine_fault, child.stopping = self.machine_fault or reason, True
             case ("failed", reason):
                 if not (child.stopping or child.failing):
                     self.errors.append(f"{child.spec.name}: {reason}")

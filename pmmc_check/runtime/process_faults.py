@@ -17,7 +17,7 @@ from pmmc_check.runtime.children import Children
 from pmmc_check.runtime.scenario import Scenario
 from pmmc_check.runtime.tcp import Disturbance
 
-KILLED, PAUSED, PARTITIONS = "{}s killed", "{}s paused", "one-way partitions"
+KILLED, PAUSED, CUT_OFF = "{}s killed", "{}s paused", "one-way partitions"
 """How these faults are counted."""
 _TIMES = 3
 """So often what breaks the cluster now and then should at least do so."""
@@ -108,7 +108,7 @@ class ProcessFaults:
     def missing(self, happened: Counter[str]) -> list[str]:
         """What was to happen now and then, and has never."""
         names = [*(KILLED.format(each) for each in self.kill), *(PAUSED.format(each) for each in self.pause)]
-        return [each for each in (*names, *([PARTITIONS] if self.partition else [])) if not happened[each]]
+        return [each for each in (*names, *([CUT_OFF] if self.partition else [])) if not happened[each]]
 
     @asynccontextmanager
     async def afflicting(self, cluster: Children) -> AsyncIterator[asyncio.Task[None]]:
@@ -158,6 +158,6 @@ class ProcessFaults:
     async def _partition(self, cluster: Children, rng: Random) -> None:
         servers = [each for each in cluster.by_id if each.role in (ACCEPTOR, LEADER, REPLICA)]
         while True:
-            cluster.faults[PARTITIONS] += 1
+            cluster.faults[CUT_OFF] += 1
             cluster.order_all("disturb", replace(self.disturbance, deaf_to=frozenset({rng.choice(servers)})))
             await asyncio.sleep(self.every)

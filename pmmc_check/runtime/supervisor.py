@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pmmc_check.errors import MachineError
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, CLIENT, LEADER, REPLICA, ProcessId
 from pmmc_check.runtime.children import Children
 from pmmc_check.runtime.history import Asked, linearizable
@@ -110,7 +111,7 @@ class Supervisor:
         everything at once.
 
         Raises:
-            UsageError: a node cannot start.
+            UsageError: a node cannot start, or (`MachineError`) the state machine breaks its contract.
             KeyboardInterrupt: it was interrupted before there was anything to tell, or twice.
         """
         if self.plan.logs is not None:
@@ -131,9 +132,16 @@ class Supervisor:
             await self._caught_up()
             for role in (CLIENT, REPLICA, LEADER, ACCEPTOR):  # clients first, so that nobody is asked who has stopped
                 await children.stop(children.of_role(role))
+            if children.machine_fault:
+                raise MachineError(children.machine_fault)
             return self._result(began)
         finally:
             children.kill_all()
+
+    @property
+    def _broken(self) -> bool:
+        """Whether it makes no sense to go on."""
+        return bool(self.children.errors or self.children.machine_fault)
 
     def _reconfigure(self) -> None:
         client = self.children.of_role(CLIENT)[0]
@@ -143,7 +151,7 @@ class Supervisor:
     async def _answered(self, began: float, scenario: asyncio.Task[None]) -> None:
         """Until every request has its answer and all that was to happen has, or the time is over."""
         plan, children = self.plan, self.children
-        while time.monotonic() - began < plan.seconds_max and not children.errors and not self.interrupted:
+        while time.monotonic() - began < plan.seconds_max and not self._broken and not self.interrupted:
             children.ask_all()
             await asyncio.sleep(0.1)
             happened = self.reconfigured and scenario.done() and not plan.faults.missing(children.faults)
@@ -188,7 +196,7 @@ class Supervisor:
     async def _caught_up(self) -> None:
         """Until all replicas have performed the same, and have the leaders that they shall have, for a while."""
         replicas, end = self.children.of_role(REPLICA), time.monotonic() + _CATCH_UP_SECONDS
-        while time.monotonic() < end and not self.children.errors:
+        while time.monotonic() < end and not self._broken:
             await self.children.answered(replicas, end)  # what was asked before may be old
             self.children.ask_all()
             await self.children.answered(replicas, end)
