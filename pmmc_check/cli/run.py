@@ -148,6 +148,7 @@ def _simulated(arguments: argparse.Namespace, roster: Roster, scenario: Scenario
                 arguments.answer_first,
                 arguments.reconfigure,
                 scenario,
+                waits_for_disk=not arguments.no_sync,
             )
             cluster = SimulatedCluster(plan)
             result = cluster.run()

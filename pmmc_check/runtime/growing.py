@@ -54,26 +54,26 @@ class AcceptedPValues:
 
 
 class CommandsBySlot:
-    """Proposals or decisions, found by slot and by command; `fresh` are those since it was last looked at. Slots up to `forgotten` are
-    known no more; of their commands it is known that they were there."""
+    """Proposals or decisions, found by slot and by command. Slots up to `forgotten` are known no more; of their commands it is known that
+    they were there."""
 
-    __slots__ = ("_places", "_slots", "forgotten", "forgotten_commands", "fresh")
+    __slots__ = ("_places", "_slots", "forgotten", "forgotten_commands")
 
     def __init__(self, items: Iterable[SlotCommand] = (), forgotten: int = 0, commands: ForgottenCommands | None = None) -> None:
         self._slots: dict[int, list[Command]] = {}
         self._places: dict[Command, list[int]] = {}
-        self.fresh: list[SlotCommand] = []
         self.forgotten, self.forgotten_commands = forgotten, commands or ForgottenCommands()
         self |= items
 
     def __or__(self, others: Iterable[SlotCommand]) -> CommandsBySlot:
         for each in others:
-            slot, command = each
-            if slot > self.forgotten and command not in self._slots.setdefault(slot, []):
-                self._slots[slot].append(command)
-                insort(self._places.setdefault(command, []), slot)
-                self.fresh.append(each)
+            if each.slot > self.forgotten and each.command not in self._slots.setdefault(each.slot, []):
+                self._enter(each)
         return self
+
+    def _enter(self, new: SlotCommand) -> None:
+        self._slots[new.slot].append(new.command)
+        insort(self._places.setdefault(new.command, []), new.slot)
 
     def difference(self, others: Iterable[SlotCommand]) -> CommandsBySlot:
         """Takes `others` out, in place."""
@@ -123,6 +123,20 @@ class CommandsBySlot:
             return 0
         places = self._places.get(command)
         return places[0] if places else None
+
+
+class StoredDecisions(CommandsBySlot):
+    """Decisions that are written down; `fresh` are those since it was last looked at."""
+
+    __slots__ = ("fresh",)
+
+    def __init__(self, items: Iterable[SlotCommand] = (), forgotten: int = 0, commands: ForgottenCommands | None = None) -> None:
+        self.fresh: list[SlotCommand] = []
+        super().__init__(items, forgotten, commands)
+
+    def _enter(self, new: SlotCommand) -> None:
+        super()._enter(new)
+        self.fresh.append(new)
 
 
 class WaitingRequests:
@@ -212,7 +226,7 @@ class LiveReplica(Replica):
         state = super().start(command).state
         requests: Any = WaitingRequests()
         proposals: Any = CommandsBySlot()
-        decisions: Any = CommandsBySlot()
+        decisions: Any = StoredDecisions()
         return Outcome(LiveReplicaState(state.leaders, state.application, requests=requests, proposals=proposals, decisions=decisions))
 
     def restart(self, state: ReplicaState) -> Outcome:
@@ -269,7 +283,7 @@ def from_snapshot(fresh: LiveReplicaState, snapshot: ReplicaSnapshot, kept: Iter
     Raises:
         ValueError: the application is none.
     """
-    decisions: Any = CommandsBySlot(kept, snapshot.forgotten, ForgottenCommands(snapshot.performed))
+    decisions: Any = StoredDecisions(kept, snapshot.forgotten, ForgottenCommands(snapshot.performed))
     application = decode_application(snapshot.application)
     return replace(
         fresh, leaders=snapshot.leaders, application=application, slot_in=snapshot.slot_in, slot_out=snapshot.slot_out, decisions=decisions

@@ -120,6 +120,14 @@ class Nemesis:
         self.world.disks[me].full = False
         self.world.start(me)
 
+    def power(self) -> None:
+        """The power fails for all nodes, or for some, and comes back for one after the other."""
+        everywhere = self.rng.random() < 0.3
+        for me in self.servers:
+            if everywhere or self.rng.random() < 0.4:
+                self.world.fail_power(me)
+                self._later(partial(self.world.start, me), 2.0)
+
     def clock_jump(self) -> None:
         """The clock of one node jumps by up to a minute, forwards or backwards."""
         self.world.clocks[self.rng.choice(list(self.world.clocks))].offset += self.rng.uniform(-60, 60)
@@ -196,6 +204,7 @@ FAULTS_BY_NAME: dict[str, Callable[[Nemesis], None]] = {
     "slow-disk": Nemesis.slow_disk,
     "full-disk": Nemesis.full_disk,
     "clock-jump": Nemesis.clock_jump,
+    "power": Nemesis.power,
 }
 """The faults, by the names that options use."""
 

@@ -18,6 +18,7 @@ from pmmc_check.runtime.results import RunResult
 from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.scenario import Scenario
 from pmmc_check.runtime.simulated_faults import Nemesis, SimulatedAffliction
+from pmmc_check.runtime.simulated_trace import trace_of
 from pmmc_check.runtime.simulated_world import SimulatedWorld
 from pmmc_check.runtime.surroundings import Timing
 from pmmc_check.trace.events import Names
@@ -46,6 +47,7 @@ class SimulationPlan:
     reconfigure: float | None = None
     """After so many seconds a client asks for the leaders of the roster's second configuration."""
     scenario: Scenario | None = None
+    waits_for_disk: bool = True
 
 
 class SimulatedCluster:
@@ -54,7 +56,7 @@ class SimulatedCluster:
     def __init__(self, plan: SimulationPlan) -> None:
         self.plan = plan
         setting = plan.roster.setting(plan.machine, plan.protocol, plan.answers_first)
-        self.world = SimulatedWorld(setting, plan.seed)
+        self.world = SimulatedWorld(setting, plan.seed, plan.waits_for_disk)
         self.nemesis = Nemesis(self.world, plan.faults, plan.seed ^ 0x5EED, plan.seconds)
         if plan.scenario is not None:
             SimulatedAffliction(self.world, plan.scenario, max(plan.seconds, plan.scenario.seconds), self.nemesis.done)
@@ -120,18 +122,14 @@ class SimulatedCluster:
 
     def trace_lines(self) -> list[str]:
         """The whole trace, one log after another."""
-        header = self.plan.roster.header()
-        names = Names(header)
-        lines = list(DslWriter(Values(names)).header(header))
-        for log in self.world.logs.values():
-            lines += log.lines
-        return lines
+        header, logs = trace_of(self.plan.roster, self.world)
+        return [*DslWriter(Values(Names(header))).header(header), *(line for lines in logs.values() for line in lines)]
 
     def write_trace(self, directory: Path) -> Path:
         """Writes the trace as a folder of one log for each node; returns the folder."""
         directory.mkdir(parents=True, exist_ok=True)
-        write_header(directory, self.plan.roster.header())
-        for me, log in self.world.logs.items():
-            name = self.world.setting.names.name_of[me]
-            (directory / f"{name}.pmmc").write_text("\n".join([PART_LINE, *log.lines, ""]), encoding="utf-8")
+        header, logs = trace_of(self.plan.roster, self.world)
+        write_header(directory, header)
+        for name, lines in logs.items():
+            (directory / f"{name}.pmmc").write_text("\n".join([PART_LINE, *lines, ""]), encoding="utf-8")
         return directory

@@ -3,19 +3,22 @@ machine."""
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
 
-from pmmc_check.protocol.values import Ballot, ProcessId, host_of
+from pmmc_check.protocol.values import REPLICA, Ballot, ProcessId, host_of
 from pmmc_check.runtime.host import ClusterSetting
 from pmmc_check.runtime.node import LiveNode
 from pmmc_check.runtime.roster import node_for, nodes_of
 from pmmc_check.runtime.surroundings import Commit, Envelope, NodeSurroundings, Record, Stored
+
+_DECIDED = re.compile(r"\S+ < decision s=(\d+)")
 
 
 @dataclass
@@ -30,20 +33,60 @@ class Weather:
     blocked: set[tuple[ProcessId, ProcessId]] = field(default_factory=set)
 
 
+@dataclass
+class Kept:
+    """What commits have left on a disk, as `Stored` has it."""
+
+    ballot: Ballot | None = None
+    records: list[Record] = field(default_factory=list)
+    forgotten: int = 0
+    snapshot: bytes = b""
+
+    def add(self, change: Commit) -> None:
+        """One commit more."""
+        self.ballot = change.ballot if change.ballot is not None else self.ballot
+        self.records += change.records
+        self.snapshot = change.snapshot or self.snapshot
+        if change.forgotten is not None:
+            self.forgotten = change.forgotten
+            self.records = [each for each in self.records if each.slot > change.forgotten]
+
+    def after(self, changes: Sequence[Commit]) -> Kept:
+        """A copy, and some commits more."""
+        copy = replace(self, records=list(self.records))
+        for each in changes:
+            copy.add(each)
+        return copy
+
+    @property
+    def slots(self) -> set[int]:
+        """Of which something is known."""
+        return {*range(1, self.forgotten + 1), *(each.slot for each in self.records)}
+
+
 class SimulatedDisk:
-    """Outlives the node. What was committed is there after a crash; a commit under way is lost."""
+    """Outlives the node. What was committed is there after a crash; a commit under way is lost. A power failure leaves what was waited for,
+    and of the commits since then as many, from the first, as the seed decides."""
 
     def __init__(self, world: SimulatedWorld, me: ProcessId) -> None:
         self.world, self.me = world, me
-        self.ballot: Ballot | None = None
-        self.records: list[Record] = []
         self.mark: int | None = None
-        self.forgotten, self.snapshot = 0, b""
         self.full, self.slowness, self.delay = False, 1.0, 0.0
+        self._safe = Kept()
+        self._later: list[Commit] = []
+        """What was committed since and is not waited for, without those commits that only say how long the log is."""
+
+    @property
+    def kept(self) -> Kept:
+        """All commits."""
+        return self._safe.after(self._later)
 
     def load(self) -> Stored | None:
         """All commits."""
-        return None if self.mark is None else Stored(self.ballot, tuple(self.records), self.mark, self.forgotten, self.snapshot or None)
+        if self.mark is None:
+            return None
+        kept = self.kept
+        return Stored(kept.ballot, tuple(kept.records), self.mark, kept.forgotten, kept.snapshot or None)
 
     def commit(self, change: Commit, done: Callable[[], None]) -> None:
         """Takes its time; on a full disk a node that has to promise something stops instead."""
@@ -54,23 +97,37 @@ class SimulatedDisk:
         self.world.at(seconds, partial(self._written, change, done), self.world.clocks[self.me].life)
 
     def _written(self, change: Commit, done: Callable[[], None]) -> None:
-        self.ballot = change.ballot if change.ballot is not None else self.ballot
-        self.records += change.records
         self.mark = change.mark
-        self.snapshot = change.snapshot or self.snapshot
-        if change.forgotten is not None:
-            self.forgotten = change.forgotten
-            self.records = [each for each in self.records if each.slot > change.forgotten]
+        if change.records or change.ballot is not None or change.forgotten is not None or change.snapshot is not None:
+            self._later.append(change)
+        if change.promises and self.world.waits_for_disk:
+            for each in self._later:
+                self._safe.add(each)
+            self._later.clear()
         done()
+
+    def lose_power(self) -> None:
+        """The node is down already. Its log was read until then, so that nothing of it is lost; but where decisions are, the log of another
+        replica begins."""
+        before = self.kept.slots
+        del self._later[self.world.rng.randint(0, len(self._later)) :]
+        left = self.kept.slots
+        if self.me.role == REPLICA and not before <= left:
+            self.mark = self.world.logs[self.me].begin_again(self.mark or 0, left)
 
 
 class SimulatedLog:
-    """The lines of one node's log; a crash leaves all of them, whether they were committed or not."""
+    """The lines of one node's log; a crash leaves all of them, whether they were committed or not.
+
+    A replica that has lost decisions with the power is, for the protocol, another replica: the one of before never comes back, and the new
+    one has received those decisions that are left, and crashed before it answered. `earlier` are the logs of those before.
+    """
 
     records = True
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.earlier: list[list[str]] = []
 
     def open(self, mark: int) -> None:
         """Cuts off what follows `mark`."""
@@ -79,6 +136,15 @@ class SimulatedLog:
     def write(self, lines: Sequence[str]) -> int:
         """Appends."""
         self.lines += lines
+        return len(self.lines)
+
+    def begin_again(self, mark: int, slots: set[int]) -> int:
+        """Begins the log of a replica that has received what was decided in `slots`, the first one last, so that it has answered nothing;
+        returns the mark."""
+        self.open(mark)
+        found = {int(match[1]): line for line in self.lines if (match := _DECIDED.match(line))}
+        self.earlier.append(self.lines)
+        self.lines = [found[slot] for slot in sorted(slots, key=lambda slot: (slot == 1, slot))]
         return len(self.lines)
 
 
@@ -112,10 +178,11 @@ class SimulatedClock:
 
 
 class SimulatedWorld:
-    """All nodes of one cluster, and what is going to happen, in order of time."""
+    """All nodes of one cluster, and what is going to happen, in order of time. Unless it `waits_for_disk`, a power failure may undo what
+    was promised."""
 
-    def __init__(self, setting: ClusterSetting, seed: int) -> None:
-        self.setting, self.rng = setting, Random(seed)
+    def __init__(self, setting: ClusterSetting, seed: int, waits_for_disk: bool = True) -> None:
+        self.setting, self.rng, self.waits_for_disk = setting, Random(seed), waits_for_disk
         self.time = 0.0
         self.weather = Weather()
         self.nodes: dict[ProcessId, LiveNode] = {}
@@ -172,6 +239,11 @@ class SimulatedWorld:
         life = self.clocks[me].life
         life.over, life.held = True, None
         self.nodes.pop(me, None)
+
+    def fail_power(self, me: ProcessId) -> None:
+        """As when somebody pulls the plug: whether the node runs or not, its disk loses what was not waited for."""
+        self.crash(me)
+        self.disks[me].lose_power()
 
     def sleep(self, me: ProcessId) -> None:
         """As SIGSTOP does."""

@@ -6,16 +6,18 @@ import json
 import os
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from helpers import A1, ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pmmc_check.protocol.values import LEADER, REPLICA, ProcessId
+from pmmc_check.protocol.values import LEADER, REPLICA, Command, ProcessId
 from pmmc_check.runtime.collecting import NumberSet, decode_application, decode_snapshot, encode_application
 from pmmc_check.runtime.growing import AcceptedPValues, CommandsBySlot
 from pmmc_check.runtime.machines import KeyValueStore
@@ -23,8 +25,10 @@ from pmmc_check.runtime.replica_driver import ReplicaDriver
 from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.simulated_faults import faults_named
 from pmmc_check.runtime.simulated_run import SIMULATED_TIMING, SimulatedCluster, SimulationPlan
+from pmmc_check.runtime.simulated_world import SimulatedWorld
 from pmmc_check.runtime.surroundings import Commit
 from pmmc_check.trace.sources import sources
+from pmmc_check.trace.writer import DslWriter
 from pmmc_check.validation.judge import judge
 from pmmc_check.verdicts import ACCEPTED
 
@@ -85,7 +89,7 @@ def test_with_all_faults_no_node_ever_holds_more_than_what_is_recent(tmp_path: P
             held = [getattr(node.state, name, None) for name in ("accepted", "decisions", "proposals")]
             sizes = [each.kept if isinstance(each, CommandsBySlot) else len(each) for each in held if each is not None]
             most["memory"] = max(most["memory"], *sizes, 0)
-            most["disk"] = max(most["disk"], len(world.disks[me].records))
+            most["disk"] = max(most["disk"], len(world.disks[me].kept.records))
         world.at(0.5, look)
 
     world.at(0.5, look)
@@ -95,6 +99,36 @@ def test_with_all_faults_no_node_ever_holds_more_than_what_is_recent(tmp_path: P
     assert 0 < most["memory"] < 130, most  # nodes that are cut off, or asleep, forget later
     assert 0 < most["disk"] < 130, most
     assert_accepted(cluster, tmp_path)
+
+
+def commands_held_by(thing: object, seen: set[int]) -> int:
+    """How many commands can be reached from it, in whatever it is made of; but neither in the simulated world, nor in what writes the log,
+    whose memory has a limit."""
+    if isinstance(thing, Command):
+        return 1
+    if id(thing) in seen or isinstance(thing, SimulatedWorld | DslWriter | type | ModuleType) or callable(thing):
+        return 0
+    seen.add(id(thing))
+    parts: list[object] = []
+    if isinstance(thing, dict):
+        parts = [*thing.keys(), *thing.values()]
+    elif isinstance(thing, list | tuple | set | frozenset | deque):
+        parts = list(thing)
+    elif type(thing).__module__.startswith("pmmc_check."):
+        slots = [name for each in type(thing).__mro__ for name in getattr(each, "__slots__", ())]
+        parts = [*getattr(thing, "__dict__", {}).values(), *(getattr(thing, name, None) for name in slots)]
+    return sum(commands_held_by(each, seen) for each in parts)
+
+
+def test_whatever_a_node_is_made_of_does_not_grow_with_the_slots() -> None:
+    def held(requests: int) -> dict[str, int]:
+        cluster = simulated(1, "none", requests)
+        assert cluster.run().answered == 5 * requests
+        return {str(me): commands_held_by(node, set()) for me, node in cluster.world.nodes.items()}
+
+    few, many = held(60), held(240)
+    assert min(few[name] for name in ("A1", "L1", "R1")) > 5, few
+    assert {name: count for name, count in many.items() if count > few[name] + 60} == {}, few
 
 
 def test_a_replica_that_was_away_for_long_gets_a_snapshot(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ class WatchedDisk:
     def _written(self, change: Commit, done: Callable[[], None]) -> None:
         self.commits, self.waits = self.commits + 1, self.waits + change.promises
         if change.promises:
-            known = {each.slot for each in (*self._disk.records, *change.records)}
+            known = {each.slot for each in (*self._disk.kept.records, *change.records)}
             self.safe = next(slot for slot in range(1, len(known) + 2) if slot not in known) - 1
         self._write(change, done)
 
