@@ -93,7 +93,6 @@ class SqliteStorage:
         else:
             self._begin(owner | settings)
         self._database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-        self._database.execute("pragma journal_mode=wal")
         self._database.execute("pragma synchronous=normal")
         changed = {key: value for key, value in settings.items() if about and about.get(key) != value}
         if changed:
@@ -111,9 +110,11 @@ class SqliteStorage:
         store = secrets.token_bytes(16)
         self._counter.begin(store, self.waits_for_disk)
         new = _beside(self.path, "-new")
-        new.unlink(missing_ok=True)
+        for end in ("", "-wal", "-shm", "-journal"):  # of a process that was killed here
+            _beside(new, end).unlink(missing_ok=True)
         with closing(sqlite3.connect(new, isolation_level=None)) as database:
             database.execute(f"pragma synchronous={'full' if self.waits_for_disk else 'off'}")
+            database.execute("pragma journal_mode=wal")
             database.executescript(f"begin; {_SCHEMA}")
             database.executemany("insert into about values (?, ?)", (about | {"store": store.hex()}).items())
             database.execute("insert into latest values ('newest', ?, ?)", _with_crc(_ENCODE(_Newest())))

@@ -73,7 +73,7 @@ def test_what_is_written_survives_kill_9(tmp_path: Path) -> None:
 def test_whenever_it_is_killed_all_that_was_answered_is_there_and_it_starts_again(tmp_path: Path, waits_for_disk: bool) -> None:
     rng = Random(waits_for_disk)
     answered = 0
-    for _ in range(40):
+    for attempt in range(40):
         ours, theirs = os.pipe()
         child = os.fork()
         if child == 0:
@@ -81,11 +81,12 @@ def test_whenever_it_is_killed_all_that_was_answered_is_there_and_it_starts_agai
                 _commit_for_ever(tmp_path, waits_for_disk, theirs)
             os._exit(1)
         os.close(theirs)
-        time.sleep(rng.random() * 0.02)
+        began = b"" if attempt % 2 else os.read(ours, 4)  # so that each second time it is killed anywhere, and may still be opening
+        time.sleep(rng.random() * 0.01)
         os.kill(child, signal.SIGKILL)
         assert os.WIFSIGNALED(os.waitpid(child, 0)[1]), "it could not start, or could not go on"
         with os.fdopen(ours, "rb") as pipe:
-            said = pipe.read()
+            said = began + pipe.read()
         answered = int.from_bytes(said[-4:], "big") if said else answered
         opened = storage(tmp_path)
         stored = opened.load()
@@ -93,7 +94,7 @@ def test_whenever_it_is_killed_all_that_was_answered_is_there_and_it_starts_agai
         there = stored.mark if stored is not None else 0
         assert answered <= there <= answered + 1
         answered = there
-    assert answered > 100
+    assert answered >= 20
 
 
 def _commit_for_ever(folder: Path, waits_for_disk: bool, said: int) -> None:
