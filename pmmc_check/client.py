@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from pmmc_check.errors import PmmcError, UsageError
 from pmmc_check.runtime.client_session import ClientSession, Unanswered
 from pmmc_check.runtime.cluster_file import read_cluster_file
-from pmmc_check.runtime.machines import NO_VALUE, text_of, word_of
+from pmmc_check.runtime.operations import NO_VALUE, text_of, why_no_text, word_of
 
 __all__ = ["AsyncClusterClient", "ClusterClient", "Refused", "Unanswered"]
 _T = TypeVar("_T")
@@ -58,6 +58,8 @@ class AsyncClusterClient:
         Raises:
             Unanswered: no answer came in time.
             Refused: the state machine does not know the operation.
+            TypeError: it is no text (str); this, and the next, is raised before anything is sent.
+            ValueError: it is empty, or has more than 1 MiB (keys and values are percent-encoded in it).
         """
         if self._session is None:
             raise UsageError("the client is not open: use it within 'with ClusterClient(...)' or 'async with AsyncClusterClient(...)'")
@@ -68,20 +70,30 @@ class AsyncClusterClient:
 
     async def get(self, key: str) -> str | None:
         """The value of `key`; None where there is none. Raises as `ask`, and so do all others."""
-        return _value(await self.ask(f"get {word_of(key)}"))
+        return _value(await self.ask(f"get {_word('key', key)}"))
 
     async def put(self, key: str, value: str) -> str | None:
         """Sets `key`; returns the value before."""
-        return _value(await self.ask(f"put {word_of(key)} {word_of(value)}"))
+        return _value(await self.ask(f"put {_word('key', key)} {_word('value', value)}"))
 
     async def delete(self, key: str) -> str | None:
         """Removes `key`; returns the value before."""
-        return _value(await self.ask(f"delete {word_of(key)}"))
+        return _value(await self.ask(f"delete {_word('key', key)}"))
 
     async def compare_and_set(self, key: str, expected: str | None, value: str) -> bool:
         """Sets `key` if its value is `expected` (None: if there is none); returns whether it was."""
-        before = await self.ask(f"cas {word_of(key)} {NO_VALUE if expected is None else word_of(expected)} {word_of(value)}")
+        old = NO_VALUE if expected is None else _word("expected", expected, " or None")
+        before = await self.ask(f"cas {_word('key', key)} {old} {_word('value', value)}")
         return _value(before) == expected
+
+
+def _word(name: str, text: str, otherwise: str = "") -> str:
+    """The word for an argument. Raises `TypeError` where it is no text, `ValueError` where it is one that cannot be sent."""
+    if not isinstance(text, str):
+        raise TypeError(f"{name}: expected a text (str){otherwise}, got {type(text).__name__}")
+    if why := why_no_text(text):
+        raise ValueError(f"{name}: {why}")
+    return word_of(text)
 
 
 def _value(word: str) -> str | None:

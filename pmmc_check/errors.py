@@ -19,6 +19,10 @@ class UsageError(PmmcError):
     """An option, or a combination of options, that cannot be used."""
 
 
+class MachineError(UsageError):
+    """A state machine handed in by the user broke the contract of `pmmc_check.runtime.machines.StateMachine`."""
+
+
 class ProtocolError(PmmcError):
     """A role handed in by the user broke the contract of `pmmc_check.protocol.role.Role`."""
 

@@ -1,17 +1,21 @@
 """The border to code that a user hands in: whatever happens while it runs becomes one clear message, never a verdict.
 
-A role may raise anything, end the process, or never return. Calls of it are made within `users_code`; what it raises leaves that as a
-`ProtocolError`. Whoever handles signals asks `running` what is being called, and raises `Interrupted` to get out of it. Some of it is
-called from everywhere (`__eq__`, `__hash__`, `__str__`): that is known by the frames of a traceback."""
+A role or a state machine may raise anything, end the process, or never return. Calls of it are made within `users_code`; what it raises
+leaves that as a `ProtocolError`. Whoever handles signals asks `running` what is being called, and raises `Interrupted` to get out of it.
+Some of it is called from everywhere (`__eq__`, `__hash__`, `__str__`): that is known by the frames of a traceback."""
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 import sysconfig
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
+from typing import Any, NoReturn
 
-from pmmc_check.errors import PmmcError, ProtocolError
+from pmmc_check.errors import PmmcError, ProtocolError, UsageError
 
 _running: list[str] = []
 _exit_at_once = os._exit
@@ -53,6 +57,72 @@ class users_code:  # a context manager that reads like a function; as a class it
             _running.pop()
             if os.getpid() != self._process:
                 _exit_at_once(0)  # a child process that the call has left behind would go on as if it were this one
+
+
+class EndsProcess(BaseException):
+    """Code of the user tried to end the process in a way that leaves no exception. No `except Exception` of its own catches this."""
+
+
+@contextmanager
+def exits_refused() -> Iterator[None]:
+    """Within, code of the user cannot end this process behind our back (os._exit), or put another program in its place (os.exec...)."""
+    process = os.getpid()
+    names = [name for name in ("_exit", "execv", "execve") if hasattr(os, name)]
+    before = {name: getattr(os, name) for name in names}
+
+    def refusing(name: str) -> Any:
+        def refuse(*arguments: Any, **named: Any) -> NoReturn:
+            if os.getpid() != process:
+                before[name](*arguments, **named)  # a child process may do as it likes
+            raise EndsProcess(f"os.{name} would end the process without a verdict")
+
+        return refuse
+
+    for name in names:
+        setattr(os, name, refusing(name))
+    try:
+        yield
+    finally:
+        for name, original in before.items():
+            setattr(os, name, original)
+
+
+def loaded_object(where: str, module_name: str, object_name: str) -> Any:
+    """What `object_name` is in a module, which is imported, from the current folder or as Python finds it; `where` begins each message.
+
+    Raises:
+        UsageError: there is no such module or object.
+        ProtocolError: importing it fails in its own code.
+    """
+    handed_in(module_name)
+    module = _imported(where, module_name)
+    with users_code(f"{where}: looking at it"):
+        return _attribute(where, module, object_name)
+
+
+def _imported(where: str, module_name: str) -> Any:
+    with suppress(OSError):  # the current folder may have been deleted
+        if sys.path[:1] != [here := os.getcwd()]:
+            sys.path.insert(0, here)  # for good: a step may import what it needs when it is called
+    with users_code(f"{where}: importing {module_name}"):
+        try:
+            return importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name != module_name.split(".", maxsplit=1)[0] and error.name != module_name:
+                raise UsageError(f"{where}: importing {module_name} failed: {error}") from error
+            raise UsageError(f"{where}: there is no module {module_name}; run in its folder, or set PYTHONPATH") from error
+        except SystemExit as error:
+            remedy = "put what a script does under `if __name__ == '__main__':`"
+            raise UsageError(f"{where}: importing {module_name} {fate(error)}; {remedy}") from error
+
+
+def _attribute(where: str, module: Any, object_name: str) -> Any:
+    found = module
+    for name in object_name.split("."):
+        if not hasattr(found, name):
+            raise UsageError(f"{where}: module {module.__name__} has no {object_name}")
+        found = getattr(found, name)
+    return found
 
 
 def handed_in(module: str) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -15,7 +12,7 @@ from pmmc_check.errors import UsageError
 from pmmc_check.external.lifetime import deadline_seconds, ends_in_time, servers_ended
 from pmmc_check.protocol import PMMC, Protocol, Role, variant
 from pmmc_check.protocol.values import ROLES
-from pmmc_check.users_code import fate, handed_in, users_code
+from pmmc_check.users_code import handed_in, loaded_object, users_code
 
 EXEC = "exec:"
 """What a program that plays roles is called by, instead of `module:object`."""
@@ -124,31 +121,4 @@ def object_named(where: str, reference: str) -> Any:
         raise UsageError(
             f"{where}: expected module:object, for example my_variant:MyAcceptor, or exec:command for a program (docs/any-language.md)"
         )
-    handed_in(module_name)
-    module = _imported(where, module_name)
-    with users_code(f"{where}: looking at it"):
-        return _attribute(where, module, object_name)
-
-
-def _imported(where: str, module_name: str) -> Any:
-    with suppress(OSError):  # the current folder may have been deleted
-        sys.path.insert(0, os.getcwd())  # for good: a step may import what it needs when it is called
-    with users_code(f"{where}: importing {module_name}"):
-        try:
-            return importlib.import_module(module_name)
-        except ModuleNotFoundError as error:
-            if error.name != module_name.split(".", maxsplit=1)[0] and error.name != module_name:
-                raise UsageError(f"{where}: importing {module_name} failed: {error}") from error
-            raise UsageError(f"{where}: there is no module {module_name}; run in its folder, or set PYTHONPATH") from error
-        except SystemExit as error:
-            remedy = "put what a script does under `if __name__ == '__main__':`"
-            raise UsageError(f"{where}: importing {module_name} {fate(error)}; {remedy}") from error
-
-
-def _attribute(where: str, module: Any, object_name: str) -> Any:
-    found = module
-    for name in object_name.split("."):
-        if not hasattr(found, name):
-            raise UsageError(f"{where}: module {module.__name__} has no {object_name}")
-        found = getattr(found, name)
-    return found
+    return loaded_object(where, module_name, object_name)

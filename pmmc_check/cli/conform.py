@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     with ExitStack() as stack:
         if arguments.protocol:
-            from pmmc_check.cli.load import exits_refused
+            from pmmc_check.users_code import exits_refused
 
             stack.enter_context(prints_to_stderr())
             stack.enter_context(exits_refused())

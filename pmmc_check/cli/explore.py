@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         options = _options(arguments)
         if arguments.protocol or functions_named(options, spec):
-            from pmmc_check.cli.load import exits_refused
+            from pmmc_check.users_code import exits_refused
 
             stack.enter_context(prints_to_stderr())
             stack.enter_context(exits_refused())

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from pmmc_check.cli.failures import EXIT_HOLDS, say
 from pmmc_check.cli.http_option import http_address
+from pmmc_check.cli.outputs import prints_to_stderr
 from pmmc_check.errors import UsageError
+from pmmc_check.users_code import exits_refused
 
 _EPILOG = """\
 examples:
@@ -51,5 +53,6 @@ def run(arguments: argparse.Namespace) -> int:
         serve_front(cluster, http_address(arguments.http), tell)
         return EXIT_HOLDS
     logs = Path(arguments.trace_dir) if arguments.trace_dir else None
-    serve_node(cluster, cluster.node(arguments.id), Path(arguments.data_dir), logs, tell)
+    with prints_to_stderr(), exits_refused():
+        serve_node(cluster, cluster.node(arguments.id), Path(arguments.data_dir), logs, tell)
     return EXIT_HOLDS

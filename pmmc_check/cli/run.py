@@ -7,15 +7,16 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from pmmc_check.cli.failures import say
 from pmmc_check.cli.http_option import http_address
-from pmmc_check.cli.outputs import print_results, results_stream, write_results
+from pmmc_check.cli.outputs import print_results, prints_to_stderr, results_stream, write_results
 from pmmc_check.cli.progress import progress_line
+from pmmc_check.cli.run_faults import faults_asked_for
 from pmmc_check.cli.run_options import check_options, configure, roles_named
 from pmmc_check.cli.terminal import layout
 from pmmc_check.cli.validate import EXITS
@@ -27,6 +28,7 @@ from pmmc_check.runtime.machines import loaded_machine
 from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.scenario import Scenario, read_scenario
 from pmmc_check.runtime.simulated_faults import faults_named
+from pmmc_check.users_code import exits_refused
 from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
 from pmmc_check.words import counted
 
@@ -35,6 +37,14 @@ __all__ = ["configure", "run"]
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs it; the worst verdict is the exit code."""
+    with ExitStack() as stack:
+        if ":" in arguments.machine:
+            stack.enter_context(prints_to_stderr())
+            stack.enter_context(exits_refused())
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     check_options(arguments)
     roster = Roster(
         arguments.clients, arguments.replicas, arguments.leaders, arguments.acceptors, arguments.window, (("seed", str(arguments.seed)),)
@@ -45,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     scenario = read_scenario(Path(arguments.scenario), roster) if arguments.scenario is not None else None
     if scenario is not None:
         roster = replace(roster, meta=(*roster.meta, ("scenario", scenario.name)))
+    if faults := faults_asked_for(arguments):
+        roster = replace(roster, meta=(*roster.meta, ("faults", faults)))
     return _simulated(arguments, roster, scenario) if arguments.simulated else _real(arguments, roster, scenario)
 
 

@@ -14,7 +14,6 @@ from pmmc_check.api.roles import protocol_from
 from pmmc_check.api.simulating import LETTERS, check_plan, protocol_to_simulate, simulated_header
 from pmmc_check.cli.exports import ExportFiles, configure_export
 from pmmc_check.cli.failures import say
-from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.outputs import OutputFile, check_apart, make_folder, prints_to_stderr, write_results
 from pmmc_check.cli.pages import PageFile, configure_html, sheet_of_run
 from pmmc_check.cli.programs import configure_deadline
@@ -23,6 +22,7 @@ from pmmc_check.protocol import Protocol
 from pmmc_check.protocol.variants.catalogue import VARIANTS, protocol_with
 from pmmc_check.trace.convert import WRITERS, format_of
 from pmmc_check.trace.events import NETWORK_FLAGS, Event, Header
+from pmmc_check.users_code import exits_refused
 from pmmc_check.validation.simulate import Plan, Simulation, complete_logs, thinned
 from pmmc_check.words import counted
 

@@ -43,7 +43,7 @@ def users_code_kept_in(arguments: argparse.Namespace) -> Iterator[None]:
     """Within, what roles of the user print goes to stderr, and they cannot end the process."""
     with ExitStack() as stack:
         if arguments.protocol:
-            from pmmc_check.cli.load import exits_refused
+            from pmmc_check.users_code import exits_refused
 
             stack.enter_context(prints_to_stderr())
             stack.enter_context(exits_refused())

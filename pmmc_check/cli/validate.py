@@ -26,7 +26,6 @@ from pmmc_check.api.validating import (
 from pmmc_check.cli.branch_coverage import CoverageReport, check_coverage, configure_coverage
 from pmmc_check.cli.exports import ExportFiles, configure_export
 from pmmc_check.cli.follow import check_follow, configure_follow, follow
-from pmmc_check.cli.load import exits_refused
 from pmmc_check.cli.outputs import OutputFile, check_apart, print_results, prints_to_stderr
 from pmmc_check.cli.pages import PageFile, configure_html
 from pmmc_check.cli.programs import configure_deadline
@@ -36,6 +35,7 @@ from pmmc_check.report.trace_json import as_object
 from pmmc_check.report.trace_junit import as_xml
 from pmmc_check.report.trace_text import explanation, summary
 from pmmc_check.trace.sources import Source, sources
+from pmmc_check.users_code import exits_refused
 from pmmc_check.validation.judge import JudgeOptions
 from pmmc_check.validation.verdict import TraceVerdict, worst
 from pmmc_check.verdicts import ACCEPTED, BAD_INPUT, INCONCLUSIVE, REJECTED

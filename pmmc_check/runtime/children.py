@@ -18,7 +18,7 @@ from multiprocessing.context import ForkServerProcess
 from types import ModuleType
 from typing import Any
 
-from pmmc_check.errors import UsageError
+from pmmc_check.errors import MachineError, UsageError
 from pmmc_check.protocol.values import ProcessId
 from pmmc_check.runtime.node_process import run_node
 from pmmc_check.runtime.running_node import NodeReport, NodeSpec
@@ -50,6 +50,8 @@ class Children:
     def __init__(self, specs: Iterable[NodeSpec], served: Callable[[Address], None]) -> None:
         self.by_id = {each.me: Child(each) for each in specs}
         self.errors: list[str] = []
+        self.machine_fault = ""
+        """What is wrong with the state machine that was handed in, as the first node that noticed has said it."""
         self.faults: Counter[str] = Counter()
         self.lost: Counter[str] = Counter()
         self._served, self._running = served, False
@@ -79,6 +81,8 @@ class Children:
         end = time.monotonic() + _START_SECONDS
         while late := [each.spec.name for each in self.by_id.values() if not each.address]:
             left = end - time.monotonic()
+            if self.machine_fault:
+                raise MachineError(self.machine_fault)
             if self.errors or left <= 0:
                 did_not = f"{', '.join(late)} did not start within {_START_SECONDS:g} s; is the machine overloaded?"
                 raise UsageError("; ".join(self.errors) or did_not)
@@ -144,7 +148,7 @@ class Children:
         for me, child in self.by_id.items():
             self.signal(me, signal.SIGCONT)
             child.spec = replace(child.spec, disturbance=Disturbance())
-            if not self.errors:
+            if not (self.errors or self.machine_fault):
                 self.come_back(me)
 
     def _forget(self, child: Child) -> None:
@@ -200,6 +204,8 @@ class Children:
                 child.report = report
             case ("stopped", report):
                 child.report, child.stopped = report, True
+            case ("machine", reason):
+                self.machine_fault, child.stopping = self.machine_fault or reason, True
             case ("failed", reason):
                 if not (child.stopping or child.failing):
                     self.errors.append(f"{child.spec.name}: {reason}")

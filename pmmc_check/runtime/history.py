@@ -10,12 +10,14 @@ any other: in an order that has it later it may as well come now, since nothing 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple
 
 from pmmc_check.runtime.machines import StateMachine
+from pmmc_check.runtime.users_machine import UsersMachine, shown_state
 
 
 class Asked(NamedTuple):
@@ -48,7 +50,16 @@ ORDER_STEPS_MAX = 2_000_000
 
 
 def linearizable(history: Iterable[Asked], machine: StateMachine, steps_max: int = ORDER_STEPS_MAX) -> Linearizability:
-    """Whether the history has a legal order."""
+    """Whether the history has a legal order.
+
+    Raises:
+        MachineError: the machine is a user's, and breaks its contract, or has states that can be neither copied nor compared.
+    """
+    with machine.called("comparing its states") if isinstance(machine, UsersMachine) else nullcontext():
+        return _linearizable(history, machine, steps_max)
+
+
+def _linearizable(history: Iterable[Asked], machine: StateMachine, steps_max: int) -> Linearizability:
     listed = list(history)
     parts: dict[Hashable, list[Asked]] = {}
     for each in listed:
@@ -86,7 +97,7 @@ class _Search:
                 while new_low in new_beyond:
                     new_beyond -= {new_low}
                     new_low += 1
-                key = (new_low, new_beyond, repr(sorted(after.items()) if isinstance(after, dict) else after))
+                key = (new_low, new_beyond, shown_state(after))
                 if key not in seen:
                     seen.add(key)
                     stack.append((new_low, new_beyond, done + (self.operations[index].result is not None), after))

@@ -1,25 +1,16 @@
-"""The state machines that replicas run, and the sessions around them that make results exactly-once.
+"""The state machines that replicas run; what is around them is in `sessions.py`.
 
 An operation is a text of words; so is a result. `state` may be changed in place: a replica never goes back.
 """
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol
-from urllib.parse import quote, unquote
 
-from pmmc_check.errors import PmmcError, UsageError, did_you_mean
-from pmmc_check.protocol.values import Command
-from pmmc_check.users_code import users_code
-
-NO_VALUE = "-"
-"""The result of looking for a key that is not there."""
-_AGAIN = "again"
-_REMEMBERED = 128
+from pmmc_check.errors import UsageError, did_you_mean
+from pmmc_check.runtime.operations import NO_VALUE
+from pmmc_check.runtime.users_machine import UsersMachine, shown_state
 
 
 class StateMachine(Protocol):
@@ -70,7 +61,8 @@ class IntegerRegister:
 
 
 class KeyValueStore:
-    """`put KEY VALUE`, `get KEY`, `delete KEY`, `cas KEY OLD NEW` (`-` is "not there"); the result is the value before, or `ok`."""
+    """`put KEY VALUE`, `get KEY`, `delete KEY`, `cas KEY OLD NEW`; the result is the value before. `-` is "not there", as a result, as what
+    is expected, and as what shall be."""
 
     def initial(self) -> dict[str, str]:
         """Nothing."""
@@ -82,14 +74,13 @@ class KeyValueStore:
             case ["get", key]:
                 return state, state.get(key, NO_VALUE)
             case ["put", key, value]:
-                before, state[key] = state.get(key, NO_VALUE), value
-                return state, before
+                return state, _set(state, key, value)
             case ["delete", key]:
                 return state, state.pop(key, NO_VALUE)
             case ["cas", key, old, new]:
                 before = state.get(key, NO_VALUE)
                 if before == old:
-                    state[key] = new
+                    _set(state, key, new)
                 return state, before
         return state, "error: expected put KEY VALUE, get KEY, delete KEY or cas KEY OLD NEW"
 
@@ -103,111 +94,38 @@ class KeyValueStore:
         return (f"put {key} {value}", f"get {key}", f"get {key}", f"cas {key} {choose(100)} {value}", f"delete {key}")[choose(5)]
 
 
-def word_of(text: str) -> str:
-    """Any text as one word of an operation, never `-`."""
-    return "%" if not text else "%2D" if text == NO_VALUE else quote(text, safe="/:@!$&'()*+,;=~-._")
-
-
-def text_of(word: str) -> str:
-    """The inverse of `word_of`."""
-    return "" if word == "%" else unquote(word)
+def _set(state: dict[str, str], key: str, value: str) -> str:
+    """Gives `key` a value, or takes it away; returns the one before."""
+    before = state.pop(key, NO_VALUE) if value == NO_VALUE else state.get(key, NO_VALUE)
+    if value != NO_VALUE:
+        state[key] = value
+    return before
 
 
 MACHINES: dict[str, Callable[[], StateMachine]] = {"integer": IntegerRegister, "kv": KeyValueStore}
 """Those that can be named."""
 
 
-def machine_named(name: str, load: Callable[[str], Any] | None = None) -> StateMachine:
-    """A state machine by its name, or by `module:object`.
-
-    Raises:
-        UsageError: there is none.
-    """
-    if name in MACHINES:
-        return MACHINES[name]()
-    if ":" not in name or load is None:
-        raise UsageError(
-            f"--machine {name}: no such state machine{did_you_mean(name, MACHINES)}; expected {', '.join(MACHINES)} or module:object"
-        )
-    made = load(name)
-    return made() if isinstance(made, type) else made  # type: ignore[no-any-return]  # whatever it is, it is asked for these methods
-
-
 def loaded_machine(name: str) -> StateMachine:
-    """As `machine_named`; modules are looked for in the working folder, too.
+    """A state machine by its name, or by `module:object`; modules are looked for in the working folder, too.
 
     Raises:
         UsageError: there is none, or it cannot be loaded, or lacks a method.
     """
-    found = machine_named(name, _load)
-    missing = [each for each in ("initial", "apply", "key", "sample") if not callable(getattr(found, each, None))]
-    if missing:
-        raise UsageError(f"--machine {name}: has no method {missing[0]}; see the example in docs/run.md")
-    return found
-
-
-def _load(name: str) -> Any:
+    if name in MACHINES:
+        return MACHINES[name]()
     module, _, attribute = name.partition(":")
-    here = os.getcwd()
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        with users_code(f"loading {module}"):
-            return getattr(importlib.import_module(module), attribute)
-    except PmmcError as error:
-        raise UsageError(f"--machine {name}: {error}; looked for in {here}, on PYTHONPATH and among the installed packages") from None
-
-
-class Sessions:
-    """The application of a cluster: a state machine, and for each client the results of its latest commands.
-
-    A client that has waited too long asks again under a new number, `again N OPERATION`: whichever of the two is decided first is
-    performed, the
-    other one has its result. So no operation takes effect twice, and no result is lost with the replicas that crashed before they sent it.
-    """
-
-    def __init__(self, machine: StateMachine) -> None:
-        self.machine = machine
-
-    def initial(self) -> tuple[Any, dict[int, dict[int, str]]]:
-        """The machine's, and no results."""
-        return self.machine.initial(), {}
-
-    def apply(self, state: tuple[Any, dict[int, dict[int, str]]], command: Command) -> tuple[Any, str]:
-        """Performs what has not been performed."""
-        inner, sessions = state
-        number, operation = numbered_operation(command)
-        if not operation:
-            return state, "ok"  # it only fills a slot
-        results = sessions.setdefault(command.client.number, {})
-        if number in results:
-            return state, results[number]
-        if len(results) >= _REMEMBERED and number < min(results):
-            return state, "error: this number is of long ago"
-        with users_code(f"{type(self.machine).__name__}.apply", lambda: f"; the operation is {operation!r}"):
-            inner, result = self.machine.apply(inner, operation)
-        results[number] = str(result)
-        if len(results) > _REMEMBERED:
-            del results[min(results)]
-        return (inner, sessions), str(result)
-
-
-def numbered_operation(command: Command) -> tuple[int, str]:
-    """The number under which a client first asked, and the operation itself."""
-    text = str(command.operation)
-    if text.startswith(f"{_AGAIN} "):
-        _, number, operation = [*text.split(" ", 2), "", ""][:3]
-        if number.isdecimal():
-            return int(number), operation
-    return command.cid, text
-
-
-def asked_again(number: int, operation: str) -> str:
-    """The operation that asks for the result of number `number`."""
-    return f"{_AGAIN} {number} {operation}"
+    if not (module and attribute):
+        raise UsageError(
+            f"--machine {name}: no such state machine{did_you_mean(name, MACHINES)}; expected {', '.join(MACHINES)} or module:object"
+        )
+    return UsersMachine(name)
 
 
 def show_machine(state: Any) -> str:
-    """What a replica's state machine holds, as text; the same for equal states."""
-    inner = state.application[0]
-    return str(sorted(inner.items()) if isinstance(inner, dict) else inner)
+    """What a replica's state machine holds, as text; the same for equal states.
+
+    Raises:
+        MachineError: it cannot be shown so.
+    """
+    return str(shown_state(state.application[0]))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 from collections import Counter
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from pmmc_check.errors import PmmcError
+from pmmc_check.errors import MachineError, PmmcError
 from pmmc_check.protocol.values import ProcessId
 from pmmc_check.runtime.client_driver import ClientDriver
 from pmmc_check.runtime.client_session import Asker
@@ -17,6 +20,7 @@ from pmmc_check.runtime.history import Asked
 from pmmc_check.runtime.running_node import NodeReport, NodeSpec, RunningNode, reason_of
 from pmmc_check.runtime.storage import SqliteStorage
 from pmmc_check.runtime.tcp import Address
+from pmmc_check.users_code import exits_refused
 
 if TYPE_CHECKING:
     from pmmc_check.runtime.cluster_page import Statuses
@@ -28,10 +32,21 @@ _STATUS_SECONDS = 1.0
 def run_node(spec: NodeSpec, pipe: Connection) -> None:
     """The whole life of a node process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the supervisor, which stops its nodes in order
+    _print_to_stderr()
     try:
-        asyncio.run(_NodeProcess(spec, pipe).run())
+        with exits_refused():
+            asyncio.run(_NodeProcess(spec, pipe).run())
+    except MachineError as error:
+        _tell(pipe, "machine", str(error))
     except (PmmcError, OSError) as error:
         _tell(pipe, "failed", reason_of(error))
+
+
+def _print_to_stderr() -> None:
+    """Standard output is for the results of the whole run, whatever a state machine prints."""
+    with suppress(OSError):
+        os.dup2(2, 1)
+    sys.stdout = sys.stderr
 
 
 def _tell(pipe: Connection, *words: Any) -> None:
@@ -66,7 +81,8 @@ class _NodeProcess:
         if self.front is not None:
             await self.front.close()
         running.close()
-        _tell(self.pipe, "failed" if reason else "stopped", reason or self._report(whole=True))
+        failed = "machine" if running.machine_broken else "failed"
+        _tell(self.pipe, failed if reason else "stopped", reason or self._report(whole=True))
 
     def _open_front(self, at: Address) -> Address:
         from pmmc_check.runtime.http_front import HttpFront  # noqa: PLC0415  (an extra, which only this needs)
@@ -81,7 +97,7 @@ class _NodeProcess:
             self.answered += 1
             return result
 
-        self.front = HttpFront(ask, self._statuses, lambda: self.faults)
+        self.front = HttpFront(ask, self._statuses, lambda: self.faults, self.spec.machine)
         return self.front.open(at)
 
     async def _statuses(self) -> Statuses:

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from pmmc_check.errors import PmmcError, UsageError
+from pmmc_check.errors import MachineError, PmmcError, UsageError
 from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import BOTTOM, CLIENT, LEADER, REPLICA, Ballot, ProcessId, host_of
 from pmmc_check.protocol.variants.catalogue import protocol_with
@@ -99,6 +99,8 @@ class RunningNode:
             raise
         self.rng = Random(f"{spec.seed} {spec.name} asks")
         self.over: asyncio.Future[str]
+        self.machine_broken = False
+        """Whether it cannot go on because of the state machine that was handed in, and not of this node."""
         self._server: asyncio.Server | None = None
         self._stopping = False
         self._connections: set[Inward] = set()
@@ -167,6 +169,7 @@ class RunningNode:
             self.transport.counts["refused connections"] += 1
             return
         self.node.stopped = True
+        self.machine_broken = self.machine_broken or isinstance(error, MachineError)
         self.end(reason_of(error) if error is not None else str(context.get("message")))
 
     def end(self, reason: str = "") -> None:

@@ -72,7 +72,7 @@ async def _fronted(cluster: ClusterFile, at: Address, tell: Callable[[str], None
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, over.set)
     await session.open()
-    front = HttpFront(session.ask, statuses)
+    front = HttpFront(session.ask, statuses, machine=cluster.machine)
     at = front.open(at)
     tell(f"{web_address(at)} answers for {cluster.name}, and shows it in a browser")
     await over.wait()

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pmmc_check.errors import MachineError
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, CLIENT, LEADER, REPLICA, ProcessId
 from pmmc_check.runtime.children import Children
 from pmmc_check.runtime.history import Asked, linearizable
@@ -101,7 +102,7 @@ class Supervisor:
         """All of it.
 
         Raises:
-            UsageError: a node cannot start.
+            UsageError: a node cannot start, or (`MachineError`) the state machine breaks its contract.
         """
         plan, children = self.plan, self.children
         if plan.logs is not None:
@@ -117,9 +118,16 @@ class Supervisor:
             await self._caught_up()
             for role in (CLIENT, REPLICA, LEADER, ACCEPTOR):  # clients first, so that nobody is asked who has stopped
                 await children.stop(children.of_role(role))
+            if children.machine_fault:
+                raise MachineError(children.machine_fault)
             return self._result(began)
         finally:
             children.kill_all()
+
+    @property
+    def _broken(self) -> bool:
+        """Whether it makes no sense to go on."""
+        return bool(self.children.errors or self.children.machine_fault)
 
     def _reconfigure(self) -> None:
         client = self.children.of_role(CLIENT)[0]
@@ -130,7 +138,7 @@ class Supervisor:
         """Until every request has its answer and the scenario is over, or the time is."""
         plan, children, front = self.plan, self.children, self.plan.http is not None
         with self._interrupts_end_it(front):
-            while time.monotonic() - began < plan.seconds_max and not children.errors and not self.interrupted:
+            while time.monotonic() - began < plan.seconds_max and not self._broken and not self.interrupted:
                 children.order_all("report", children.faults)
                 await asyncio.sleep(0.1)
                 if self.has_enough():
@@ -168,7 +176,7 @@ class Supervisor:
     async def _caught_up(self) -> None:
         """Until all replicas have performed the same, for a while."""
         replicas, end = self.children.of_role(REPLICA), time.monotonic() + _CATCH_UP_SECONDS
-        while time.monotonic() < end and not self.children.errors:
+        while time.monotonic() < end and not self._broken:
             for child in replicas:
                 child.report = None
             self.children.order_all("report", self.children.faults)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
@@ -24,12 +24,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pmmc_check.client import AsyncClusterClient, ClusterClient, Refused, Unanswered
 from pmmc_check.errors import UsageError
+from pmmc_check.protocol.values import ACCEPTOR, ProcessId
 from pmmc_check.runtime.client_session import ClientSession
 from pmmc_check.runtime.cluster_file import read_cluster_file
 from pmmc_check.runtime.control import order_all
 from pmmc_check.runtime.http_front import HttpFront, Statuses
-from pmmc_check.runtime.machines import loaded_machine, text_of, word_of
+from pmmc_check.runtime.machines import loaded_machine
+from pmmc_check.runtime.operations import text_of, word_of
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
+from pmmc_check.runtime.signals import Lacking
+from pmmc_check.runtime.surroundings import Envelope
 
 from .test_clusters import cluster_file
 
@@ -81,7 +85,12 @@ class Nodes:
 
     def asked(self, method: str, path: str, body: str | bytes | None = None, **headers: str) -> tuple[int, str]:
         connection = HTTPConnection(*self.http, timeout=20)
-        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        connection.request(
+            method,
+            path,
+            body.encode() if isinstance(body, str) else body,
+            {name.replace("_", "-"): value for name, value in headers.items()},
+        )
         answer = connection.getresponse()
         text = answer.read().decode()
         connection.close()
@@ -109,6 +118,43 @@ def test_a_client_gets_puts_deletes_and_compares_and_sets(nodes: Nodes) -> None:
         assert store.delete("colour") == "-"
         with pytest.raises(Refused, match="expected put KEY VALUE"):
             store.ask("add 5")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda store: store.put("typed", None), TypeError, r"^value: expected a text \(str\), got NoneType$"),
+        (lambda store: store.put("typed", 5), TypeError, "^value: .* got int$"),
+        (lambda store: store.put(1, "x"), TypeError, "^key: .* got int$"),
+        (lambda store: store.put("typed", b"1"), TypeError, "^value: .* got bytes$"),
+        (lambda store: store.get(b"typed"), TypeError, "^key: .* got bytes$"),
+        (lambda store: store.delete(None), TypeError, "^key: .* got NoneType$"),
+        (lambda store: store.compare_and_set("typed", "1", None), TypeError, "^value: .* got NoneType$"),
+        (lambda store: store.compare_and_set("typed", 1, "2"), TypeError, r"^expected: expected a text \(str\) or None, got int$"),
+        (lambda store: store.compare_and_set(None, "1", "2"), TypeError, "^key: "),
+        (lambda store: store.ask(None), TypeError, "^operation: .* got NoneType$"),
+        (lambda store: store.ask(""), ValueError, "^operation: .* got an empty one$"),
+        (lambda store: store.ask(" \n"), ValueError, "^operation: .* got an empty one$"),
+        (lambda store: store.ask("\x011 1 get x"), ValueError, r"^operation: .* must not begin with U\+0001"),
+        (lambda store: store.ask("x" * (2**20 + 1)), ValueError, "^operation: too long: 1,048,577 bytes, at most 1,048,576$"),
+        (lambda store: store.put("typed", "\ud800"), ValueError, "^value: .* character 1 is half of a surrogate pair$"),
+        (lambda store: store.put("é" * 2**18, "1"), ValueError, "^operation: too long"),
+    ],
+)
+def test_what_is_no_text_is_refused_before_anything_is_sent(
+    nodes: Nodes, call: Callable[[Any], Any], error: type[Exception], says: str
+) -> None:
+    async def scene() -> None:
+        async with AsyncClusterClient(nodes.path) as store:
+            await call(store)
+
+    with ClusterClient(nodes.path) as store:
+        store.put("typed", "untouched")
+        with pytest.raises(error, match=says):
+            call(store)
+        with pytest.raises(error, match=says):
+            asyncio.run(scene())
+        assert store.get("typed") == "untouched"
 
 
 def test_many_operations_of_one_client_go_on_at_the_same_time(nodes: Nodes) -> None:
@@ -148,6 +194,57 @@ def test_no_answer_and_a_client_that_is_not_open_are_said(nodes: Nodes) -> None:
         assert client.get("x") is None
 
 
+def test_what_no_cluster_can_perform_is_refused_at_once(nodes: Nodes) -> None:
+    with ClusterClient(nodes.path, timeout=20) as store:
+        for operation in ("put x \ud800", "\x012 1 get x", "x" * (2**20 + 1)):
+            with pytest.raises(ValueError, match="operation: "):
+                store.ask(operation)
+        assert store.put("x", "1") in (None, "1")
+
+
+def test_what_nobody_waits_for_any_more_is_not_asked_for_either(nodes: Nodes) -> None:
+    async def scene() -> tuple[list[str], int, int]:
+        session = ClientSession(nodes.cluster, 20.0)
+        await session.open()
+        await session.ask("put withdrawn no")
+        session.seconds = 0.3
+        replica = nodes.nodes[2].node
+        replica.pause(True)
+        try:
+            for _ in range(2):
+                asked = [session.ask(f"put withdrawn {number}") for number in range(1000)]
+                errors = await asyncio.gather(*asked, return_exceptions=True)
+            waits = len(replica._inbox)
+        finally:
+            replica.pause(False)
+        await asyncio.sleep(0.3)
+        driver = session.driver
+        session.close()
+        return [str(each) for each in errors], len(driver._open) + len(driver._waiting) + len(driver._questions), waits
+
+    errors, asked_for, waits = nodes.do(scene())
+    assert all("may or may not" in each or "never asked" in each for each in errors)
+    assert sum("may or may not" in each for each in errors) >= 100
+    assert asked_for == 0
+    assert waits < 1100
+
+
+def test_messages_that_wait_for_a_paused_node_are_bounded(nodes: Nodes) -> None:
+    replica = nodes.nodes[2].node
+    heard = Envelope(ProcessId(ACCEPTOR, 1), replica.me, Lacking(1))
+
+    async def scene() -> int:
+        replica.pause(True)
+        for _ in range(3000):
+            replica.receive(heard)
+        waits = len(replica._inbox)
+        replica.pause(False)
+        return waits
+
+    assert nodes.do(scene()) <= 1010
+    assert replica.counts["lost while paused"] > 1900
+
+
 @given(st.text())
 def test_any_text_is_one_word_of_an_operation(text: str) -> None:
     word = word_of(text)
@@ -160,11 +257,11 @@ def test_the_store_over_http(nodes: Nodes) -> None:
     asked = nodes.asked
     assert asked("GET", "/kv/a%20b/c") == (404, "there is no a b/c\n")
     assert asked("PUT", "/kv/a%20b/c", "some text") == (200, "ok\n")
-    assert asked("GET", "/kv/a%20b/c") == (200, "some text\n")
+    assert asked("GET", "/kv/a%20b/c") == (200, "some text")
     assert asked("PUT", "/kv/a%20b/c", "more", if_match="text") == (412, "not changed: the value is some text\n")
     assert asked("PUT", "/kv/a%20b/c", "more", if_match="some text") == (200, "ok\n")
     assert asked("PUT", "/kv/a%20b/c", "most", if_none_match="*") == (412, "not changed: the value is more\n")
-    assert asked("DELETE", "/kv/a%20b/c") == (200, "more\n")
+    assert asked("DELETE", "/kv/a%20b/c") == (200, "more")
     assert asked("PUT", "/kv/a%20b/c", "new", if_none_match="*") == (200, "ok\n")
     assert asked("POST", "/operation", "get a%20b/c\n") == (200, "new\n")
     assert asked("GET", "/")[1].startswith("GET    /kv/KEY")
@@ -179,8 +276,27 @@ def test_the_store_over_http(nodes: Nodes) -> None:
         (("POST", "/kv/x", "1"), {}, 405),
         (("PUT", "/kv/x", b"\xff"), {}, 400),
         (("PUT", "/kv/x", "x" * (2**20 + 1)), {}, 413),
+        (("PUT", "/kv/x", "é" * (2**18)), {}, 413),  # %C3%A9 each
+        (("PUT", "/kv/%ff", "1"), {}, 400),
+        (("GET", "/kv/a%fe", None), {}, 400),
+        (("PUT", "/kv/what?now", "1"), {}, 400),
         (("PUT", "/kv/x", "1"), {"if_match": "*"}, 400),
+        (("PUT", "/kv/x", "1"), {"if_match": "gr\xfcn"}, 400),  # Latin-1
+        (("PUT", "/kv/x", "1"), {"if_none_match": "1"}, 400),
+        (("PUT", "/kv/x", "1"), {"if_match": "1", "if_none_match": "*"}, 400),
+        (("PUT", "/kv/x", "1"), {"if_unmodified_since": "Sat, 29 Oct 1994 19:43:31 GMT"}, 400),
+        (("DELETE", "/kv/x", None), {"if_match": "*"}, 400),
+        (("DELETE", "/kv/x", None), {"if_none_match": "*"}, 400),
+        (("GET", "/kv/x", None), {"if_match": "1"}, 400),
+        (("GET", "/kv/x", None), {"if_none_match": "1"}, 400),
+        (("GET", "/kv/x", None), {"if_modified_since": "Sat, 29 Oct 1994 19:43:31 GMT"}, 400),
+        (("POST", "/operation", "put x 1"), {"if_match": "0"}, 400),
         (("POST", "/operation", "add 5"), {}, 400),
+        (("POST", "/operation", ""), {}, 400),
+        (("POST", "/operation", " \n"), {}, 400),
+        (("POST", "/operation", "again 2 x"), {}, 400),
+        (("POST", "/operation", "\x012 1 get x"), {}, 400),
+        (("POST", "/operation", f"\x01{'1' * 5000} 1 get x"), {}, 400),
         (("PUT", "/kv/x", "1"), {"origin": "http://elsewhere"}, 403),
         (("GET", "/kv/x", None), {"host": "elsewhere.com"}, 403),
     ],
@@ -188,7 +304,103 @@ def test_the_store_over_http(nodes: Nodes) -> None:
 def test_what_makes_no_sense_over_http_is_refused(
     nodes: Nodes, request_: tuple[str, str, str | bytes | None], headers: dict[str, str], status: int
 ) -> None:
+    assert nodes.asked("PUT", "/kv/x", "untouched") == (200, "ok\n")
     assert nodes.asked(*request_, **headers)[0] == status
+    assert nodes.asked("GET", "/kv/x") == (200, "untouched")
+
+
+@pytest.mark.parametrize("value", ["", "x", "x\n", "\n", "-", "%", "error: x", "grün", " a\r\n\0b "])
+def test_over_http_a_value_is_got_exactly_as_it_was_put(nodes: Nodes, value: str) -> None:
+    assert nodes.asked("PUT", "/kv/exact", value) == (200, "ok\n")
+    assert nodes.asked("GET", "/kv/exact") == (200, value)
+    assert nodes.asked("DELETE", "/kv/exact") == (200, value)
+
+
+@pytest.mark.parametrize("key", ["%0A", "a%0Ab", "%2F", "-", "%25", "gr%C3%BCn", "%00"])
+def test_over_http_any_text_is_a_key_of_its_own(nodes: Nodes, key: str) -> None:
+    assert nodes.asked("PUT", f"/kv/{key}", key) == (200, "ok\n")
+    assert nodes.asked("GET", f"/kv/{key}") == (200, key)
+
+
+def test_over_http_a_delete_with_a_condition_is_one_operation_that_keeps_it(nodes: Nodes) -> None:
+    nodes.asked("PUT", "/kv/colour", "grün")
+    in_utf8 = "grün".encode().decode("latin-1")  # as it must be told to this library, which encodes headers in Latin-1
+    assert nodes.asked("DELETE", "/kv/colour", if_match="nope") == (412, "not changed: the value is grün\n")
+    assert nodes.asked("GET", "/kv/colour") == (200, "grün")
+    assert nodes.asked("DELETE", "/kv/colour", if_match=in_utf8) == (200, "grün")
+    assert nodes.asked("DELETE", "/kv/colour", if_match=in_utf8) == (412, "not changed: there is none\n")
+
+
+def test_over_http_a_condition_is_read_as_utf8(nodes: Nodes) -> None:
+    nodes.asked("PUT", "/kv/colour", "grün")
+    assert nodes.asked("PUT", "/kv/colour", "", if_match="grün".encode().decode("latin-1")) == (200, "ok\n")
+    assert nodes.asked("PUT", "/kv/colour", "blau", if_match="") == (200, "ok\n")
+
+
+def test_head_is_answered_like_get_without_the_body_and_other_verbs_are_told_which_there_are(nodes: Nodes) -> None:
+    nodes.asked("PUT", "/kv/colour", "green")
+    connection = HTTPConnection(*nodes.http, timeout=20)
+    connection.request("HEAD", "/kv/colour")
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("content-length"), answer.read()) == (200, "5", b"")
+    connection.request("PATCH", "/kv/colour", "x")
+    answer = connection.getresponse()
+    assert (answer.status, set(str(answer.getheader("allow")).split(", "))) == (405, {"GET", "HEAD", "PUT", "DELETE"})
+    connection.close()
+    assert nodes.asked("HEAD", "/kv/nosuch")[0] == 404
+
+
+def test_results_of_operations_over_http_are_texts_of_the_store(nodes: Nodes) -> None:
+    assert nodes.asked("POST", "/operation", "put said error:%20x") == (200, "-\n")
+    assert nodes.asked("POST", "/operation", "get said") == (200, "error: x\n")
+
+
+def test_the_help_over_http_fits_a_terminal(nodes: Nodes) -> None:
+    assert max(map(len, nodes.asked("GET", "/")[1].splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("bound", "host", "origin", "answered"),
+    [
+        ("127.0.0.1", "127.0.0.1:8080", None, True),
+        ("127.0.0.1", "127.0.0.1:8080", "http://127.0.0.1:8080", True),
+        ("127.0.0.1", "LOCALHOST:8080", "http://localhost:8080", True),
+        ("127.0.0.1", "localhost", "http://localhost:80", True),
+        ("::1", "[::1]:8080", "http://[::1]:8080", True),
+        ("fd00::7", "[fd00::7]:8080", None, True),
+        ("store.lan", "store.lan:8080", "http://store.lan:8080", True),
+        ("0.0.0.0", "store.lan:8080", None, True),
+        ("0.0.0.0", "10.0.0.1:8080", "http://10.0.0.1:8080", True),
+        ("127.0.0.1", "127.0.0.1:8080", "http://localhost:8080", False),
+        ("127.0.0.1", "127.0.0.1:8080", "http://127.0.0.1:8081", False),
+        ("127.0.0.1", "127.0.0.1:8080", "https://127.0.0.1:8080", False),
+        ("127.0.0.1", "127.0.0.1:8080", "http://evil.com", False),
+        ("127.0.0.1", "127.0.0.1:8080", "null", False),
+        ("127.0.0.1", "evil.com:8080", None, False),
+        ("127.0.0.1", "evil.com:8080", "http://evil.com:8080", False),
+        ("0.0.0.0", "evil.com:8080", "http://evil.com:8080", False),
+    ],
+)
+def test_pages_of_the_front_itself_are_answered_and_those_of_other_sites_are_not(
+    bound: str, host: str, origin: str | None, answered: bool
+) -> None:
+    async def ask(operation: str) -> str:
+        return "asked"
+
+    async def statuses() -> Statuses:
+        return {}
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"put x 1"}
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    told: list[Any] = []
+    headers = [(b"host", host.encode())] + ([(b"origin", origin.encode())] if origin is not None else [])
+    asked = {"type": "http", "method": "POST", "path": "/operation", "raw_path": b"/operation", "query_string": b"", "headers": headers}
+    asyncio.run(HttpFront(ask, statuses).application(bound)(asked, receive, send))
+    assert told[0]["status"] == (200 if answered else 403)
 
 
 def test_metrics_and_status_tell_how_each_node_is_doing(nodes: Nodes) -> None:
@@ -258,8 +470,8 @@ def test_a_run_with_an_http_front_goes_on_until_ctrl_c_and_is_judged_with_a_mach
 @pytest.mark.parametrize(
     ("machine", "says"),
     [
-        ("nowhere:Machine", "No module named"),
-        ("json:nothing", "has no attribute"),
+        ("nowhere:Machine", "there is no module nowhere"),
+        ("json:nothing", "module json has no nothing"),
         ("json:dumps", "has no method initial"),
         ("kvs", "no such state machine"),
     ],

@@ -327,7 +327,7 @@ def test_a_node_without_a_data_folder_is_told_so_once_its_file_is_right(tmp_path
     [
         (("--requests", "0"), "--requests: must be at least 1; 0 only with --http"),
         (("--requests", "nope"), "expected a whole number, got 'nope'"),
-        (("--machine", "nosuch:x"), "looked for in "),
+        (("--machine", "nosuch:x"), "there is no module nosuch; run in its folder, or set PYTHONPATH"),
     ],
 )
 def test_what_a_run_cannot_do_is_said_in_a_sentence(words: tuple[str, ...], says: str, told: Told) -> None:

@@ -1,4 +1,4 @@
-"""State machines, and sessions: no operation takes effect twice, and no result is lost."""
+"""State machines."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from random import Random
 import pytest
 
 from pmmc_check.errors import UsageError
-from pmmc_check.protocol.values import CLIENT, Command, ProcessId
-from pmmc_check.runtime.machines import IntegerRegister, KeyValueStore, Sessions, asked_again, machine_named
-
-CLIENT_1, CLIENT_2 = ProcessId(CLIENT, 1), ProcessId(CLIENT, 2)
+from pmmc_check.runtime.machines import IntegerRegister, KeyValueStore, loaded_machine
 
 
 def results(machine: IntegerRegister | KeyValueStore, *operations: str) -> list[str]:
@@ -30,6 +27,14 @@ def test_a_store_puts_gets_deletes_and_compares_and_sets() -> None:
     assert results(KeyValueStore(), *operations) == ["-", "-", "1", "2", "2", "2", "-", "-", "4"]
 
 
+def test_what_a_store_sets_to_not_there_is_not_there() -> None:
+    store = KeyValueStore()
+    assert results(store, "put k 1", "cas k 2 -", "get k", "cas k 1 -", "get k", "put k 3", "put k -", "cas k - -") == [
+        *("-", "1", "1", "1", "-", "-", "3", "-")
+    ]
+    assert store.apply({"k": "1"}, "cas k 1 -") == ({}, "1")
+
+
 @pytest.mark.parametrize("operation", ["", "add", "add x", "divide 3", "put", "put a b c d"])
 def test_what_makes_no_sense_has_a_result_that_says_so(operation: str) -> None:
     assert results(IntegerRegister(), operation)[0].startswith("error: ")
@@ -42,19 +47,6 @@ def test_every_sample_makes_sense() -> None:
         assert not [each for each in results(machine, *[machine.sample(rng.randrange) for _ in range(200)]) if each.startswith("error")]
 
 
-def test_a_question_that_is_asked_again_is_performed_once_whichever_comes_first() -> None:
-    first = Command(CLIENT_1, 7, "add 5")
-    again = Command(CLIENT_1, 9, asked_again(7, "add 5"))
-    other = Command(CLIENT_2, 7, "add 1")
-    for order in ((first, again, other), (again, first, other)):
-        sessions = Sessions(IntegerRegister())
-        state, found = sessions.initial(), []
-        for each in order:
-            state, result = sessions.apply(state, each)
-            found.append(result)
-        assert found == ["5", "5", "6"]
-
-
 def test_a_machine_that_is_not_there_is_refused() -> None:
     with pytest.raises(UsageError, match="integer, kv"):
-        machine_named("kvs")
+        loaded_machine("kvs")
