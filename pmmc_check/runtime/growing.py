@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,6 +170,21 @@ class WaitingRequests:
 
     def __len__(self) -> int:
         return len(self._items)
+
+
+class RequestsByContent(frozenset[Command]):
+    """For a variant's replica: frozen, but looked through in the same order in every process."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Command]:
+        return iter(sorted(super().__iter__(), key=lambda each: each[:2]))
+
+    def __or__(self, others: AbstractSet[Any]) -> RequestsByContent:
+        return RequestsByContent(super().__or__(others))
+
+    def __sub__(self, others: AbstractSet[Any]) -> RequestsByContent:
+        return RequestsByContent(super().__sub__(others))
 
 
 @dataclass(frozen=True)

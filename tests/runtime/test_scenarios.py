@@ -6,11 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
-from helpers import ROOT
+from helpers import ROOT, in_process
 
+from pmmc_check.cli.parser import parsed
+from pmmc_check.cli.run_faults import faults_asked_for
+from pmmc_check.cli.run_options import check_options
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.values import ACCEPTOR, LEADER, ProcessId
 from pmmc_check.runtime.machines import KeyValueStore
@@ -119,6 +123,33 @@ def test_real_processes_survive_the_same_day(tmp_path: Path) -> None:
     assert "A1 crash" in (logs / "A1.pmmc").read_text()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("", ""),
+        ("--loss 0.2 --duplication 0.1 --delay 0.02", "--loss 0.2 --duplication 0.1 --delay 0.02"),
+        ("--kill acceptor,leader --every 2 --partition", "--kill acceptor,leader --partition --every 2"),
+        ("--pause replica --variant perform-twice --answer-first", "--pause replica --variant perform-twice --answer-first --every 1"),
+        ("--simulated", ""),
+        ("--simulated --faults all", "--faults all --virtual-seconds 60"),
+        ("--simulated --faults kill,power --no-sync --virtual-seconds 5", "--faults kill,power --virtual-seconds 5 --no-sync"),
+    ],
+)
+def test_the_faults_that_were_asked_for(options: str, said: str) -> None:
+    arguments = parsed(["run", *options.split()], "run")
+    assert isinstance(arguments, Namespace)
+    check_options(arguments)
+    assert faults_asked_for(arguments) == said
+
+
+def test_are_in_the_header_of_a_simulated_trace(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ("--simulated", "--quiet", "--seed", "7", "--faults", "loss", "--virtual-seconds", "2", "--requests", "2")
+    assert in_process(capsys, "run", *words, "--trace-dir", str(tmp_path)).returncode == 0
+    header = (tmp_path / "seed-7" / "cluster.pmmc").read_text()
+    assert "meta.seed=7" in header
+    assert 'meta.faults="--faults loss --virtual-seconds 2"' in header
+
+
 @pytest.mark.slow
 def test_kill_9_finds_a_driver_that_answers_before_it_writes(tmp_path: Path) -> None:
     text = '[[at]]\nseconds = 0\nslow_disk = { nodes = ["A1", "A2", "A3"], seconds = 0.02 }\n'
@@ -144,8 +175,8 @@ def test_kill_9_finds_a_driver_that_answers_before_it_writes(tmp_path: Path) -> 
     [
         ("", "expected [[at]] tables"),
         ("at = 3", "expected [[at]] tables"),
-        ("x = 3\n[[at]]\nseconds=1\nloss=0", "expected [[at]] tables"),
-        ("[[at]]\nloss = 0.1", "seconds = None: expected a number"),
+        ("x = 3\n[[at]]\nseconds=1\nloss=0", "what happens then, but there is also x"),
+        ("[[at]]\nloss = 0.1", "bad-day.toml:1: [[at]] number 1: seconds: missing"),
         ("[[at]]\nseconds = 1", "bad-day.toml:1: [[at]] number 1: nothing happens"),
         (
             "[[at]]\nseconds = 0\nloss = 0\n[[at]]\nseconds = 1\nlos = 0.1",
@@ -158,6 +189,8 @@ def test_kill_9_finds_a_driver_that_answers_before_it_writes(tmp_path: Path) -> 
         ("[[at]]\nseconds = 1\nkill = ['A9']", "kill: 'A9' is no node"),
         ("[[at]]\nseconds = 1\nkill = ['C1']", "C1 is a client"),
         ("[[at]]\nseconds = 1\npartition = [['A1']]", "two or more groups"),
+        ("[[at]]\nseconds = 1\npartition = ['A1', 'R1']", "expected groups of nodes"),
+        ("[[at]]\nseconds = 1\npartition = [['A1', 'R1'], ['R1']]", "bad-day.toml:3: [[at]] number 1: partition: R1 is in two groups"),
         ("[[at]]\nseconds = 1\none_way = [['A1'], ['A2'], ['A3']]", "expected two groups"),
         ("[[at]]\nseconds = 1\nslow_disk = 3", "slow_disk: expected {"),
         ("[[at]]\nseconds = 1\nslow_disk = { nodes = ['A1'], seconds = -3 }", "slow_disk.seconds = -3"),
