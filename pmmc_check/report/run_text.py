@@ -27,7 +27,7 @@ def verdict_of(result: RunResult, trace: TraceVerdict | None) -> str:
 
 def run_text(result: RunResult, trace: TraceVerdict | None, layout: Layout) -> str:
     """Throughput, latency, messages, states, and what is wrong."""
-    rate = result.answered / max(result.seconds, 1e-9)
+    rate = result.answered / result.seconds if result.seconds else 0.0
     rows = [
         (
             "answered",
@@ -37,7 +37,7 @@ def run_text(result: RunResult, trace: TraceVerdict | None, layout: Layout) -> s
             "latency",
             ", ".join(f"{name} {result.latency(share) * 1000:,.1f} ms" for name, share in (("median", 0.5), ("90 %", 0.9), ("99 %", 0.99))),
         ),
-        ("slots", f"{result.decided} decided, {result.counts['preemptions']} preemptions, {result.counts['takeovers']} takeovers"),
+        ("slots", f"{result.decided} decided, {_counted(result, 'preemption')}, {_counted(result, 'takeover')}"),
         ("messages", _messages(result.counts)),
         *([("faults", ", ".join(f"{name} {count}" for name, count in sorted(result.faults.items())))] if result.faults else []),
         ("replicas", _states(result)),
@@ -48,6 +48,10 @@ def run_text(result: RunResult, trace: TraceVerdict | None, layout: Layout) -> s
     if trace is not None and trace.verdict != ACCEPTED:
         wrong += explanation(trace)
     return rendered([labelled(rows, 9)], layout) + "".join(f"{line}\n" for line in wrong)
+
+
+def _counted(result: RunResult, noun: str) -> str:
+    return counted(result.counts[f"{noun}s"], noun)
 
 
 def _by_client(result: RunResult) -> str:
@@ -61,7 +65,7 @@ def _by_client(result: RunResult) -> str:
 
 
 def _messages(counts: Counter[str]) -> str:
-    sent = [f"{kind} {counts[f'sent {kind}']}" for kind in KINDS if counts[f"sent {kind}"]]
+    sent = [f"{kind} {counts[f'sent {kind}']:,}" for kind in KINDS if counts[f"sent {kind}"]]
     more = [
         f"{name} {counts[name]:,}"
         for name in ("sent again", "lost on purpose", "unsent", "bad frames", "too large to send")
