@@ -168,3 +168,24 @@ def test_fewer_states_than_there_are_never_hold(config: Config) -> None:
         result = compiled(config, reduce="none", limits=Limits(states_max=states_max))[1]
         assert (result.verdict, result.distinct_states) == ("inconclusive", states_max)
     assert compiled(config, reduce="none", limits=Limits(states_max=total))[1].verdict == "holds"
+
+
+def test_a_signal_that_is_raised_within_a_text_that_python_runs_is_exit_3_as_anywhere() -> None:
+    """As where a dataclass is made while a module loads: Python by itself would then end by the signal, at its very end."""
+    program = (
+        "import sys, types, pmmc_check.cli.main as command\n"
+        "text = 'import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)'\n"
+        "command.module_of = lambda verb: types.SimpleNamespace(run=lambda arguments: exec(text))\n"
+        "sys.argv[1:] = ['variants']\n"
+        "command.entry()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=heed_ctrl_c,
+    )
+    assert (done.returncode, done.stderr) == (3, "pmmc-check variants: interrupted before there was a result\n")

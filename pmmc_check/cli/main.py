@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from pmmc_check.cli.failures import EXIT_HOLDS, EXIT_USAGE, exit_for, say, show_traceback
 from pmmc_check.cli.guarded import guarded, needs_guard
-from pmmc_check.cli.interrupts import exit_at_once, signals_handled
+from pmmc_check.cli.interrupts import exit_at_once, interrupted, signals_handled
 from pmmc_check.cli.outputs import PLAIN_TEXT, print_results
 from pmmc_check.cli.parser import module_of, parsed
 from pmmc_check.errors import UsageError
@@ -55,7 +55,9 @@ def entry() -> NoReturn:
 
 def _end(code: int) -> NoReturn:
     gc.freeze()  # else Python looks for cycles in all that is left, at its end
-    if anything_handed_in():
+    # Where a signal has been raised out of a text that is run, as those of dataclasses are while modules load, Python would end itself by
+    # that signal at its end, whatever was done about it and whatever the exit code is.
+    if anything_handed_in() or interrupted():
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError, AttributeError):
                 stream.flush()

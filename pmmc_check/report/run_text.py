@@ -89,7 +89,11 @@ def _states(result: RunResult) -> str:
     states = set(result.states.values())
     if len(states) == 1 and len(result.states) > 1:
         return f"{', '.join(result.states)} all hold {_short(states.pop())}"
-    return "; ".join(f"{name} holds {_short(state)}" for name, state in result.states.items()) or "none is left"
+    told = []
+    for name, state in result.states.items():
+        after = f" after {counted(result.performed[name], 'slot')}" if name in result.performed and len(result.states) > 1 else ""
+        told.append(f"{name} holds {_short(state)}{after}")
+    return "; ".join(told) or "none is left"
 
 
 def _short(state: str) -> str:

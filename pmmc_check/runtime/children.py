@@ -12,10 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
-from multiprocessing.forkserver import ensure_running
 from types import ModuleType
 from typing import Any
 
@@ -80,8 +79,9 @@ class Children:
             UsageError: one cannot start.
             KeyboardInterrupt: it was given up before.
         """
-        with _signal_ignored(signal.SIGTERM):
-            ensure_running()  # what ends the command, with all its group, is not to end its nodes: they are stopped in order
+        resource_tracker.ensure_running()  # which lets the signals through that are held back
+        with _signals_held_back(signal.SIGTERM, signal.SIGINT):
+            forkserver.ensure_running()  # what ends the command, with all its group, is not to end its nodes: they are stopped in order
         for me in self.by_id:
             await asyncio.sleep(0)
             if given_up():
@@ -279,13 +279,13 @@ class Children:
 
 
 @contextmanager
-def _signal_ignored(number: int) -> Iterator[None]:
-    """Within, and in what is started within."""
-    before = signal.signal(number, signal.SIG_IGN)
+def _signals_held_back(*numbers: int) -> Iterator[None]:
+    """Within they wait; in a process that is started within they wait for ever, unless it lets them through."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
     finally:
-        signal.signal(number, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def run_node(spec: NodeSpec, pipe: Connection) -> None:
     end_with_parent()
     os.setpgrp()  # what goes to the whole group of the command is for the supervisor, which stops its nodes in order
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
     _print_to_stderr()
     try:
         with exits_refused():

@@ -12,8 +12,8 @@ from pmmc_check.runtime.history import Asked, Linearizability
 
 @dataclass
 class RunResult:
-    """Times are in seconds: `seconds` from the first request to the last answer. `states` are what each replica holds in the end, `leaders`
-    those that a reconfiguration has led to."""
+    """Times are in seconds: `seconds` from the first request to the last answer. `states` are what each replica holds in the end, after
+    `performed` slots; `leaders` those that a reconfiguration has led to."""
 
     asked: int
     history: list[Asked]
@@ -25,6 +25,7 @@ class RunResult:
     errors: list[str] = field(default_factory=list)
     decided: int = 0
     leaders: tuple[str, ...] = ()
+    performed: dict[str, int] = field(default_factory=dict)
 
     @property
     def answered(self) -> int:
@@ -33,8 +34,13 @@ class RunResult:
 
     @property
     def replicas_agree(self) -> bool:
-        """Whether all replicas hold the same."""
-        return len(set(self.states.values())) <= 1
+        """Whether all replicas that have performed as many slots hold the same: one that is behind, when a run is ended early, does not
+        differ."""
+        return len({(self.performed.get(name), state) for name, state in self.states.items()}) <= max(1, len(self._ends))
+
+    @property
+    def _ends(self) -> set[int | None]:
+        return {self.performed.get(name) for name in self.states}
 
     @property
     def failures(self) -> list[str]:
@@ -46,6 +52,9 @@ class RunResult:
             found.append(f"{self.asked - self.answered} of {self.asked} requests were not answered")
         if not self.replicas_agree:
             found.append("replicas differ: " + "; ".join(f"{name} holds {state}" for name, state in self.states.items()))
+        elif len(self._ends) > 1:
+            behind = ", ".join(f"{name} {self.performed.get(name, 0):,}" for name in self.states)
+            found.append(f"replicas have not performed equally many slots: {behind}")
         if self.linearizability.holds is False:
             shown = "; ".join(map(str, self.linearizability.stuck[:10]))
             found.append(f"the history is not linearizable: no order of these operations explains their results: {shown}")

@@ -140,6 +140,7 @@ class SimulatedCluster:
             [f"{name}: does not have the leaders of the reconfiguration" for name in late],
             decided,
             tuple(map(str, self.plan.roster.configurations[1].leaders)) if self.plan.reconfigure is not None and not late else (),
+            {name: self.world.nodes[me].state.slot_out - 1 for me in self.world.setting.system.replicas if (name := str(me)) in states},
         )
 
     def trace_lines(self) -> list[str]:

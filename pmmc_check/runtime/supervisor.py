@@ -129,8 +129,9 @@ class Supervisor:
             async with plan.faults.afflicting(children) as scenario:
                 await self._answered(began, scenario)
             children.mend()
+            await children.stop(children.of_role(CLIENT))  # first, so that nobody is asked who has stopped
             await self._caught_up()
-            for role in (CLIENT, REPLICA, LEADER, ACCEPTOR):  # clients first, so that nobody is asked who has stopped
+            for role in (REPLICA, LEADER, ACCEPTOR):
                 await children.stop(children.of_role(role))
             if children.machine_fault:
                 raise MachineError(children.machine_fault)
@@ -154,7 +155,8 @@ class Supervisor:
         while time.monotonic() - began < plan.seconds_max and not self._broken and not self.interrupted:
             children.ask_all()
             await asyncio.sleep(0.1)
-            happened = self.reconfigured and scenario.done() and not plan.faults.missing(children.faults)
+            reconfigured = self.reconfigured and not self._not_reconfigured()
+            happened = reconfigured and scenario.done() and not plan.faults.missing(children.faults)
             if self.has_enough() or (self._report_progress() >= plan.asked and happened and plan.http is None):
                 return
 
@@ -234,6 +236,7 @@ class Supervisor:
             faults=children.faults,
             linearizability=linearizable(history, loaded_machine(self.plan.machine)),
             errors=children.errors,
+            performed={each.spec.name: each.report.performed for each in children.of_role(REPLICA) if each.report is not None},
             leaders=leaders if not self._not_reconfigured() else (),
             decided=max((each.decided for each in reports.values()), default=0),
         )

@@ -25,6 +25,8 @@ from helpers import A1, ROOT, heed_ctrl_c, in_process
 
 from pmmc_check.protocol.values import LEADER, Ballot
 from pmmc_check.runtime.children import Children
+from pmmc_check.runtime.history import Linearizability
+from pmmc_check.runtime.results import RunResult
 from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.running_node import NodeReport, NodeSpec
 from pmmc_check.runtime.supervisor import RunPlan, Supervisor
@@ -192,6 +194,18 @@ def test_ctrl_c_while_processes_start_ends_them_and_is_no_bug(seconds: float) ->
         assert "internal error" not in errors
         _, alive = psutil.wait_procs(nodes, timeout=15)
         assert not alive
+
+
+def test_replicas_that_are_ended_early_may_be_behind_but_may_not_differ() -> None:
+    def made(states: dict[str, str], performed: dict[str, int]) -> RunResult:
+        return RunResult(1, [], states, Counter(), 1.0, Counter(), Linearizability(True, 0), performed=performed)
+
+    behind = made({"R1": "5", "R2": "3"}, {"R1": 4, "R2": 3})
+    assert behind.replicas_agree
+    assert "replicas have not performed equally many slots: R1 4, R2 3" in behind.failures
+    assert not made({"R1": "5", "R2": "3", "R3": "3"}, {"R1": 4, "R2": 4, "R3": 3}).replicas_agree
+    assert made({"R1": "5", "R2": "5"}, {"R1": 4, "R2": 4}).replicas_agree
+    assert made({}, {}).replicas_agree
 
 
 def test_a_node_that_somebody_else_kills_comes_back_and_is_counted() -> None:
