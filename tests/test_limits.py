@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -170,9 +171,9 @@ def test_fewer_states_than_there_are_never_hold(config: Config) -> None:
     assert compiled(config, reduce="none", limits=Limits(states_max=total))[1].verdict == "holds"
 
 
-def test_a_signal_that_is_raised_within_a_text_that_python_runs_is_exit_3_as_anywhere() -> None:
-    """As where a dataclass is made while a module loads: Python by itself would then end by the signal, at its very end."""
-    program = (
+def test_a_signal_that_is_raised_within_a_text_that_python_runs_is_exit_3_as_anywhere(tmp_path: Path) -> None:
+    """As where a dataclass is made while a module loads: `python -m` by itself would then end by the signal, at its very end."""
+    (tmp_path / "command.py").write_text(
         "import sys, types, pmmc_check.cli.main as command\n"
         "text = 'import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)'\n"
         "command.module_of = lambda verb: types.SimpleNamespace(run=lambda arguments: exec(text))\n"
@@ -180,7 +181,8 @@ def test_a_signal_that_is_raised_within_a_text_that_python_runs_is_exit_3_as_any
         "command.entry()\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-m", "command"],
+        cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

@@ -210,9 +210,12 @@ def test_replicas_that_are_ended_early_may_be_behind_but_may_not_differ() -> Non
 
 def test_a_node_that_somebody_else_kills_comes_back_and_is_counted() -> None:
     with _endless_run() as process:
-        for each in _all_nodes(process)[1:]:
-            ports = [one for one in each.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
-            if ports and each.open_files() and any(one.path.endswith("A1.sqlite") for one in each.open_files()):
+        nodes, end = _all_nodes(process), time.monotonic() + 30
+        while not any(one.status == psutil.CONN_ESTABLISHED for each in nodes for one in each.net_connections("tcp")):
+            assert time.monotonic() < end, "they do not run"
+            time.sleep(0.05)
+        for each in nodes:
+            if any(one.path.endswith("A1.sqlite") for one in each.open_files()):
                 each.kill()
         time.sleep(1.5)
         process.send_signal(signal.SIGINT)
