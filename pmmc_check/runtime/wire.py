@@ -3,7 +3,7 @@ the version, and a check.
 
     4 bytes length | 1 byte version | 4 bytes for each setting | 4 bytes CRC-32, or 32 bytes HMAC-SHA-256 | [node, [message, ...]]
 
-The HMAC is taken where a key is shared. Settings are those that must be the same at all nodes (`SETTINGS`), as check sums.
+The HMAC is taken where a key is shared. Settings are those that must be the same at all nodes (`SHARED_SETTINGS`), as check sums.
 
 `to` is nil for the node's own role, so that what goes to many nodes is the same bytes for each. Whatever does not decode to messages of the
 known kinds is no frame of ours: `decode` says so, and whoever reads drops and counts it.
@@ -34,7 +34,7 @@ WIRE_VERSION = 3
 FRAME_BYTES_MAX = 8 * 2**20
 """Longer frames are refused before they are read."""
 _LENGTH = struct.Struct(">I")
-SETTINGS = ("machine", "window", "configurations", "replicas")
+SHARED_SETTINGS = ("machine", "window", "configurations", "replicas")
 """Names of what must be the same at all nodes and clients of a cluster."""
 
 CONTENTS: tuple[type[Message | Signal], ...] = (
@@ -166,7 +166,7 @@ _WRONG_CHECK = Foreign("a wrong check sum, another key, or another cluster")
 
 class Framing:
     """Puts bodies into frames and takes them out of a stream. `key` is the secret that the cluster shares, or empty; frames of another
-    cluster fit neither. `settings`: values of `SETTINGS`. Whoever repeats a frame does what the protocol's network may do."""
+    cluster fit neither. `settings`: values of `SHARED_SETTINGS`. Whoever repeats a frame does what the protocol's network may do."""
 
     def __init__(self, cluster: str, key: bytes = b"", settings: Mapping[str, str] | None = None) -> None:
         self.key = key
@@ -175,7 +175,7 @@ class Framing:
         self.reasons: list[str] = []
         self.introduction = b""
         """The body of the frame that answers one of `OtherSettings`: it says who has this one's."""
-        sums = [zlib.crc32((settings or {}).get(name, "").encode()).to_bytes(4, "big") for name in SETTINGS]
+        sums = [zlib.crc32((settings or {}).get(name, "").encode()).to_bytes(4, "big") for name in SHARED_SETTINGS]
         self._head = bytes((WIRE_VERSION,)) + b"".join(sums)
         self._cluster = cluster.encode()
         self._seed = zlib.crc32(self._head + self._cluster)
@@ -233,7 +233,7 @@ class Framing:
         theirs._seed = zlib.crc32(head + self._cluster)
         if not hmac.compare_digest(check, theirs._check(body)):
             return _WRONG_CHECK
-        differ = [name for at, name in enumerate(SETTINGS) if head[1 + 4 * at : 5 + 4 * at] != self._head[1 + 4 * at : 5 + 4 * at]]
+        differ = [name for at, name in enumerate(SHARED_SETTINGS) if head[1 + 4 * at : 5 + 4 * at] != self._head[1 + 4 * at : 5 + 4 * at]]
         try:
             sender = str(decode(body)[0].sender)
         except (Foreign, IndexError):

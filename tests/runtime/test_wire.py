@@ -27,7 +27,7 @@ from pmmc_check.runtime.signals import Alive, Heartbeat, Lacking, Order, OrderAn
 from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.runtime.wire import (
     FRAME_BYTES_MAX,
-    SETTINGS,
+    SHARED_SETTINGS,
     WIRE_VERSION,
     Foreign,
     Framing,
@@ -151,9 +151,9 @@ def test_frames_of_another_cluster_or_of_another_key_are_foreign(mine: Framing, 
 
 
 @pytest.mark.parametrize("key", [b"", b"secret"])
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", SHARED_SETTINGS)
 def test_who_has_other_settings_is_told_which(name: str, key: bytes) -> None:
-    settings = dict.fromkeys(SETTINGS, "1")
+    settings = dict.fromkeys(SHARED_SETTINGS, "1")
     mine, theirs = Framing("a", key, settings), Framing("a", key, settings | {name: "2"})
     frame = theirs.frame(encode(Envelope(ProcessId(REPLICA, 2), ProcessId(ACCEPTOR, 1), Probe())))
     with pytest.raises(OtherSettings, match=f"R2 has other settings in its cluster file: {name};"):
