@@ -18,6 +18,7 @@ from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import BOTTOM, CLIENT, LEADER, REPLICA, Ballot, ProcessId, host_of
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.runtime.history import Asked
+from pmmc_check.runtime.known_processes import KnownProcesses
 from pmmc_check.runtime.leader_driver import LeaderDriver
 from pmmc_check.runtime.log_files import LogFile, NoLog
 from pmmc_check.runtime.machines import loaded_machine, show_machine
@@ -126,6 +127,7 @@ class RunningNode:
         self.over = loop.create_future()
         setting = self.spec.roster.setting(self.machine, protocol_with(self.spec.variants), self.spec.answers_first)
         self.clock = LoopClock(loop)
+        self._known = KnownProcesses(setting.system)
         around = NodeSurroundings(self.clock, self.transport, self.storage, self.log, self.rng)
         self.node = node_for(self.spec.me, setting, around)
         self.node.pause(paused)
@@ -189,7 +191,7 @@ class RunningNode:
 
     def _received(self, envelopes: list[Envelope], connection: Inward) -> None:
         """All of one frame, which is for one node."""
-        if envelopes and host_of(envelopes[0].to) != self.spec.me:
+        if envelopes and (host_of(envelopes[0].to) != self.spec.me or not all(map(self._may_come, envelopes))):
             self.transport.counts["bad frames"] += 1
             return
         for envelope in envelopes:
@@ -201,6 +203,10 @@ class RunningNode:
             if sender.role == CLIENT:
                 self.transport.answer_on(sender, connection)
             self.node.receive(envelope)
+
+    def _may_come(self, envelope: Envelope) -> bool:
+        """Whoever gives an order is no client of the cluster, and answered where it asks."""
+        return self._known.are_all_in(envelope) or (isinstance(envelope.content, Order) and envelope.sender.role == CLIENT)
 
     def _obey(self, word: str) -> str:
         if word in ("pause", "resume"):

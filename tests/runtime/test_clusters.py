@@ -197,6 +197,18 @@ def _with_key(folder: Path, key: str, name: str = "shop", text: str = "") -> Clu
     return read_cluster_file(path)
 
 
+def test_orders_are_obeyed_where_all_clients_are_known_too(tmp_path: Path) -> None:
+    cluster = read_cluster_file(cluster_file(tmp_path))
+
+    async def scene() -> None:
+        node = await _served(replace(cluster, roster=replace(cluster.roster, clients=2)), tmp_path)
+        answers = await order_all(cluster, "status", (cluster.node("R1"),))
+        node.close()
+        assert isinstance(answers[cluster.node("R1")], dict), answers
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize(("key", "name"), [("another key of 32 bytes, or more!", "shop"), ("0123456789abcdef", "shopping")])
 def test_a_wrong_key_or_a_foreign_cluster_gets_nothing_and_is_told_why(tmp_path: Path, key: str, name: str) -> None:
     ours = _with_key(tmp_path / "ours", "0123456789abcdef")
