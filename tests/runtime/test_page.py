@@ -43,7 +43,7 @@ def cluster() -> Iterator[int]:
         yield int(found[1])
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, output + errors
+        assert process.returncode in (0, 3), output + errors  # 3: not all was answered when it was interrupted
     finally:
         process.kill()
         process.wait()
