@@ -10,7 +10,7 @@ from pmmc_check.errors import PmmcError
 from pmmc_check.protocol.values import CLIENT, REPLICA, ProcessId
 from pmmc_check.runtime.client_driver import ClientDriver
 from pmmc_check.runtime.cluster_file import ClusterFile
-from pmmc_check.runtime.operations import why_no_operation
+from pmmc_check.runtime.operations import shortened, why_no_operation
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
 
 UNDER_WAY_MAX = 100
@@ -52,6 +52,8 @@ class Asker:
                 answer.set_result(result)
 
         async with self._room:
+            if self._running.over.done():
+                raise Unanswered(f"{shortened(repr(operation))} was not asked: {self._running.over.result() or 'the session has ended'}")
             self.driver.ask(operation, answered)
             done, _ = await asyncio.wait((answer, self._running.over), timeout=self.seconds, return_when=asyncio.FIRST_COMPLETED)
         if answer.done():
@@ -59,7 +61,7 @@ class Asker:
         answer.cancel()
         reason = self._running.framing.refused or (self._running.over.result() if done else "")
         raise Unanswered(
-            f"no replica has answered {operation!r} within {self.seconds:g} s{f' ({reason})' if reason else ''}; it may or may not have "
+            f"no replica has answered {shortened(repr(operation))} within {self.seconds:g} s{f' ({reason})' if reason else ''}; it may or may not have "
             "taken effect, and may still do so"
         )
 

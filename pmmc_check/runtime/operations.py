@@ -34,6 +34,11 @@ def why_no_operation(text: object) -> str:
     return f"an operation must not begin with '{_AGAIN} ', which clients put before what they ask again" if _is_again(text) else ""
 
 
+def shortened(text: str) -> str:
+    """A text, or its beginning, for a message."""
+    return text if len(text) <= 100 else f"{text[:100]}..."
+
+
 def _is_again(text: str) -> bool:
     return text.startswith(f"{_AGAIN} ")
 

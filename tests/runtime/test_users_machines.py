@@ -114,7 +114,7 @@ def test_a_machine_that_breaks_its_contract_is_bad_input_that_says_what_it_did(
 @pytest.mark.parametrize(
     ("head", "text"),
     [
-        ("os._exit(0)", "--machine mine:Mine: importing mine raised EndsProcess: os._exit would end the process"),
+        ("os._exit(0)", "machine mine:Mine: importing mine raised EndsProcess: os._exit would end the process"),
         ("sys.exit(0)", "importing mine tried to end the process: sys.exit(0); put what a script does under"),
         ("1 / 0", "importing mine raised ZeroDivisionError"),
         ("import nowhere", "importing mine failed: No module named 'nowhere'"),
