@@ -16,6 +16,7 @@ from pmmc_check.cli.failures import say
 from pmmc_check.cli.http_option import http_address
 from pmmc_check.cli.outputs import print_results, prints_to_stderr, results_stream, write_results
 from pmmc_check.cli.progress import progress_line
+from pmmc_check.cli.run_faults import faults_asked_for
 from pmmc_check.cli.run_options import check_options, configure, roles_named
 from pmmc_check.cli.terminal import layout
 from pmmc_check.cli.validate import EXITS
@@ -54,6 +55,8 @@ def _run(arguments: argparse.Namespace) -> int:
     scenario = read_scenario(Path(arguments.scenario), roster) if arguments.scenario is not None else None
     if scenario is not None:
         roster = replace(roster, meta=(*roster.meta, ("scenario", scenario.name)))
+    if faults := faults_asked_for(arguments):
+        roster = replace(roster, meta=(*roster.meta, ("faults", faults)))
     return _simulated(arguments, roster, scenario) if arguments.simulated else _real(arguments, roster, scenario)
 
 

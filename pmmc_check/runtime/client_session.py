@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
+from functools import partial
 
 from pmmc_check.errors import PmmcError
 from pmmc_check.protocol.values import CLIENT, REPLICA, ProcessId
@@ -13,8 +15,7 @@ from pmmc_check.runtime.cluster_file import ClusterFile
 from pmmc_check.runtime.operations import shortened, why_no_operation
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
 
-UNDER_WAY_MAX = 100
-"""Operations of one session that may wait at the same time: replicas remember that many results, and some more, of each client."""
+_FIRST_NUMBER = 10**6
 
 
 class Unanswered(PmmcError, TimeoutError):
@@ -26,7 +27,6 @@ class Asker:
 
     def __init__(self, running: RunningNode, seconds: float) -> None:
         self._running, self.seconds = running, seconds
-        self._room = asyncio.Semaphore(UNDER_WAY_MAX)
 
     @property
     def driver(self) -> ClientDriver:
@@ -39,50 +39,72 @@ class Asker:
         """The result of an operation of the cluster's state machine.
 
         Raises:
-            Unanswered: no answer came in time.
+            Unanswered: no answer came in time, and none is waited for any more.
             TypeError: the operation is no text.
-            ValueError: it is empty, too long (`OPERATION_BYTES_MAX`), or begins with a word that clients use themselves.
+            ValueError: it is empty, too long (`OPERATION_BYTES_MAX`), or begins as a marker does.
         """
         if why := why_no_operation(operation):
             raise (ValueError if isinstance(operation, str) else TypeError)(f"operation: {why}")
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-        def answered(result: str) -> None:
-            if not answer.done():
-                answer.set_result(result)
-
-        async with self._room:
-            if self._running.over.done():
-                raise Unanswered(f"{shortened(repr(operation))} was not asked: {self._running.over.result() or 'the session has ended'}")
-            self.driver.ask(operation, answered)
-            done, _ = await asyncio.wait((answer, self._running.over), timeout=self.seconds, return_when=asyncio.FIRST_COMPLETED)
+        running, driver = self._running, self.driver
+        question = driver.ask(operation, partial(_answered, answer), partial(_lost, answer))
+        try:
+            done, _ = await asyncio.wait((answer, running.over), timeout=self.seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            driver.withdraw(question)
+        if answer.cancelled():
+            raise Unanswered(
+                f"the cluster has forgotten the session in which {shortened(repr(operation))} was asked: many others were used since; "
+                "it may or may not have taken effect"
+            )
         if answer.done():
             return answer.result()
         answer.cancel()
-        reason = self._running.framing.refused or (self._running.over.result() if done else "")
-        raise Unanswered(
-            f"no replica has answered {shortened(repr(operation))} within {self.seconds:g} s{f' ({reason})' if reason else ''}; it may or may not have "
-            "taken effect, and may still do so"
-        )
+        reason = running.framing.refused or (running.over.result() if done else "")
+        effect = "it may or may not have taken effect, and may still do so" if question.commands else "it was never asked: others waited"
+        why = f" ({reason})" if reason else ""
+        raise Unanswered(f"no replica has answered {shortened(repr(operation))} within {self.seconds:g} s{why}; {effect}")
+
+
+def _answered(answer: asyncio.Future[str], result: str) -> None:
+    if not answer.done():
+        answer.set_result(result)
+
+
+def _lost(answer: asyncio.Future[str]) -> None:
+    answer.cancel()
 
 
 class ClientSession(Asker):
-    """One session with the cluster of a cluster file, under a number that no other has.
+    """A session with the cluster of a cluster file, under a number that no other has; another one where the cluster has forgotten it.
 
     Raises:
         UsageError: the cluster's certificates cannot be used.
     """
 
     def __init__(self, cluster: ClusterFile, seconds: float = 10.0) -> None:
-        me = ProcessId(CLIENT, 10**6 + secrets.randbelow(2**40))
+        self._cluster = cluster
+        super().__init__(self._made(), seconds)
+
+    def _made(self) -> RunningNode:
+        """Numbers are in the order of time, as the sessions of replicas want it."""
+        cluster, me = self._cluster, ProcessId(CLIENT, _FIRST_NUMBER + (time.time_ns() // 10**6 << 20) + secrets.randbelow(2**20))
         spec = NodeSpec(me, str(me), cluster.roster, cluster.name, secrets.randbits(60), "integer", security=cluster.security)
         running = RunningNode(spec)
         running.transport.know({peer: address for peer, address in cluster.addresses.items() if peer.role == REPLICA})
-        super().__init__(running, seconds)
+        return running
 
     async def open(self) -> None:
         """Begins; connections are made when they are needed."""
         await self._running.open(None, paused=False)
+
+    async def ask(self, operation: str) -> str:
+        """As `Asker.ask`."""
+        if self.driver.forgotten:
+            self.close()
+            self._running = self._made()
+            await self.open()
+        return await super().ask(operation)
 
     def close(self) -> None:
         """Ends it; what is still waiting is not answered any more."""

@@ -8,12 +8,13 @@ the replica received the decisions for which it stands, crashed before it answer
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
 from pmmc_check.protocol.values import Command, ProcessId, SlotCommand, majority
+from pmmc_check.runtime.sessions import SessionsState
 
 
 class NumberSet:
@@ -62,6 +63,10 @@ class ForgottenCommands:
         """Adds one."""
         self._of_client.setdefault(command.client.number, NumberSet()).add(command.cid)
 
+    def keep_only(self, is_kept: Callable[[int], bool]) -> None:
+        """Drops all of other clients."""
+        self._of_client = {client: numbers for client, numbers in self._of_client.items() if is_kept(client)}
+
     def listed(self) -> list[tuple[int, list[tuple[int, int]]]]:
         """By client, what it takes to make it again."""
         return [(client, numbers.ranges()) for client, numbers in self._of_client.items()]
@@ -101,7 +106,7 @@ class ReplicaSnapshot(msgspec.Struct, array_like=True, frozen=True):
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(ReplicaSnapshot)
-_APPLICATION = msgspec.msgpack.Decoder(tuple[Any, dict[int, dict[int, str]]])
+_APPLICATION = msgspec.msgpack.Decoder(SessionsState)
 
 
 def encode_snapshot(snapshot: ReplicaSnapshot) -> bytes:
@@ -127,7 +132,7 @@ def encode_application(state: Any) -> bytes | None:
         return None
 
 
-def decode_application(data: bytes) -> tuple[Any, dict[int, dict[int, str]]]:
+def decode_application(data: bytes) -> SessionsState:
     """The inverse. Raises `ValueError` where it is none."""
     try:
         return _APPLICATION.decode(data)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from pmmc_check.protocol.scout import Scout
 from pmmc_check.protocol.values import Ballot, Command, ProcessId, Proposals, PValue, Reconfigure, SlotCommand, scout_id
 from pmmc_check.protocol.variants.optimised import CollectedLeader, CollectedLeaderState, CollectedScout, P1bCollected
 from pmmc_check.runtime.collecting import ForgottenCommands, ReplicaSnapshot, decode_application, encode_application
+from pmmc_check.runtime.sessions import is_forgotten
 
 
 class AcceptedPValues:
@@ -166,6 +168,21 @@ class WaitingRequests:
         return len(self._items)
 
 
+class RequestsByContent(frozenset[Command]):
+    """For a variant's replica: frozen, but looked through in the same order in every process."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Command]:
+        return iter(sorted(super().__iter__(), key=lambda each: each[:2]))
+
+    def __or__(self, others: AbstractSet[Any]) -> RequestsByContent:
+        return RequestsByContent(super().__or__(others))
+
+    def __sub__(self, others: AbstractSet[Any]) -> RequestsByContent:
+        return RequestsByContent(super().__sub__(others))
+
+
 @dataclass(frozen=True)
 class LiveReplicaState(ReplicaState):
     """A replica's state over `CommandsBySlot` and `WaitingRequests`."""
@@ -181,10 +198,11 @@ class LiveReplicaState(ReplicaState):
         return list(proposals.at_slot(slot))
 
     def performed(self, command: Command) -> bool:
-        """Looks it up."""
+        """Looks it up. Whose session is forgotten has no commands any more that are known; they are not performed, again or for the first
+        time."""
         decisions: Any = self.decisions
         lowest = decisions.lowest_slot(command)
-        return lowest is not None and lowest < self.slot_out
+        return (lowest is not None and lowest < self.slot_out) or is_forgotten(self.application, command.client.number)
 
 
 @dataclass(frozen=True)
@@ -264,6 +282,7 @@ def without_old_slots(state: LiveReplicaState, slot: int, window: int) -> LiveRe
                 leaders = command.operation.leaders
         slot_in += 1
     decisions.forget(slot - window)
+    decisions.forgotten_commands.keep_only(lambda client: not is_forgotten(state.application, client))
     return replace(state, leaders=leaders, slot_in=slot_in)
 
 

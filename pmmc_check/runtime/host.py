@@ -7,6 +7,7 @@ import dataclasses
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Protocol
 
 from pmmc_check.protocol import PMMC
@@ -15,7 +16,7 @@ from pmmc_check.protocol.messages import Adopted, Decision, Message, P1b, Respon
 from pmmc_check.protocol.role import Lifecycle, Outcome, Role, Send, System, replace, states_claim
 from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA, Ballot, ProcessId, SlotCommand, host_of, new_tuple
 from pmmc_check.runtime.collecting import decode_snapshot
-from pmmc_check.runtime.growing import LIVE, from_snapshot
+from pmmc_check.runtime.growing import LIVE, RequestsByContent, from_snapshot
 from pmmc_check.runtime.surroundings import Envelope, Record, Stored, Timing
 from pmmc_check.trace.events import CRASH, RECEIVE, RESTART, SEND, UNKNOWN, Event, Names
 from pmmc_check.trace.fields import BROADCASTS, CALLS, RECIPIENT
@@ -23,6 +24,8 @@ from pmmc_check.trace.fields import BROADCASTS, CALLS, RECIPIENT
 _KEEPS: dict[str, tuple[str | None, bool]] = {ACCEPTOR: ("accepted", True), REPLICA: ("decisions", False), LEADER: (None, True)}
 """What of a role's state outlives a crash: a set, whose members are records, and whether its ballot does. Ballots and accepted pvalues are
 promises. Decisions are none: acceptors keep what was decided, until replicas say that they have it (`ReplicaDriver`)."""
+_OUTCOMES_MAX = 24
+"""Of a step of a variant's role so many outcomes, and two, are made."""
 _SENDER_IS_TOLD = ("propose", "p1b", "p2b")
 """Kinds of which a receive says who sent it. Decisions come by many ways."""
 
@@ -139,7 +142,7 @@ class Host:
         process = self.processes.get(to)
         if process is None or (self._claims[to.role] and process.role.ignores(process.state, message)):
             return
-        outcome = chosen(process.role.step(process.state, message))
+        outcome = chosen(process.role.step(_in_order(process.state), message))
         self._counts[f"received {message.kind}"] += 1
         self.note(to, RECEIVE, message, (sender,) if message.kind in _SENDER_IS_TOLD else None)
         self.became(process, outcome)
@@ -251,12 +254,19 @@ class Host:
 def chosen(outcomes: Iterable[Outcome]) -> Outcome:
     """The one that is taken where the protocol leaves a choice: a replica's request that has waited longest.
 
-    A set that a variant keeps has no order of its own; there the choice goes by content, so that a run can be repeated."""
+    A set that a variant keeps has no order of its own; there the choice goes by content, so that a run can be repeated. It is one of the
+    first outcomes: a variant without a window has as many as there are orders of all that waits."""
     listed = iter(outcomes)
     first = next(listed)
     if hasattr(getattr(first.state, "requests", None), "_items") or (second := next(listed, None)) is None:
         return first
-    return min((first, second, *listed), key=lambda each: repr(each.sends))
+    return min((first, second, *islice(listed, _OUTCOMES_MAX)), key=lambda each: repr(each.sends))
+
+
+def _in_order(state: Any) -> Any:
+    """The state of a replica whose requests are a frozen set, with these in an order."""
+    requests = getattr(state, "requests", None)
+    return replace(state, requests=RequestsByContent(requests)) if type(requests) is frozenset else state
 
 
 def _frozen(message: Any) -> Message:

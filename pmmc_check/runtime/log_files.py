@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from pmmc_check.errors import UsageError
+from pmmc_check.runtime.file_locks import lock
 from pmmc_check.trace.events import VERSION, Header, Names
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
@@ -21,19 +23,38 @@ def write_header(directory: Path, header: Header) -> None:
 
 
 class LogFile:
-    """Appends to one part file; marks are lengths in bytes after the first line."""
+    """Appends to one part file, which nobody else writes; marks are lengths in bytes after the first line.
+
+    Raises:
+        UsageError: another process writes it.
+    """
 
     records = True
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = path.open("ab", buffering=0)
+        try:
+            lock(self._file.fileno(), path)
+        except UsageError:
+            self._file.close()
+            raise
         self._start = len(PART_LINE) + 1
         self._length = 0
 
     def open(self, mark: int) -> None:
-        """Begins the file, or cuts off what was written but never committed: nobody has seen anything of it."""
-        if os.fstat(self._file.fileno()).st_size < self._start:
+        """Begins the file, or cuts off what was written but never committed: nobody has seen anything of it.
+
+        Raises:
+            UsageError: what was committed is not there.
+        """
+        length = os.fstat(self._file.fileno()).st_size
+        if mark and length < self._start + mark:
+            raise UsageError(
+                f"{self.path}: {self._start + mark - length} of the {self._start + mark} bytes that this node has recorded are missing, so "
+                "that its trace could not be judged; put them back, or start the node without --trace-dir: its data are whole"
+            )
+        if length < self._start:
             self._file.truncate(0)
             self._append(f"{PART_LINE}\n".encode())
         self._file.truncate(self._start + mark)
@@ -63,13 +84,15 @@ class NoLog:
     """Records nothing."""
 
     records = False
+    _mark = 0
 
     def open(self, mark: int) -> None:
-        """Nothing to cut."""
+        """Nothing to cut; a log that was recorded before stays as long as it was."""
+        self._mark = mark
 
     def write(self, lines: Sequence[str]) -> int:
         """Nothing."""
-        return 0
+        return self._mark
 
     def close(self) -> None:
         """Has nothing to close."""

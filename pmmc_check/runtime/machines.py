@@ -1,4 +1,4 @@
-"""The state machines that replicas run, and the sessions around them that make results exactly-once.
+"""The state machines that replicas run; what is around them is in `sessions.py`.
 
 An operation is a text of words; so is a result. `state` may be changed in place: a replica never goes back.
 """
@@ -9,11 +9,8 @@ from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
 from pmmc_check.errors import UsageError, did_you_mean
-from pmmc_check.protocol.values import Command
-from pmmc_check.runtime.operations import NO_VALUE, number_asked_again
+from pmmc_check.runtime.operations import NO_VALUE
 from pmmc_check.runtime.users_machine import UsersMachine, shown_state
-
-_REMEMBERED = 128
 
 
 class StateMachine(Protocol):
@@ -123,45 +120,6 @@ def loaded_machine(name: str) -> StateMachine:
             f"--machine {name}: no such state machine{did_you_mean(name, MACHINES)}; expected {', '.join(MACHINES)} or module:object"
         )
     return UsersMachine(name)
-
-
-class Sessions:
-    """The application of a cluster: a state machine, and for each client the results of its latest commands.
-
-    A client that has waited too long asks again under a new number, `again N OPERATION`: whichever of the two is decided first is
-    performed, the
-    other one has its result. So no operation takes effect twice, and no result is lost with the replicas that crashed before they sent it.
-    """
-
-    def __init__(self, machine: StateMachine) -> None:
-        self.machine = machine
-
-    def initial(self) -> tuple[Any, dict[int, dict[int, str]]]:
-        """The machine's, and no results."""
-        return self.machine.initial(), {}
-
-    def apply(self, state: tuple[Any, dict[int, dict[int, str]]], command: Command) -> tuple[Any, str]:
-        """Performs what has not been performed."""
-        inner, sessions = state
-        number, operation = numbered_operation(command)
-        if not operation:
-            return state, "ok"  # it only fills a slot
-        results = sessions.setdefault(command.client.number, {})
-        if number in results:
-            return state, results[number]
-        if len(results) >= _REMEMBERED and number < min(results):
-            return state, "error: this number is of long ago"
-        inner, result = self.machine.apply(inner, operation)
-        results[number] = result
-        if len(results) > _REMEMBERED:
-            del results[min(results)]
-        return (inner, sessions), result
-
-
-def numbered_operation(command: Command) -> tuple[int, str]:
-    """The number under which a client first asked, and the operation itself."""
-    text = str(command.operation)
-    return number_asked_again(text) or (command.cid, text)
 
 
 def show_machine(state: Any) -> str:

@@ -21,6 +21,9 @@ from pmmc_check.trace.events import END, Event
 from pmmc_check.trace.values import Values
 from pmmc_check.trace.writer import DslWriter
 
+_WAITING_MAX = 1000
+"""Messages that wait for a paused node."""
+
 
 class LiveNode:
     """A node with its driver, which `driven_by` makes."""
@@ -53,7 +56,7 @@ class LiveNode:
             self.around.recorder.write([self._writer.item(Event(self.host.log, self.me, END, None, None))])
 
     def pause(self, paused: bool) -> None:
-        """While it is paused a node delivers nothing; what comes in waits."""
+        """While it is paused a node delivers nothing; what comes in waits, if it is not too much."""
         self.paused = paused
         self._wake()
 
@@ -65,15 +68,19 @@ class LiveNode:
     # ---- what comes in ----
 
     def receive(self, envelope: Envelope) -> None:
-        """Something came off the wire."""
+        """Something came off the wire. While the node is paused only so much waits; the rest is lost, as on the protocol's network."""
+        if self.paused and len(self._inbox) >= _WAITING_MAX:
+            self.counts["lost while paused"] += 1
+            return
         self._inbox.append(envelope)
         if not self._scheduled:
             self._wake()
 
     def enter(self, call: Callable[[], None]) -> None:
-        """Does `call` within the next batch."""
-        self._inbox.append(call)
-        self._wake()
+        """Does `call` within the next batch, if there is one."""
+        if not self.stopped:
+            self._inbox.append(call)
+            self._wake()
 
     def _wake(self) -> None:
         if self._inbox and not (self._scheduled or self._busy or self.stopped or self.paused):

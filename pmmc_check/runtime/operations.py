@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from typing import NamedTuple
 from urllib.parse import quote, unquote
+
+from pmmc_check.protocol.values import Command
 
 NO_VALUE = "-"
 """The result of looking for a key that is not there."""
@@ -10,7 +14,10 @@ NO_VALUE = "-"
 OPERATION_BYTES_MAX = 2**20
 """Of an operation, or of a result, in UTF-8: several of them must fit into a frame, with all that is around them."""
 
-_AGAIN = "again"
+MARK = "\x01"
+"""What a marker begins with, and no operation of a user."""
+
+_MARKER = re.compile(rf"{MARK}([1-9][0-9]{{0,17}}) ([1-9][0-9]{{0,17}}) ", re.ASCII)
 
 
 def why_no_text(text: object) -> str:
@@ -31,7 +38,7 @@ def why_no_operation(text: object) -> str:
     assert isinstance(text, str)
     if not text.strip():
         return "expected the text of an operation, such as 'add 5' or 'get colour'; got an empty one"
-    return f"an operation must not begin with '{_AGAIN} ', which clients put before what they ask again" if _is_again(text) else ""
+    return "an operation must not begin with U+0001, which clients put before what they ask again" if text.startswith(MARK) else ""
 
 
 def shortened(text: str) -> str:
@@ -39,22 +46,27 @@ def shortened(text: str) -> str:
     return text if len(text) <= 100 else f"{text[:100]}..."
 
 
-def _is_again(text: str) -> bool:
-    return text.startswith(f"{_AGAIN} ")
+class MarkedOperation(NamedTuple):
+    """An operation with the number under which its client asked first; all lower than `lowest` are answered."""
+
+    number: int
+    lowest: int
+    operation: str
 
 
-def asked_again(number: int, operation: str) -> str:
-    """The operation that asks for the result of number `number`."""
-    return f"{_AGAIN} {number} {operation}"
+def marked(asked: MarkedOperation) -> str:
+    """The operation, with its marker."""
+    return f"{MARK}{asked.number} {asked.lowest} {asked.operation}"
 
 
-def number_asked_again(text: str) -> tuple[int, str] | None:
-    """The inverse; None of any other operation."""
-    if _is_again(text):
-        _, number, operation = [*text.split(" ", 2), "", ""][:3]
-        if number.isdecimal():
-            return int(number), operation
-    return None
+def without_marker(command: Command) -> MarkedOperation:
+    """What a command asks for. What is no marker is a part of the operation."""
+    text = str(command.operation)
+    if text.startswith(MARK) and (found := _MARKER.match(text)):
+        number, lowest = map(int, found.groups())
+        if lowest <= number <= command.cid:
+            return MarkedOperation(number, lowest, text[found.end() :])
+    return MarkedOperation(command.cid, 0, text)
 
 
 def word_of(text: str) -> str:

@@ -11,14 +11,13 @@ from pmmc_check.protocol.values import CLIENT, COMMANDER, REPLICA, Command, Proc
 from pmmc_check.runtime.collecting import decode_application, decode_snapshot, encode_snapshot
 from pmmc_check.runtime.growing import LiveReplicaState, snapshot_of, without_old_slots
 from pmmc_check.runtime.node import Driver, LiveNode
-from pmmc_check.runtime.retries import HandingOn, Retries
-from pmmc_check.runtime.signals import Lacking, Passed, Signal
+from pmmc_check.runtime.retries import HandingOn, RecentResponses, Retries
+from pmmc_check.runtime.sessions import is_forgotten
+from pmmc_check.runtime.signals import Forgotten, Lacking, Passed, Signal
 from pmmc_check.runtime.surroundings import Envelope, Stored
 from pmmc_check.trace.events import UNKNOWN
 
-_RESPONSES_KEPT = 10_000
-_RESPONSES_OF_CLIENT_KEPT = 128
-"""More than a client may wait for at a time; its numbers follow each other."""
+_ASKERS_KEPT = 10_000
 _SNAPSHOT_BYTES_MAX = 6 * 2**20
 """A larger one would not fit into a frame, with the decisions beside it."""
 
@@ -32,7 +31,7 @@ class ReplicaDriver(Driver):
         self._forgets = node.setting.forgets
         self._handing = HandingOn()
         self._passed = Retries(self.timing.retransmit_max, self.timing.retransmit_max)
-        self._responses: OrderedDict[tuple[ProcessId, int], Message] = OrderedDict()
+        self._responses = RecentResponses()
         self._proposed: dict[int, tuple[Message, list[ProcessId]]] = {}
         self._reconfigured: dict[int, tuple[ProcessId, ...]] = {}
         self._retries = Retries(self.timing.retransmit, self.timing.retransmit_max)
@@ -88,9 +87,24 @@ class ReplicaDriver(Driver):
                 self._working = host_of(envelope.sender)
             return True
         if isinstance(message, Request):
-            _keep_newest(self._askers, (message.command.client, message.command.cid), None)
-            return not (self._knows(message.command) or self._leaves(message.command))
+            return self._takes(message.command)
         return True
+
+    def _takes(self, command: Command) -> bool:
+        client = command.client
+        if client.role != CLIENT or not 0 < client.number < 2**63 or command.cid < 1 or not self._may_change_to(command.operation):
+            self.counts["bad frames"] += 1
+            return False
+        if is_forgotten(getattr(self.state, "application", None), client.number):
+            self.again(self.me, (client,), Forgotten())
+            return False
+        self._askers[client, command.cid] = None
+        if len(self._askers) > _ASKERS_KEPT:
+            self._askers.popitem(last=False)
+        return not (self._knows(command) or self._leaves(command))
+
+    def _may_change_to(self, operation: str | Reconfigure) -> bool:
+        return isinstance(operation, str) or operation.leaders in [each.leaders for each in self.system.configurations]
 
     def _leaves(self, command: Command) -> bool:
         """Whether a request waits here for a while: replicas that propose at the same time only take each other's slots away.
@@ -113,7 +127,7 @@ class ReplicaDriver(Driver):
         state: Any = self.state
         if isinstance(state, Lifecycle):
             return True
-        response = self._responses.get((command.client, command.cid))
+        response = self._responses.get(command.client, command.cid)
         if response is not None:
             self.again(self.me, (command.client,), response)
             return True
@@ -143,8 +157,7 @@ class ReplicaDriver(Driver):
             self._proposed[content.slot][1].append(to)
             return self._working in (None, to) or self._working not in self.state.leaders
         if isinstance(content, Response) and to.role == CLIENT:
-            _keep_newest(self._responses, (to, content.cid), content)
-            self._responses.pop((to, content.cid - _RESPONSES_OF_CLIENT_KEPT), None)
+            self._responses.add(to, content)
             return self._askers.pop((to, content.cid), True) is None
         return True
 
@@ -250,12 +263,6 @@ class ReplicaDriver(Driver):
             for slot in self._handing.slots_for(sender, signal.slot, self._highest):
                 if slot in self._by_slot:
                     self.again(self.me, (sender,), Decision(slot, self._by_slot[slot]))
-
-
-def _keep_newest(entries: OrderedDict[tuple[ProcessId, int], Any], key: tuple[ProcessId, int], value: Any) -> None:
-    entries[key] = value
-    if len(entries) > _RESPONSES_KEPT:
-        entries.popitem(last=False)
 
 
 def _proposes(state: Any, command: Command) -> bool:

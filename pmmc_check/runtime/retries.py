@@ -5,10 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable
 
+from pmmc_check.protocol.messages import Response
 from pmmc_check.protocol.values import ProcessId
+from pmmc_check.runtime.sessions import REMEMBERED_MAX
 
 _GROWTH = 2.0
 _DECISIONS_AT_ONCE = 200
+_ENTRY = 400
+"""What an entry takes besides its text, about."""
 
 
 class Retries:
@@ -49,6 +53,48 @@ class Retries:
         """Forgets all others, if there are many."""
         if len(self._next) > 2 * len(keys) + 100:
             self._next = {key: value for key, value in self._next.items() if key in keys}
+
+
+class RecentResponses:
+    """What clients were answered, for those who have not heard it: so many of one client, and so many characters of all, the newest. A
+    client that needs an older one asks for it under a new number."""
+
+    def __init__(self, of_client_max: int = REMEMBERED_MAX, characters_max: int = 2**24) -> None:
+        self._of_client_max, self._characters_max = of_client_max, characters_max
+        self._of_client: dict[ProcessId, dict[int, Response]] = {}
+        """Those who were answered last are at the end."""
+        self._characters = 0
+
+    def __len__(self) -> int:
+        return sum(map(len, self._of_client.values()))
+
+    def get(self, client: ProcessId, number: int) -> Response | None:
+        """The response to a command, if it is kept."""
+        return self._of_client.get(client, {}).get(number)
+
+    def add(self, client: ProcessId, response: Response) -> None:
+        """Keeps one."""
+        kept = self._of_client.pop(client, {})
+        self._of_client[client] = kept
+        self._leave(kept, response.cid)
+        kept[response.cid] = response
+        self._characters += _size(response)
+        if len(kept) > self._of_client_max:
+            self._leave(kept, next(iter(kept)))
+        while self._characters > self._characters_max:
+            longest_silent = next(iter(self._of_client))
+            of_client = self._of_client[longest_silent]
+            self._leave(of_client, next(iter(of_client)))
+            if not of_client:
+                del self._of_client[longest_silent]
+
+    def _leave(self, kept: dict[int, Response], number: int) -> None:
+        response = kept.pop(number, None)
+        self._characters -= _size(response) if response is not None else 0
+
+
+def _size(response: Response) -> int:
+    return len(str(response.result)) + _ENTRY
 
 
 class HandingOn:

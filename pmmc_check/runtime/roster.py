@@ -12,9 +12,10 @@ from pmmc_check.runtime.acceptor_driver import AcceptorDriver
 from pmmc_check.runtime.client_driver import ClientDriver
 from pmmc_check.runtime.host import ClusterSetting
 from pmmc_check.runtime.leader_driver import LeaderDriver
-from pmmc_check.runtime.machines import Sessions, StateMachine
+from pmmc_check.runtime.machines import StateMachine
 from pmmc_check.runtime.node import Driver, LiveNode
 from pmmc_check.runtime.replica_driver import ReplicaDriver
+from pmmc_check.runtime.sessions import Sessions
 from pmmc_check.runtime.surroundings import NodeSurroundings, Timing
 from pmmc_check.trace.events import ALL, DUPLICATING, LOSSY, ConfigurationNames, Header, Names
 

@@ -92,7 +92,11 @@ class RunningNode:
             if durable and spec.data
             else NoStorage()
         )
-        self.log = LogFile(spec.logs / f"{spec.name}.pmmc") if spec.logs is not None else NoLog()
+        try:
+            self.log = LogFile(spec.logs / f"{spec.name}.pmmc") if spec.logs is not None else NoLog()
+        except PmmcError:
+            self.storage.close()
+            raise
         self.rng = Random(f"{spec.seed} {spec.name} asks")
         self.over: asyncio.Future[str]
         self.machine_broken = False
@@ -102,11 +106,18 @@ class RunningNode:
         self._connections: set[Inward] = set()
 
     async def open(self, at: Address | None, paused: bool) -> Address | None:
-        """Starts the node; returns where it listens, if it listens `at` some address.
+        """Starts the node; returns where it listens, if it listens `at` some address. Where that fails it lets go of all it had opened.
 
         Raises:
-            UsageError: it cannot listen there.
+            UsageError: it cannot listen there, or what it finds on its disk cannot be used.
         """
+        try:
+            return await self._opened(at, paused)
+        except PmmcError:
+            self._release()
+            raise
+
+    async def _opened(self, at: Address | None, paused: bool) -> Address | None:
         loop = asyncio.get_running_loop()
         self.over = loop.create_future()
         setting = self.spec.roster.setting(self.machine, protocol_with(self.spec.variants), self.spec.answers_first)
@@ -139,6 +150,9 @@ class RunningNode:
     def close(self) -> None:
         """Stops in good order."""
         self.node.stop()
+        self._release()
+
+    def _release(self) -> None:
         if self._server is not None:
             self._server.close()
         for each in list(self._connections):

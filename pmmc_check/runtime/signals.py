@@ -46,6 +46,11 @@ class Passed(Signal):
 
 
 @dataclass(frozen=True, slots=True)
+class Forgotten(Signal):
+    """replica → client: its session is known no more; what it asks is not performed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Order(Signal):
     """`ctl` → node: what to do. `token` is what the node gave to this connection, so that nobody can repeat an order; without it the
     order asks for one."""

@@ -109,11 +109,8 @@ def _of(operation: str) -> str:
 def machine_watched(machine: object, seconds: float = 10.0) -> Iterator[None]:
     """Within, a call of a user's machine that has not returned after so long raises `MachineError`: a node that waits for it would hear
     nobody who wants to stop it. Time in which the process was stopped does not count. Nothing is watched but in a process's main thread."""
-    if (
-        not isinstance(machine, UsersMachine)
-        or not hasattr(signal, "setitimer")
-        or threading.current_thread() is not threading.main_thread()
-    ):
+    possible = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    if not (possible and isinstance(machine, UsersMachine)):
         yield
         return
     call, looks = -1, 0
@@ -157,7 +154,7 @@ def shown_state(state: Any) -> str:
     text = repr(state)
     if " at 0x" in text:
         raise MachineError(
-            f"the state machine holds {shortened(text)}, which has no __repr__ of its own, so that the states of two replicas cannot be compared; "
-            "give it one, or hold texts, numbers, lists and dictionaries"
+            f"the state machine holds {shortened(text)}, which has no __repr__ of its own, so that the states of two replicas cannot be "
+            "compared; give it one, or hold texts, numbers, lists and dictionaries"
         )
     return text

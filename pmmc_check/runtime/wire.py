@@ -49,6 +49,7 @@ CONTENTS: tuple[type[Message | Signal], ...] = (
     signals.Order,
     signals.OrderAnswer,
     signals.Passed,
+    signals.Forgotten,
 )
 """Everything that travels between nodes; its place in this tuple is its kind on the wire."""
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -24,6 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pmmc_check.client import AsyncClusterClient, ClusterClient, Refused, Unanswered
 from pmmc_check.errors import UsageError
+from pmmc_check.protocol.values import ACCEPTOR, ProcessId
 from pmmc_check.runtime.client_session import ClientSession
 from pmmc_check.runtime.cluster_file import read_cluster_file
 from pmmc_check.runtime.control import order_all
@@ -31,6 +33,8 @@ from pmmc_check.runtime.http_front import HttpFront, Statuses
 from pmmc_check.runtime.machines import loaded_machine
 from pmmc_check.runtime.operations import text_of, word_of
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
+from pmmc_check.runtime.signals import Lacking
+from pmmc_check.runtime.surroundings import Envelope
 
 from .test_clusters import cluster_file
 
@@ -132,7 +136,7 @@ def test_a_client_gets_puts_deletes_and_compares_and_sets(nodes: Nodes) -> None:
         (lambda store: store.ask(None), TypeError, "^operation: .* got NoneType$"),
         (lambda store: store.ask(""), ValueError, "^operation: .* got an empty one$"),
         (lambda store: store.ask(" \n"), ValueError, "^operation: .* got an empty one$"),
-        (lambda store: store.ask("again 1 get x"), ValueError, "^operation: .* must not begin with 'again '"),
+        (lambda store: store.ask("\x011 1 get x"), ValueError, r"^operation: .* must not begin with U\+0001"),
         (lambda store: store.ask("x" * (2**20 + 1)), ValueError, "^operation: too long: 1,048,577 bytes, at most 1,048,576$"),
         (lambda store: store.put("typed", "\ud800"), ValueError, "^value: .* character 1 is half of a surrogate pair$"),
         (lambda store: store.put("é" * 2**18, "1"), ValueError, "^operation: too long"),
@@ -191,6 +195,85 @@ def test_no_answer_and_a_client_that_is_not_open_are_said(nodes: Nodes) -> None:
         assert client.get("x") is None
 
 
+def test_a_thread_that_waits_when_the_client_is_closed_hears_of_it(nodes: Nodes) -> None:
+    replica = nodes.nodes[2].node
+    with ThreadPoolExecutor(150) as threads:
+        nodes.loop.call_soon_threadsafe(replica.pause, True)
+        try:
+            with ClusterClient(nodes.path, timeout=60) as client:
+                waiting = [threads.submit(client.get, "x") for _ in range(150)]
+                while not client._client._session or len(client._client._session.driver._open) < 100:
+                    time.sleep(0.01)
+            for each in waiting:
+                with pytest.raises((Unanswered, UsageError), match=r"the session was closed|is not open"):
+                    each.result(10)
+        finally:
+            nodes.loop.call_soon_threadsafe(replica.pause, False)
+
+
+@pytest.mark.parametrize("timeout", [0, -1.0, float("nan"), "5", None, True])
+def test_a_timeout_is_a_number_of_seconds(nodes: Nodes, timeout: Any) -> None:
+    with pytest.raises(ValueError, match="timeout: expected a number of seconds above 0, got"):
+        ClusterClient(nodes.path, timeout=timeout)
+
+
+def test_messages_quote_the_beginning_of_what_is_long(nodes: Nodes) -> None:
+    with ClusterClient(nodes.path) as client, pytest.raises(Refused) as refused:
+        client.ask("x" * 10**6)
+    assert len(str(refused.value)) < 300
+
+
+def test_what_no_cluster_can_perform_is_refused_at_once(nodes: Nodes) -> None:
+    with ClusterClient(nodes.path, timeout=20) as store:
+        for operation in ("put x \ud800", "\x012 1 get x", "x" * (2**20 + 1)):
+            with pytest.raises(ValueError, match="operation: "):
+                store.ask(operation)
+        assert store.put("x", "1") in (None, "1")
+
+
+def test_what_nobody_waits_for_any_more_is_not_asked_for_either(nodes: Nodes) -> None:
+    async def scene() -> tuple[list[str], int, int]:
+        session = ClientSession(nodes.cluster, 20.0)
+        await session.open()
+        await session.ask("put withdrawn no")
+        session.seconds = 0.3
+        replica = nodes.nodes[2].node
+        replica.pause(True)
+        try:
+            for _ in range(2):
+                asked = [session.ask(f"put withdrawn {number}") for number in range(1000)]
+                errors = await asyncio.gather(*asked, return_exceptions=True)
+            waits = len(replica._inbox)
+        finally:
+            replica.pause(False)
+        await asyncio.sleep(0.3)
+        driver = session.driver
+        session.close()
+        return [str(each) for each in errors], len(driver._open) + len(driver._waiting) + len(driver._questions), waits
+
+    errors, asked_for, waits = nodes.do(scene())
+    assert all("may or may not" in each or "never asked" in each for each in errors)
+    assert sum("may or may not" in each for each in errors) >= 100
+    assert asked_for == 0
+    assert waits < 1100
+
+
+def test_messages_that_wait_for_a_paused_node_are_bounded(nodes: Nodes) -> None:
+    replica = nodes.nodes[2].node
+    heard = Envelope(ProcessId(ACCEPTOR, 1), replica.me, Lacking(1))
+
+    async def scene() -> int:
+        replica.pause(True)
+        for _ in range(3000):
+            replica.receive(heard)
+        waits = len(replica._inbox)
+        replica.pause(False)
+        return waits
+
+    assert nodes.do(scene()) <= 1010
+    assert replica.counts["lost while paused"] > 1900
+
+
 @given(st.text())
 def test_any_text_is_one_word_of_an_operation(text: str) -> None:
     word = word_of(text)
@@ -237,10 +320,14 @@ def test_the_store_over_http(nodes: Nodes) -> None:
         (("GET", "/kv/x", None), {"if_none_match": "1"}, 400),
         (("GET", "/kv/x", None), {"if_modified_since": "Sat, 29 Oct 1994 19:43:31 GMT"}, 400),
         (("POST", "/operation", "put x 1"), {"if_match": "0"}, 400),
+        (("PUT", "/kv/x", "1"), {"content_range": "bytes 0-0/9"}, 400),
+        (("PUT", "/kv/x", "1"), {"content_encoding": "gzip"}, 415),
         (("POST", "/operation", "add 5"), {}, 400),
         (("POST", "/operation", ""), {}, 400),
         (("POST", "/operation", " \n"), {}, 400),
-        (("POST", "/operation", "again 1 get x"), {}, 400),
+        (("POST", "/operation", "again 2 x"), {}, 400),
+        (("POST", "/operation", "\x012 1 get x"), {}, 400),
+        (("POST", "/operation", f"\x01{'1' * 5000} 1 get x"), {}, 400),
         (("PUT", "/kv/x", "1"), {"origin": "http://elsewhere"}, 403),
         (("GET", "/kv/x", None), {"host": "elsewhere.com"}, 403),
     ],

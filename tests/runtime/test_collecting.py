@@ -23,6 +23,7 @@ from pmmc_check.runtime.growing import AcceptedPValues, CommandsBySlot
 from pmmc_check.runtime.machines import KeyValueStore
 from pmmc_check.runtime.replica_driver import ReplicaDriver
 from pmmc_check.runtime.roster import Roster
+from pmmc_check.runtime.sessions import Remembered, SessionsState
 from pmmc_check.runtime.simulated_faults import faults_named
 from pmmc_check.runtime.simulated_run import SIMULATED_TIMING, SimulatedCluster, SimulationPlan
 from pmmc_check.runtime.simulated_world import SimulatedWorld
@@ -49,15 +50,6 @@ def assert_accepted(cluster: SimulatedCluster, folder: Path) -> None:
     assert (verdict.verdict, verdict.method) == (ACCEPTED, "replay")
 
 
-def test_a_replica_remembers_no_more_responses_of_a_client_than_it_may_wait_for() -> None:
-    cluster = SimulatedCluster(SimulationPlan(Roster(clients=1, timing=SIMULATED_TIMING), KeyValueStore(), 1, 200))
-    assert cluster.run().answered == 200
-    for replica in (R1, R2, R3):
-        driver = cluster.world.nodes[replica].driver
-        assert isinstance(driver, ReplicaDriver)
-        assert len(driver._responses) <= 128
-
-
 @given(st.lists(st.integers(0, 40)))
 def test_a_number_set_is_a_set(numbers: list[int]) -> None:
     made = NumberSet()
@@ -73,7 +65,7 @@ def test_a_number_set_is_a_set(numbers: list[int]) -> None:
     ("inner", "can"), [({"k": "v"}, True), (10**12, True), ([1, {"a": [None, 2.5]}], True), ((1, 2), False), ({1, 2}, False)]
 )
 def test_a_state_is_written_down_only_if_it_comes_back_as_it_was(inner: object, can: bool) -> None:
-    state = (inner, {3: {1: "ok", 7: "-"}})
+    state = SessionsState(inner, {3: Remembered(1, {1: "ok", 7: "-"})})
     data = encode_application(state)
     assert (data is not None) is can
     assert data is None or decode_application(data) == state

@@ -1,4 +1,4 @@
-"""State machines, and sessions: no operation takes effect twice, and no result is lost."""
+"""State machines."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ from random import Random
 import pytest
 
 from pmmc_check.errors import UsageError
-from pmmc_check.protocol.values import CLIENT, Command, ProcessId
-from pmmc_check.runtime.machines import IntegerRegister, KeyValueStore, Sessions, loaded_machine
-from pmmc_check.runtime.operations import asked_again
-
-CLIENT_1, CLIENT_2 = ProcessId(CLIENT, 1), ProcessId(CLIENT, 2)
+from pmmc_check.runtime.machines import IntegerRegister, KeyValueStore, loaded_machine
 
 
 def results(machine: IntegerRegister | KeyValueStore, *operations: str) -> list[str]:
@@ -49,19 +45,6 @@ def test_every_sample_makes_sense() -> None:
     for machine in (IntegerRegister(), KeyValueStore()):
         rng = Random(1)
         assert not [each for each in results(machine, *[machine.sample(rng.randrange) for _ in range(200)]) if each.startswith("error")]
-
-
-def test_a_question_that_is_asked_again_is_performed_once_whichever_comes_first() -> None:
-    first = Command(CLIENT_1, 7, "add 5")
-    again = Command(CLIENT_1, 9, asked_again(7, "add 5"))
-    other = Command(CLIENT_2, 7, "add 1")
-    for order in ((first, again, other), (again, first, other)):
-        sessions = Sessions(IntegerRegister())
-        state, found = sessions.initial(), []
-        for each in order:
-            state, result = sessions.apply(state, each)
-            found.append(result)
-        assert found == ["5", "5", "6"]
 
 
 def test_a_machine_that_is_not_there_is_refused() -> None:

@@ -6,11 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
-from helpers import ROOT
+from helpers import ROOT, in_process
 
+from pmmc_check.cli.parser import parsed
+from pmmc_check.cli.run_faults import faults_asked_for
+from pmmc_check.cli.run_options import check_options
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.values import ACCEPTOR, LEADER, ProcessId
 from pmmc_check.runtime.machines import KeyValueStore
@@ -117,6 +121,33 @@ def test_real_processes_survive_the_same_day(tmp_path: Path) -> None:
     assert found["faults"] | {"kill": 2, "full-disk": 1, "pause": 1, "clock-jump": 1} == found["faults"]
     assert "meta.scenario=bad-day.toml" in (logs / "cluster.pmmc").read_text()
     assert "A1 crash" in (logs / "A1.pmmc").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("", ""),
+        ("--loss 0.2 --duplication 0.1 --delay 0.02", "--loss 0.2 --duplication 0.1 --delay 0.02"),
+        ("--kill acceptor,leader --every 2 --partition", "--kill acceptor,leader --partition --every 2"),
+        ("--pause replica --variant perform-twice --answer-first", "--pause replica --variant perform-twice --answer-first --every 1"),
+        ("--simulated", ""),
+        ("--simulated --faults all", "--faults all --virtual-seconds 60"),
+        ("--simulated --faults kill,power --no-sync --virtual-seconds 5", "--faults kill,power --virtual-seconds 5 --no-sync"),
+    ],
+)
+def test_the_faults_that_were_asked_for(options: str, said: str) -> None:
+    arguments = parsed(["run", *options.split()], "run")
+    assert isinstance(arguments, Namespace)
+    check_options(arguments)
+    assert faults_asked_for(arguments) == said
+
+
+def test_are_in_the_header_of_a_simulated_trace(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ("--simulated", "--quiet", "--seed", "7", "--faults", "loss", "--virtual-seconds", "2", "--requests", "2")
+    assert in_process(capsys, "run", *words, "--trace-dir", str(tmp_path)).returncode == 0
+    header = (tmp_path / "seed-7" / "cluster.pmmc").read_text()
+    assert "meta.seed=7" in header
+    assert 'meta.faults="--faults loss --virtual-seconds 2"' in header
 
 
 @pytest.mark.slow

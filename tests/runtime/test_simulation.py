@@ -118,12 +118,6 @@ def test_the_same_seed_gives_the_same_run_in_any_process(tmp_path: Path) -> None
     assert traces[0] == traces[1]
 
 
-@pytest.mark.parametrize("variant", ["commander-half"])
-def test_a_seeded_fault_is_found(tmp_path: Path, variant: str) -> None:
-    verdicts = (simulated(tmp_path, seed, "all", 40.0, variant=variant)[1].verdict for seed in range(1, 40))
-    assert REJECTED in verdicts
-
-
 def test_answering_before_the_write_is_found(tmp_path: Path) -> None:
     verdicts = (simulated(tmp_path, seed, "kill,slow-disk", 20.0, answers_first=True)[1].verdict for seed in range(11, 40))
     assert REJECTED in verdicts

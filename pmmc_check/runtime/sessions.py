@@ -1,0 +1,83 @@
+"""Sessions around a state machine: no operation of a client takes effect twice, and no result is lost while somebody waits for it.
+
+A client numbers what it asks: 1, 2, 3 and so on. Where no answer comes in time it asks again, with another command, that says under which
+number it asked first; it also says, now and then, which is the lowest number that it waits for, as in section 6.3 of Ongaro's dissertation
+on Raft. That is said before the operation, in a marker that no operation of a user can begin with. Whatever a command holds, performing it
+raises nothing: it was decided, so each replica would fail, each time.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pmmc_check.protocol.values import Command
+from pmmc_check.runtime.machines import StateMachine
+from pmmc_check.runtime.operations import MARK, without_marker
+
+LONG_AGO = f"{MARK}of long ago"
+"""The result of an operation of which nobody knows any more whether it was performed; it is not performed now."""
+REMEMBERED_MAX = 1024
+"""So many results are remembered of a session, at most."""
+SESSIONS_MAX = 4096
+"""So many sessions are remembered: those that were used last."""
+
+
+class Remembered(NamedTuple):
+    """The results of one client, by number. Nobody waits for numbers below `lowest`."""
+
+    lowest: int
+    results: dict[int, str]
+
+
+class SessionsState(NamedTuple):
+    """`machine` is the state of the state machine, `sessions` are by the client's number, those that were used last at the end. Of clients
+    whose number is not above `forgotten` all others are forgotten: numbers are given in the order of time."""
+
+    machine: Any
+    sessions: dict[int, Remembered]
+    forgotten: int = 0
+
+
+def is_forgotten(state: Any, client: int) -> bool:
+    """Whether client `client` had a session that is forgotten, in a `SessionsState`; that never changes again."""
+    return isinstance(state, SessionsState) and client <= state.forgotten and client not in state.sessions
+
+
+class Sessions:
+    """The application of a cluster: `machine`, and the sessions of its clients. What is forgotten depends on the commands before only, so
+    that all replicas forget the same."""
+
+    def __init__(self, machine: StateMachine, sessions_max: int = SESSIONS_MAX) -> None:
+        self.machine, self.sessions_max = machine, sessions_max
+
+    def initial(self) -> SessionsState:
+        """The machine's, and no sessions."""
+        return SessionsState(self.machine.initial(), {})
+
+    def apply(self, state: SessionsState, command: Command) -> tuple[SessionsState, str]:
+        """Performs what has not been performed."""
+        inner, sessions, forgotten = state
+        number, lowest, operation = without_marker(command)
+        if not operation:
+            return state, "ok"  # it only fills a slot
+        client = command.client.number
+        if is_forgotten(state, client):
+            return state, LONG_AGO
+        session = sessions.pop(client, None) or Remembered(0, {})
+        if lowest > session.lowest:
+            session = Remembered(lowest, {each: result for each, result in session.results.items() if each >= lowest})
+        sessions[client] = session
+        results = session.results
+        if number in results:
+            return state, results[number]
+        if number < session.lowest:
+            return state, LONG_AGO
+        inner, result = self.machine.apply(inner, operation)
+        results[number] = result
+        if len(results) > REMEMBERED_MAX:
+            del results[lowest := min(results)]
+            sessions[client] = Remembered(lowest + 1, results)
+        if len(sessions) > self.sessions_max:
+            forgotten = max(forgotten, oldest := next(iter(sessions)))
+            del sessions[oldest]
+        return SessionsState(inner, sessions, forgotten), result
