@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -195,20 +194,29 @@ def test_no_answer_and_a_client_that_is_not_open_are_said(nodes: Nodes) -> None:
         assert client.get("x") is None
 
 
-def test_a_thread_that_waits_when_the_client_is_closed_hears_of_it(nodes: Nodes) -> None:
-    replica = nodes.nodes[2].node
-    with ThreadPoolExecutor(150) as threads:
-        nodes.loop.call_soon_threadsafe(replica.pause, True)
+def test_a_thread_that_waits_when_the_client_is_closed_hears_of_it_however_long_that_takes(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = threading.Event()
+
+    async def ask_and_linger(operation: str) -> str:
+        asyncio.get_running_loop().call_later(0.1, asked.set)
         try:
-            with ClusterClient(nodes.path, timeout=60) as client:
-                waiting = [threads.submit(client.get, "x") for _ in range(150)]
-                while not client._client._session or len(client._client._session.driver._open) < 100:
-                    time.sleep(0.01)
-            for each in waiting:
-                with pytest.raises((Unanswered, UsageError), match=r"the session was closed|is not open"):
-                    each.result(10)
+            return await AsyncClusterClient.ask(client._client, operation)
         finally:
-            nodes.loop.call_soon_threadsafe(replica.pause, False)
+            await asyncio.sleep(0.1)
+
+    nodes.do(order_all(nodes.cluster, "pause", tuple(nodes.cluster.addresses)))
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            with ClusterClient(nodes.path, timeout=60) as client:
+                monkeypatch.setattr(client._client, "ask", ask_and_linger)
+                waiting = threads.submit(client.get, "x")
+                assert asked.wait(10)
+            with pytest.raises(Unanswered, match="the session was closed"):
+                waiting.result(10)
+    finally:
+        nodes.do(order_all(nodes.cluster, "resume", tuple(nodes.cluster.addresses)))
 
 
 @pytest.mark.parametrize("timeout", [0, -1.0, float("nan"), "5", None, True])
