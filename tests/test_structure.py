@@ -18,6 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "words": set(),
     "browser_headers": set(),
     "replacing": set(),
+    "lifelines": set(),
     "users_code": {"errors"},
     "protocol": {"errors"},
     "examples": {"protocol"},
@@ -29,14 +30,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "spec": {"errors", "users_code", "protocol", "config", "model", "properties", "verdicts"},
     "checker": _ENGINES,
     "validation": _ENGINES,
-    "runtime": _ENGINES | {"browser_headers"},
+    "runtime": _ENGINES | {"browser_headers", "lifelines"},
     "client": {"errors", "runtime"},
     "gating": _ENGINES | {"spec", "checker", "validation"},
     "report": _ENGINES | {"checker", "validation", "runtime", "gating"},
     "explorer": _ENGINES | {"browser_headers"} | {"spec", "checker", "validation", "report"},
     "api": _ENGINES | {"external"} | {"spec", "checker", "validation", "runtime", "gating", "report"},
     "pytest_plugin": {"api", "errors", "spec", "trace"},
-    "cli": _ENGINES | {"external"} | {"spec", "checker", "validation", "runtime", "gating", "report", "explorer", "api"},
+    "cli": _ENGINES | {"external", "lifelines"} | {"spec", "checker", "validation", "runtime", "gating", "report", "explorer", "api"},
 }
 """What each part may import besides itself."""
 TOP = {"__init__", "__main__"}

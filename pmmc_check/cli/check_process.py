@@ -7,8 +7,8 @@ import signal
 import sys
 from typing import NoReturn
 
-from pmmc_check.cli.lifelines import end_with_parent
 from pmmc_check.cli.main import entry
+from pmmc_check.lifelines import end_with_parent
 
 
 def check_entry(gate: int) -> NoReturn:

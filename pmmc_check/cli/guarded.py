@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from pmmc_check.cli.failures import EXIT_INCONCLUSIVE, say
-from pmmc_check.cli.lifelines import adopt_orphans, end_with_parent
+from pmmc_check.lifelines import adopt_orphans, end_with_parent
 
 _OPTIONS = ("--workers", "--cluster")
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM)

@@ -7,10 +7,11 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from pmmc_check.cli.failures import say
 from pmmc_check.cli.http_option import http_address
@@ -23,12 +24,14 @@ from pmmc_check.cli.validate import EXITS
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.report.run_json import run_object
-from pmmc_check.report.run_text import run_lines, run_text, seed_line, verdict_of
+from pmmc_check.report.run_text import nothing_showed, run_lines, run_text, seed_line, verdict_of
 from pmmc_check.runtime.machines import loaded_machine
+from pmmc_check.runtime.results import RunResult
 from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.scenario import Scenario, read_scenario
 from pmmc_check.runtime.simulated_faults import faults_named
 from pmmc_check.users_code import exits_refused
+from pmmc_check.validation.verdict import TraceVerdict
 from pmmc_check.verdicts import ACCEPTED, INCONCLUSIVE, REJECTED
 from pmmc_check.words import counted
 
@@ -84,7 +87,8 @@ def _real(arguments: argparse.Namespace, roster: Roster, scenario: Scenario | No
     if arguments.http is not None:
         http = http_address(arguments.http)
         roster = replace(roster, clients=roster.clients + 1)
-    with _folders(arguments) as (logs, data), progress_line(arguments.quiet) as report:
+    with _folders(arguments) as folders, progress_line(arguments.quiet) as report:
+        logs, data = folders.logs, folders.data
         plan = RunPlan(
             roster,
             arguments.machine,
@@ -107,48 +111,105 @@ def _real(arguments: argparse.Namespace, roster: Roster, scenario: Scenario | No
         report("judging the trace")
         verdict = judge(sources([str(logs)])[0]) if not arguments.no_record else None
         if verdict is not None and verdict_of(result, verdict) != ACCEPTED and arguments.trace_dir is None:
-            kept = Path(tempfile.mkdtemp(prefix="pmmc-run-"))
-            shutil.copytree(logs, kept, dirs_exist_ok=True)
-            say("run", f"the trace is kept in {kept}")
+            folders.keeps_logs = True
+            say("run", f"the trace is kept in {logs}")
+    kept, seeded = folders.keeps_logs, _seeded(arguments)
     if arguments.format == "json":
-        print_results(json.dumps(run_object(result, verdict, arguments.seed)))
+        print_results(json.dumps(run_object(result, verdict, arguments.seed, kept, seeded)))
     else:
-        write_results([run_text(result, verdict, layout(results_stream(), "auto"))])
+        write_results([run_text(result, verdict, layout(results_stream(), "auto"), kept, seeded)])
     return EXITS[verdict_of(result, verdict)]
 
 
+def _seeded(arguments: argparse.Namespace) -> tuple[str, ...]:
+    return (*arguments.variant, *(("answer-first",) if arguments.answer_first else ()))
+
+
+@dataclass
+class _Folders:
+    logs: Path
+    data: Path
+    keeps_logs: bool
+
+
 @contextmanager
-def _folders(arguments: argparse.Namespace) -> Iterator[tuple[Path, Path]]:
-    """The folders for logs and data: those that were asked for, or some that are gone afterwards."""
+def _folders(arguments: argparse.Namespace) -> Iterator[_Folders]:
+    """The folders for logs and data: those that were asked for, or some that are gone afterwards, if the logs are not to be kept."""
     with tempfile.TemporaryDirectory(prefix="pmmc-run-") as temporary:
-        made = []
-        for option, name, asked in (("--trace-dir", "logs", arguments.trace_dir), ("--data-dir", "data", arguments.data_dir)):
-            folder = Path(asked).absolute() if asked else Path(temporary) / name
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                if any(folder.iterdir()):
-                    raise UsageError(f"{option} {folder}: is not empty; a run needs a folder of its own")
-            except OSError as error:
-                raise UsageError(f"{option} {folder}: cannot be used: {error.strerror}") from None
-            made.append(folder)
-        yield made[0], made[1]
+        logs = _empty_folder("--trace-dir", arguments.trace_dir) if arguments.trace_dir else Path(tempfile.mkdtemp(prefix="pmmc-run-"))
+        folders = _Folders(logs, Path(temporary), bool(arguments.trace_dir))
+        try:
+            if arguments.data_dir:
+                folders.data = _empty_folder("--data-dir", arguments.data_dir)
+            yield folders
+        finally:
+            if not folders.keeps_logs:
+                shutil.rmtree(logs, ignore_errors=True)
+
+
+def _empty_folder(option: str, name: str) -> Path:
+    folder = Path(name).absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise UsageError(f"{option} {folder}: is not empty; a run needs a folder of its own")
+    except OSError as error:
+        raise UsageError(f"{option} {folder}: cannot be used: {error.strerror}") from None
+    return folder
 
 
 # ---- simulation ----
 
 
+class _Judged(NamedTuple):
+    """A simulated run and the verdict on its trace, if it was recorded."""
+
+    seed: int
+    result: RunResult
+    trace: TraceVerdict | None
+
+    @property
+    def verdict(self) -> str:
+        """The one on all of it."""
+        return verdict_of(self.result, self.trace)
+
+
 def _simulated(arguments: argparse.Namespace, roster: Roster, scenario: Scenario | None) -> int:
+    verdicts: list[str] = []
+    objects: list[dict[str, object]] = []
+    wanted, kept, seeded = arguments.seeds, arguments.trace_dir is not None, _seeded(arguments)
+    with suppress(KeyboardInterrupt) if wanted > 1 else nullcontext():
+        for each in _simulated_runs(arguments, roster, scenario):
+            verdicts.append(each.verdict)
+            if arguments.format == "json":
+                objects.append(run_object(each.result, each.trace, each.seed, kept, seeded))
+            elif wanted == 1:
+                write_results([run_text(each.result, each.trace, layout(results_stream(), "auto"), kept, seeded)])
+            elif each.verdict != ACCEPTED:
+                print_results(seed_line(each.seed, each.result, each.trace), *run_lines(each.result, each.trace))
+    counts = {each: verdicts.count(each) for each in (ACCEPTED, REJECTED, INCONCLUSIVE)}
+    missing = wanted - len(verdicts)
+    worst = REJECTED if counts[REJECTED] else INCONCLUSIVE if counts[INCONCLUSIVE] or missing else ACCEPTED
+    if arguments.format == "json":
+        print_results(json.dumps(objects[0] if wanted == 1 else {"verdict": worst, "runs": objects, "not_made": missing}))
+    elif wanted > 1:
+        interrupted = f"; interrupted, so {missing:,} of {wanted:,} were not made" if missing else ""
+        print_results(f"{counted(len(verdicts), 'run')}: {', '.join(f'{count} {each}' for each, count in counts.items())}{interrupted}")
+        if seeded and worst == ACCEPTED:
+            print_results(nothing_showed(seeded))
+    return EXITS[worst]
+
+
+def _simulated_runs(arguments: argparse.Namespace, roster: Roster, scenario: Scenario | None) -> Iterator[_Judged]:
     from pmmc_check.runtime.simulated_run import SIMULATED_TIMING, SimulatedCluster, SimulationPlan
     from pmmc_check.trace.sources import sources
     from pmmc_check.validation.judge import judge
 
-    protocol = protocol_with(arguments.variant)
-    faults = faults_named(arguments.faults)
-    verdicts: list[str] = []
-    objects: list[dict[str, object]] = []
+    protocol, faults = protocol_with(arguments.variant), faults_named(arguments.faults)
     with tempfile.TemporaryDirectory(prefix="pmmc-run-") as temporary, progress_line(arguments.quiet) as report:
-        for seed in range(arguments.seed, arguments.seed + arguments.seeds):
-            report(f"seed {seed}, {counted(len(verdicts), 'run')} done")
+        folder = _empty_folder("--trace-dir", arguments.trace_dir) if arguments.trace_dir is not None else Path(temporary)
+        for done, seed in enumerate(range(arguments.seed, arguments.seed + arguments.seeds)):
+            report(f"seed {seed}, {counted(done, 'run')} done")
             plan = SimulationPlan(
                 replace(roster, meta=(("seed", str(seed)), *roster.meta[1:]), timing=SIMULATED_TIMING),
                 loaded_machine(arguments.machine),
@@ -164,22 +225,7 @@ def _simulated(arguments: argparse.Namespace, roster: Roster, scenario: Scenario
             )
             cluster = SimulatedCluster(plan)
             result = cluster.run()
-            folder = Path(arguments.trace_dir or temporary) / f"seed-{seed}"
-            trace = None if arguments.no_record else judge(sources([str(cluster.write_trace(folder))])[0])
-            verdict = verdict_of(result, trace)
-            verdicts.append(verdict)
+            logs = folder / f"seed-{seed}"
+            yield _Judged(seed, result, None if arguments.no_record else judge(sources([str(cluster.write_trace(logs))])[0]))
             if arguments.trace_dir is None:
-                shutil.rmtree(folder, ignore_errors=True)
-            if arguments.format == "json":
-                objects.append(run_object(result, trace, seed))
-            elif arguments.seeds == 1:
-                write_results([run_text(result, trace, layout(results_stream(), "auto"))])
-            elif verdict != ACCEPTED:
-                print_results(seed_line(seed, result, trace), *run_lines(result, trace))
-    counts = {each: verdicts.count(each) for each in (ACCEPTED, REJECTED, INCONCLUSIVE)}
-    worst = next(each for each in (REJECTED, INCONCLUSIVE, ACCEPTED) if counts[each])
-    if arguments.format == "json":
-        print_results(json.dumps(objects[0] if arguments.seeds == 1 else {"verdict": worst, "runs": objects}))
-    elif arguments.seeds > 1:
-        print_results(f"{len(verdicts)} runs: {', '.join(f'{count} {each}' for each, count in counts.items())}")
-    return EXITS[worst]
+                shutil.rmtree(logs, ignore_errors=True)

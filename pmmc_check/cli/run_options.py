@@ -33,6 +33,41 @@ exit codes: 0 all requests answered, replicas equal, history linearizable,
 """
 _ROLES = (ACCEPTOR, LEADER, REPLICA)
 _SECONDS = number_of("seconds, from 0")
+_DELAY_SECONDS_MAX = 3600.0
+_DEFAULTS = {
+    "loss": 0.0,
+    "duplication": 0.0,
+    "delay": 0.0,
+    "every": 1.0,
+    "at_once": 1,
+    "seeds": 1,
+    "faults": "none",
+    "virtual_seconds": 60.0,
+}
+"""Of options that are refused where they would do nothing: so it must be known whether they were given."""
+_ONLY_REAL = {
+    **dict.fromkeys(("loss", "duplication", "delay", "kill", "pause", "partition"), "not with --simulated, which has --faults"),
+    "every": "not with --simulated, where the seed decides",
+    "at_once": "not with --simulated, where each client has one request under way",
+    "not_durable": "not with --simulated, whose disks are part of the simulation",
+    "data_dir": "not with --simulated, whose disks are part of the simulation",
+    "time_limit": "not with --simulated, which has --virtual-seconds",
+    "http": "virtual time does not wait for anybody; leave out --simulated",
+    "live": "not with --simulated: there would be nothing to read",
+}
+_ONLY_SIMULATED = {
+    "faults": "needs --simulated; real processes have --loss, --duplication, --delay, --kill, --pause and --partition",
+    "seeds": "needs --simulated; of real processes one run is made at a time, with --seed",
+    "virtual_seconds": "needs --simulated; real processes have --time-limit",
+}
+_CONTRADICTIONS = (
+    ("live", "no_record", "there would be nothing to read"),
+    ("trace_dir", "no_record", "there would be nothing to keep"),
+    ("data_dir", "not_durable", "there would be nothing to keep"),
+    ("no_sync", "not_durable", "nothing is written"),
+    ("kill", "not_durable", "a node that keeps nothing on a disk must not come back"),
+    ("scenario", "not_durable", "a node that keeps nothing on a disk must not come back"),
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +85,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("seed", 1, "of the requests and of all faults "),
     ):
         kind = any_whole_number if name in ("requests", "seed") else number_from_one
-        parser.add_argument(f"--{name}", type=kind, default=count, metavar="N", help=f"{meaning}(default %(default)s)")
+        default = None if name == "at-once" else count
+        parser.add_argument(f"--{name}", type=kind, default=default, metavar="N", help=f"{meaning}(default {count})")
     parser.add_argument(
         "--machine", default="integer", metavar="NAME", help=f"{', '.join(MACHINES)} or module:object (default %(default)s)"
     )
@@ -97,30 +133,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _of_processes(real: argparse._ArgumentGroup) -> None:
     for name, meaning in (("loss", "of a message"), ("duplication", "of a message")):
-        real.add_argument(f"--{name}", type=probability, default=0.0, metavar="P", help=f"probability {meaning} (default 0)")
-    real.add_argument(
-        "--delay", type=_SECONDS, default=0.0, metavar="S", help="messages take up to so many seconds longer, so they overtake each other"
-    )
+        real.add_argument(f"--{name}", type=probability, metavar="P", help=f"probability {meaning} (default 0)")
+    real.add_argument("--delay", type=_SECONDS, metavar="S", help="messages take up to so many seconds longer, so they overtake each other")
     for name, verb in (("kill", "kill -9"), ("pause", "SIGSTOP")):
-        real.add_argument(
-            f"--{name}", default="", metavar="ROLES", help=f"{verb} for one node of each role at a time; some of {','.join(_ROLES)}"
-        )
+        real.add_argument(f"--{name}", metavar="ROLES", help=f"{verb} for one node of each role at a time; some of {','.join(_ROLES)}")
     real.add_argument("--partition", action="store_true", help="nobody is heard by one node at a time")
-    real.add_argument("--every", type=positive_seconds(), default=1.0, metavar="S", help="so often (default %(default)g s)")
+    real.add_argument("--every", type=positive_seconds(), metavar="S", help="so often (default 1 s)")
 
 
 def _of_simulations(simulated: argparse._ArgumentGroup) -> None:
     simulated.add_argument("--simulated", action="store_true", help="one process, virtual time; everything is decided by the seed")
     simulated.add_argument("--seeds", type=number_from_one, metavar="N", help="so many runs, with seeds from --seed on (default 1)")
-    simulated.add_argument(
-        "--faults", default="none", metavar="LIST", help=f"all, none, or some of {','.join(FAULTS_BY_NAME)} (default none)"
-    )
+    simulated.add_argument("--faults", metavar="LIST", help=f"all, none, or some of {','.join(FAULTS_BY_NAME)} (default none)")
     simulated.add_argument(
         "--virtual-seconds",
         type=positive_seconds(),
-        default=60.0,
         metavar="S",
-        help="clients ask, and faults happen, for so long (default %(default)g)",
+        help="clients ask, and faults happen, for so long (default 60)",
     )
 
 
@@ -137,35 +166,42 @@ def check_options(arguments: argparse.Namespace) -> None:
 
 
 def _check_kind_of_run(arguments: argparse.Namespace) -> None:
-    if not arguments.simulated and arguments.faults != "none":
-        raise UsageError("--faults: needs --simulated; real processes have --loss, --duplication, --delay, --kill, --pause and --partition")
-    if not arguments.simulated and arguments.seeds is not None:
-        raise UsageError("--seeds: needs --simulated; of real processes one run is made at a time, with --seed")
-    if arguments.http is not None and arguments.simulated:
-        raise UsageError("--http: virtual time does not wait for anybody; leave out --simulated")
-    if arguments.live and (arguments.simulated or arguments.no_record):
-        raise UsageError(f"--live: not with {'--simulated' if arguments.simulated else '--no-record'}: there would be nothing to read")
+    for name, why in (_ONLY_REAL if arguments.simulated else _ONLY_SIMULATED).items():
+        if _given(arguments, name):
+            raise UsageError(f"{_option(name)}: {why}")
+    for name, other, why in _CONTRADICTIONS:
+        if _given(arguments, name) and _given(arguments, other):
+            raise UsageError(f"{_option(name)}: not with {_option(other)}: {why}")
+    for name, value in _DEFAULTS.items():
+        if not _given(arguments, name):
+            setattr(arguments, name, value)
     if arguments.time_limit is None:
         arguments.time_limit = inf if arguments.http is not None else 60.0
-    arguments.seeds = 1 if arguments.seeds is None else arguments.seeds
-    if (arguments.kill or arguments.scenario) and arguments.not_durable:
-        option = "--kill" if arguments.kill else "--scenario"
-        raise UsageError(f"{option}: a node that keeps nothing on a disk must not come back; leave out --not-durable")
+
+
+def _given(arguments: argparse.Namespace, name: str) -> bool:
+    return not any(getattr(arguments, name) is each for each in (None, False))
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _check_numbers(arguments: argparse.Namespace) -> None:
     if arguments.requests < (0 if arguments.http is not None else 1):
         raise UsageError("--requests: must be at least 1; 0 only with --http")
-    if arguments.reconfigure is not None and not arguments.reconfigure >= 0:
-        raise UsageError("--reconfigure: must not be negative")
-    if not arguments.delay >= 0:
-        raise UsageError("--delay: must not be negative")
+    if not 0 <= arguments.delay <= _DELAY_SECONDS_MAX:
+        raise UsageError(f"--delay: must be from 0 to {_DELAY_SECONDS_MAX:g} seconds, got {arguments.delay:g}")
+    seconds = arguments.reconfigure
+    ends, option = (arguments.virtual_seconds, "--virtual-seconds") if arguments.simulated else (arguments.time_limit, "--time-limit")
+    if seconds is not None and not (0 <= seconds < ends and seconds < inf):
+        raise UsageError(f"--reconfigure: must be from 0 to below {option}, {ends:g} seconds, got {seconds:g}")
 
 
-def roles_named(option: str, text: str) -> tuple[str, ...]:
-    """The roles that an option lists. Raises `UsageError` where it names another."""
-    listed = tuple(filter(None, text.split(",")))
+def roles_named(option: str, text: str | None) -> tuple[str, ...]:
+    """The roles that an option lists, if it was given. Raises `UsageError` where it names another."""
+    listed = tuple(text.split(",")) if text is not None else ()
     for each in listed:
         if each not in _ROLES:
-            raise UsageError(f"--{option} {each}: expected some of {', '.join(_ROLES)}")
+            raise UsageError(f"--{option} {text!r}: expected some of {', '.join(_ROLES)}, with commas between them")
     return listed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,8 +12,12 @@ from pmmc_check.runtime.results import RunResult
 from pmmc_check.validation.verdict import TraceVerdict
 
 
-def run_object(result: RunResult, trace: TraceVerdict | None, seed: int) -> dict[str, Any]:
-    """`verdict`, how fast it was, what was sent, what went wrong; times are in seconds."""
+def run_object(result: RunResult, trace: TraceVerdict | None, seed: int, kept: bool = True, seeded: Sequence[str] = ()) -> dict[str, Any]:
+    """`verdict`, how fast it was, what was sent, what went wrong; times are in seconds. `kept`: the trace is there to be read; `seeded` are
+    faults that were switched on."""
+    told = asdict(trace) if trace is not None else None
+    if told is not None and not kept:
+        told["file"] = None
     return {
         "verdict": verdict_of(result, trace),
         "seed": seed,
@@ -28,6 +33,8 @@ def run_object(result: RunResult, trace: TraceVerdict | None, seed: int) -> dict
         "faults": dict(result.faults),
         "linearizable": result.linearizability.holds,
         "failures": result.failures,
-        "trace": asdict(trace) if trace is not None else None,
+        "leaders": list(result.leaders),
+        "seeded_faults": list(seeded),
+        "trace": told,
         "version": __version__,
     }

@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.forkserver import ensure_running
 from types import ModuleType
 from typing import Any
 
 from pmmc_check.errors import MachineError, UsageError
-from pmmc_check.protocol.values import ProcessId
+from pmmc_check.protocol.values import CLIENT, ProcessId
 from pmmc_check.runtime.node_process import run_node
 from pmmc_check.runtime.running_node import NodeReport, NodeSpec
 from pmmc_check.runtime.tcp import Address, Disturbance
@@ -36,6 +37,8 @@ class Child:
     pipe: Connection | None = None
     address: Address | None = None
     report: NodeReport | None = None
+    asked: bool = False
+    """For a report that it has not given yet: one that stands still is not asked again, or the pipe would be full one day."""
     stopped: bool = False
     stopping: bool = False
     failing: bool = False
@@ -57,7 +60,7 @@ class Children:
         self._served, self._running = served, False
         self._changed = asyncio.Event()
         self._context = get_context("forkserver")
-        self._context.set_forkserver_preload(["pmmc_check.runtime.node_process"])
+        self._context.set_forkserver_preload(["pmmc_check.runtime.node_process", "pmmc_check.runtime.nodes_parent"])
 
     def of_role(self, role: str) -> list[Child]:
         """In the order of their numbers."""
@@ -70,23 +73,31 @@ class Children:
 
     # ---- all of them ----
 
-    async def start_all(self) -> None:
+    async def start_all(self, given_up: Callable[[], bool]) -> None:
         """Starts them, paused, and has them go on when each knows where all others are.
 
         Raises:
             UsageError: one cannot start.
+            KeyboardInterrupt: it was given up before.
         """
+        with _signal_ignored(signal.SIGTERM):
+            ensure_running()  # what ends the command, with all its group, is not to end its nodes: they are stopped in order
         for me in self.by_id:
+            await asyncio.sleep(0)
+            if given_up():
+                raise KeyboardInterrupt
             self.start(me)
         end = time.monotonic() + _START_SECONDS
         while late := [each.spec.name for each in self.by_id.values() if not each.address]:
             left = end - time.monotonic()
+            if given_up():
+                raise KeyboardInterrupt
             if self.machine_fault:
                 raise MachineError(self.machine_fault)
             if self.errors or left <= 0:
                 did_not = f"{', '.join(late)} did not start within {_START_SECONDS:g} s; is the machine overloaded?"
                 raise UsageError("; ".join(self.errors) or did_not)
-            await self._change(left)
+            await self._change(min(left, 0.2))
         self._running = True
         self.order_all("run", True)
 
@@ -107,11 +118,12 @@ class Children:
         """Starts the process of a node that has none."""
         child = self.by_id[me]
         ours, theirs = self._context.Pipe()
-        child.process = self._context.Process(target=run_node, args=(child.spec, theirs), daemon=True, name=child.spec.name)
+        process = self._context.Process(target=run_node, args=(child.spec, theirs), daemon=True, name=child.spec.name)
         with _nothing_to_import_again():
-            child.process.start()
+            process.start()
         theirs.close()
-        child.pipe, child.address, child.stopped, child.failing = ours, None, False, False
+        child.process, child.pipe, child.address = process, ours, None
+        child.stopped = child.failing = child.asked = False
         asyncio.get_running_loop().add_reader(ours.fileno(), self._heard, child)
 
     def signal(self, me: ProcessId, number: int) -> None:
@@ -130,9 +142,7 @@ class Children:
         self.signal(me, signal.SIGKILL)
         child.process.join(_STOP_SECONDS)
         self._forget(child)
-        if child.report is not None:
-            self.lost += child.report.counts
-        child.report = None
+        self._lose_counts(child)
 
     def come_back(self, me: ProcessId) -> None:
         """Starts a node that was killed."""
@@ -175,6 +185,13 @@ class Children:
         for child in self.by_id.values():
             self._order(child, *words)
 
+    def ask_all(self) -> None:
+        """Asks every node that has answered how it is doing, and tells it the faults so far."""
+        for child in self.by_id.values():
+            if not child.asked and child.pipe is not None:
+                child.asked = True
+                self._order(child, "report", self.faults)
+
     def order(self, me: ProcessId, *words: Any) -> None:
         """Tells one node."""
         self._order(self.by_id[me], *words)
@@ -201,7 +218,7 @@ class Children:
                     self._served(served)
                 self._introduce(child)
             case ("report", report):
-                child.report = report
+                child.report, child.asked = report, False
             case ("stopped", report):
                 child.report, child.stopped = report, True
             case ("machine", reason):
@@ -211,12 +228,35 @@ class Children:
                     self.errors.append(f"{child.spec.name}: {reason}")
                     child.stopping = True
             case _:
-                if not (child.stopping or child.failing):
-                    self.errors.append(f"{child.spec.name}: its process has ended")
-                self._forget(child)
-                if child.failing and child.comes_back:
-                    self.start(child.spec.me)
+                self._gone(child)
         self._changed.set()
+
+    def _gone(self, child: Child) -> None:
+        """Its process has ended. One that somebody else has killed is started again, if it has kept what it promised."""
+        code = None
+        if child.process is not None:
+            child.process.join(_STOP_SECONDS)
+            code = child.process.exitcode
+        killed = code is not None and code < 0
+        expected = child.stopping or child.failing
+        comes_back = (child.failing and child.comes_back) or (killed and not expected and self._can_come_back(child))
+        if not expected and comes_back:
+            self.faults[f"{child.spec.me.role}s killed by somebody else"] += 1
+            self._lose_counts(child)
+        elif not expected:
+            why = f" ({signal.Signals(-code).name})" if killed and code is not None else ""
+            self.errors.append(f"{child.spec.name}: its process has ended{why}")
+        self._forget(child)
+        if comes_back:
+            self.start(child.spec.me)
+
+    def _can_come_back(self, child: Child) -> bool:
+        return self._running and child.spec.data is not None and child.spec.me.role != CLIENT
+
+    def _lose_counts(self, child: Child) -> None:
+        if child.report is not None:
+            self.lost += child.report.counts
+        child.report = None
 
     def _introduce(self, child: Child) -> None:
         """All nodes are told where all others are; one that has come back goes on at once."""
@@ -226,11 +266,26 @@ class Children:
         if self._running:
             self._order(child, "run", True)
 
+    async def answered(self, listed: list[Child], until: float) -> None:
+        """Until all of them that run have given the reports that they were asked for, or the time is over."""
+        while any(each.asked and each.process is not None for each in listed) and not self.errors and time.monotonic() < until:
+            await self._change(until - time.monotonic())
+
     async def _change(self, seconds: float) -> None:
         """Until some node has said something, but no longer."""
         self._changed.clear()
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._changed.wait(), seconds)
+
+
+@contextmanager
+def _signal_ignored(number: int) -> Iterator[None]:
+    """Within, and in what is started within."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ any other: in an order that has it later it may as well come now, since nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
@@ -130,7 +130,3 @@ class _Search:
                 found.append(index)
                 earliest = min(earliest, operation.returned)
         return found[::-1]
-
-
-Observer = Callable[[Asked], None]
-"""Is told of each operation that has returned."""

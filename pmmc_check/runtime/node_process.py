@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from pmmc_check.errors import MachineError, PmmcError
+from pmmc_check.lifelines import end_with_parent
 from pmmc_check.protocol.values import ProcessId
 from pmmc_check.runtime.client_driver import ClientDriver
 from pmmc_check.runtime.client_session import Asker
@@ -32,7 +33,10 @@ _STATUS_SECONDS = 1.0
 
 def run_node(spec: NodeSpec, pipe: Connection) -> None:
     """The whole life of a node process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the supervisor, which stops its nodes in order
+    end_with_parent()
+    os.setpgrp()  # what goes to the whole group of the command is for the supervisor, which stops its nodes in order
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _print_to_stderr()
     try:
         with exits_refused():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -16,12 +17,18 @@ from pmmc_check.runtime.children import Children
 from pmmc_check.runtime.scenario import Scenario
 from pmmc_check.runtime.tcp import Disturbance
 
+KILLED, PAUSED, CUT_OFF = "{}s killed", "{}s paused", "one-way partitions"
+"""How these faults are counted."""
+_TIMES = 3
+"""So often what breaks the cluster now and then should at least do so."""
+
 
 class ProcessAffliction:
     """A scenario in a cluster of processes."""
 
     def __init__(self, cluster: Children, disturbance: Disturbance) -> None:
         self.cluster, self.disturbance = cluster, disturbance
+        self._times = {"delay": disturbance.delay, "reordering": 0.0}
         self._deaf: dict[ProcessId, frozenset[ProcessId]] = {}
 
     def _disturb(self) -> None:
@@ -29,9 +36,12 @@ class ProcessAffliction:
             self.cluster.order(me, "disturb", replace(self.disturbance, deaf_to=self._deaf.get(me, frozenset())))
 
     def weather(self, name: str, value: float) -> None:
-        """Of the transports, where delays reorder."""
+        """Of the transports, where delays reorder: so both kinds of them add up."""
         self.cluster.faults[name] += 1
-        change: dict[str, Any] = {"delay" if name == "reordering" else name: value}
+        change: dict[str, Any] = {name: value}
+        if name in self._times:
+            self._times[name] = value
+            change = {"delay": sum(self._times.values())}
         self.disturbance = replace(self.disturbance, **change)
         self._disturb()
 
@@ -69,6 +79,7 @@ class ProcessAffliction:
     def mend(self) -> None:
         """Of the transports."""
         self.disturbance = Disturbance()
+        self._times = dict.fromkeys(self._times, 0.0)
         self._deaf.clear()
         self._disturb()
 
@@ -87,6 +98,17 @@ class ProcessFaults:
     down: float = 0.4
     seed: int = 1
     scenario: Scenario | None = None
+
+    @property
+    def seconds(self) -> float:
+        """For so long clients spread their requests: what breaks the cluster now and then shall meet some."""
+        now_and_then = _TIMES * self.every if self.kill or self.pause or self.partition else 0.0
+        return max(now_and_then, self.scenario.seconds if self.scenario is not None else 0.0)
+
+    def missing(self, happened: Counter[str]) -> list[str]:
+        """What was to happen now and then, and has never."""
+        names = [*(KILLED.format(each) for each in self.kill), *(PAUSED.format(each) for each in self.pause)]
+        return [each for each in (*names, *([CUT_OFF] if self.partition else [])) if not happened[each]]
 
     @asynccontextmanager
     async def afflicting(self, cluster: Children) -> AsyncIterator[asyncio.Task[None]]:
@@ -119,7 +141,7 @@ class ProcessFaults:
         while True:
             await asyncio.sleep(self.every * rng.uniform(0.7, 1.3) - self.down)
             me = rng.choice([each for each in cluster.by_id if each.role == role])
-            cluster.faults[f"{role}s killed"] += 1
+            cluster.faults[KILLED.format(role)] += 1
             cluster.kill(me)
             await asyncio.sleep(self.down)
             cluster.come_back(me)
@@ -128,7 +150,7 @@ class ProcessFaults:
         while True:
             await asyncio.sleep(self.every * rng.uniform(0.7, 1.3))
             me = rng.choice([each for each in cluster.by_id if each.role == role])
-            cluster.faults[f"{role}s paused"] += 1
+            cluster.faults[PAUSED.format(role)] += 1
             cluster.signal(me, signal.SIGSTOP)
             await asyncio.sleep(self.down)
             cluster.signal(me, signal.SIGCONT)
@@ -136,6 +158,6 @@ class ProcessFaults:
     async def _partition(self, cluster: Children, rng: Random) -> None:
         servers = [each for each in cluster.by_id if each.role in (ACCEPTOR, LEADER, REPLICA)]
         while True:
-            cluster.faults["one-way partitions"] += 1
+            cluster.faults[CUT_OFF] += 1
             cluster.order_all("disturb", replace(self.disturbance, deaf_to=frozenset({rng.choice(servers)})))
             await asyncio.sleep(self.every)

@@ -11,7 +11,8 @@ from pmmc_check.runtime.history import Asked, Linearizability
 
 @dataclass
 class RunResult:
-    """Times are in seconds: `seconds` from the first request to the last answer. `states` are what each replica holds in the end."""
+    """Times are in seconds: `seconds` from the first request to the last answer. `states` are what each replica holds in the end, `leaders`
+    those that a reconfiguration has led to."""
 
     asked: int
     history: list[Asked]
@@ -22,6 +23,7 @@ class RunResult:
     linearizability: Linearizability
     errors: list[str] = field(default_factory=list)
     decided: int = 0
+    leaders: tuple[str, ...] = ()
 
     @property
     def answered(self) -> int:
@@ -37,6 +39,8 @@ class RunResult:
     def failures(self) -> list[str]:
         """What is wrong with it, in words; its trace is judged elsewhere."""
         found = list(self.errors)
+        if not self.asked:
+            found.append("nothing was asked, so nothing was checked")
         if self.answered < self.asked:
             found.append(f"{self.asked - self.answered} of {self.asked} requests were not answered")
         if not self.replicas_agree:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,8 @@ def read_scenario(path: Path, roster: Roster) -> Scenario:
         raise UsageError(f"{path}: is no TOML: {error}") from None
     listed = found.pop("at", None)
     if not isinstance(listed, list) or not listed or not all(isinstance(each, dict) for each in listed) or found:
-        raise UsageError(f"{path}: expected [[at]] tables and nothing else, each with seconds and with what happens then")
+        more = f", but there is also {', '.join(found)}" if found else ""
+        raise UsageError(f"{path}: expected [[at]] tables and nothing else, each with seconds and with what happens then{more}")
     nodes = {str(each): each for each in processes_of(roster)}
     moments = [_Reader(path, text, number, each, nodes).moment() for number, each in enumerate(listed, 1)]
     return Scenario(path.name, tuple(sorted(moments, key=lambda each: each.seconds)))
@@ -127,7 +129,9 @@ class _Reader:
         for key in self.table:
             if key not in _KEYS:
                 raise self._wrong(f"{key}: nothing is called so{did_you_mean(key, _KEYS)}; expected some of {', '.join(_KEYS)}")
-        seconds = self._number("seconds", self.table.get("seconds"))
+        if "seconds" not in self.table:
+            raise self._wrong("seconds: missing; expected when it happens, such as seconds = 1.5")
+        seconds = self._number("seconds", self.table["seconds"])
         if len(self.table) < 2:
             raise self._wrong("nothing happens")
         return ScenarioMoment(seconds, tuple((key, self._value(key, value)) for key, value in self.table.items() if key != "seconds"))
@@ -156,7 +160,11 @@ class _Reader:
         if key in GROUPS:
             if not isinstance(value, list) or len(value) < 2 or (key == "one_way" and len(value) > 2):
                 raise self._wrong(f'{key}: expected {"two" if key == "one_way" else "two or more"} groups, such as [["A1"], ["A2", "L1"]]')
-            return tuple(self._group(key, each) for each in value)
+            groups = tuple(self._group(key, each) for each in value)
+            twice = [str(each) for each, count in Counter(each for group in groups for each in group).items() if count > 1]
+            if twice:
+                raise self._wrong(f"{key}: {twice[0]} is in two groups")
+            return groups
         if key in AMOUNTS:
             if not isinstance(value, dict) or set(value) != {"nodes", "seconds"}:
                 raise self._wrong(f'{key}: expected {{ nodes = ["A1"], seconds = 0.2 }}')
@@ -173,7 +181,8 @@ class _Reader:
 
     def _group(self, key: str, names: Any) -> tuple[ProcessId, ...]:
         if not isinstance(names, list) or not names:
-            raise self._wrong(f'{key}: expected a list of nodes, such as ["A1", "L2"]')
+            expected = 'groups of nodes, such as [["A1"], ["A2", "L1"]]' if key in GROUPS else 'a list of nodes, such as ["A1", "L2"]'
+            raise self._wrong(f"{key}: expected {expected}")
         for name in names:
             if name not in self.nodes:
                 raise self._wrong(f"{key}: {name!r} is no node of this cluster{did_you_mean(str(name), self.nodes)}")

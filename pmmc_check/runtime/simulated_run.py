@@ -14,6 +14,7 @@ from pmmc_check.runtime.client_driver import ClientDriver
 from pmmc_check.runtime.history import Asked, linearizable
 from pmmc_check.runtime.log_files import PART_LINE, write_header
 from pmmc_check.runtime.machines import StateMachine, show_machine
+from pmmc_check.runtime.replica_driver import ReplicaDriver
 from pmmc_check.runtime.results import RunResult
 from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.scenario import Scenario
@@ -104,10 +105,21 @@ class SimulatedCluster:
 
     def _caught_up(self) -> bool:
         states = [self.world.nodes[each].state if each in self.world.nodes else None for each in self.world.setting.system.replicas]
-        return all(states) and len({each.slot_out for each in states if each}) == 1
+        return all(states) and len({each.slot_out for each in states if each}) == 1 and not self._not_reconfigured()
+
+    def _not_reconfigured(self) -> list[str]:
+        """The replicas that do not have the leaders that were asked for."""
+        if self.plan.reconfigure is None:
+            return []
+        wanted, found = self.plan.roster.configurations[1].leaders, []
+        for me in self.world.setting.system.replicas:
+            driver = self.world.nodes[me].driver if me in self.world.nodes else None
+            if not isinstance(driver, ReplicaDriver) or driver.leaders_of(driver.state.slot_out) != wanted:
+                found.append(str(me))
+        return found
 
     def _result(self, seconds: float) -> RunResult:
-        counts: Counter[str] = Counter()
+        counts = Counter(self.world.lost)
         for node in self.world.nodes.values():
             counts += node.counts
         states = {str(me): show_machine(self.world.nodes[me].state) for me in self.world.setting.system.replicas if me in self.world.nodes}
@@ -116,8 +128,18 @@ class SimulatedCluster:
         )
         history = list(self.history.values())
         asked = self.plan.requests * len(self.world.setting.system.clients)
+        late = self._not_reconfigured()
         return RunResult(
-            asked, history, states, counts, seconds, self.nemesis.done, linearizable(history, self.plan.machine), decided=decided
+            asked,
+            history,
+            states,
+            counts,
+            seconds,
+            self.nemesis.done,
+            linearizable(history, self.plan.machine),
+            [f"{name}: does not have the leaders of the reconfiguration" for name in late],
+            decided,
+            tuple(map(str, self.plan.roster.configurations[1].leaders)) if self.plan.reconfigure is not None and not late else (),
         )
 
     def trace_lines(self) -> list[str]:

@@ -4,7 +4,7 @@ machine."""
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -186,6 +186,8 @@ class SimulatedWorld:
         self.time = 0.0
         self.weather = Weather()
         self.nodes: dict[ProcessId, LiveNode] = {}
+        self.lost: Counter[str] = Counter()
+        """What nodes that have crashed had counted."""
         everybody = nodes_of(setting.system)
         self.disks = {me: SimulatedDisk(self, me) for me in everybody}
         self.logs = {me: SimulatedLog() for me in everybody}
@@ -238,7 +240,8 @@ class SimulatedWorld:
         """As `kill -9` does."""
         life = self.clocks[me].life
         life.over, life.held = True, None
-        self.nodes.pop(me, None)
+        node = self.nodes.pop(me, None)
+        self.lost += node.counts if node is not None else Counter()
 
     def fail_power(self, me: ProcessId) -> None:
         """As when somebody pulls the plug: whether the node runs or not, its disk loses what was not waited for."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from pmmc_check.runtime.tcp import Address, web_address
 
 Tell = Callable[[str], None]
 _CATCH_UP_SECONDS = 10.0
+_ECHO_SECONDS = 0.2
+"""A signal that follows on another so soon is the same: `timeout` sends its signal to the command, and to its group, so once more."""
 
 
 def _never() -> bool:
@@ -57,6 +60,11 @@ class RunPlan:
     waits_for_disk: bool = True
 
     @property
+    def seconds(self) -> float:
+        """For so long clients spread their requests, so that what happens meanwhile meets some; 0: they ask as fast as they can."""
+        return max(self.faults.seconds, 2 * (self.reconfigure or 0.0))
+
+    @property
     def asked(self) -> int:
         """How many requests the clients make; whoever uses the front makes more."""
         return self.requests * (self.roster.clients - (self.http is not None))
@@ -70,7 +78,7 @@ class Supervisor:
         self.cluster = secrets.token_hex(8)
         system = plan.roster.setting(loaded_machine(plan.machine)).system
         self.children = Children((self._spec(me) for me in nodes_of(system)), self._tell_where)
-        self.interrupted = False
+        self.interrupted, self._interrupted_at = False, 0.0
         self.reconfigured = plan.reconfigure is None
 
     def _spec(self, me: ProcessId) -> NodeSpec:
@@ -92,23 +100,29 @@ class Supervisor:
             waits_for_disk=plan.waits_for_disk,
             disturbance=plan.faults.disturbance,
             http=plan.http if front else None,
-            pause=plan.faults.scenario.seconds / max(1, plan.requests) if plan.faults.scenario is not None else 0.0,
+            pause=plan.seconds / max(1, plan.requests),
         )
 
     def _tell_where(self, front: Address) -> None:
         self.say(f"{web_address(front)} answers, and shows the cluster in a browser; Ctrl-C ends the run")
 
     async def run(self) -> RunResult:
-        """All of it.
+        """All of it. Ctrl-C and SIGTERM have the nodes stopped in order, and what was done until then is the result; a second one ends
+        everything at once.
 
         Raises:
             UsageError: a node cannot start, or (`MachineError`) the state machine breaks its contract.
+            KeyboardInterrupt: it was interrupted before there was anything to tell, or twice.
         """
+        if self.plan.logs is not None:
+            write_header(self.plan.logs, self.plan.roster.header())
+        with self._interrupts_end_it():
+            return await self._run()
+
+    async def _run(self) -> RunResult:
         plan, children = self.plan, self.children
-        if plan.logs is not None:
-            write_header(plan.logs, plan.roster.header())
         try:
-            await children.start_all()
+            await children.start_all(lambda: self.interrupted)
             began = time.monotonic()
             if plan.reconfigure is not None:
                 asyncio.get_running_loop().call_later(plan.reconfigure, self._reconfigure)
@@ -135,30 +149,36 @@ class Supervisor:
         self.reconfigured = True
 
     async def _answered(self, began: float, scenario: asyncio.Task[None]) -> None:
-        """Until every request has its answer and the scenario is over, or the time is."""
-        plan, children, front = self.plan, self.children, self.plan.http is not None
-        with self._interrupts_end_it(front):
-            while time.monotonic() - began < plan.seconds_max and not self._broken and not self.interrupted:
-                children.order_all("report", children.faults)
-                await asyncio.sleep(0.1)
-                if self.has_enough():
-                    return
-                if self._report_progress() >= plan.asked and not front and self.reconfigured and scenario.done():
-                    return
+        """Until every request has its answer and all that was to happen has, or the time is over."""
+        plan, children = self.plan, self.children
+        while time.monotonic() - began < plan.seconds_max and not self._broken and not self.interrupted:
+            children.ask_all()
+            await asyncio.sleep(0.1)
+            happened = self.reconfigured and scenario.done() and not plan.faults.missing(children.faults)
+            if self.has_enough() or (self._report_progress() >= plan.asked and happened and plan.http is None):
+                return
 
     @contextmanager
-    def _interrupts_end_it(self, wanted: bool) -> Iterator[None]:
-        """Within, if it is wanted, Ctrl-C and SIGTERM have the run stopped in order, and judged."""
-        loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM) if wanted else ()
-        before = {number: signal.getsignal(number) for number in numbers}
-        for number in numbers:
-            loop.add_signal_handler(number, setattr, self, "interrupted", True)
+    def _interrupts_end_it(self) -> Iterator[None]:
+        """Within, a first signal ends the run. One that is ignored stays ignored."""
+        loop, before = asyncio.get_running_loop(), {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+        if threading.current_thread() is not threading.main_thread():
+            heard = []
+        for number in heard:
+            loop.add_signal_handler(number, self._interrupt)
         try:
             yield
         finally:
-            for number, handler in before.items():
+            for number in heard:
                 loop.remove_signal_handler(number)
-                signal.signal(number, handler)
+                signal.signal(number, before[number])
+
+    def _interrupt(self) -> None:
+        now = time.monotonic()
+        if self.interrupted and now - self._interrupted_at > _ECHO_SECONDS:
+            raise KeyboardInterrupt
+        self.interrupted, self._interrupted_at = True, now
 
     def _report_progress(self) -> int:
         """How many requests are answered."""
@@ -174,22 +194,37 @@ class Supervisor:
         return answered
 
     async def _caught_up(self) -> None:
-        """Until all replicas have performed the same, for a while."""
+        """Until all replicas have performed the same, and have the leaders that they shall have, for a while."""
         replicas, end = self.children.of_role(REPLICA), time.monotonic() + _CATCH_UP_SECONDS
         while time.monotonic() < end and not self._broken:
-            for child in replicas:
-                child.report = None
-            self.children.order_all("report", self.children.faults)
-            await asyncio.sleep(0.05)
+            await self.children.answered(replicas, end)  # what was asked before may be old
+            self.children.ask_all()
+            await self.children.answered(replicas, end)
             performed = {each.report.performed if each.report is not None else None for each in replicas}
-            if len(performed) == 1 and None not in performed:
+            if len(performed) == 1 and None not in performed and not self._not_reconfigured():
                 return
+            await asyncio.sleep(0.05)
+
+    def _not_reconfigured(self) -> list[str]:
+        """The replicas that do not have the leaders that were asked for."""
+        plan = self.plan
+        if plan.reconfigure is None:
+            return []
+        wanted = tuple(map(str, plan.roster.configurations[1].leaders))
+        reports = [(each.spec.name, each.report) for each in self.children.of_role(REPLICA)]
+        return [name for name, report in reports if report is None or report.leaders != wanted]
 
     def _result(self, began: float) -> RunResult:
         children, reports = self.children, self.children.reports
         history: list[Asked] = [asked for each in reports.values() for asked in each.history]
         returned = [each.returned for each in history if each.result is not None]
         front = next((each.spec.name for each in children.by_id.values() if each.spec.http is not None), None)
+        if self.interrupted and self.plan.http is None:
+            children.errors.append("interrupted")
+        missing = self.plan.faults.missing(children.faults)
+        children.errors += [f"asked for, but not once: {each}" for each in missing]
+        children.errors += [f"{name}: does not have the leaders of the reconfiguration" for name in self._not_reconfigured()]
+        leaders = tuple(map(str, self.plan.roster.configurations[1].leaders)) if self.plan.reconfigure is not None else ()
         return RunResult(
             asked=self.plan.asked + sum(each.result is not None for each in history if each.client == front),
             history=history,
@@ -199,6 +234,7 @@ class Supervisor:
             faults=children.faults,
             linearizability=linearizable(history, loaded_machine(self.plan.machine)),
             errors=children.errors,
+            leaders=leaders if not self._not_reconfigured() else (),
             decided=max((each.decided for each in reports.values()), default=0),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -11,17 +12,23 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import psutil
 import pytest
-from helpers import ROOT, heed_ctrl_c, in_process
+from helpers import A1, ROOT, heed_ctrl_c, in_process
 
 from pmmc_check.protocol.values import LEADER, Ballot
-from pmmc_check.runtime.running_node import NodeReport
+from pmmc_check.runtime.children import Children
+from pmmc_check.runtime.roster import Roster
+from pmmc_check.runtime.running_node import NodeReport, NodeSpec
 from pmmc_check.runtime.supervisor import RunPlan, Supervisor
+from pmmc_check.verdicts import ACCEPTED
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 COMMAND = [sys.executable, "-m", "pmmc_check", "run", "--quiet"]
@@ -109,30 +116,153 @@ def _nodes(supervisor: psutil.Process) -> list[psutil.Process]:
     "number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow), pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
 )
 def test_no_process_is_left_behind_when_the_command_is_killed_or_interrupted(number: signal.Signals) -> None:
-    process = subprocess.Popen(
-        [*COMMAND, "--requests", "100000"],
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=heed_ctrl_c,
-    )
-    try:
-        started = psutil.Process(process.pid)
-        end = time.monotonic() + 30
-        while len(_nodes(started)) < 14 and time.monotonic() < end:
-            time.sleep(0.1)
-        nodes = _nodes(started)
-        assert len(nodes) >= 14
+    with _endless_run() as process:
+        nodes = _all_nodes(process)
         time.sleep(0.5)
-        process.send_signal(number)
-        output, errors = process.communicate(timeout=30)
-        assert process.returncode == (-number if number == signal.SIGKILL else 3), errors
-        assert "Traceback" not in output + errors
+        if number != signal.SIGKILL:
+            process.send_signal(number)
+            output, errors = process.communicate(timeout=30)
+            assert process.returncode == 3, errors
+            assert "Traceback" not in errors
+            found = json.loads(output)
+            assert found["answered"] > 0
+            assert found["failures"][0] == "interrupted"
+            assert found["trace"]["verdict"] == ACCEPTED
+        else:
+            next(
+                each for each in reversed(nodes) if each.net_connections()
+            ).suspend()  # one that stands still cannot see that its parent has gone
+            process.kill()
         _, alive = psutil.wait_procs(nodes, timeout=15)
         assert not alive
+
+
+@contextmanager
+def _endless_run(*options: str) -> Iterator[subprocess.Popen[str]]:
+    words = [*COMMAND, "--requests", "100000", "--format", "json", *options]
+    process = subprocess.Popen(
+        words, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c, start_new_session=True
+    )
+    nodes: list[psutil.Process] = []
+    try:
+        yield process
+        nodes = _nodes(psutil.Process(process.pid)) if process.poll() is None else []
     finally:
         process.kill()
+        for each in nodes:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        process.communicate()
+
+
+def _all_nodes(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    started, end = psutil.Process(process.pid), time.monotonic() + 30
+    while len(_nodes(started)) < 15 and time.monotonic() < end:
+        time.sleep(0.05)
+    nodes = _nodes(started)
+    assert len(nodes) >= 15, "14 and what forks them"
+    return nodes
+
+
+def test_a_signal_to_the_whole_group_as_of_timeout_has_the_nodes_stopped_in_order_and_judged() -> None:
+    with _endless_run() as process:
+        _all_nodes(process)
+        time.sleep(0.5)
+        os.killpg(process.pid, signal.SIGTERM)
+        output, errors = process.communicate(timeout=30)
+        assert process.returncode == 3, errors
+        found = json.loads(output)
+        assert [each for each in found["failures"] if "not answered" not in each] == ["interrupted"]
+        assert found["answered"] > 0
+        assert len(found["replicas"]) == 3
+        assert found["trace"]["verdict"] == ACCEPTED
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.4, pytest.param(0.6, marks=pytest.mark.slow), pytest.param(0.8, marks=pytest.mark.slow)])
+def test_ctrl_c_while_processes_start_ends_them_and_is_no_bug(seconds: float) -> None:
+    with _endless_run() as process:
+        end = time.monotonic() + 30
+        while not psutil.Process(process.pid).children() and time.monotonic() < end:
+            time.sleep(0.01)
+        time.sleep(seconds)
+        nodes = _nodes(psutil.Process(process.pid))
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 3, errors
+        assert "internal error" not in errors
+        _, alive = psutil.wait_procs(nodes, timeout=15)
+        assert not alive
+
+
+def test_a_node_that_somebody_else_kills_comes_back_and_is_counted() -> None:
+    with _endless_run() as process:
+        for each in _all_nodes(process)[1:]:
+            ports = [one for one in each.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
+            if ports and each.open_files() and any(one.path.endswith("A1.sqlite") for one in each.open_files()):
+                each.kill()
+        time.sleep(1.5)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+        found = json.loads(output)
+        assert found["faults"] == {"acceptors killed by somebody else": 1}
+        assert found["failures"][0] == "interrupted"
+        assert found["trace"]["verdict"] == ACCEPTED
+
+
+def test_the_time_limit_holds_while_a_node_stands_still(tmp_path: Path) -> None:
+    (tmp_path / "still.toml").write_text('[[at]]\nseconds = 0.2\npause = ["A1"]\n[[at]]\nseconds = 600\nresume = ["A1"]\n')
+    children = Children([NodeSpec(A1, "A1", Roster(), "c", 1)], lambda address: None)
+    orders: list[tuple[Any, ...]] = []
+    children.by_id[A1].pipe = cast(Connection, SimpleNamespace(send=orders.append))
+    for _ in range(1000):
+        children.ask_all()
+    assert len(orders) == 1, "or the pipe would be full, and whoever writes to it would wait"
+    found = ran("--scenario", str(tmp_path / "still.toml"), "--requests", "1000", "--time-limit", "3", code=3)
+    assert found["faults"]["pause"] == 1
+
+
+def test_faults_that_happen_now_and_then_do_happen_before_a_run_is_over() -> None:
+    found = ran("--kill", "acceptor", "--pause", "replica", "--partition", "--every", "0.3")
+    assert_right(found)
+    assert set(found["faults"]) == {"acceptors killed", "replicas paused", "one-way partitions"}
+    found = ran("--kill", "acceptor", "--every", "50", "--time-limit", "2", code=3)
+    assert "asked for, but not once: acceptors killed" in found["failures"]
+
+
+def test_a_reconfiguration_is_over_when_the_replicas_have_the_new_leaders(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran("--reconfigure", "0.2")["leaders"] == ["L4", "L5", "L6"]
+    done = in_process(capsys, "run", "--quiet", "--simulated", "--reconfigure", "5", "--virtual-seconds", "10", "--faults", "all")
+    assert "leaders    L4, L5, L6 since the reconfiguration\n" in done.stdout
+
+
+def test_a_seeded_fault_that_does_not_show_is_said_not_to(capsys: pytest.CaptureFixture[str]) -> None:
+    done = in_process(capsys, "run", "--quiet", "--simulated", "--variant", "echo-ballot")
+    assert done.returncode == 0
+    assert "note: echo-ballot was switched on, and nothing of it has shown" in done.stdout
+
+
+def test_simulated_runs_need_a_folder_of_their_own_too(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "seed-1").mkdir()
+    done = in_process(capsys, "run", "--quiet", "--simulated", "--trace-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert "is not empty; a run needs a folder of its own" in done.stderr
+
+
+def test_interrupted_simulations_tell_what_was_judged() -> None:
+    words = [*COMMAND, "--simulated", "--seeds", "100000", "--requests", "2"]
+    process = subprocess.Popen(words, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert re.fullmatch(r"(\d+) runs?: \1 accepted, 0 rejected, 0 inconclusive; interrupted, so [\d,]+ of 100,000 were not made\n", output)
+
+
+def test_a_simulated_node_that_crashed_has_counted_what_it_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    done = in_process(capsys, "run", "--quiet", "--simulated", "--faults", "kill", "--format", "json")
+    found = json.loads(done.stdout)
+    assert found["faults"]["kill"] > 0
+    assert found["messages"]["decision"] >= found["slots_decided"]
 
 
 @pytest.mark.slow
@@ -192,8 +322,23 @@ def test_a_fault_is_said_while_the_cluster_runs_which_then_stops() -> None:
         (("--machine", "kvs"), "no such state machine"),
         (("--clients", "0"), "--clients: must be at least 1"),
         (("--loss", "1"), "--loss"),
-        (("--kill", "client"), "--kill client"),
-        (("--reconfigure", "-1"), "--reconfigure: must not be negative"),
+        (("--kill", "client"), "--kill 'client': expected some of acceptor, leader, replica"),
+        (("--kill", ""), "--kill '': expected some of"),
+        (("--reconfigure", "-1"), "--reconfigure: must be from 0 to below --time-limit, 60 seconds, got -1"),
+        (("--reconfigure", "inf"), "--reconfigure: must be from 0 to below --time-limit"),
+        (("--reconfigure", "inf", "--http", "0"), "--reconfigure: must be from 0 to below --time-limit"),
+        (("--reconfigure", "60", "--simulated"), "--reconfigure: must be from 0 to below --virtual-seconds, 60 seconds, got 60"),
+        (("--delay", "nan"), "--delay: must be from 0 to 3600 seconds, got nan"),
+        (("--delay", "inf"), "--delay: must be from 0 to 3600 seconds, got inf"),
+        (("--loss", "0", "--simulated"), "--loss: not with --simulated, which has --faults"),
+        (("--partition", "--simulated"), "--partition: not with --simulated"),
+        (("--at-once", "1", "--simulated"), "--at-once: not with --simulated"),
+        (("--data-dir", "d", "--simulated"), "--data-dir: not with --simulated"),
+        (("--time-limit", "3", "--simulated"), "--time-limit: not with --simulated, which has --virtual-seconds"),
+        (("--virtual-seconds", "60"), "--virtual-seconds: needs --simulated"),
+        (("--no-record", "--trace-dir", "d"), "--trace-dir: not with --no-record"),
+        (("--not-durable", "--data-dir", "d"), "--data-dir: not with --not-durable"),
+        (("--not-durable", "--no-sync"), "--no-sync: not with --not-durable"),
         (("--http", "0", "--simulated"), "--http: virtual time"),
         (("--live", "--no-record"), "--live: not with --no-record"),
         (("--scenario", "nowhere.toml"), "nowhere.toml: cannot be read"),

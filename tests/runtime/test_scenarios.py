@@ -175,8 +175,8 @@ def test_kill_9_finds_a_driver_that_answers_before_it_writes(tmp_path: Path) -> 
     [
         ("", "expected [[at]] tables"),
         ("at = 3", "expected [[at]] tables"),
-        ("x = 3\n[[at]]\nseconds=1\nloss=0", "expected [[at]] tables"),
-        ("[[at]]\nloss = 0.1", "seconds = None: expected a number"),
+        ("x = 3\n[[at]]\nseconds=1\nloss=0", "what happens then, but there is also x"),
+        ("[[at]]\nloss = 0.1", "bad-day.toml:1: [[at]] number 1: seconds: missing"),
         ("[[at]]\nseconds = 1", "bad-day.toml:1: [[at]] number 1: nothing happens"),
         (
             "[[at]]\nseconds = 0\nloss = 0\n[[at]]\nseconds = 1\nlos = 0.1",
@@ -189,6 +189,8 @@ def test_kill_9_finds_a_driver_that_answers_before_it_writes(tmp_path: Path) -> 
         ("[[at]]\nseconds = 1\nkill = ['A9']", "kill: 'A9' is no node"),
         ("[[at]]\nseconds = 1\nkill = ['C1']", "C1 is a client"),
         ("[[at]]\nseconds = 1\npartition = [['A1']]", "two or more groups"),
+        ("[[at]]\nseconds = 1\npartition = ['A1', 'R1']", "expected groups of nodes"),
+        ("[[at]]\nseconds = 1\npartition = [['A1', 'R1'], ['R1']]", "bad-day.toml:3: [[at]] number 1: partition: R1 is in two groups"),
         ("[[at]]\nseconds = 1\none_way = [['A1'], ['A2'], ['A3']]", "expected two groups"),
         ("[[at]]\nseconds = 1\nslow_disk = 3", "slow_disk: expected {"),
         ("[[at]]\nseconds = 1\nslow_disk = { nodes = ['A1'], seconds = -3 }", "slow_disk.seconds = -3"),

@@ -21,7 +21,7 @@ def adopt_orphans() -> None:
 
 def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
-        import ctypes  # most commands tell the system nothing
+        import ctypes  # noqa: PLC0415  (most commands tell the system nothing)
 
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(option, value)
