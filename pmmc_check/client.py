@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from pmmc_check.errors import PmmcError, UsageError
 from pmmc_check.runtime.client_session import ClientSession, Unanswered
 from pmmc_check.runtime.cluster_file import read_cluster_file
-from pmmc_check.runtime.operations import NO_VALUE, shortened, text_of, why_no_text, word_of
+from pmmc_check.runtime.operations import NO_VALUE, beginning_of, text_of, why_no_text, word_of
 
 __all__ = ["AsyncClusterClient", "ClusterClient", "Refused", "Unanswered"]
 _T = TypeVar("_T")
@@ -69,7 +69,7 @@ class AsyncClusterClient:
             raise UsageError("the client is not open: use it within 'with ClusterClient(...)' or 'async with AsyncClusterClient(...)'")
         result = await self._session.ask(operation)
         if result.startswith("error: "):
-            raise Refused(f"{shortened(repr(operation))}: {result.removeprefix('error: ')}")
+            raise Refused(f"{beginning_of(repr(operation))}: {result.removeprefix('error: ')}")
         return result
 
     async def get(self, key: str) -> str | None:

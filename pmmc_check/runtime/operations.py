@@ -41,7 +41,7 @@ def why_no_operation(text: object) -> str:
     return "an operation must not begin with U+0001, which clients put before what they ask again" if text.startswith(MARK) else ""
 
 
-def shortened(text: str) -> str:
+def beginning_of(text: str) -> str:
     """A text, or its beginning, for a message."""
     return text if len(text) <= 100 else f"{text[:100]}..."
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pmmc_check.errors import MachineError, ProtocolError, UsageError
-from pmmc_check.runtime.operations import shortened, why_no_operation, why_no_text
+from pmmc_check.runtime.operations import beginning_of, why_no_operation, why_no_text
 from pmmc_check.users_code import loaded_object, raised_by, users_code
 
 _LOOKS = 10
@@ -72,7 +72,7 @@ class UsersMachine:
         """The next state and the result."""
         with self.called("apply", lambda: _of(operation)):
             answer = self._machine.apply(state, operation)
-            shown = "" if isinstance(answer, tuple) and len(answer) == 2 else shortened(repr(answer))
+            shown = "" if isinstance(answer, tuple) and len(answer) == 2 else beginning_of(repr(answer))
         if shown:
             forgot = "; does it end without a return?" if answer is None else ""
             raise self._wrong("apply", f"returned {shown}; expected a pair, the state after and the result{forgot}", operation)
@@ -98,11 +98,11 @@ class UsersMachine:
 
     def _repr(self, value: object) -> str:
         with self.called("showing what it returned"):
-            return shortened(repr(value))
+            return beginning_of(repr(value))
 
 
 def _of(operation: str) -> str:
-    return f"; the operation is {shortened(repr(operation))}"
+    return f"; the operation is {beginning_of(repr(operation))}"
 
 
 @contextmanager
@@ -154,7 +154,7 @@ def shown_state(state: Any) -> str:
     text = repr(state)
     if " at 0x" in text:
         raise MachineError(
-            f"the state machine holds {shortened(text)}, which has no __repr__ of its own, so that the states of two replicas cannot be "
+            f"the state machine holds {beginning_of(text)}, which has no __repr__ of its own, so that the states of two replicas cannot be "
             "compared; give it one, or hold texts, numbers, lists and dictionaries"
         )
     return text
