@@ -9,7 +9,10 @@ from typing import Any
 from pmmc_check import __version__
 from pmmc_check.report.run_text import verdict_of
 from pmmc_check.runtime.results import RunResult
+from pmmc_check.trace.events import KINDS
 from pmmc_check.validation.verdict import TraceVerdict
+
+_MESSAGES = {f"{done} {kind}" for done in ("sent", "received") for kind in KINDS}
 
 
 def run_object(result: RunResult, trace: TraceVerdict | None, seed: int, kept: bool = True, seeded: Sequence[str] = ()) -> dict[str, Any]:
@@ -27,8 +30,8 @@ def run_object(result: RunResult, trace: TraceVerdict | None, seed: int, kept: b
         "requests_per_second": result.answered / result.seconds if result.seconds else 0.0,
         "latency": {f"p{round(share * 100)}": result.latency(share) for share in (0.5, 0.9, 0.99)},
         "slots_decided": result.decided,
-        "messages": {name.removeprefix("sent "): count for name, count in sorted(result.counts.items()) if name.startswith("sent ")},
-        "counts": {name: count for name, count in sorted(result.counts.items()) if not name.startswith(("sent ", "received "))},
+        "messages": {kind: result.counts[f"sent {kind}"] for kind in sorted(KINDS) if result.counts[f"sent {kind}"]},
+        "counts": {name: count for name, count in sorted(result.counts.items()) if name not in _MESSAGES},
         "replicas": result.states,
         "faults": dict(result.faults),
         "linearizable": result.linearizability.holds,

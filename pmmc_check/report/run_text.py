@@ -30,7 +30,7 @@ def verdict_of(result: RunResult, trace: TraceVerdict | None) -> str:
 def run_text(result: RunResult, trace: TraceVerdict | None, layout: Layout, kept: bool = True, seeded: Sequence[str] = ()) -> str:
     """Throughput, latency, messages, states, and what is wrong. `kept`: the trace is there to be read; `seeded` are faults that were
     switched on."""
-    counts, rate = result.counts, result.answered / max(result.seconds, 1e-9)
+    counts, rate = result.counts, result.answered / result.seconds if result.seconds else 0.0
     speed = f" in {result.seconds:.2f} s, {rate:,.0f} a second" if result.answered else ""
     slots = f"{result.decided:,} decided, {counted(counts['preemptions'], 'preemption')}, {counted(counts['takeovers'], 'takeover')}"
     rows = [

@@ -41,8 +41,11 @@ class AcceptorDriver(Driver):
 
     def _forget(self) -> None:
         state = self.state
-        if self._forgets and isinstance(state, LiveAcceptorState) and self._progress.is_worth_it(state.collected):
-            slot, accepted = self._progress.collectable, state.accepted
-            assert isinstance(accepted, AcceptedPValues)
+        if not self._forgets or not isinstance(state, LiveAcceptorState):
+            return
+        accepted = state.accepted
+        assert isinstance(accepted, AcceptedPValues)
+        slot = self._progress.collectable(state.collected, accepted.characters)
+        if slot is not None:
             accepted.forget(slot)
             self.host.forget(replace(state, collected=slot), slot)

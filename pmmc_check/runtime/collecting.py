@@ -72,24 +72,38 @@ class ForgottenCommands:
         return [(client, numbers.ranges()) for client, numbers in self._of_client.items()]
 
 
+HELD_CHARACTERS_MAX = 2**23
+"""When the operations of the slots that a node keeps are longer than this, it keeps no more of them than it must."""
+
+
+def characters_of(command: Command) -> int:
+    """How long its operation is."""
+    return len(command.operation) if isinstance(command.operation, str) else 0
+
+
 class ReplicasProgress:
-    """How far each replica has performed, as it says; a replica says so when it is on its disk. `keep`: so many slots more are kept."""
+    """How far each replica has performed, as it says; a replica says so when it is on its disk. `keep`: so many slots more are kept, unless
+    that is too much."""
 
     def __init__(self, replicas: tuple[ProcessId, ...], keep: int) -> None:
         self._slot_out = dict.fromkeys(replicas, 1)
         self._keep, self._quorum = keep, majority(len(replicas))
-        self.collectable = 0
-        """All slots up to this one may be forgotten."""
+        self._performed = 0
+        """A majority has performed all slots up to this one."""
 
     def heard(self, replica: ProcessId, slot_out: int) -> None:
         """A replica has performed all slots below `slot_out`."""
         if slot_out > self._slot_out.get(replica, slot_out):
             self._slot_out[replica] = slot_out
-            self.collectable = max(0, sorted(self._slot_out.values())[-self._quorum] - 1 - self._keep)
+            self._performed = sorted(self._slot_out.values())[-self._quorum] - 1
 
-    def is_worth_it(self, collected: int) -> bool:
-        """Whether enough can be forgotten to be worth the while."""
-        return self.collectable >= collected + max(10, self._keep // 4)
+    def collectable(self, collected: int, characters: int) -> int | None:
+        """Up to which slot to forget now; None where it is not worth the while. All up to `collected` are forgotten; what is held has so
+        many `characters`."""
+        if characters > HELD_CHARACTERS_MAX and self._performed > collected:
+            return self._performed
+        slot = self._performed - self._keep
+        return slot if slot >= collected + max(10, self._keep // 4) else None
 
 
 class ReplicaSnapshot(msgspec.Struct, array_like=True, frozen=True):

@@ -21,29 +21,33 @@ from pmmc_check.protocol.role import Outcome, Role, Send, replace
 from pmmc_check.protocol.scout import Scout
 from pmmc_check.protocol.values import Ballot, Command, ProcessId, Proposals, PValue, Reconfigure, SlotCommand, scout_id
 from pmmc_check.protocol.variants.optimised import CollectedLeader, CollectedLeaderState, CollectedScout, P1bCollected
-from pmmc_check.runtime.collecting import ForgottenCommands, ReplicaSnapshot, decode_application, encode_application
+from pmmc_check.runtime.collecting import ForgottenCommands, ReplicaSnapshot, characters_of, decode_application
 from pmmc_check.runtime.sessions import is_forgotten
 
 
 class AcceptedPValues:
-    """The pvalues that an acceptor has accepted; `fresh` are those since it was last looked at."""
+    """The pvalues that an acceptor has accepted, whose operations are so many `characters` long; `fresh` are those since it was last looked
+    at."""
 
-    __slots__ = ("_items", "fresh")
+    __slots__ = ("_items", "characters", "fresh")
 
     def __init__(self) -> None:
         self._items: dict[PValue, None] = {}
+        self.characters = 0
         self.fresh: list[PValue] = []
 
     def __or__(self, others: Iterable[PValue]) -> AcceptedPValues:
         for each in others:
             if each not in self._items:
                 self._items[each] = None
+                self.characters += characters_of(each.command)
                 self.fresh.append(each)
         return self
 
     def forget(self, slot: int) -> None:
         """Forgets all up to a slot."""
         self._items = {each: None for each in self._items if each.slot > slot}
+        self.characters = sum(characters_of(each.command) for each in self._items)
 
     def __contains__(self, item: object) -> bool:
         return item in self._items
@@ -286,12 +290,9 @@ def without_old_slots(state: LiveReplicaState, slot: int, window: int) -> LiveRe
     return replace(state, leaders=leaders, slot_in=slot_in)
 
 
-def snapshot_of(state: LiveReplicaState, leaders_of: Callable[[int], tuple[ProcessId, ...]]) -> ReplicaSnapshot | None:
-    """The state as it can be stored and sent; None where its state machine holds what cannot. `leaders_of` says whose a slot is."""
+def snapshot_of(state: LiveReplicaState, application: bytes, leaders_of: Callable[[int], tuple[ProcessId, ...]]) -> ReplicaSnapshot:
+    """The state as it can be stored and sent; `application` is its state machine's, `leaders_of` says whose a slot is."""
     decisions: Any = state.decisions
-    application = encode_application(state.application)
-    if application is None:
-        return None
     slot_in, performed = min(state.slot_in, state.slot_out), decisions.forgotten_commands.listed()
     return ReplicaSnapshot(state.slot_out, slot_in, decisions.forgotten, leaders_of(slot_in), performed, application)
 

@@ -10,7 +10,7 @@ from pmmc_check.protocol.leader import Leader
 from pmmc_check.protocol.messages import Decision, Message, P1a, P1b, P2a, P2b, Preempted, Propose, Start
 from pmmc_check.protocol.role import Lifecycle, replace
 from pmmc_check.protocol.values import BOTTOM, COMMANDER, Ballot, Command, ProcessId, commander_id, leader_id, scout_id
-from pmmc_check.runtime.collecting import ReplicasProgress
+from pmmc_check.runtime.collecting import ReplicasProgress, characters_of
 from pmmc_check.runtime.growing import LiveLeaderState
 from pmmc_check.runtime.host import Running
 from pmmc_check.runtime.node import Driver, LiveNode
@@ -51,6 +51,7 @@ class LeaderDriver(Driver):
         self._retries = Retries(self.timing.retransmit, self.timing.retransmit_max)
         self._suspected: ProcessId | None = None
         self._decided: dict[int, Command] = {}
+        self._characters = 0
         self._handing = HandingOn()
         self._open: dict[int, float] = {}
         self._floor = 1
@@ -127,6 +128,7 @@ class LeaderDriver(Driver):
         elif isinstance(message, Decision):
             self._open.pop(message.slot, None)
             self._retries.answered(commander_id(self._ballot, message.slot), self.now)
+            self._characters += characters_of(message.command) if message.slot not in self._decided else 0
             self._decided[message.slot] = message.command
         elif isinstance(message, P1a):
             self._promised, self._open, self._began = set(), {}, self.now
@@ -183,8 +185,9 @@ class LeaderDriver(Driver):
         """Gives way, takes over, or goes on."""
         if isinstance(self.state, Lifecycle):
             return
-        if self._forgets and self._progress.is_worth_it(self._collected):
-            self._forget(self._progress.collectable)
+        slot = self._progress.collectable(self._collected, self._characters) if self._forgets else None
+        if slot is not None:
+            self._forget(slot)
         now = self.now
         self._rival_heard = min(self._rival_heard, now + 2 * self._patience)
         self._patience -= (self._patience - self._least) * self.timing.tick / _FORGIVEN_AFTER
@@ -205,6 +208,7 @@ class LeaderDriver(Driver):
         proposals.forget(slot)
         self.host.forget(replace(state, collected=slot), slot)
         self._decided = {each: command for each, command in self._decided.items() if each > slot}
+        self._characters = sum(map(characters_of, self._decided.values()))
         self._open = {each: since for each, since in self._open.items() if each > slot}
         self._idle = {each: idle for each, idle in self._idle.items() if each > slot}
         self._missed = Counter({key: count for key, count in self._missed.items() if key[1] > slot})

@@ -16,6 +16,8 @@ _COUNTED = {
     "bad frames": ("pmmc_frames_refused", "Frames that are none of this cluster's."),
     "sent again": ("pmmc_retransmissions", "Messages sent once more."),
     "unsent": ("pmmc_messages_unsent", "Messages dropped because the peer could not be reached."),
+    "too large to send": ("pmmc_messages_too_large", "Messages dropped because they were longer than 128 MiB."),
+    "snapshots too large": ("pmmc_snapshots_too_large", "Times a replica's state was too large for a snapshot, 96 MiB."),
     "preemptions": ("pmmc_preemptions", "Times a leader met a higher ballot."),
     "takeovers": ("pmmc_takeovers", "Times a leader took over from one that seemed to have failed."),
 }

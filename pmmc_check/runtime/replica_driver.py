@@ -8,18 +8,30 @@ from typing import Any
 from pmmc_check.protocol.messages import Decision, Message, Propose, Request, Response
 from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import CLIENT, COMMANDER, REPLICA, Command, ProcessId, Reconfigure, SlotCommand, host_of
-from pmmc_check.runtime.collecting import decode_application, decode_snapshot, encode_snapshot
+from pmmc_check.runtime.collecting import (
+    HELD_CHARACTERS_MAX,
+    characters_of,
+    decode_application,
+    decode_snapshot,
+    encode_application,
+    encode_snapshot,
+)
 from pmmc_check.runtime.growing import LiveReplicaState, snapshot_of, without_old_slots
 from pmmc_check.runtime.node import Driver, LiveNode
 from pmmc_check.runtime.retries import HandingOn, RecentResponses, Retries
 from pmmc_check.runtime.sessions import is_forgotten
 from pmmc_check.runtime.signals import Forgotten, Lacking, Passed, Signal
 from pmmc_check.runtime.surroundings import Envelope, Stored
+from pmmc_check.runtime.wire import WHOLE_BYTES_MAX
 from pmmc_check.trace.events import UNKNOWN
 
 _ASKERS_KEPT = 10_000
-_SNAPSHOT_BYTES_MAX = 6 * 2**20
-"""A larger one would not fit into a frame, with the decisions beside it."""
+_SNAPSHOT_BYTES_MAX = WHOLE_BYTES_MAX * 3 // 4
+"""A larger one could not be sent, with the decisions beside it."""
+_SNAPSHOT_BYTES_A_SLOT = 2**14
+"""A large snapshot is worth so many slots that can be forgotten with it."""
+_SNAPSHOT_SECONDS = 10.0
+"""So long after a state was too large for a snapshot it is tried again."""
 
 
 class ReplicaDriver(Driver):
@@ -39,6 +51,8 @@ class ReplicaDriver(Driver):
         self._moved = self._asked = self._gossiped = self.now
         self._slot_out = self._told = 1
         self._by_slot: dict[int, Command] = {}
+        self._characters = self._snapshot_bytes = 0
+        self._too_large = -_SNAPSHOT_SECONDS
         self._decided: set[Command] = set()
         self._waiting: dict[Command, float] = {}
         self._heard = dict.fromkeys(self.system.replicas, self.now)
@@ -47,7 +61,7 @@ class ReplicaDriver(Driver):
 
     def begun(self) -> None:
         """Knows again what it has decided."""
-        self._by_slot, self._decided, self._highest = {}, set(), self._forgotten
+        self._by_slot, self._decided, self._highest, self._characters = {}, set(), self._forgotten, 0
         self._proposed.clear()
         self._reconfigured = {self._forgotten: self.state.leaders}
         for slot, command in self.state.decisions:
@@ -55,6 +69,7 @@ class ReplicaDriver(Driver):
         self._slot_out, self._told = self.state.slot_out, 1
 
     def _learned(self, slot: int, command: Command) -> None:
+        self._characters += characters_of(command) if slot not in self._by_slot else 0
         self._by_slot[slot] = command
         if isinstance(command.operation, Reconfigure):
             self._reconfigured[slot] = command.operation.leaders
@@ -180,8 +195,8 @@ class ReplicaDriver(Driver):
         elif abs(now - self._gossiped) > self.timing.gossip:
             self._gossiped = now
             self._ask((*self.system.replicas, *self.system.leaders, *self.system.acceptors))
-        if self._forgets and state.slot_out - 1 - self._keep >= self._forgotten + self.system.window + max(10, self._keep // 4):
-            self._forget(state.slot_out - 1 - self._keep)
+        if self._forgets and (last := self._collectable(state.slot_out - 1)) is not None:
+            self._forget(last)
         if self._has_hole():
             self._fill_hole()
         if self._waiting:
@@ -190,31 +205,51 @@ class ReplicaDriver(Driver):
                 del self._waiting[command]
                 self.deliver(command.client, self.me, Request(command))
 
+    def _collectable(self, performed: int) -> int | None:
+        """The last slot that no later one is kept for, if it is worth the while: `_forget` leaves WINDOW slots before it."""
+        forgotten = self._forgotten + self.system.window
+        least = max(10, self._keep // 4, self._snapshot_bytes // _SNAPSHOT_BYTES_A_SLOT)
+        if performed - self._keep >= forgotten + least:
+            return performed - self._keep
+        if self._characters > HELD_CHARACTERS_MAX and performed > forgotten:
+            to_go = sum(characters_of(command) for slot, command in self._by_slot.items() if slot <= performed - self.system.window)
+            return performed if to_go > HELD_CHARACTERS_MAX else None
+        return None
+
     def _forget(self, slot: int) -> None:
         """Forgets what was decided long ago, and takes a snapshot, if the state machine can be written down. It is of the state that has
         forgotten: one from before would ask for decisions that are gone, such as the last reconfiguration."""
         state = self.state
         assert isinstance(state, LiveReplicaState)
-        if self._snapshot(state) is None:
-            self._forgets = False
+        if (application := self._application()) is None:
             return
         before = self.leaders_of(slot + 1)
         state = without_old_slots(state, slot, self.system.window)
         forgotten = slot - self.system.window
         self._reconfigured = {each: leaders for each, leaders in self._reconfigured.items() if each > forgotten} | {forgotten: before}
-        self.host.forget(state, forgotten, self._snapshot(state))
+        data = encode_snapshot(snapshot_of(state, application, self.leaders_of))
+        self._snapshot_bytes = len(data)
+        self.host.forget(state, forgotten, data)
         self._decided -= {command for each, command in self._by_slot.items() if each <= forgotten}
         self._by_slot = {each: command for each, command in self._by_slot.items() if each > forgotten}
+        self._characters = sum(map(characters_of, self._by_slot.values()))
 
-    def _snapshot(self, state: Any) -> bytes | None:
-        """The state as others can take it over, if they can."""
-        snapshot = snapshot_of(state, self.leaders_of) if isinstance(state, LiveReplicaState) else None
-        data = encode_snapshot(snapshot) if snapshot is not None else None
-        return data if data is not None and len(data) <= _SNAPSHOT_BYTES_MAX else None
+    def _application(self) -> bytes | None:
+        """The state machine as others can take it over. One that cannot be written down never will be; a large one may be small again."""
+        if abs(self.now - self._too_large) < _SNAPSHOT_SECONDS:
+            return None
+        data = encode_application(self.state.application)
+        if data is None:
+            self._forgets = False
+        elif len(data) > _SNAPSHOT_BYTES_MAX:
+            self._too_large, data = self.now, None
+            self.counts["snapshots too large"] += 1
+        return data
 
     def _pass(self, replica: ProcessId) -> None:
         """Helps a replica that lacks what is forgotten here."""
-        if self._passed.due(replica, self.now) and (data := self._snapshot(self.state)) is not None:
+        if self._passed.due(replica, self.now) and (application := self._application()) is not None:
+            data = encode_snapshot(snapshot_of(self.state, application, self.leaders_of))
             kept = tuple(SlotCommand(*each) for each in self._by_slot.items())
             self.again(self.me, (replica,), Passed(data, kept))
 

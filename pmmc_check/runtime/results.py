@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 from pmmc_check.runtime.history import Asked, Linearizability
 
@@ -56,6 +57,7 @@ class RunResult:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below or at which `share` of the values lie; 0 when there are none."""
+    """The nearest rank: the smallest of the values that at least this share of them does not exceed; 0 when there are none."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+    rank = ceil(round(share * len(ordered), 6))  # 0.07 of 100 is not quite 7
+    return ordered[max(rank, 1) - 1] if ordered else 0.0

@@ -18,6 +18,7 @@ from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import BOTTOM, CLIENT, LEADER, REPLICA, Ballot, ProcessId, host_of
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.runtime.history import Asked
+from pmmc_check.runtime.known_processes import KnownProcesses
 from pmmc_check.runtime.leader_driver import LeaderDriver
 from pmmc_check.runtime.log_files import LogFile, NoLog
 from pmmc_check.runtime.machines import loaded_machine, show_machine
@@ -122,6 +123,7 @@ class RunningNode:
         self.over = loop.create_future()
         setting = self.spec.roster.setting(self.machine, protocol_with(self.spec.variants), self.spec.answers_first)
         self.clock = LoopClock(loop)
+        self._known = KnownProcesses(setting.system)
         around = NodeSurroundings(self.clock, self.transport, self.storage, self.log, self.rng)
         self.node = node_for(self.spec.me, setting, around)
         self.node.pause(paused)
@@ -181,7 +183,7 @@ class RunningNode:
 
     def _received(self, envelopes: list[Envelope], connection: Inward) -> None:
         """All of one frame, which is for one node."""
-        if envelopes and host_of(envelopes[0].to) != self.spec.me:
+        if envelopes and (host_of(envelopes[0].to) != self.spec.me or not all(map(self._known.are_all_in, envelopes))):
             self.transport.counts["bad frames"] += 1
             return
         for envelope in envelopes:

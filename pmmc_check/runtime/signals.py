@@ -46,6 +46,16 @@ class Passed(Signal):
 
 
 @dataclass(frozen=True, slots=True)
+class Part(Signal):
+    """transport → transport: a part of what is longer than a frame. The parts of one body follow each other; the first one `begins` it,
+    and with the one that `ends` it is whole."""
+
+    begins: bool
+    ends: bool
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Forgotten(Signal):
     """replica → client: its session is known no more; what it asks is not performed."""
 

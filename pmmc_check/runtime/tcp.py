@@ -17,13 +17,25 @@ from functools import partial
 from random import Random
 
 from pmmc_check.protocol.values import ProcessId, host_of
+from pmmc_check.runtime.signals import Part
 from pmmc_check.runtime.surroundings import Envelope
-from pmmc_check.runtime.wire import FRAME_BYTES_MAX, Foreign, Framing, decode, encode_body, encode_message, is_hosted
+from pmmc_check.runtime.wire import (
+    FRAME_BYTES_MAX,
+    WHOLE_BYTES_MAX,
+    Foreign,
+    Framing,
+    decode,
+    encode,
+    encode_body,
+    encode_message,
+    is_hosted,
+)
 
 Address = tuple[str, int]
 _UNSENT_BYTES_MAX = 4 * 2**20
-_MESSAGE_BYTES_MAX = FRAME_BYTES_MAX - 1000
+_BODY_BYTES_MAX = FRAME_BYTES_MAX - 1000
 """Room is left for what a frame has besides."""
+_PART_BYTES = 2**20
 _BATCH_BYTES = 2**18
 """A frame of several messages is no longer than this."""
 _RECONNECT_SECONDS = 0.1
@@ -75,6 +87,8 @@ class Inward(asyncio.Protocol):
         self.framing, self.take, self.counts = framing, take, counts
         self.token = secrets.token_hex(16)
         self._buffer = bytearray()
+        self._parts: bytearray | None = None
+        """What has come so far of that which comes in parts."""
         self._transport: asyncio.WriteTransport | None = None
         self._known = known
 
@@ -90,7 +104,7 @@ class Inward(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The peer is gone."""
-        self._transport = None
+        self._transport = self._parts = None
         self._buffer.clear()
 
     def data_received(self, data: bytes) -> None:
@@ -110,10 +124,25 @@ class Inward(asyncio.Protocol):
     def _one(self, body: bytes) -> None:
         try:
             envelopes = decode(body)
+            if envelopes and isinstance(envelopes[0].content, Part):
+                envelopes = self._put_together(envelopes[0].content)
         except Foreign:
             self.counts["bad frames"] += 1
         else:
             self.take(envelopes, self)
+
+    def _put_together(self, part: Part) -> list[Envelope]:
+        """What the parts say, when the last one is here."""
+        if part.begins:
+            self._parts = bytearray()
+        if self._parts is None or len(self._parts) + len(part.data) > WHOLE_BYTES_MAX:
+            self._parts = None
+            raise Foreign("a part of nothing, or of too much")
+        self._parts += part.data
+        if not part.ends:
+            return []
+        body, self._parts = bytes(self._parts), None
+        return decode(body)
 
     def answer(self, data: bytes) -> bool:
         """Sends frames back to the peer; False when it is gone or does not read."""
@@ -205,7 +234,8 @@ class TcpTransport:
                 self._back.popitem(last=False)
 
     def send(self, envelopes: Sequence[Envelope]) -> None:
-        """All for one peer in one frame, unless they are very long. What goes to many is encoded once."""
+        """All for one peer in one frame, unless they are very long; what is longer than a frame comes in parts. What goes to many is
+        encoded once."""
         for_peer: defaultdict[ProcessId, list[bytes]] = defaultdict(list)
         sent: tuple[object, ProcessId | None] = (None, None)
         encoded = b""
@@ -214,7 +244,7 @@ class TcpTransport:
             if content is not sent[0] or sender != sent[1] or is_hosted(to):
                 encoded = encode_message(envelope)
                 sent = (None if is_hosted(to) else content), sender
-            if len(encoded) > _MESSAGE_BYTES_MAX:  # whoever gets it would only hang up
+            if len(encoded) > WHOLE_BYTES_MAX - 1000:  # whoever gets it would only hang up
                 self.counts["too large to send"] += 1
             else:
                 for_peer[host_of(to)].append(encoded)
@@ -228,9 +258,16 @@ class TcpTransport:
 
     def _write(self, peer: ProcessId, encoded: list[bytes]) -> None:
         link = self._links.get(peer)
-        data = self.framing.frame(encode_body(peer, encoded))
+        data = self._framed(peer, encode_body(peer, encoded))
         if not (link.write(data) if link is not None else peer in self._back and self._back[peer].answer(data)):
             self.counts["unsent"] += len(encoded)
+
+    def _framed(self, peer: ProcessId, body: bytes) -> bytes:
+        if len(body) <= _BODY_BYTES_MAX:
+            return self.framing.frame(body)
+        parts = range(0, len(body), _PART_BYTES)
+        made = (Part(each == 0, each == parts[-1], body[each : each + _PART_BYTES]) for each in parts)
+        return b"".join(self.framing.frame(encode(Envelope(self.me, peer, each))) for each in made)
 
     def _disturbed(self, peer: ProcessId, encoded: list[bytes]) -> None:
         """What happens to a message does not happen to all that would be in its frame."""

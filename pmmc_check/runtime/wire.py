@@ -31,6 +31,8 @@ from pmmc_check.runtime.surroundings import Envelope, Record
 WIRE_VERSION = 2
 FRAME_BYTES_MAX = 8 * 2**20
 """Longer frames are refused before they are read."""
+WHOLE_BYTES_MAX = 128 * 2**20
+"""What is longer than a frame comes in parts; of what is longer than this nothing is kept."""
 _LENGTH = struct.Struct(">I")
 
 CONTENTS: tuple[type[Message | Signal], ...] = (
@@ -50,6 +52,7 @@ CONTENTS: tuple[type[Message | Signal], ...] = (
     signals.OrderAnswer,
     signals.Passed,
     signals.Forgotten,
+    signals.Part,
 )
 """Everything that travels between nodes; its place in this tuple is its kind on the wire."""
 

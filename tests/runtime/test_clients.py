@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -24,7 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pmmc_check.client import AsyncClusterClient, ClusterClient, Refused, Unanswered
 from pmmc_check.errors import UsageError
-from pmmc_check.protocol.values import ACCEPTOR, ProcessId
+from pmmc_check.protocol.values import ACCEPTOR, LEADER, ProcessId
 from pmmc_check.runtime.client_session import ClientSession
 from pmmc_check.runtime.cluster_file import read_cluster_file
 from pmmc_check.runtime.control import order_all
@@ -518,3 +519,37 @@ def test_a_run_with_an_http_front_goes_on_until_ctrl_c_and_is_judged_with_a_mach
 def test_a_machine_that_cannot_be_loaded_is_refused(machine: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         loaded_machine(machine)
+
+
+def test_a_new_leader_is_told_of_values_that_are_longer_than_a_frame(tmp_path: Path) -> None:
+    """What an acceptor has accepted comes in parts."""
+
+    async def scene() -> tuple[str, Counter[str]]:
+        cluster = read_cluster_file(cluster_file(tmp_path))
+        nodes: dict[str, RunningNode] = {}
+
+        async def start(me: ProcessId) -> None:
+            node = RunningNode(NodeSpec(me, str(me), cluster.roster, cluster.name, 1, "kv", tmp_path))
+            node.transport.know(cluster.addresses)
+            await node.open(cluster.addresses[me], paused=False)
+            nodes[me.role] = node
+
+        for me in cluster.addresses:
+            await start(me)
+        session = ClientSession(cluster, 30.0)
+        await session.open()
+        try:
+            for number in range(9):  # a frame has no room for so much
+                await session.ask(f"put k{number % 2} {'v' * (2**20 - 100)}")
+            nodes[LEADER].close()
+            await start(nodes[LEADER].spec.me)
+            found = await session.ask("get k1")
+            return found, nodes[ACCEPTOR].report().counts
+        finally:
+            session.close()
+            for each in nodes.values():
+                each.close()
+
+    found, counts = asyncio.run(scene())
+    assert found == "v" * (2**20 - 100)
+    assert not counts["too large to send"]

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pmmc_check.protocol.values import LEADER, REPLICA, Command, ProcessId
+from pmmc_check.runtime.client_driver import ClientDriver
 from pmmc_check.runtime.collecting import NumberSet, decode_application, decode_snapshot, encode_application
 from pmmc_check.runtime.growing import AcceptedPValues, CommandsBySlot
 from pmmc_check.runtime.machines import KeyValueStore
@@ -234,3 +235,73 @@ def test_a_snapshot_needs_no_decision_that_is_forgotten_with_it(seed: int) -> No
     for forgotten, snapshot in seen:
         assert snapshot.forgotten == forgotten
         assert snapshot.slot_in > forgotten + world.setting.system.window
+
+
+class Asking:
+    """A simulated cluster with one client, who asks whatever is wanted."""
+
+    def __init__(self, keep: int, window: int = 5) -> None:
+        roster = Roster(clients=1, timing=SIMULATED_TIMING, keep=keep, window=window)
+        self.world = SimulatedCluster(SimulationPlan(roster, KeyValueStore(), 1, 1, 1.0)).world
+        self.world.run(1.0)
+
+    def ask(self, operations: list[str]) -> list[str]:
+        driver = self.world.nodes[self.world.setting.system.clients[0]].driver
+        assert isinstance(driver, ClientDriver)
+        results: list[str] = []
+        for each in operations:
+            driver.ask(each, results.append)
+        self.world.run(self.world.time + 60, lambda: len(results) == len(operations))
+        return results
+
+    def replica(self, me: ProcessId) -> ReplicaDriver:
+        driver = self.world.nodes[me].driver
+        assert isinstance(driver, ReplicaDriver)
+        return driver
+
+
+def test_a_replica_gets_a_snapshot_that_is_longer_than_a_frame() -> None:
+    scene = Asking(KEEP)
+    scene.ask([f"put k{number} v" for number in range(30)])
+    scene.world.crash(R3)
+    for _ in range(3):
+        scene.ask([f"put k{number} w" for number in range(30)])
+    scene.ask([f"put big{number} {'v' * 2**20}" for number in range(9)])
+    scene.world.run(scene.world.time + 5)
+    scene.world.start(R3)
+    scene.world.run(scene.world.time + 20)
+    assert scene.world.nodes[R3].state.application == scene.world.nodes[R1].state.application
+    assert scene.world.nodes[R3].counts["snapshots taken over"] >= 1
+
+
+def test_large_values_are_not_kept_longer_than_they_must_be() -> None:
+    """What an acceptor keeps it must be able to send to a new leader."""
+    scene = Asking(1000)
+    for number in range(40):
+        scene.ask([f"put k{number % 3} {'v' * 2**19}"])
+        scene.world.run(scene.world.time + 0.5)
+    scene.world.run(scene.world.time + 2)
+    for me in (A1, L1, R1):
+        state = scene.world.nodes[me].state
+        held = state.accepted if me == A1 else state.decisions if me == R1 else state.proposals
+        kept = held.kept if isinstance(held, CommandsBySlot) else len(held)
+        assert 1 <= kept <= 30, me
+    scene.world.crash(L1)
+    assert scene.ask(["get k1"]) == ["v" * 2**19]
+
+
+def test_a_state_that_is_too_large_for_a_snapshot_is_said_and_may_be_small_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pmmc_check.runtime.replica_driver._SNAPSHOT_BYTES_MAX", 10_000)
+    scene = Asking(KEEP)
+    scene.ask([f"put big {'v' * 10_000}"])
+    for _ in range(3):
+        scene.ask([f"put k{number} w" for number in range(30)])
+        scene.world.run(scene.world.time + 1)
+    driver = scene.replica(R1)
+    assert driver.counts["snapshots too large"] >= 1
+    assert driver.state.decisions.forgotten == 0
+    scene.ask(["delete big"])
+    for _ in range(5):
+        scene.ask([f"put k{number} x" for number in range(30)])
+        scene.world.run(scene.world.time + 10)
+    assert driver.state.decisions.forgotten > 100

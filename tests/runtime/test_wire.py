@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from random import Random
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -23,8 +26,9 @@ from pmmc_check.protocol.values import (
     scout_id,
 )
 from pmmc_check.protocol.variants.optimised import P1bCollected
-from pmmc_check.runtime.signals import Alive, Heartbeat, Lacking, Order, OrderAnswer, Passed, Probe
+from pmmc_check.runtime.signals import Alive, Forgotten, Heartbeat, Lacking, Order, OrderAnswer, Part, Passed, Probe
 from pmmc_check.runtime.surroundings import Envelope
+from pmmc_check.runtime.tcp import Inward, TcpTransport
 from pmmc_check.runtime.wire import (
     FRAME_BYTES_MAX,
     WIRE_VERSION,
@@ -57,6 +61,8 @@ contents = st.one_of(
     st.builds(P1a, ballots),
     st.builds(P1bCollected, acceptors, ballots, st.frozensets(pvalues, max_size=4), st.integers(0, 2**40)),
     st.builds(Passed, st.binary(max_size=9), st.lists(st.builds(SlotCommand, numbers, commands), max_size=3).map(tuple)),
+    st.builds(Part, st.booleans(), st.booleans(), st.binary(max_size=9)),
+    st.just(Forgotten()),
     st.builds(Order, st.text(max_size=9), st.text(max_size=9)),
     st.builds(OrderAnswer, st.text(max_size=9), st.text(max_size=9)),
     st.builds(P2a, ballots, numbers, commands),
@@ -156,3 +162,51 @@ def test_a_frame_of_another_version_or_of_too_many_bytes_is_foreign() -> None:
         list(framing.bodies(other))
     with pytest.raises(Foreign, match="bytes"):
         list(framing.bodies(bytearray((FRAME_BYTES_MAX + 1).to_bytes(4, "big"))))
+
+
+class Heard:
+    """What comes out of a connection into which bytes go."""
+
+    def __init__(self, framing: Framing) -> None:
+        self.found: list[Envelope] = []
+        self.counts: Counter[str] = Counter()
+        self.inward = Inward(framing, self._take, self.counts)
+
+    def _take(self, envelopes: list[Envelope], connection: Inward) -> None:
+        self.found += envelopes
+
+
+@pytest.mark.parametrize("pieces", [1, 7])
+def test_what_is_longer_than_a_frame_comes_in_parts(pieces: int) -> None:
+    framing = Framing("shop", b"key")
+    heard, transport = Heard(framing), TcpTransport(ProcessId(ACCEPTOR, 1), framing, Random(1))
+    accepted = frozenset(PValue(BOTTOM, slot, Command(ProcessId(CLIENT, 1), slot, "v" * 2**20)) for slot in range(1, 11))
+    sent = Envelope(ProcessId(ACCEPTOR, 1), scout_id(Ballot(1, 1)), P1bCollected(ProcessId(ACCEPTOR, 1), Ballot(1, 1), accepted, 3))
+    data = transport._framed(ProcessId(LEADER, 1), encode(sent))
+    after = framing.frame(encode(Envelope(ProcessId(ACCEPTOR, 1), ProcessId(LEADER, 1), Alive())))
+    step = len(data) // pieces + 1
+    for begin in range(0, len(data), step):
+        heard.inward.data_received(data[begin : begin + step])
+    heard.inward.data_received(after)
+    assert heard.found == [sent, Envelope(ProcessId(ACCEPTOR, 1), ProcessId(LEADER, 1), Alive())]
+    assert not heard.counts
+
+
+def test_parts_that_make_too_much_or_nothing_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pmmc_check.runtime.tcp.WHOLE_BYTES_MAX", 1000)
+    framing = Framing("shop")
+    heard, me, to = Heard(framing), ProcessId(ACCEPTOR, 1), ProcessId(LEADER, 1)
+
+    def hears(*parts: Part) -> int:
+        for each in parts:
+            heard.inward.data_received(framing.frame(encode(Envelope(me, to, each))))
+        return heard.counts["bad frames"]
+
+    assert hears(Part(False, True, b"x")) == 1
+    assert hears(Part(True, False, b"x" * 900), Part(False, False, b"x" * 900)) == 2
+    assert heard.inward._parts is None
+    assert hears(Part(False, True, b"x")) == 3
+    assert hears(Part(True, True, b"no body")) == 4
+    whole = encode(Envelope(me, to, Alive()))
+    assert hears(Part(True, False, whole[:3]), Part(False, True, whole[3:])) == 4
+    assert heard.found == [Envelope(me, to, Alive())]
