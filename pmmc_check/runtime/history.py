@@ -109,7 +109,7 @@ class _Search:
         for index in self._next(low, beyond):
             self.steps_left -= 1
             operation = self.operations[index]
-            after, result = self.machine.apply(state if isinstance(state, int | str | tuple) else deepcopy(state), operation.operation)
+            after, result = self.machine.apply(state if isinstance(state, int | str) else deepcopy(state), operation.operation)
             if operation.result is None:
                 if after != state:  # it may as well never have happened
                     found.append((index, after))

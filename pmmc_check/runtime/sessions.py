@@ -20,6 +20,8 @@ REMEMBERED_MAX = 1024
 """So many results are remembered of a session, at most."""
 SESSIONS_MAX = 4096
 """So many sessions are remembered: those that were used last."""
+RESULTS_CHARACTERS_MAX = 2**25
+"""So long are all results that are remembered, together."""
 
 
 class Remembered(NamedTuple):
@@ -31,11 +33,13 @@ class Remembered(NamedTuple):
 
 class SessionsState(NamedTuple):
     """`machine` is the state of the state machine, `sessions` are by the client's number, those that were used last at the end. Of clients
-    whose number is not above `forgotten` all others are forgotten: numbers are given in the order of time."""
+    whose number is not above `forgotten` all others are forgotten: numbers are given in the order of time. All results together are so many
+    `characters` long."""
 
     machine: Any
     sessions: dict[int, Remembered]
     forgotten: int = 0
+    characters: int = 0
 
 
 def is_forgotten(state: Any, client: int) -> bool:
@@ -47,8 +51,8 @@ class Sessions:
     """The application of a cluster: `machine`, and the sessions of its clients. What is forgotten depends on the commands before only, so
     that all replicas forget the same."""
 
-    def __init__(self, machine: StateMachine, sessions_max: int = SESSIONS_MAX) -> None:
-        self.machine, self.sessions_max = machine, sessions_max
+    def __init__(self, machine: StateMachine, sessions_max: int = SESSIONS_MAX, characters_max: int = RESULTS_CHARACTERS_MAX) -> None:
+        self.machine, self.sessions_max, self.characters_max = machine, sessions_max, characters_max
 
     def initial(self) -> SessionsState:
         """The machine's, and no sessions."""
@@ -56,7 +60,7 @@ class Sessions:
 
     def apply(self, state: SessionsState, command: Command) -> tuple[SessionsState, str]:
         """Performs what has not been performed."""
-        inner, sessions, forgotten = state
+        inner, sessions, forgotten, characters = state
         number, lowest, operation = without_marker(command)
         if not operation:
             return state, "ok"  # it only fills a slot
@@ -65,19 +69,39 @@ class Sessions:
             return state, LONG_AGO
         session = sessions.pop(client, None) or Remembered(0, {})
         if lowest > session.lowest:
-            session = Remembered(lowest, {each: result for each, result in session.results.items() if each >= lowest})
+            session, characters = _without_lower(session, lowest, characters)
         sessions[client] = session
-        results = session.results
-        if number in results:
-            return state, results[number]
-        if number < session.lowest:
-            return state, LONG_AGO
-        inner, result = self.machine.apply(inner, operation)
-        results[number] = result
-        if len(results) > REMEMBERED_MAX:
-            del results[lowest := min(results)]
-            sessions[client] = Remembered(lowest + 1, results)
+        result = session.results.get(number)
+        if result is None and number < session.lowest:
+            result = LONG_AGO
+        if result is None:
+            inner, result = self.machine.apply(inner, operation)
+            session.results[number] = result
+            characters += len(result)
+            if len(session.results) > REMEMBERED_MAX:
+                sessions[client], characters = _without_lower(session, min(session.results) + 1, characters)
         if len(sessions) > self.sessions_max:
-            forgotten = max(forgotten, oldest := next(iter(sessions)))
-            del sessions[oldest]
-        return SessionsState(inner, sessions, forgotten), result
+            oldest = next(iter(sessions))
+            forgotten, characters = max(forgotten, oldest), characters - _characters(sessions.pop(oldest).results)
+        if characters > self.characters_max:
+            characters = self._with_fewer_results(sessions, characters)
+        return SessionsState(inner, sessions, forgotten, characters), result
+
+    def _with_fewer_results(self, sessions: dict[int, Remembered], characters: int) -> int:
+        """Forgets results of the sessions that were not used for longest, never of the last: their clients have heard them, as a rule."""
+        for client in list(sessions)[:-1]:
+            if characters <= self.characters_max:
+                break
+            session = sessions[client]
+            if session.results:
+                sessions[client], characters = _without_lower(session, max(session.results) + 1, characters)
+        return characters
+
+
+def _characters(results: dict[int, str]) -> int:
+    return sum(map(len, results.values()))
+
+
+def _without_lower(session: Remembered, lowest: int, characters: int) -> tuple[Remembered, int]:
+    kept = {each: result for each, result in session.results.items() if each >= lowest}
+    return Remembered(lowest, kept), characters - _characters(session.results) + _characters(kept)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import ssl
 import time
 from collections import Counter, OrderedDict, defaultdict
@@ -40,6 +41,7 @@ _BATCH_BYTES = 2**18
 """A frame of several messages is no longer than this."""
 _RECONNECT_SECONDS = 0.1
 _STRANGER_SECONDS = 10.0
+_SILENT_SECONDS = 10.0
 _CLIENTS_MAX = 10_000
 
 
@@ -186,12 +188,14 @@ class _Link:
     async def _connect(self) -> None:
         while not self.closed:
             try:
-                made, _ = await asyncio.get_running_loop().create_connection(self.hears, *self.address, ssl=self.context)
-            except OSError:
+                async with asyncio.timeout(_SILENT_SECONDS):
+                    made, _ = await asyncio.get_running_loop().create_connection(self.hears, *self.address, ssl=self.context)
+            except OSError:  # so is a timeout
                 self.waiting.clear()
                 await asyncio.sleep(_RECONNECT_SECONDS)
                 continue
             self.transport = made
+            _give_up_when_silent(made)
             made.write(b"".join(self.waiting))
             self.waiting.clear()
             return
@@ -203,6 +207,13 @@ class _Link:
             self.task.cancel()
         if self.transport is not None:
             self.transport.close()
+
+
+def _give_up_when_silent(made: asyncio.BaseTransport) -> None:
+    """A machine that is cut off sends no word of it: without this a connection to it would wait for many minutes before another is made."""
+    found: socket.socket | None = made.get_extra_info("socket")
+    if found is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(_SILENT_SECONDS * 1000))
 
 
 class TcpTransport:

@@ -33,6 +33,7 @@ from pmmc_check.runtime.http_front import HttpFront, Statuses
 from pmmc_check.runtime.machines import loaded_machine
 from pmmc_check.runtime.operations import text_of, word_of
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
+from pmmc_check.runtime.sessions import Sessions
 from pmmc_check.runtime.signals import Lacking
 from pmmc_check.runtime.surroundings import Envelope
 
@@ -553,3 +554,21 @@ def test_a_new_leader_is_told_of_values_that_are_longer_than_a_frame(tmp_path: P
     found, counts = asyncio.run(scene())
     assert found == "v" * (2**20 - 100)
     assert not counts["too large to send"]
+
+
+def test_a_client_whose_session_is_forgotten_is_told_and_has_a_new_one(tmp_path: Path) -> None:
+    nodes = Nodes(tmp_path)
+    try:
+        application = nodes.nodes[2].node.setting.system.application
+        assert isinstance(application, Sessions)
+        application.sessions_max = 3
+        assert nodes.asked("PUT", "/kv/x", "1") == (200, "ok\n")
+        for number in range(4):
+            with ClusterClient(nodes.path) as store:
+                store.put("y", str(number))
+        status, text = nodes.asked("PUT", "/kv/x", "2")
+        assert (status, "has forgotten the session" in text) == (504, True)
+        assert nodes.asked("GET", "/kv/x")[1] == "1"
+        assert nodes.asked("PUT", "/kv/x", "3") == (200, "ok\n")
+    finally:
+        nodes.close()

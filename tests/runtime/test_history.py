@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 from math import inf
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,22 @@ def test_histories_of_a_store(history: list[Asked], holds: bool) -> None:
     answer = linearizable(history, KeyValueStore())
     assert answer.holds is holds
     assert bool(answer.stuck) is not holds
+
+
+def test_what_a_machine_changes_in_place_within_a_tuple_is_not_changed_for_other_orders() -> None:
+    class Listing(KeyValueStore):
+        def initial(self) -> Any:
+            return ([],)
+
+        def apply(self, state: Any, operation: str) -> tuple[Any, str]:
+            state[0].append(operation)
+            return state, ",".join(state[0])
+
+        def key(self, operation: str) -> None:
+            return None
+
+    assert linearizable([asked("a", "1", 0, 9, "2,1"), asked("b", "2", 0, 9, "2")], Listing()).holds is True
+    assert linearizable([asked("a", "1", 0, 9, "1"), asked("b", "2", 0, 9, "1,2")], Listing()).holds is True
 
 
 def _by_trying_all_orders(history: list[Asked], machine: StateMachine) -> bool:

@@ -94,9 +94,10 @@ operations = st.one_of(
 def test_whatever_was_decided_is_performed_without_an_error_and_can_be_written_down(
     machine: str, commands: list[tuple[int, int, str]]
 ) -> None:
-    do = Performed(Sessions(MACHINES[machine](), sessions_max=2))
+    do = Performed(Sessions(MACHINES[machine](), sessions_max=2, characters_max=30))
     for client, number, text in commands:
         do(number, text, ProcessId(CLIENT, client))
+    assert do.state.characters == sum(len(result) for each in do.state.sessions.values() for result in each.results.values())
     data = encode_application(do.state)
     assert data is not None
     assert decode_application(data) == do.state
@@ -139,6 +140,19 @@ def test_the_sessions_that_were_used_last_are_remembered() -> None:
     assert do(1, "add 1", clients[4]) == "6"
     assert (list(do.state.sessions), do.state.forgotten) == ([30, 1, 40], 20)
     assert do(2, "add 1", clients[2]) == LONG_AGO
+
+
+def test_long_results_of_sessions_that_were_not_used_for_long_are_forgotten_and_the_sessions_are_not() -> None:
+    do = Performed(Sessions(KeyValueStore(), characters_max=2500))
+    clients = [ProcessId(CLIENT, number) for number in (1, 2, 3)]
+    do(1, f"put x {'v' * 1000}", clients[2])
+    for each in clients:
+        assert len(do(2, "get x", each)) == 1000
+    assert do.state.characters == 2001 == sum(len(result) for each in do.state.sessions.values() for result in each.results.values())
+    assert do(3, again(2, "get x"), clients[0]) == LONG_AGO
+    assert do(4, "put y 1", clients[0]) == "-"
+    assert len(do(3, again(2, "get x"), clients[1])) == 1000
+    assert [each.lowest for each in do.state.sessions.values()] == [0, 3, 1]
 
 
 class Quiet:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections import Counter
 from random import Random
 
@@ -210,3 +212,21 @@ def test_parts_that_make_too_much_or_nothing_are_dropped(monkeypatch: pytest.Mon
     whole = encode(Envelope(me, to, Alive()))
     assert hears(Part(True, False, whole[:3]), Part(False, True, whole[3:])) == 4
     assert heard.found == [Envelope(me, to, Alive())]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no such option")
+def test_a_connection_to_a_machine_that_is_cut_off_is_given_up_within_seconds() -> None:
+    async def scene() -> int:
+        server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+        transport, peer = TcpTransport(ProcessId(ACCEPTOR, 1), Framing("shop"), Random(1)), ProcessId(LEADER, 1)
+        transport.know({peer: server.sockets[0].getsockname()[:2]})
+        transport.send([Envelope(ProcessId(ACCEPTOR, 1), peer, Alive())])
+        link = transport._links[peer]
+        while link.transport is None:
+            await asyncio.sleep(0.01)
+        found: int = link.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        transport.close()
+        server.close()
+        return found
+
+    assert asyncio.run(scene()) == 10_000
