@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pmmc_check.errors import PmmcError, UsageError
-from pmmc_check.runtime.client_session import ClientSession, Unanswered
+from pmmc_check.runtime.client_session import ClientSession, NotAdmitted, Unanswered
 from pmmc_check.runtime.cluster_file import read_cluster_file
 from pmmc_check.runtime.operations import NO_VALUE, beginning_of, text_of, why_no_text, word_of
 
-__all__ = ["AsyncClusterClient", "ClusterClient", "Refused", "Unanswered"]
+__all__ = ["AsyncClusterClient", "ClusterClient", "NotAdmitted", "Refused", "Unanswered"]
 _T = TypeVar("_T")
 _END_SECONDS = 1.0
 
@@ -61,6 +61,7 @@ class AsyncClusterClient:
 
         Raises:
             Unanswered: no answer came in time.
+            NotAdmitted: all replicas refuse this client; nothing has taken effect.
             Refused: the state machine does not know the operation.
             TypeError: it is no text (str); this, and the next, is raised before anything is sent.
             ValueError: it is empty, or has more than 1 MiB (keys and values are percent-encoded in it).

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 import time
@@ -25,6 +26,8 @@ from pmmc_check.runtime.node_process import run_node
 from pmmc_check.runtime.running_node import NodeReport, NodeSpec
 from pmmc_check.runtime.tcp import Address, Disturbance
 
+_FILES_EACH, _FILES_BESIDES = 3, 20
+"""Open files: pipes to each process, and what else there is. Fifteen processes were seen to need 56 or less, forty 130."""
 _START_SECONDS, _STOP_SECONDS = 20.0, 10.0
 
 
@@ -59,6 +62,7 @@ class Children:
         self.lost: Counter[str] = Counter()
         self._served, self._running = served, False
         self._changed = asyncio.Event()
+        _allow_files(_FILES_BESIDES + _FILES_EACH * len(self.by_id))
         self._context = get_context("forkserver")
         self._context.set_forkserver_preload(["pmmc_check.runtime.node_process", "pmmc_check.runtime.nodes_parent"])
 
@@ -286,6 +290,20 @@ def _signal_ignored(number: int) -> Iterator[None]:
         yield
     finally:
         signal.signal(number, before)
+
+
+def _allow_files(number: int) -> None:
+    """Raises this process' limit of open files to what it needs.
+
+    Raises:
+        UsageError: that is not allowed.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= number:
+        return
+    if hard != resource.RLIM_INFINITY and hard < number:
+        raise UsageError(f"so many processes need {number} open files, and {hard} are allowed: raise the limit (ulimit -n), or use fewer")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
 
 
 @contextmanager

@@ -12,14 +12,21 @@ from pmmc_check.errors import PmmcError
 from pmmc_check.protocol.values import CLIENT, REPLICA, ProcessId
 from pmmc_check.runtime.client_driver import ClientDriver
 from pmmc_check.runtime.cluster_file import ClusterFile
+from pmmc_check.runtime.control import Refusal, order_all
 from pmmc_check.runtime.operations import beginning_of, why_no_operation
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
 
 _FIRST_NUMBER = 10**6
+_LOOK_SECONDS = 1.0
+"""When nobody has answered anything for so long, it is looked at why."""
 
 
 class Unanswered(PmmcError, TimeoutError):
     """No replica has answered in time. The operation may have taken effect, may still do so, or never will."""
+
+
+class NotAdmitted(Unanswered):
+    """All replicas refuse what this client sends: it has another key, certificate or cluster file. So nothing has taken effect."""
 
 
 class Asker:
@@ -89,7 +96,9 @@ class ClientSession(Asker):
     def _made(self) -> RunningNode:
         """Numbers are in the order of time, as the sessions of replicas want it."""
         cluster, me = self._cluster, ProcessId(CLIENT, _FIRST_NUMBER + (time.time_ns() // 10**6 << 20) + secrets.randbelow(2**20))
-        spec = NodeSpec(me, str(me), cluster.roster, cluster.name, secrets.randbits(60), "integer", security=cluster.security)
+        spec = NodeSpec(
+            me, str(me), cluster.roster, cluster.name, secrets.randbits(60), "integer", security=cluster.security, settings=cluster.settings
+        )
         running = RunningNode(spec)
         running.transport.know({peer: address for peer, address in cluster.addresses.items() if peer.role == REPLICA})
         return running
@@ -99,12 +108,35 @@ class ClientSession(Asker):
         await self._running.open(None, paused=False)
 
     async def ask(self, operation: str) -> str:
-        """As `Asker.ask`."""
+        """As `Asker.ask`.
+
+        Raises:
+            NotAdmitted: also this, as long as nobody has answered anything.
+        """
         if self.driver.forgotten:
             self.close()
             self._running = self._made()
             await self.open()
-        return await super().ask(operation)
+        asking = asyncio.ensure_future(super().ask(operation))
+        try:
+            if not self._running.node.counts["received response"]:
+                await asyncio.wait((asking,), timeout=min(_LOOK_SECONDS, self.seconds / 2))
+                if not asking.done() and (why := await self._refused_by_all()):
+                    raise NotAdmitted(f"{operation!r} was not asked, and has no effect: {why}")
+            return await asking
+        finally:
+            asking.cancel()
+            await asyncio.wait((asking,))
+            if not asking.cancelled():
+                asking.exception()  # it has been heard, or does not matter any more
+
+    async def _refused_by_all(self) -> str:
+        """Why, where no replica takes anything from us."""
+        replicas = tuple(each for each in self._cluster.addresses if each.role == REPLICA)
+        answers = await order_all(self._cluster, "status", replicas, self.seconds)
+        if all(isinstance(each, Refusal) for each in answers.values()):
+            return "; ".join(f"{node}: {answer}" for node, answer in answers.items())
+        return ""
 
     def close(self) -> None:
         """Ends it; what is still waiting is not answered any more."""

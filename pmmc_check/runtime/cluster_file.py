@@ -28,6 +28,7 @@ from typing import Any
 from pmmc_check.errors import UsageError, did_you_mean
 from pmmc_check.protocol.role import Configuration
 from pmmc_check.protocol.values import ACCEPTOR, LEADER, REPLICA, ProcessId
+from pmmc_check.runtime.machines import MACHINES
 from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.security import Certificates, Security, read_key
 from pmmc_check.runtime.tcp import Address
@@ -48,6 +49,12 @@ class ClusterFile:
     roster: Roster
     addresses: Mapping[ProcessId, Address]
     security: Security
+    path: Path
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What must be the same at all nodes and clients."""
+        return self.roster.settings(self.machine)
 
     def node(self, name: str) -> ProcessId:
         """The node called `name`.
@@ -68,17 +75,18 @@ def read_cluster_file(path: Path) -> ClusterFile:
         UsageError: it cannot be read, or does not make a cluster; the message says where.
     """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        found = tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: is no TOML: {error}") from None
-    return _Reader(path, found).cluster()
+    return _Reader(path, text, found).cluster()
 
 
 class _Reader:
-    def __init__(self, path: Path, found: Mapping[str, Any]) -> None:
-        self.path, self.found = path, found
+    def __init__(self, path: Path, text: str, found: Mapping[str, Any]) -> None:
+        self.path, self.text, self.found = path, text, found
 
     def cluster(self) -> ClusterFile:
         for key in self.found:
@@ -91,11 +99,32 @@ class _Reader:
         window, keep = self._number("window", _WINDOW), self._number("keep", _KEEP)
         numbers = {role: sum(each.role == role for each in addresses) for role in _ROLE_OF.values()}
         configurations = self._configurations(addresses)
-        roster = Roster(0, numbers[REPLICA], numbers[LEADER], numbers[ACCEPTOR], window, configurations=configurations, keep=keep)
-        return ClusterFile(name, self._text("machine", "kv"), roster, addresses, self._security())
+        try:
+            roster = Roster(0, numbers[REPLICA], numbers[LEADER], numbers[ACCEPTOR], window, configurations=configurations, keep=keep)
+        except UsageError as error:
+            raise self._wrong(f"[[configurations]]: {str(error).removeprefix('configurations: ')}") from None
+        return ClusterFile(name, self._machine(), roster, addresses, self._security(), self.path)
+
+    def _machine(self) -> str:
+        name = self._text("machine", "kv")
+        if name not in MACHINES and ":" not in name:
+            raise self._wrong(
+                f"machine = {name!r}: no such state machine{did_you_mean(name, MACHINES)}; expected {', '.join(MACHINES)} or module:object"
+            )
+        return name
 
     def _wrong(self, text: str) -> UsageError:
-        return UsageError(f"{self.path}: {text}")
+        """`text` begins with the key, or the table and the key, that it is about; so its line can be told."""
+        named = re.match(r"(\[+\w+\]+)? ?(\w+)?", text)
+        table, key = named.groups() if named else (None, None)
+        line = 0
+        for number, each in enumerate(self.text.splitlines(), 1):
+            if table and each.strip().startswith(table):
+                line, table = number, None
+            if key and not table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", each):
+                line = number
+                break
+        return UsageError(f"{self.path}:{line}: {text}" if line else f"{self.path}: {text}")
 
     def _text(self, key: str, default: str | None = None) -> str:
         value = self.found.get(key, default)

@@ -13,20 +13,24 @@ from typing import Any
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.values import CLIENT, ProcessId
 from pmmc_check.runtime.cluster_file import ClusterFile
-from pmmc_check.runtime.security import Security
+from pmmc_check.runtime.security import Security, tls_reason
 from pmmc_check.runtime.signals import Order, OrderAnswer
 from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.runtime.tcp import Address
-from pmmc_check.runtime.wire import Foreign, Framing, decode, encode
+from pmmc_check.runtime.wire import Foreign, Framing, OtherSettings, decode, encode
 
 _ANSWER_SECONDS = 3.0
 Answers = dict[ProcessId, dict[str, Any] | str]
 """What each node says of itself, or why it says nothing."""
 
 
+class Refusal(str):
+    """Why a node says nothing: it does not take anything from us, or we trust nothing of it."""
+
+
 async def order_all(cluster: ClusterFile, word: str, nodes: tuple[ProcessId, ...], seconds: float = _ANSWER_SECONDS) -> Answers:
     """Gives an order to some nodes at the same time."""
-    speaker = Speaker(cluster.name, cluster.security, cluster.addresses)
+    speaker = Speaker(Framing(cluster.name, cluster.security.key, cluster.settings), cluster.security, cluster.addresses)
     answers = await asyncio.gather(*(speaker.order(node, word, seconds) for node in nodes))
     return dict(zip(nodes, answers, strict=True))
 
@@ -38,9 +42,8 @@ class Speaker:
         UsageError: its certificates cannot be used.
     """
 
-    def __init__(self, cluster: str, security: Security, addresses: Mapping[ProcessId, Address]) -> None:
-        self.addresses = addresses
-        self.framing = Framing(cluster, security.key)
+    def __init__(self, framing: Framing, security: Security, addresses: Mapping[ProcessId, Address]) -> None:
+        self.addresses, self.framing = addresses, framing
         self.context = security.context(server=False)
         self.me = ProcessId(CLIENT, 1 + secrets.randbelow(2**31))
 
@@ -57,9 +60,14 @@ class Speaker:
                 finally:
                     writer.close()
         except (EOFError, ConnectionResetError):
-            return f"{host}:{port} refuses us: it has another key, belongs to another cluster, or speaks another version"
+            return Refusal(
+                f"{host}:{port} refuses us: it has another key, belongs to another cluster, speaks another version, or trusts other "
+                "certificates; it says on its stderr what it is"
+            )
         except ssl.SSLError as error:
-            return f"{host}:{port} speaks no TLS that we trust: {error.reason or error}"
+            return Refusal(f"{host}:{port} speaks no TLS that we trust, or does not trust our certificate: {tls_reason(error)}")
+        except OtherSettings as error:
+            return Refusal(f"{host}:{port} refuses us: {error}")
         except TimeoutError:
             return f"{host}:{port} does not answer within {seconds:g} s"
         except OSError as error:

@@ -109,7 +109,7 @@ class _NodeProcess:
 
     async def _statuses(self) -> Statuses:
         """All other nodes, asked as `ctl` asks them, and this one."""
-        speaker = Speaker(self.spec.cluster, self.spec.security, self.peers)
+        speaker = Speaker(self.running.framing, self.spec.security, self.peers)
         others = [each for each in self.peers if each != self.spec.me]
         answers = await asyncio.gather(*(speaker.order(each, "status", _STATUS_SECONDS) for each in others))
         return dict(zip(map(str, others), answers, strict=True)) | {self.spec.name: self.running.status()}

@@ -9,7 +9,7 @@ from pmmc_check.errors import UsageError
 from pmmc_check.protocol.values import REPLICA, ProcessId
 from pmmc_check.runtime.client_session import ClientSession
 from pmmc_check.runtime.cluster_file import ClusterFile
-from pmmc_check.runtime.control import Answers, order_all
+from pmmc_check.runtime.control import Answers, Refusal, order_all
 
 _LOOK_SECONDS = 0.2
 
@@ -29,6 +29,8 @@ async def reconfigure(cluster: ClusterFile, leaders: tuple[ProcessId, ...], seco
         while time.monotonic() < end:
             await asyncio.sleep(_LOOK_SECONDS)
             answers = await order_all(cluster, "status", replicas)
+            if all(isinstance(each, Refusal) for each in answers.values()):
+                raise UsageError("; ".join(f"{node}: {answer}" for node, answer in answers.items()))
             told = [each for each in answers.values() if isinstance(each, dict)]
             if told and all(each["leaders"] == wanted for each in told):
                 return answers

@@ -17,6 +17,7 @@ from pmmc_check.runtime.node import Driver, LiveNode
 from pmmc_check.runtime.replica_driver import ReplicaDriver
 from pmmc_check.runtime.sessions import Sessions
 from pmmc_check.runtime.surroundings import NodeSurroundings, Timing
+from pmmc_check.runtime.wire import SHARED_SETTINGS
 from pmmc_check.trace.events import ALL, DUPLICATING, LOSSY, ConfigurationNames, Header, Names
 
 _DRIVERS: dict[str, type[Driver]] = {CLIENT: ClientDriver, REPLICA: ReplicaDriver, LEADER: LeaderDriver, ACCEPTOR: AcceptorDriver}
@@ -84,6 +85,12 @@ class Roster:
             meta=self.meta,
             logs=dict.fromkeys((name for each in names.values() for name in each), ALL),
         )
+
+    def settings(self, machine: str) -> dict[str, str]:
+        """What must be the same at all nodes, as texts (`SHARED_SETTINGS`). `keep` may differ: each node forgets for itself."""
+        everybody = Configuration(_processes(LEADER, self.leaders), _processes(ACCEPTOR, self.acceptors))
+        sets = [f"{','.join(map(str, each.leaders))}/{','.join(map(str, each.acceptors))}" for each in self.configurations or (everybody,)]
+        return dict(zip(SHARED_SETTINGS, (machine, str(self.window), " ".join(sets), str(self.replicas)), strict=True))
 
     def setting(self, machine: StateMachine, protocol: Protocol = PMMC, answers_first: bool = False) -> ClusterSetting:
         """What all nodes have in common."""

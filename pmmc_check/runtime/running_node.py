@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -55,6 +55,8 @@ class NodeSpec:
     disturbance: Disturbance = field(default_factory=Disturbance)
     pause: float = 0.0
     """A client waits so many seconds on average before it asks again."""
+    settings: Mapping[str, str] | None = None
+    """Those of the cluster; None: they follow from `roster` and `machine`."""
     http: Address | None = None
     """Where a client is also an HTTP front."""
 
@@ -83,13 +85,15 @@ class RunningNode:
         self.spec, me = spec, spec.me
         self.machine = loaded_machine(spec.machine)
         rng = Random(f"{spec.seed} {spec.name}")
-        self.framing = Framing(spec.cluster, spec.security.key)
+        settings = spec.settings or spec.roster.settings(spec.machine)
+        self.framing = Framing(spec.cluster, spec.security.key, settings)
+        self.framing.introduction = encode(Envelope(me, me, OrderAnswer("", "")))
         self.transport = TcpTransport(me, self.framing, rng, spec.security.context(server=False))
         self.transport.disturbance = spec.disturbance
         self.transport.hears = partial(self._connection, True)
         durable = spec.data is not None and me.role != CLIENT
         self.storage = (
-            SqliteStorage(spec.data / f"{spec.name}.sqlite", spec.name, spec.cluster, spec.waits_for_disk)
+            SqliteStorage(spec.data / f"{spec.name}.sqlite", spec.name, spec.cluster, spec.waits_for_disk, settings)
             if durable and spec.data
             else NoStorage()
         )
@@ -136,11 +140,15 @@ class RunningNode:
         self.spec.security.check_listens(self.spec.name, at[0])
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                self._connection, *at, ssl=self.spec.security.context(server=True), start_serving=True
+                self._connection, *at, ssl=self.spec.security.context(True, self._refuses), start_serving=True
             )
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise UsageError(f"{self.spec.name} cannot listen on {at[0]}:{at[1]}: {reason}; does another node run there?") from None
+
+    def _refuses(self, why: str) -> None:
+        self.transport.counts["bad frames"] += 1
+        self.framing.refuse(why)
 
     def _connection(self, known: bool = False) -> Inward:
         return _Counted(self.framing, self._received, self.transport.counts, known, self._connections)
@@ -183,7 +191,7 @@ class RunningNode:
 
     def _received(self, envelopes: list[Envelope], connection: Inward) -> None:
         """All of one frame, which is for one node."""
-        if envelopes and (host_of(envelopes[0].to) != self.spec.me or not all(map(self._known.are_all_in, envelopes))):
+        if envelopes and (host_of(envelopes[0].to) != self.spec.me or not all(map(self._may_come, envelopes))):
             self.transport.counts["bad frames"] += 1
             return
         for envelope in envelopes:
@@ -195,6 +203,10 @@ class RunningNode:
             if sender.role == CLIENT:
                 self.transport.answer_on(sender, connection)
             self.node.receive(envelope)
+
+    def _may_come(self, envelope: Envelope) -> bool:
+        """Whoever gives an order is no client of the cluster, and answered where it asks."""
+        return self._known.are_all_in(envelope) or (isinstance(envelope.content, Order) and envelope.sender.role == CLIENT)
 
     def _obey(self, word: str) -> str:
         if word in ("pause", "resume"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +31,8 @@ class Security:
     key: bytes = b""
     certificates: Certificates | None = None
 
-    def context(self, server: bool) -> ssl.SSLContext | None:
-        """What connections are made with; None for plain TCP.
+    def context(self, server: bool, refuses: Callable[[str], None] | None = None) -> ssl.SSLContext | None:
+        """What connections are made with; None for plain TCP. `refuses` is told why a peer was not let in.
 
         Raises:
             UsageError: a certificate cannot be used.
@@ -39,6 +40,8 @@ class Security:
         if self.certificates is None:
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+        if refuses is not None:
+            context.sslobject_class = _telling(refuses)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.check_hostname = False  # nodes are known by the authority, wherever they run
         context.verify_mode = ssl.CERT_REQUIRED
@@ -59,6 +62,27 @@ class Security:
                 f"{name} would listen on {host}, where anybody who reaches it is believed; share a key (key_file) or certificates ([tls]) "
                 "among the nodes, or give it a loopback address such as 127.0.0.1"
             )
+
+
+def tls_reason(error: ssl.SSLError) -> str:
+    """What OpenSSL says, as words."""
+    return (error.reason or str(error)).lower().replace("_", " ")
+
+
+def _telling(refuses: Callable[[str], None]) -> type[ssl.SSLObject]:
+    """Connections whose failed handshakes are told: asyncio says nothing of them."""
+
+    class Telling(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            try:
+                super().do_handshake()
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                raise
+            except ssl.SSLError as error:
+                refuses(f"a connection that is no TLS, or shows no certificate of our authority ({tls_reason(error)})")
+                raise
+
+    return Telling
 
 
 def _is_loopback(host: str) -> bool:

@@ -13,6 +13,7 @@ from pmmc_check.runtime.client_session import ClientSession
 from pmmc_check.runtime.cluster_file import ClusterFile
 from pmmc_check.runtime.control import order_all
 from pmmc_check.runtime.log_files import write_header
+from pmmc_check.runtime.machines import loaded_machine
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
 from pmmc_check.runtime.tcp import Address, web_address
 from pmmc_check.runtime.users_machine import machine_watched
@@ -32,6 +33,10 @@ def serve_node(cluster: ClusterFile, me: ProcessId, data: Path, logs: Path | Non
             folder.mkdir(parents=True, exist_ok=True)
     if logs is not None and not (logs / "cluster.pmmc").exists():
         write_header(logs, cluster.roster.header())
+    try:
+        loaded_machine(cluster.machine)
+    except UsageError as error:
+        raise UsageError(f"{cluster.path}: {str(error).removeprefix('--')}") from None
     spec = NodeSpec(me, str(me), cluster.roster, cluster.name, 0, cluster.machine, data, logs, security=cluster.security)
     running = RunningNode(spec)
     with machine_watched(running.machine):
@@ -85,10 +90,9 @@ async def _fronted(cluster: ClusterFile, at: Address, tell: Callable[[str], None
 
 async def _strangers(running: RunningNode, tell: Callable[[str], None]) -> None:
     """Says once for each reason why frames are refused: a wrong key would else look like a network that loses everything."""
-    told: set[str] = set()
+    told, reasons = 0, running.framing.reasons
     while True:
         await asyncio.sleep(_WATCH_SECONDS)
-        reason = running.framing.refused
-        if reason and reason not in told and len(told) < 10:
-            told.add(reason)
+        for reason in reasons[told:]:
             tell(f"{running.spec.me} refuses what somebody sends: {reason}")
+        told = len(reasons)

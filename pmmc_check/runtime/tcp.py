@@ -18,6 +18,7 @@ from functools import partial
 from random import Random
 
 from pmmc_check.protocol.values import ProcessId, host_of
+from pmmc_check.runtime.security import tls_reason
 from pmmc_check.runtime.signals import Part
 from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.runtime.wire import (
@@ -25,6 +26,7 @@ from pmmc_check.runtime.wire import (
     WHOLE_BYTES_MAX,
     Foreign,
     Framing,
+    OtherSettings,
     decode,
     encode,
     encode_body,
@@ -118,9 +120,12 @@ class Inward(asyncio.Protocol):
                 self._one(body)
         except Foreign as error:
             self.counts["bad frames"] += 1
-            self.framing.refused = str(error)
+            self.framing.refuse(str(error))
             self._buffer.clear()
-            if self._transport is not None:
+            if self._transport is not None and isinstance(error, OtherSettings):
+                self.answer(self.framing.frame(self.framing.introduction))  # it is one of us, and may know what we have
+                self._transport.close()
+            elif self._transport is not None:
                 self._transport.abort()
 
     def _one(self, body: bytes) -> None:
@@ -161,10 +166,12 @@ class Inward(asyncio.Protocol):
 
 
 class _Link:
-    """The connection to one peer; `hears` makes what takes that which comes back on it."""
+    """The connection to one peer; `hears` makes what takes that which comes back on it, and `distrusts` is told why TLS failed."""
 
-    def __init__(self, address: Address, context: ssl.SSLContext | None, hears: Callable[[], asyncio.Protocol]) -> None:
-        self.address, self.context, self.hears = address, context, hears
+    def __init__(
+        self, address: Address, context: ssl.SSLContext | None, hears: Callable[[], asyncio.Protocol], distrusts: Callable[[str], None]
+    ) -> None:
+        self.address, self.context, self.hears, self.distrusts = address, context, hears, distrusts
         self.transport: asyncio.WriteTransport | None = None
         self.waiting: list[bytes] = []
         self.task: asyncio.Task[None] | None = None
@@ -190,7 +197,9 @@ class _Link:
             try:
                 async with asyncio.timeout(_SILENT_SECONDS):
                     made, _ = await asyncio.get_running_loop().create_connection(self.hears, *self.address, ssl=self.context)
-            except OSError:  # so is a timeout
+            except OSError as error:  # so is a timeout
+                if isinstance(error, ssl.SSLError):
+                    self.distrusts(f"{':'.join(map(str, self.address))} speaks no TLS that we trust ({tls_reason(error)})")
                 self.waiting.clear()
                 await asyncio.sleep(_RECONNECT_SECONDS)
                 continue
@@ -234,7 +243,10 @@ class TcpTransport:
             if known is None or known.address != address:
                 if known is not None:
                     known.close()
-                self._links[peer] = _Link(address, self.context, self.hears)
+                self._links[peer] = _Link(address, self.context, self.hears, self._distrusts)
+
+    def _distrusts(self, why: str) -> None:
+        self.framing.refuse(why)
 
     def answer_on(self, client: ProcessId, connection: Inward) -> None:
         """A client that nobody has said the address of is answered where it asked last."""

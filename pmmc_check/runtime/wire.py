@@ -1,7 +1,9 @@
 """Messages as bytes: MessagePack arrays `[kind, sender, to, fields...]`, all that go to one node at a time in one frame with its length,
 the version, and a check.
 
-    4 bytes length | 1 byte version | 4 bytes CRC-32, or 32 bytes HMAC-SHA-256 where a key is shared | [node, [message, ...]]
+    4 bytes length | 1 byte version | 4 bytes for each setting | 4 bytes CRC-32, or 32 bytes HMAC-SHA-256 | [node, [message, ...]]
+
+The HMAC is taken where a key is shared. Settings are those that must be the same at all nodes (`SHARED_SETTINGS`), as check sums.
 
 `to` is nil for the node's own role, so that what goes to many nodes is the same bytes for each. Whatever does not decode to messages of the
 known kinds is no frame of ours: `decode` says so, and whoever reads drops and counts it.
@@ -12,7 +14,7 @@ from __future__ import annotations
 import hmac
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import reduce
 from operator import or_
@@ -28,12 +30,14 @@ from pmmc_check.runtime import signals
 from pmmc_check.runtime.signals import Signal
 from pmmc_check.runtime.surroundings import Envelope, Record
 
-WIRE_VERSION = 2
+WIRE_VERSION = 3
 FRAME_BYTES_MAX = 8 * 2**20
 """Longer frames are refused before they are read."""
 WHOLE_BYTES_MAX = 128 * 2**20
 """What is longer than a frame comes in parts; of what is longer than this nothing is kept."""
 _LENGTH = struct.Struct(">I")
+SHARED_SETTINGS = ("machine", "window", "configurations", "replicas")
+"""Names of what must be the same at all nodes and clients of a cluster."""
 
 CONTENTS: tuple[type[Message | Signal], ...] = (
     messages.Request,
@@ -59,6 +63,10 @@ CONTENTS: tuple[type[Message | Signal], ...] = (
 
 class Foreign(Exception):
     """Bytes that are no frame of this version, or not of somebody who has the key."""
+
+
+class OtherSettings(Foreign):
+    """A frame of somebody who belongs to the cluster, and has another cluster file."""
 
 
 def _wire_type(content: type[Any], code: int) -> Any:
@@ -155,28 +163,42 @@ def decode_ballot(data: bytes) -> Ballot:
         raise Foreign(str(error)) from None
 
 
+_REASONS_MAX = 10
+_WRONG_CHECK = Foreign("a wrong check sum, another key, or another cluster")
+
+
 class Framing:
     """Puts bodies into frames and takes them out of a stream. `key` is the secret that the cluster shares, or empty; frames of another
-    cluster fit
-    neither. Whoever repeats a frame does what the protocol's network may do."""
+    cluster fit neither. `settings`: values of `SHARED_SETTINGS`. Whoever repeats a frame does what the protocol's network may do."""
 
-    def __init__(self, cluster: str, key: bytes = b"") -> None:
+    def __init__(self, cluster: str, key: bytes = b"", settings: Mapping[str, str] | None = None) -> None:
         self.key = key
         self.refused = ""
-        """Why bytes that came in were refused last."""
-        self._cluster = bytes((WIRE_VERSION,)) + cluster.encode()
-        self._seed = zlib.crc32(self._cluster)
+        """Why bytes that came in were refused last; `reasons` are the first few of all."""
+        self.reasons: list[str] = []
+        self.introduction = b""
+        """The body of the frame that answers one of `OtherSettings`: it says who has this one's."""
+        sums = [zlib.crc32((settings or {}).get(name, "").encode()).to_bytes(4, "big") for name in SHARED_SETTINGS]
+        self._head = bytes((WIRE_VERSION,)) + b"".join(sums)
+        self._cluster = cluster.encode()
+        self._seed = zlib.crc32(self._head + self._cluster)
         self._check_size = 32 if key else 4
+
+    def refuse(self, why: str) -> None:
+        """Notes why something was refused."""
+        self.refused = why
+        if why not in self.reasons and len(self.reasons) < _REASONS_MAX:
+            self.reasons.append(why)
 
     def _check(self, body: bytes) -> bytes:
         if self.key:
-            return hmac.digest(self.key, self._cluster + body, "sha256")
+            return hmac.digest(self.key, self._head + self._cluster + body, "sha256")
         return zlib.crc32(body, self._seed).to_bytes(4, "big")
 
     def frame(self, body: bytes) -> bytes:
         """One frame."""
         check = self._check(body)
-        return b"".join((_LENGTH.pack(1 + len(check) + len(body)), bytes((WIRE_VERSION,)), check, body))
+        return b"".join((_LENGTH.pack(len(self._head) + len(check) + len(body)), self._head, check, body))
 
     def bodies(self, buffer: bytearray) -> Iterator[bytes]:
         """The bodies of all whole frames at the beginning of `buffer`, which are taken out of it.
@@ -184,22 +206,39 @@ class Framing:
         Raises:
             Foreign: what follows is no frame; the stream cannot be read any further.
         """
-        start = 0
+        start, before = 0, len(self._head) + self._check_size
         try:
             while len(buffer) - start >= _LENGTH.size:
                 (length,) = _LENGTH.unpack_from(buffer, start)
-                if not 1 + self._check_size <= length <= FRAME_BYTES_MAX:
+                if not before <= length <= FRAME_BYTES_MAX:
                     raise Foreign(f"a frame of {length} bytes")
                 if len(buffer) - start < _LENGTH.size + length:
                     break
                 begin = start + _LENGTH.size
                 start = begin + length
-                body = bytes(buffer[begin + 1 + self._check_size : start])
-                check = bytes(buffer[begin + 1 : begin + 1 + self._check_size])
-                if buffer[begin] != WIRE_VERSION:
-                    raise Foreign(f"version {buffer[begin]}, expected {WIRE_VERSION}")
+                head = bytes(buffer[begin : begin + len(self._head)])
+                check = bytes(buffer[begin + len(self._head) : begin + before])
+                body = bytes(buffer[begin + before : start])
+                if head[0] != WIRE_VERSION:
+                    raise Foreign(f"version {head[0]}, expected {WIRE_VERSION}")
+                if head != self._head:
+                    raise self._other(head, check, body)
                 if not hmac.compare_digest(check, self._check(body)):
-                    raise Foreign("a wrong check sum, another key, or another cluster")
+                    raise _WRONG_CHECK
                 yield body
         finally:
             del buffer[:start]
+
+    def _other(self, head: bytes, check: bytes, body: bytes) -> Foreign:
+        """Why a frame with another head is none of ours."""
+        theirs = Framing(self._cluster.decode(), self.key)
+        theirs._head = head
+        theirs._seed = zlib.crc32(head + self._cluster)
+        if not hmac.compare_digest(check, theirs._check(body)):
+            return _WRONG_CHECK
+        differ = [name for at, name in enumerate(SHARED_SETTINGS) if head[1 + 4 * at : 5 + 4 * at] != self._head[1 + 4 * at : 5 + 4 * at]]
+        try:
+            sender = str(decode(body)[0].sender)
+        except (Foreign, IndexError):
+            sender = "it"
+        return OtherSettings(f"{sender} has other settings in its cluster file: {', '.join(differ)}; all need the same file")

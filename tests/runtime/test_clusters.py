@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from helpers import ROOT
 from helpers import in_process as helpers_in_process
 
 from pmmc_check.errors import UsageError
-from pmmc_check.runtime.client_session import ClientSession, Unanswered
+from pmmc_check.runtime.client_session import ClientSession, NotAdmitted, Unanswered
 from pmmc_check.runtime.cluster_file import ClusterFile, read_cluster_file
 from pmmc_check.runtime.control import order_all
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
@@ -69,7 +70,9 @@ def running(path: Path, nodes: tuple[str, ...] = SMALL) -> Iterator[dict[str, su
     finally:
         for process in processes.values():
             process.kill()
-            process.communicate()
+            process.wait()
+            assert process.stderr is not None
+            process.stderr.close()
 
 
 def listens(process: subprocess.Popen[str]) -> None:
@@ -151,14 +154,29 @@ def tls(folder: Path, name: str) -> str:
 def test_over_tls_only_certificates_of_the_clusters_authority_are_answered(tmp_path: Path, certificates: Path, told: Told) -> None:
     path = cluster_file(tmp_path, tls(certificates, "ours"))
     cluster = read_cluster_file(path)
-    with running(path):
+    with running(path) as processes:
         assert asyncio.run(asked(cluster, "put x 1", "get x")) == ["-", "1"]
         text = path.read_text()
-        for line in (tls(certificates, "theirs"), ""):
+        rogue = tls(certificates, "theirs").replace("theirs-ca.pem", "ours-ca.pem")  # it believes us, and we do not believe it
+        for line in (tls(certificates, "theirs"), rogue, ""):
             path.write_text(text.replace(tls(certificates, "ours"), line))
             answer = told("ctl", "status", "--config", str(path))
             assert answer.returncode == 3
             assert answer.stderr.count("\n") == 3, answer.stderr
+            assert "certificate" in answer.stderr
+            with pytest.raises(NotAdmitted, match=r"'get x' was not asked, and has no effect: R1: .*certificate"):
+                asyncio.run(asked(read_cluster_file(path), "get x", seconds=1.0))
+        path.write_text(text)
+        rows = [line.split() for line in told("ctl", "status", "--config", str(path)).stdout.splitlines()[1:]]
+        assert [int(row[-1]) >= 2 for row in rows] == [True] * 3, rows  # refused, by each node
+        time.sleep(1.1)  # strangers are looked for once a second
+        for process in processes.values():
+            process.terminate()
+            said = process.communicate()[1]
+            for reason in ("certificate verify failed", "wrong version number"):
+                assert (
+                    f"refuses what somebody sends: a connection that is no TLS, or shows no certificate of our authority ({reason})" in said
+                )
 
 
 async def _served(cluster: ClusterFile, folder: Path) -> RunningNode:
@@ -179,6 +197,18 @@ def _with_key(folder: Path, key: str, name: str = "shop", text: str = "") -> Clu
     return read_cluster_file(path)
 
 
+def test_orders_are_obeyed_where_all_clients_are_known_too(tmp_path: Path) -> None:
+    cluster = read_cluster_file(cluster_file(tmp_path))
+
+    async def scene() -> None:
+        node = await _served(replace(cluster, roster=replace(cluster.roster, clients=2)), tmp_path)
+        answers = await order_all(cluster, "status", (cluster.node("R1"),))
+        node.close()
+        assert isinstance(answers[cluster.node("R1")], dict), answers
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize(("key", "name"), [("another key of 32 bytes, or more!", "shop"), ("0123456789abcdef", "shopping")])
 def test_a_wrong_key_or_a_foreign_cluster_gets_nothing_and_is_told_why(tmp_path: Path, key: str, name: str) -> None:
     ours = _with_key(tmp_path / "ours", "0123456789abcdef")
@@ -189,8 +219,8 @@ def test_a_wrong_key_or_a_foreign_cluster_gets_nothing_and_is_told_why(tmp_path:
         assert isinstance((await order_all(ours, "status", (me,)))[me], dict)
         answer = (await order_all(theirs, "stop", (me,)))[me]
         assert "another key, belongs to another cluster" in str(answer)
-        with pytest.raises(Unanswered):
-            await asked(theirs, "put x 1", seconds=0.2)
+        with pytest.raises(NotAdmitted, match=r"'put x 1' was not asked, and has no effect: R1: .* it has another key"):
+            await asked(theirs, "put x 1", seconds=0.4)
         assert "wrong check sum" in node.framing.refused
         assert node.transport.counts["bad frames"] >= 2
         assert not node.over.done()
@@ -198,6 +228,49 @@ def test_a_wrong_key_or_a_foreign_cluster_gets_nothing_and_is_told_why(tmp_path:
         node.close()
 
     asyncio.run(scene())
+
+
+def test_nobody_with_another_cluster_file_takes_part(tmp_path: Path, told: Told) -> None:
+    path = cluster_file(tmp_path, nodes=("A1", "L1", "R1", "R2"))
+    text = path.read_text()
+    other = text.replace("window = 3", 'window = 4\nmachine = "integer"')
+    with running(path, ("A1", "L1", "R1")) as processes:
+        cluster = read_cluster_file(path)
+        assert asyncio.run(asked(cluster, "put x 1")) == ["-"]
+        path.write_text(other)
+        with running(path, ("R2",)) as stranger:
+            answer = told("ctl", "status", "--config", str(path), "--id", "R1")
+            assert answer.returncode == 3
+            assert "refuses us: R1 has other settings in its cluster file: machine, window; all need the same file" in answer.stderr
+            with pytest.raises(NotAdmitted, match="other settings in its cluster file: machine, window"):
+                replicas = read_cluster_file(path)
+                asyncio.run(
+                    asked(replace(replicas, addresses={cluster.node("R1"): cluster.addresses[cluster.node("R1")]}), "get x", seconds=1.0)
+                )
+            time.sleep(1.5)
+            stranger["R2"].terminate()
+            assert "R1 has other settings in its cluster file: machine, window" in stranger["R2"].communicate()[1]
+        path.write_text(text)
+        processes["R1"].terminate()
+        assert "R2 has other settings in its cluster file: machine, window" in processes["R1"].communicate()[1]
+    path.write_text(other)
+    done = told("node", "--config", str(path), "--id", "R1", "--data-dir", str(tmp_path / "data"))
+    assert done.returncode == 2
+    assert "R1.sqlite: belongs to a cluster with machine kv, not integer; " in done.stderr
+
+
+def test_the_data_of_one_node_are_used_by_one_process(tmp_path: Path, told: Told) -> None:
+    path = cluster_file(tmp_path)
+    with running(path, ("A1",)) as processes:
+        other = cluster_file(tmp_path)  # other ports
+        done = told("node", "--config", str(other), "--id", "A1", "--data-dir", str(tmp_path / "data"))
+        assert done.returncode == 2
+        assert "A1.commits: is in use by another process" in done.stderr
+        processes["A1"].kill()
+        done = started(other, "A1")
+        listens(done)
+        done.kill()
+        done.communicate()
 
 
 def test_strangers_get_no_byte_and_an_order_cannot_be_repeated(tmp_path: Path) -> None:
@@ -278,6 +351,15 @@ def test_a_taken_port_and_the_data_of_another_cluster_are_refused_in_one_sentenc
             "'A2' is none of A1",
         ),
         ("= 1", "is no TOML"),
+        (
+            "name = 'x'\n\nmachine = 'zz'\n[nodes]\nA1 = 'h:1'\nL1 = 'h:2'\nR1 = 'h:3'",
+            "cluster.toml:3: machine = 'zz': no such state machine",
+        ),
+        ("name = 'x'\n[nodes]\nA1 = 'h:1'\nL1 = 'h'\nR1 = 'h:3'", "cluster.toml:4: [nodes] L1 = 'h': expected HOST:PORT"),
+        (
+            "name = 'x'\n[nodes]\nA1 = 'h:1'\nA2 = 'h:4'\nL1 = 'h:2'\nR1 = 'h:3'\n[[configurations]]\nleaders = ['L1']\nacceptors = ['A1']",
+            "cluster.toml:7: [[configurations]]: each of the 2 acceptors must be in exactly one of them",
+        ),
     ],
 )
 def test_what_is_wrong_in_a_cluster_file_is_said_with_its_place(tmp_path: Path, text: str, says: str) -> None:
@@ -304,6 +386,14 @@ def test_wrong_orders_are_refused(tmp_path: Path, words: tuple[str, ...], says: 
     done = told(*words, "--config", str(cluster_file(tmp_path)))
     assert done.returncode == 2
     assert says in done.stderr
+
+
+def test_a_state_machine_that_cannot_be_loaded_is_said_with_the_file(tmp_path: Path, told: Told) -> None:
+    path = cluster_file(tmp_path, 'machine = "no_such_module:x"')
+    done = told("node", "--config", str(path), "--id", "R1", "--data-dir", str(tmp_path / "data"))
+    assert done.returncode == 2
+    assert f"{path}: machine no_such_module:x: " in done.stderr
+    assert "--machine" not in done.stderr
 
 
 def test_nobody_who_answers_is_waited_for_no_longer_than_a_few_seconds(tmp_path: Path, told: Told) -> None:

@@ -354,3 +354,20 @@ def test_what_cannot_be_run_is_refused_in_one_line(capsys: pytest.CaptureFixture
     done = in_process(capsys, "run", "--quiet", *options)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stdout + done.stderr
     assert says in done.stderr
+
+
+@pytest.mark.parametrize(("soft", "code"), [(64, 2), (40, 0)])
+def test_open_files_are_allowed_where_that_can_be_and_else_it_is_said_in_one_sentence(soft: int, code: int) -> None:
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {soft if code else 4096}))"
+    words = ["run", *(["--clients", "30"] if code else ["--requests", "1"])]
+    done = subprocess.run(
+        [sys.executable, "-c", f"{limit}; import sys; from pmmc_check.cli.main import main; sys.exit(main({words}))"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    if code:
+        need = "so many processes need 137 open files, and 64 are allowed: raise the limit (ulimit -n), or use fewer"
+        assert done.stderr == f"pmmc-check run: {need}\n"

@@ -271,6 +271,29 @@ def test_the_data_of_another_node_or_cluster_are_refused(tmp_path: Path, name: s
         storage(tmp_path, name, cluster)
 
 
+SETTINGS = {"machine": "kv", "window": "3", "configurations": "L1/A1,A2", "replicas": "2"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("machine", "integer"), ("window", "4"), ("configurations", "L1/A1"), ("configurations", "L2/A3,A4 L1/A1,A2")]
+)
+def test_so_are_those_of_another_state_machine_window_or_configuration(tmp_path: Path, name: str, value: str) -> None:
+    path = tmp_path / "A1.sqlite"
+    SqliteStorage(path, "A1", "c", settings=SETTINGS).close()
+    with pytest.raises(UsageError, match=f"A1.sqlite: belongs to a cluster with {name} {SETTINGS[name]}, not {value}; "):
+        SqliteStorage(path, "A1", "c", settings=SETTINGS | {name: value})
+    SqliteStorage(path, "A1", "c", settings=SETTINGS).close()
+
+
+def test_configurations_may_be_added_and_replicas_come_and_go(tmp_path: Path) -> None:
+    path, more = tmp_path / "A1.sqlite", SETTINGS | {"configurations": "L1/A1,A2 L2/A3", "replicas": "3"}
+    SqliteStorage(path, "A1", "c", settings=SETTINGS).close()
+    SqliteStorage(path, "A1", "c", settings=more).close()
+    SqliteStorage(path, "A1", "c", settings=more | {"replicas": "2"}).close()
+    with pytest.raises(UsageError, match="configurations"):
+        SqliteStorage(path, "A1", "c", settings=SETTINGS)
+
+
 def test_so_are_those_of_another_version(tmp_path: Path) -> None:
     storage(tmp_path).close()
     with sqlite3.connect(tmp_path / "A1.sqlite") as database:

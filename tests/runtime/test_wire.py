@@ -33,9 +33,11 @@ from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.runtime.tcp import Inward, TcpTransport
 from pmmc_check.runtime.wire import (
     FRAME_BYTES_MAX,
+    SHARED_SETTINGS,
     WIRE_VERSION,
     Foreign,
     Framing,
+    OtherSettings,
     decode,
     decode_record,
     encode,
@@ -154,6 +156,20 @@ def test_a_stream_may_come_in_any_pieces(bodies: list[bytes], data: st.DataObjec
 def test_frames_of_another_cluster_or_of_another_key_are_foreign(mine: Framing, theirs: Framing) -> None:
     with pytest.raises(Foreign):
         list(mine.bodies(bytearray(theirs.frame(b"x" * 100))))
+
+
+@pytest.mark.parametrize("key", [b"", b"secret"])
+@pytest.mark.parametrize("name", SHARED_SETTINGS)
+def test_who_has_other_settings_is_told_which(name: str, key: bytes) -> None:
+    settings = dict.fromkeys(SHARED_SETTINGS, "1")
+    mine, theirs = Framing("a", key, settings), Framing("a", key, settings | {name: "2"})
+    frame = theirs.frame(encode(Envelope(ProcessId(REPLICA, 2), ProcessId(ACCEPTOR, 1), Probe())))
+    with pytest.raises(OtherSettings, match=f"R2 has other settings in its cluster file: {name};"):
+        list(mine.bodies(bytearray(frame)))
+    strange = Framing("a", b"guess", settings | {name: "2"}).frame(b"x" * 100)
+    with pytest.raises(Foreign) as found:
+        list(mine.bodies(bytearray(strange)))
+    assert not isinstance(found.value, OtherSettings)  # whoever has no key is told nothing
 
 
 def test_a_frame_of_another_version_or_of_too_many_bytes_is_foreign() -> None:
