@@ -21,10 +21,11 @@ from typing import Any, TypeVar
 from pmmc_check.errors import PmmcError, UsageError
 from pmmc_check.runtime.client_session import ClientSession, NotAdmitted, Unanswered
 from pmmc_check.runtime.cluster_file import read_cluster_file
-from pmmc_check.runtime.operations import NO_VALUE, text_of, why_no_text, word_of
+from pmmc_check.runtime.operations import NO_VALUE, beginning_of, text_of, why_no_text, word_of
 
 __all__ = ["AsyncClusterClient", "ClusterClient", "NotAdmitted", "Refused", "Unanswered"]
 _T = TypeVar("_T")
+_END_SECONDS = 1.0
 
 
 class Refused(PmmcError):
@@ -36,9 +37,12 @@ class AsyncClusterClient:
 
     Raises:
         UsageError: the file, or what it names, cannot be used.
+        ValueError: the timeout is no number of seconds above 0.
     """
 
     def __init__(self, cluster: str | Path, *, timeout: float = 10.0) -> None:
+        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
+            raise ValueError(f"timeout: expected a number of seconds above 0, got {timeout!r}")
         self._cluster, self._timeout = read_cluster_file(Path(cluster)), timeout
         self._session: ClientSession | None = None
 
@@ -66,7 +70,7 @@ class AsyncClusterClient:
             raise UsageError("the client is not open: use it within 'with ClusterClient(...)' or 'async with AsyncClusterClient(...)'")
         result = await self._session.ask(operation)
         if result.startswith("error: "):
-            raise Refused(f"{operation!r}: {result.removeprefix('error: ')}")
+            raise Refused(f"{beginning_of(repr(operation))}: {result.removeprefix('error: ')}")
         return result
 
     async def get(self, key: str) -> str | None:
@@ -113,17 +117,28 @@ class ClusterClient:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="pmmc-check client", daemon=True)
         self._thread.start()
-        self._do(self._client.__aenter__())
+        try:
+            self._do(self._client.__aenter__())
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
         loop, thread = self._loop, self._thread
         if loop is not None and thread is not None:
-            self._do(self._client.__aexit__())
+            self._do(self._end())
+            self._loop = self._thread = None
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()
-        self._loop = self._thread = None
+
+    async def _end(self) -> None:
+        """Closes the session, and waits until threads that still wait for an answer have heard of that."""
+        await self._client.__aexit__()
+        waiting = asyncio.all_tasks() - {asyncio.current_task()}
+        if waiting:
+            await asyncio.wait(waiting, timeout=_END_SECONDS)
 
     def _do(self, call: Coroutine[Any, Any, _T]) -> _T:
         if self._loop is None:

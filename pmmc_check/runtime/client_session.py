@@ -13,7 +13,7 @@ from pmmc_check.protocol.values import CLIENT, REPLICA, ProcessId
 from pmmc_check.runtime.client_driver import ClientDriver
 from pmmc_check.runtime.cluster_file import ClusterFile
 from pmmc_check.runtime.control import Refusal, order_all
-from pmmc_check.runtime.operations import why_no_operation
+from pmmc_check.runtime.operations import beginning_of, why_no_operation
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
 
 _FIRST_NUMBER = 10**6
@@ -61,15 +61,16 @@ class Asker:
             driver.withdraw(question)
         if answer.cancelled():
             raise Unanswered(
-                f"the cluster has forgotten the session in which {operation!r} was asked: many others were used since; it may or may not "
-                "have taken effect"
+                f"the cluster has forgotten the session in which {beginning_of(repr(operation))} was asked: many others were used since; "
+                "it may or may not have taken effect"
             )
         if answer.done():
             return answer.result()
         answer.cancel()
         reason = running.framing.refused or (running.over.result() if done else "")
         effect = "it may or may not have taken effect, and may still do so" if question.commands else "it was never asked: others waited"
-        raise Unanswered(f"no replica has answered {operation!r} within {self.seconds:g} s{f' ({reason})' if reason else ''}; {effect}")
+        why = f" ({reason})" if reason else ""
+        raise Unanswered(f"no replica has answered {beginning_of(repr(operation))} within {self.seconds:g} s{why}; {effect}")
 
 
 def _answered(answer: asyncio.Future[str], result: str) -> None:

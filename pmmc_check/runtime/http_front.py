@@ -242,6 +242,9 @@ def _expected(request: HttpRequest) -> str | None:
 
 async def _body(request: HttpRequest) -> str:
     """The body as text. Raises `_Refused` where it is too long, or no text."""
+    for name in ("content-encoding", "content-range"):
+        if name in request.headers:
+            raise _Refused(415 if name == "content-encoding" else 400, f"{name}: expected the whole value, as it is")
     found = bytearray()
     async for chunk in request.stream():
         found += chunk

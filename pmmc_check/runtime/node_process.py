@@ -21,6 +21,7 @@ from pmmc_check.runtime.history import Asked
 from pmmc_check.runtime.running_node import NodeReport, NodeSpec, RunningNode, reason_of
 from pmmc_check.runtime.storage import SqliteStorage
 from pmmc_check.runtime.tcp import Address
+from pmmc_check.runtime.users_machine import machine_watched
 from pmmc_check.users_code import exits_refused
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def run_node(spec: NodeSpec, pipe: Connection) -> None:
     _print_to_stderr()
     try:
         with exits_refused():
-            asyncio.run(_NodeProcess(spec, pipe).run())
+            node = _NodeProcess(spec, pipe)
+            with machine_watched(node.running.machine):
+                asyncio.run(node.run())
     except MachineError as error:
         _tell(pipe, "machine", str(error))
     except (PmmcError, OSError) as error:

@@ -41,6 +41,11 @@ def why_no_operation(text: object) -> str:
     return "an operation must not begin with U+0001, which clients put before what they ask again" if text.startswith(MARK) else ""
 
 
+def beginning_of(text: str) -> str:
+    """A text, or its beginning, for a message."""
+    return text if len(text) <= 100 else f"{text[:100]}..."
+
+
 class MarkedOperation(NamedTuple):
     """An operation with the number under which its client asked first; all lower than `lowest` are answered."""
 

@@ -107,7 +107,12 @@ class ReplicaDriver(Driver):
 
     def _takes(self, command: Command) -> bool:
         client = command.client
-        if client.role != CLIENT or not 0 < client.number < 2**63 or command.cid < 1 or not self._may_change_to(command.operation):
+        if (
+            client.role != CLIENT
+            or not 0 < client.number < 2**63
+            or not 0 < command.cid < 2**63
+            or not self._may_change_to(command.operation)
+        ):
             self.counts["bad frames"] += 1
             return False
         if is_forgotten(getattr(self.state, "application", None), client.number):

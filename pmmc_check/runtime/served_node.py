@@ -16,6 +16,7 @@ from pmmc_check.runtime.log_files import write_header
 from pmmc_check.runtime.machines import loaded_machine
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
 from pmmc_check.runtime.tcp import Address, web_address
+from pmmc_check.runtime.users_machine import machine_watched
 
 _WATCH_SECONDS = 1.0
 
@@ -37,7 +38,9 @@ def serve_node(cluster: ClusterFile, me: ProcessId, data: Path, logs: Path | Non
     except UsageError as error:
         raise UsageError(f"{cluster.path}: {str(error).removeprefix('--')}") from None
     spec = NodeSpec(me, str(me), cluster.roster, cluster.name, 0, cluster.machine, data, logs, security=cluster.security)
-    asyncio.run(_served(RunningNode(spec), cluster, tell))
+    running = RunningNode(spec)
+    with machine_watched(running.machine):
+        asyncio.run(_served(running, cluster, tell))
 
 
 async def _served(running: RunningNode, cluster: ClusterFile, tell: Callable[[str], None]) -> None:

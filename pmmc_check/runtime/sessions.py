@@ -24,6 +24,10 @@ RESULTS_CHARACTERS_MAX = 2**25
 """So long are all results that are remembered, together."""
 
 
+_NUMBER_MAX = 2**64 - 1
+"""Larger ones could not be written down."""
+
+
 class Remembered(NamedTuple):
     """The results of one client, by number. Nobody waits for numbers below `lowest`."""
 
@@ -103,5 +107,6 @@ def _characters(results: dict[int, str]) -> int:
 
 
 def _without_lower(session: Remembered, lowest: int, characters: int) -> tuple[Remembered, int]:
+    lowest = min(lowest, _NUMBER_MAX)
     kept = {each: result for each, result in session.results.items() if each >= lowest}
     return Remembered(lowest, kept), characters - _characters(session.results) + _characters(kept)

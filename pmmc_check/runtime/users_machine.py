@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import signal
+import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from pmmc_check.errors import MachineError, ProtocolError, UsageError
-from pmmc_check.runtime.operations import why_no_operation, why_no_text
+from pmmc_check.runtime.operations import beginning_of, why_no_operation, why_no_text
 from pmmc_check.users_code import loaded_object, raised_by, users_code
 
+_LOOKS = 10
+"""So often a call is looked at before it counts as one that does not return."""
 _METHODS = ("initial", "apply", "key", "sample")
 
 
@@ -25,27 +29,33 @@ class UsersMachine:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self.doing, self.calls = "", 0
+        """Which of the user's code is being called now, and how many calls of it there were."""
         module, _, attribute = name.partition(":")
         try:
-            found = loaded_object(f"--machine {name}", module, attribute)
+            found = loaded_object(f"machine {name}", module, attribute)
         except (ProtocolError, UsageError) as error:
             raise MachineError(str(error)) from error.__cause__
         with self.called("making it"):
             self._machine: Any = found() if isinstance(found, type) else found
             missing = [each for each in _METHODS if not callable(getattr(self._machine, each, None))]
         if missing:
-            raise MachineError(f"--machine {name}: has no method {missing[0]}; see the example in docs/run.md")
+            raise MachineError(f"machine {name}: has no method {missing[0]}; see the example in docs/run.md")
         self.initial()
 
     @contextmanager
     def called(self, what: str, given: Callable[[], str] = lambda: "") -> Iterator[None]:
         """Within, code of the user is called: `what` says which, `given` with what (a clause that follows the message)."""
+        before, self.doing = self.doing, f"machine {self._name}: {what}"
+        self.calls += 1
         try:
-            with users_code(f"machine {self._name}: {what}"):
+            with users_code(self.doing):
                 yield
         except ProtocolError as error:
             place = raised_by(error.__cause__) if error.__cause__ is not None else None
             raise MachineError(f"{error}{f' ({place})' if place else ''}{given()}") from error.__cause__
+        finally:
+            self.doing = before
 
     def _wrong(self, method: str, why: str, operation: str | None = None) -> MachineError:
         return MachineError(f"machine {self._name}: {method} {why}{_of(operation) if operation is not None else ''}")
@@ -62,7 +72,7 @@ class UsersMachine:
         """The next state and the result."""
         with self.called("apply", lambda: _of(operation)):
             answer = self._machine.apply(state, operation)
-            shown = "" if isinstance(answer, tuple) and len(answer) == 2 else _shortened(repr(answer))
+            shown = "" if isinstance(answer, tuple) and len(answer) == 2 else beginning_of(repr(answer))
         if shown:
             forgot = "; does it end without a return?" if answer is None else ""
             raise self._wrong("apply", f"returned {shown}; expected a pair, the state after and the result{forgot}", operation)
@@ -88,15 +98,37 @@ class UsersMachine:
 
     def _repr(self, value: object) -> str:
         with self.called("showing what it returned"):
-            return _shortened(repr(value))
+            return beginning_of(repr(value))
 
 
 def _of(operation: str) -> str:
-    return f"; the operation is {_shortened(repr(operation))}"
+    return f"; the operation is {beginning_of(repr(operation))}"
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= 100 else f"{text[:100]}..."
+@contextmanager
+def machine_watched(machine: object, seconds: float = 10.0) -> Iterator[None]:
+    """Within, a call of a user's machine that has not returned after so long raises `MachineError`: a node that waits for it would hear
+    nobody who wants to stop it. Time in which the process was stopped does not count. Nothing is watched but in a process's main thread."""
+    possible = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    if not (possible and isinstance(machine, UsersMachine)):
+        yield
+        return
+    call, looks = -1, 0
+
+    def look(number: int, frame: object) -> None:
+        nonlocal call, looks
+        looks = looks + 1 if machine.doing and machine.calls == call else 0
+        call = machine.calls
+        if looks >= _LOOKS:
+            raise MachineError(f"{machine.doing} has not returned for {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, seconds / _LOOKS, seconds / _LOOKS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def shown_state(state: Any) -> str:
@@ -122,7 +154,7 @@ def shown_state(state: Any) -> str:
     text = repr(state)
     if " at 0x" in text:
         raise MachineError(
-            f"the state machine holds {text}, which has no __repr__ of its own, so that the states of two replicas cannot be compared; "
-            "give it one, or hold texts, numbers, lists and dictionaries"
+            f"the state machine holds {beginning_of(text)}, which has no __repr__ of its own, so that the states of two replicas cannot be "
+            "compared; give it one, or hold texts, numbers, lists and dictionaries"
         )
     return text

@@ -196,6 +196,43 @@ def test_no_answer_and_a_client_that_is_not_open_are_said(nodes: Nodes) -> None:
         assert client.get("x") is None
 
 
+def test_a_thread_that_waits_when_the_client_is_closed_hears_of_it_however_long_that_takes(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = threading.Event()
+
+    async def ask_and_linger(operation: str) -> str:
+        asyncio.get_running_loop().call_later(0.1, asked.set)
+        try:
+            return await AsyncClusterClient.ask(client._client, operation)
+        finally:
+            await asyncio.sleep(0.1)
+
+    nodes.do(order_all(nodes.cluster, "pause", tuple(nodes.cluster.addresses)))
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            with ClusterClient(nodes.path, timeout=60) as client:
+                monkeypatch.setattr(client._client, "ask", ask_and_linger)
+                waiting = threads.submit(client.get, "x")
+                assert asked.wait(10)
+            with pytest.raises(Unanswered, match="the session was closed"):
+                waiting.result(10)
+    finally:
+        nodes.do(order_all(nodes.cluster, "resume", tuple(nodes.cluster.addresses)))
+
+
+@pytest.mark.parametrize("timeout", [0, -1.0, float("nan"), "5", None, True])
+def test_a_timeout_is_a_number_of_seconds(nodes: Nodes, timeout: Any) -> None:
+    with pytest.raises(ValueError, match="timeout: expected a number of seconds above 0, got"):
+        ClusterClient(nodes.path, timeout=timeout)
+
+
+def test_messages_quote_the_beginning_of_what_is_long(nodes: Nodes) -> None:
+    with ClusterClient(nodes.path) as client, pytest.raises(Refused) as refused:
+        client.ask("x" * 10**6)
+    assert len(str(refused.value)) < 300
+
+
 def test_what_no_cluster_can_perform_is_refused_at_once(nodes: Nodes) -> None:
     with ClusterClient(nodes.path, timeout=20) as store:
         for operation in ("put x \ud800", "\x012 1 get x", "x" * (2**20 + 1)):
@@ -293,6 +330,8 @@ def test_the_store_over_http(nodes: Nodes) -> None:
         (("GET", "/kv/x", None), {"if_none_match": "1"}, 400),
         (("GET", "/kv/x", None), {"if_modified_since": "Sat, 29 Oct 1994 19:43:31 GMT"}, 400),
         (("POST", "/operation", "put x 1"), {"if_match": "0"}, 400),
+        (("PUT", "/kv/x", "1"), {"content_range": "bytes 0-0/9"}, 400),
+        (("PUT", "/kv/x", "1"), {"content_encoding": "gzip"}, 415),
         (("POST", "/operation", "add 5"), {}, 400),
         (("POST", "/operation", ""), {}, 400),
         (("POST", "/operation", " \n"), {}, 400),

@@ -32,7 +32,7 @@ from pmmc_check.runtime.known_processes import KnownProcesses
 from pmmc_check.runtime.machines import KeyValueStore
 from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
-from pmmc_check.runtime.signals import Heartbeat, Lacking, Passed, Signal
+from pmmc_check.runtime.signals import Heartbeat, Lacking, Order, Passed, Signal
 from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.runtime.wire import Framing, decode, encode
 
@@ -121,3 +121,10 @@ def test_no_well_formed_frame_ends_a_node_that_records(
         node.close()
 
     asyncio.run(scene())
+
+
+def test_an_order_may_come_from_who_is_no_process_of_the_cluster_and_goes_to_one_that_is() -> None:
+    front = ProcessId(CLIENT, 10**6)
+    assert KNOWN.are_all_in(Envelope(front, R1, Order("status", "")))
+    assert not KNOWN.are_all_in(Envelope(R1, front, Order("status", "")))
+    assert not KNOWN.are_all_in(Envelope(front, R1, Heartbeat(BALLOT)))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pmmc_check.protocol.messages import Request, Response
@@ -90,6 +90,7 @@ operations = st.one_of(
 )
 
 
+@example("integer", [(1, 2**64 - 1, "add 1"), (2, 0, f"multiply {'7' * 20}"), (3, 1, "0")])
 @given(st.sampled_from(sorted(MACHINES)), st.lists(st.tuples(st.integers(-1, 3), st.integers(-(2**63), 2**64 - 1), operations)))
 def test_whatever_was_decided_is_performed_without_an_error_and_can_be_written_down(
     machine: str, commands: list[tuple[int, int, str]]

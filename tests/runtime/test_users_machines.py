@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from helpers import ROOT, assert_one_clear_line, command, environment, in_proces
 from pmmc_check.errors import MachineError
 from pmmc_check.runtime.history import Asked, linearizable
 from pmmc_check.runtime.machines import loaded_machine
-from pmmc_check.runtime.users_machine import shown_state
+from pmmc_check.runtime.users_machine import machine_watched, shown_state
 
 from .test_clusters import cluster_file
 
@@ -114,7 +116,7 @@ def test_a_machine_that_breaks_its_contract_is_bad_input_that_says_what_it_did(
 @pytest.mark.parametrize(
     ("head", "text"),
     [
-        ("os._exit(0)", "--machine mine:Mine: importing mine raised EndsProcess: os._exit would end the process"),
+        ("os._exit(0)", "machine mine:Mine: importing mine raised EndsProcess: os._exit would end the process"),
         ("sys.exit(0)", "importing mine tried to end the process: sys.exit(0); put what a script does under"),
         ("1 / 0", "importing mine raised ZeroDivisionError"),
         ("import nowhere", "importing mine failed: No module named 'nowhere'"),
@@ -149,6 +151,32 @@ def test_stdout_carries_the_json_object_only_whatever_a_machine_prints_in_whatev
         done = _real(tmp_path, *SIZE, "--format", "json", *simulated)
         assert (done.returncode, json.loads(done.stdout)["verdict"]) == (0, "accepted"), done.stderr
         assert done.stderr.count("chatter") > 20
+
+
+ENDLESS = "while True: pass"
+
+
+def test_a_call_that_does_not_return_is_ended(folder: Path) -> None:
+    written(folder, apply=ENDLESS)
+    machine = loaded_machine("mine:Mine")
+    with machine_watched(machine, 0.2), pytest.raises(MachineError, match=r"mine:Mine: apply has not returned for 0\.2 s"):
+        machine.apply(0, "next")
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_many_calls_that_return_are_not_taken_for_one_that_does_not(folder: Path) -> None:
+    written(folder)
+    machine = loaded_machine("mine:Mine")
+    with machine_watched(machine, 0.2):
+        end = time.monotonic() + 0.4
+        while time.monotonic() < end:
+            machine.apply(0, "next")
+
+
+@pytest.mark.slow  # a call is waited for ten seconds
+def test_a_machine_that_does_not_return_in_a_process_of_its_own_ends_the_run(tmp_path: Path) -> None:
+    written(tmp_path, apply=ENDLESS)
+    assert_one_clear_line(_real(tmp_path, *SIZE), "machine mine:Mine: apply has not returned for 10 s")
 
 
 def test_a_node_of_a_cluster_of_several_machines_says_so_too(tmp_path: Path) -> None:
