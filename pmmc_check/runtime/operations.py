@@ -14,7 +14,7 @@ NO_VALUE = "-"
 OPERATION_BYTES_MAX = 2**20
 """Of an operation, or of a result, in UTF-8: several of them must fit into a frame, with all that is around them."""
 
-MARK = "↻"
+MARK = "<again>"
 """What a marker begins with, and no operation of a user. A trace shows it as it is, and is read as fast as without."""
 
 _MARKER = re.compile(rf"{MARK}([1-9][0-9]{{0,17}}) ([1-9][0-9]{{0,17}}) ", re.ASCII)
@@ -38,7 +38,7 @@ def why_no_operation(text: object) -> str:
     assert isinstance(text, str)
     if not text.strip():
         return "expected the text of an operation, such as 'add 5' or 'get colour'; got an empty one"
-    return "an operation must not begin with ↻ (U+21BB), which clients put before what they ask again" if text.startswith(MARK) else ""
+    return "an operation must not begin with <again>, which clients put before what they ask again" if text.startswith(MARK) else ""
 
 
 def beginning_of(text: str) -> str:

@@ -92,7 +92,7 @@ WRONG = {
     "sample returns a number": ({"sample": "return 5"}, "machine mine:Mine: sample returned 5: expected a text (str), got int"),
     "sample returns nothing": ({"sample": "pass"}, "sample returned None: expected a text (str), got NoneType"),
     "sample returns an empty text": ({"sample": "return ''"}, "sample returned '': expected the text of an operation"),
-    "sample returns what clients use": ({"sample": "return '↻1 1 next'"}, "an operation must not begin with ↻"),
+    "sample returns what clients use": ({"sample": "return '<again>1 1 next'"}, "an operation must not begin with <again>"),
 }
 
 
