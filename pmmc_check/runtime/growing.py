@@ -202,11 +202,11 @@ class LiveReplicaState(ReplicaState):
         return list(proposals.at_slot(slot))
 
     def performed(self, command: Command) -> bool:
-        """Looks it up. Whose session is forgotten has no commands any more that are known; they are not performed, again or for the first
-        time."""
+        """Looks it up. A request whose session is forgotten when it is decided first is performed, and answered, as the protocol has it:
+        the application does nothing for it, and says so."""
         decisions: Any = self.decisions
         lowest = decisions.lowest_slot(command)
-        return (lowest is not None and lowest < self.slot_out) or is_forgotten(self.application, command.client.number)
+        return lowest is not None and lowest < self.slot_out
 
 
 @dataclass(frozen=True)

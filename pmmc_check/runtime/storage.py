@@ -28,6 +28,8 @@ from pmmc_check.runtime.surroundings import Commit, Record, Stored
 from pmmc_check.runtime.wire import Foreign, decode_record, encode_record
 
 STORAGE_VERSION = 3
+FULL_ON_PURPOSE = "no space is left, on purpose"
+"""What is said of a disk that a scenario has filled."""
 _SCHEMA = """
 create table about (name text primary key, value text not null) without rowid;
 create table latest (name text primary key, value blob not null, crc integer not null) without rowid;
@@ -215,7 +217,7 @@ class SqliteStorage:
             if self.delay:
                 time.sleep(self.delay)
             if self.full:
-                raise OSError(errno.ENOSPC, "cannot be written: no space is left, on purpose", str(self.path))
+                raise OSError(errno.ENOSPC, f"cannot be written: {FULL_ON_PURPOSE}", str(self.path))
         waits = change.promises and self.waits_for_disk
         try:
             self._newest = self._written(change, waits)

@@ -289,6 +289,22 @@ def test_a_client_is_told_that_its_session_is_forgotten(tmp_path: Path) -> None:
     scene.assert_accepted(tmp_path)
 
 
+def test_a_request_that_is_decided_after_its_session_was_forgotten_is_answered(tmp_path: Path) -> None:
+    """It was taken while the session was known; for the protocol it is a request as any other, so no replica may pass over it."""
+    scene = quiet(clients=4, keep=10, sessions_max=2)
+    heard: list[str] = []
+    scene.driver.ask("put k first", heard.append)
+    scene.world.run(scene.world.time + 1)
+    for number in (2, 3, 4):
+        scene.client(number).ask(f"put k{number} v", lambda result: None)
+    scene.driver.ask("put k second", heard.append, lambda: heard.append("lost"))
+    scene.world.run(scene.world.time + 5)
+    assert heard == ["-", "lost"]
+    assert not scene.driver.forgotten, "the result says so, and no signal: the request was decided"
+    assert [scene.replica(number).state.application.machine["k"] for number in range(3)] == ["first"] * 3
+    scene.assert_accepted(tmp_path)
+
+
 @pytest.mark.parametrize(
     "command",
     [
