@@ -57,6 +57,8 @@ def _run(arguments: argparse.Namespace) -> int:
         roster = roster.again(2)
     scenario = read_scenario(Path(arguments.scenario), roster) if arguments.scenario is not None else None
     if scenario is not None:
+        if not arguments.simulated and arguments.time_limit <= scenario.seconds:
+            raise UsageError(f"--time-limit: must be above {scenario.seconds:g}, when the last of {arguments.scenario} happens")
         roster = replace(roster, meta=(*roster.meta, ("scenario", scenario.name)))
     if faults := faults_asked_for(arguments):
         roster = replace(roster, meta=(*roster.meta, ("faults", faults)))

@@ -67,6 +67,7 @@ _CONTRADICTIONS = (
     ("no_sync", "not_durable", "nothing is written"),
     ("kill", "not_durable", "a node that keeps nothing on a disk must not come back"),
     ("scenario", "not_durable", "a node that keeps nothing on a disk must not come back"),
+    ("partition", "scenario", "each would end what the other has cut off; a scenario has one_way"),
 )
 
 
@@ -137,7 +138,7 @@ def _of_processes(real: argparse._ArgumentGroup) -> None:
     real.add_argument("--delay", type=_SECONDS, metavar="S", help="messages take up to so many seconds longer, so they overtake each other")
     for name, verb in (("kill", "kill -9"), ("pause", "SIGSTOP")):
         real.add_argument(f"--{name}", metavar="ROLES", help=f"{verb} for one node of each role at a time; some of {','.join(_ROLES)}")
-    real.add_argument("--partition", action="store_true", help="nobody is heard by one node at a time")
+    real.add_argument("--partition", action="store_true", help="one node at a time hears nobody")
     real.add_argument("--every", type=positive_seconds(), metavar="S", help="so often (default 1 s)")
 
 

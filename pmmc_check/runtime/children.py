@@ -6,13 +6,14 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import select
 import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -23,6 +24,7 @@ from pmmc_check.errors import MachineError, UsageError
 from pmmc_check.protocol.values import CLIENT, ProcessId
 from pmmc_check.runtime.node_process import run_node
 from pmmc_check.runtime.running_node import NodeReport, NodeSpec
+from pmmc_check.runtime.storage import FULL_ON_PURPOSE
 from pmmc_check.runtime.tcp import Address, Disturbance
 
 _FILES_EACH, _FILES_BESIDES = 3, 20
@@ -41,10 +43,13 @@ class Child:
     report: NodeReport | None = None
     asked: bool = False
     """For a report that it has not given yet: one that stands still is not asked again, or the pipe would be full one day."""
+    waiting: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    """The last order of each kind for which there is no room in the pipe yet."""
     stopped: bool = False
     stopping: bool = False
-    failing: bool = False
-    """It was made to end by itself, sooner or later; `comes_back`: and is to be started again when it has."""
+    """It was told to stop, or killed."""
+    excused: bool = False
+    """It has said why it ends: that is told already, or was made so. `comes_back`: and it is to be started again when it has ended."""
     comes_back: bool = False
 
 
@@ -107,14 +112,18 @@ class Children:
 
     async def stop(self, listed: list[Child]) -> None:
         """Stops them in order: each says what it has done, whatever has failed."""
+        ran = [each for each in listed if each.process is not None]
         for child in listed:
             child.stopping, child.comes_back = True, False
             self._order(child, "stop")
         end = time.monotonic() + _STOP_SECONDS
         while time.monotonic() < end and not all(each.stopped or each.process is None for each in listed):
             await self._change(end - time.monotonic())
-        late = [each.spec.name for each in listed if not each.stopped and each.process is not None]
-        self.errors += [f"{name}: did not stop within {_STOP_SECONDS:g} s; is the machine overloaded?" for name in late]
+        for child in ran:
+            if child.process is not None and not child.stopped:
+                self.errors.append(f"{child.spec.name}: did not stop within {_STOP_SECONDS:g} s; is the machine overloaded?")
+            elif not child.stopped and not child.excused:
+                self.errors.append(f"{child.spec.name}: its process ended while it was being stopped")
 
     # ---- processes ----
 
@@ -127,7 +136,7 @@ class Children:
             process.start()
         theirs.close()
         child.process, child.pipe, child.address = process, ours, None
-        child.stopped = child.failing = child.asked = False
+        child.stopped = child.excused = child.asked = False
         asyncio.get_running_loop().add_reader(ours.fileno(), self._heard, child)
 
     def signal(self, me: ProcessId, number: int) -> None:
@@ -136,6 +145,10 @@ class Children:
         if process is not None and process.pid is not None and process.is_alive():
             with suppress(ProcessLookupError):  # it may end at any moment
                 os.kill(process.pid, number)
+
+    def is_up(self, me: ProcessId) -> bool:
+        """Whether it has a process."""
+        return self.by_id[me].process is not None
 
     def kill(self, me: ProcessId) -> None:
         """`kill -9`."""
@@ -155,12 +168,18 @@ class Children:
         if child.process is None:
             self.start(me)
 
+    def fill_disk(self, me: ProcessId) -> None:
+        """The next promise of the node ends it, and then it is down."""
+        self.by_id[me].comes_back = False
+        self.order(me, "disk", 0.0, True)
+
     def mend(self) -> None:
         """Ends all faults."""
+        for me in self.by_id:
+            self.signal(me, signal.SIGCONT)
         self.order_all("disturb", Disturbance())
         self.order_all("disk", 0.0, False)
         for me, child in self.by_id.items():
-            self.signal(me, signal.SIGCONT)
             child.spec = replace(child.spec, disturbance=Disturbance())
             if not (self.errors or self.machine_fault):
                 self.come_back(me)
@@ -168,7 +187,9 @@ class Children:
     def _forget(self, child: Child) -> None:
         if child.pipe is not None:
             asyncio.get_running_loop().remove_reader(child.pipe.fileno())
+            asyncio.get_running_loop().remove_writer(child.pipe.fileno())
             child.pipe.close()
+        child.waiting.clear()
         child.process = child.pipe = child.address = None
 
     def kill_all(self) -> None:
@@ -200,14 +221,23 @@ class Children:
         """Tells one node."""
         self._order(self.by_id[me], *words)
 
-    def may_fail(self, me: ProcessId) -> None:
-        """From now on it is no error if the node ends."""
-        self.by_id[me].failing, self.by_id[me].comes_back = True, False
-
     def _order(self, child: Child, *words: Any) -> None:
+        """Of each kind the last order counts. A node that stands still reads none, and nobody may wait for it."""
         if child.pipe is not None:
+            child.waiting[words[0]] = words
+            self._send_what_waits(child)
+
+    def _send_what_waits(self, child: Child) -> None:
+        loop, pipe = asyncio.get_running_loop(), child.pipe
+        assert pipe is not None
+        while child.waiting and _has_room(pipe):
+            words = child.waiting.pop(next(iter(child.waiting)))
             with suppress(OSError):
-                child.pipe.send(words)
+                pipe.send(words)
+        if child.waiting:
+            loop.add_writer(pipe.fileno(), self._send_what_waits, child)
+        else:
+            loop.remove_writer(pipe.fileno())
 
     def _heard(self, child: Child) -> None:
         assert child.pipe is not None
@@ -228,9 +258,10 @@ class Children:
             case ("machine", reason):
                 self.machine_fault, child.stopping = self.machine_fault or reason, True
             case ("failed", reason):
-                if not (child.stopping or child.failing):
+                child.excused = True
+                if FULL_ON_PURPOSE not in reason:
                     self.errors.append(f"{child.spec.name}: {reason}")
-                    child.stopping = True
+                    child.comes_back = False
             case _:
                 self._gone(child)
         self._changed.set()
@@ -241,14 +272,14 @@ class Children:
         if child.process is not None:
             child.process.join(_STOP_SECONDS)
             code = child.process.exitcode
-        killed = code is not None and code < 0
-        expected = child.stopping or child.failing
-        comes_back = (child.failing and child.comes_back) or (killed and not expected and self._can_come_back(child))
+        killed = code is not None and -code in (signal.SIGKILL, signal.SIGTERM)
+        expected = child.stopping or child.excused
+        comes_back = (child.excused and child.comes_back) or (killed and not expected and self._can_come_back(child))
         if not expected and comes_back:
             self.faults[f"{child.spec.me.role}s killed by somebody else"] += 1
             self._lose_counts(child)
         elif not expected:
-            why = f" ({signal.Signals(-code).name})" if killed and code is not None else ""
+            why = f" ({signal.Signals(-code).name})" if code is not None and code < 0 else ""
             self.errors.append(f"{child.spec.name}: its process has ended{why}")
         self._forget(child)
         if comes_back:
@@ -280,6 +311,13 @@ class Children:
         self._changed.clear()
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._changed.wait(), seconds)
+
+
+def _has_room(pipe: Connection) -> bool:
+    """Whether an order can be sent without waiting: where a socket can be written to at all, it takes more than an order has."""
+    poll = select.poll()
+    poll.register(pipe.fileno(), select.POLLOUT)
+    return bool(poll.poll(0))
 
 
 @contextmanager

@@ -56,8 +56,7 @@ class ProcessAffliction:
             cluster.come_back(me)
             cluster.order(me, "disturb", replace(self.disturbance, deaf_to=self._deaf.get(me, frozenset())))
         elif name == "full_disk":
-            cluster.may_fail(me)
-            cluster.order(me, "disk", 0.0, True)
+            cluster.fill_disk(me)
         else:
             cluster.signal(me, signal.SIGSTOP if name == "pause" else signal.SIGCONT)
 
@@ -140,20 +139,20 @@ class ProcessFaults:
     async def _kill(self, cluster: Children, role: str, rng: Random) -> None:
         while True:
             await asyncio.sleep(self.every * rng.uniform(0.7, 1.3) - self.down)
-            me = rng.choice([each for each in cluster.by_id if each.role == role])
-            cluster.faults[KILLED.format(role)] += 1
-            cluster.kill(me)
-            await asyncio.sleep(self.down)
-            cluster.come_back(me)
+            if (me := _one_that_is_up(cluster, role, rng)) is not None:
+                cluster.faults[KILLED.format(role)] += 1
+                cluster.kill(me)
+                await asyncio.sleep(self.down)
+                cluster.come_back(me)
 
     async def _pause(self, cluster: Children, role: str, rng: Random) -> None:
         while True:
             await asyncio.sleep(self.every * rng.uniform(0.7, 1.3))
-            me = rng.choice([each for each in cluster.by_id if each.role == role])
-            cluster.faults[PAUSED.format(role)] += 1
-            cluster.signal(me, signal.SIGSTOP)
-            await asyncio.sleep(self.down)
-            cluster.signal(me, signal.SIGCONT)
+            if (me := _one_that_is_up(cluster, role, rng)) is not None:
+                cluster.faults[PAUSED.format(role)] += 1
+                cluster.signal(me, signal.SIGSTOP)
+                await asyncio.sleep(self.down)
+                cluster.signal(me, signal.SIGCONT)
 
     async def _partition(self, cluster: Children, rng: Random) -> None:
         servers = [each for each in cluster.by_id if each.role in (ACCEPTOR, LEADER, REPLICA)]
@@ -161,3 +160,8 @@ class ProcessFaults:
             cluster.faults[CUT_OFF] += 1
             cluster.order_all("disturb", replace(self.disturbance, deaf_to=frozenset({rng.choice(servers)})))
             await asyncio.sleep(self.every)
+
+
+def _one_that_is_up(cluster: Children, role: str, rng: Random) -> ProcessId | None:
+    up = [each for each in cluster.by_id if each.role == role and cluster.is_up(each)]
+    return rng.choice(up) if up else None

@@ -73,13 +73,14 @@ class RunPlan:
 class Supervisor:
     """One run; `await run()` makes it. Whatever happens, no process is left behind."""
 
-    def __init__(self, plan: RunPlan, report: Tell = _nothing, say: Tell = _nothing, has_enough: Callable[[], bool] = _never) -> None:
-        self.plan, self.tell, self.say, self.has_enough = plan, report, say, has_enough
+    def __init__(self, plan: RunPlan, report: Tell = _nothing, tell: Tell = _nothing, has_enough: Callable[[], bool] = _never) -> None:
+        self.plan, self.report, self.tell, self.has_enough = plan, report, tell, has_enough
         self.cluster = secrets.token_hex(8)
         system = plan.roster.setting(loaded_machine(plan.machine)).system
         self.children = Children((self._spec(me) for me in nodes_of(system)), self._tell_where)
         self.interrupted, self._interrupted_at = False, 0.0
         self.reconfigured = plan.reconfigure is None
+        self.played = plan.faults.scenario is None
 
     def _spec(self, me: ProcessId) -> NodeSpec:
         plan = self.plan
@@ -104,7 +105,7 @@ class Supervisor:
         )
 
     def _tell_where(self, front: Address) -> None:
-        self.say(f"{web_address(front)} answers, and shows the cluster in a browser; Ctrl-C ends the run")
+        self.tell(f"{web_address(front)} answers, and shows the cluster in a browser; Ctrl-C ends the run")
 
     async def run(self) -> RunResult:
         """All of it. Ctrl-C and SIGTERM have the nodes stopped in order, and what was done until then is the result; a second one ends
@@ -156,7 +157,8 @@ class Supervisor:
             children.ask_all()
             await asyncio.sleep(0.1)
             reconfigured = self.reconfigured and not self._not_reconfigured()
-            happened = reconfigured and scenario.done() and not plan.faults.missing(children.faults)
+            self.played = scenario.done()
+            happened = reconfigured and self.played and not plan.faults.missing(children.faults)
             if self.has_enough() or (self._report_progress() >= plan.asked and happened and plan.http is None):
                 return
 
@@ -190,7 +192,7 @@ class Supervisor:
         ballot = max((each.ballot for each in reports.values()), default=BOTTOM)
         messages = sum(count for each in reports.values() for kind, count in each.counts.items() if kind.startswith("received"))
         broken = f", {faults} faults" if faults else ""
-        self.tell(
+        self.report(
             f"{answered} of {self.plan.asked} requests answered, {decided} slots decided, ballot {ballot}, {messages:,} messages{broken}"
         )
         return answered
@@ -223,6 +225,8 @@ class Supervisor:
         front = next((each.spec.name for each in children.by_id.values() if each.spec.http is not None), None)
         if self.interrupted and self.plan.http is None:
             children.errors.append("interrupted")
+        if not self.played:
+            children.errors.append("the scenario was not played to its end")
         missing = self.plan.faults.missing(children.faults)
         children.errors += [f"asked for, but not once: {each}" for each in missing]
         children.errors += [f"{name}: does not have the leaders of the reconfiguration" for name in self._not_reconfigured()]
@@ -242,14 +246,14 @@ class Supervisor:
         )
 
 
-def run_cluster(plan: RunPlan, report: Tell = _nothing, say: Tell = _nothing, has_enough: Callable[[], bool] = _never) -> RunResult:
-    """Runs a cluster from its start to its end. `report` hears how it goes on, `say` what must be known; `has_enough` is asked several
+def run_cluster(plan: RunPlan, report: Tell = _nothing, tell: Tell = _nothing, has_enough: Callable[[], bool] = _never) -> RunResult:
+    """Runs a cluster from its start to its end. `report` hears how it goes on, `tell` what must be known; `has_enough` is asked several
     times a second whether to stop. Raises `UsageError` where a node cannot start."""
     for folder in (plan.logs, plan.data):
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
 
     async def made() -> RunResult:
-        return await Supervisor(plan, report, say, has_enough).run()
+        return await Supervisor(plan, report, tell, has_enough).run()
 
     return asyncio.run(made())

@@ -24,7 +24,7 @@ import msgspec
 
 from pmmc_check.protocol import messages
 from pmmc_check.protocol.messages import Message
-from pmmc_check.protocol.values import COMMANDER, ROLES, SCOUT, Ballot, ProcessId, PValue, SlotCommand, host_of, new_tuple
+from pmmc_check.protocol.values import CLIENT, COMMANDER, ROLES, SCOUT, Ballot, ProcessId, PValue, SlotCommand, host_of, new_tuple
 from pmmc_check.protocol.variants.optimised import P1bCollected
 from pmmc_check.runtime import signals
 from pmmc_check.runtime.signals import Signal
@@ -164,7 +164,9 @@ def decode_ballot(data: bytes) -> Ballot:
 
 
 _REASONS_MAX = 10
-_WRONG_CHECK = Foreign("a wrong check sum, another key, or another cluster")
+_WRONG_CHECK = "a wrong check sum, another key, or another cluster"
+_OTHERS_BYTES_MAX = 2**18
+"""Longer frames of somebody with another cluster file are not waited for: whoever has one says shorter ones, too."""
 
 
 class Framing:
@@ -211,23 +213,29 @@ class Framing:
             while len(buffer) - start >= _LENGTH.size:
                 (length,) = _LENGTH.unpack_from(buffer, start)
                 if not before <= length <= FRAME_BYTES_MAX:
-                    raise Foreign(f"a frame of {length} bytes")
-                if len(buffer) - start < _LENGTH.size + length:
-                    break
+                    raise Foreign(f"a frame that is too short, or longer than {FRAME_BYTES_MAX:,} bytes")
                 begin = start + _LENGTH.size
-                start = begin + length
                 head = bytes(buffer[begin : begin + len(self._head)])
+                self._begins_well(head, length)
+                if len(buffer) - begin < length:
+                    break
+                start = begin + length
                 check = bytes(buffer[begin + len(self._head) : begin + before])
                 body = bytes(buffer[begin + before : start])
-                if head[0] != WIRE_VERSION:
-                    raise Foreign(f"version {head[0]}, expected {WIRE_VERSION}")
                 if head != self._head:
                     raise self._other(head, check, body)
                 if not hmac.compare_digest(check, self._check(body)):
-                    raise _WRONG_CHECK
+                    raise Foreign(_WRONG_CHECK)
                 yield body
         finally:
             del buffer[:start]
+
+    def _begins_well(self, head: bytes, length: int) -> None:
+        """Raises `Foreign` as soon as it is known; nothing that a stranger can choose is in a reason, so that there are few of them."""
+        if head and head[0] != WIRE_VERSION:
+            raise Foreign(f"another version than {WIRE_VERSION}")
+        if length > _OTHERS_BYTES_MAX and not self._head.startswith(head):
+            raise Foreign("a long frame of somebody with another cluster file, or of another cluster")
 
     def _other(self, head: bytes, check: bytes, body: bytes) -> Foreign:
         """Why a frame with another head is none of ours."""
@@ -235,10 +243,11 @@ class Framing:
         theirs._head = head
         theirs._seed = zlib.crc32(head + self._cluster)
         if not hmac.compare_digest(check, theirs._check(body)):
-            return _WRONG_CHECK
+            return Foreign(_WRONG_CHECK)
         differ = [name for at, name in enumerate(SHARED_SETTINGS) if head[1 + 4 * at : 5 + 4 * at] != self._head[1 + 4 * at : 5 + 4 * at]]
         try:
-            sender = str(decode(body)[0].sender)
+            sender = host_of(decode(body)[0].sender)
+            who = "a client" if sender.role == CLIENT else str(sender)  # each client has another number
         except (Foreign, IndexError):
-            sender = "it"
-        return OtherSettings(f"{sender} has other settings in its cluster file: {', '.join(differ)}; all need the same file")
+            who = "somebody"
+        return OtherSettings(f"{who} has other settings in its cluster file: {', '.join(differ)}; all need the same file")

@@ -4,51 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import resource
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection
+from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import psutil
 import pytest
-from helpers import A1, ROOT, heed_ctrl_c, in_process
+from helpers import ROOT, in_process
 
 from pmmc_check.protocol.values import LEADER, Ballot
-from pmmc_check.runtime.children import Children
-from pmmc_check.runtime.history import Linearizability
-from pmmc_check.runtime.results import RunResult
-from pmmc_check.runtime.roster import Roster
-from pmmc_check.runtime.running_node import NodeReport, NodeSpec
+from pmmc_check.runtime.running_node import NodeReport
 from pmmc_check.runtime.supervisor import RunPlan, Supervisor
-from pmmc_check.verdicts import ACCEPTED
-
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
-COMMAND = [sys.executable, "-m", "pmmc_check", "run", "--quiet"]
-
-
-def ran(*options: str, code: int = 0, timeout: float = 90) -> dict[str, Any]:
-    done = subprocess.run(
-        [*COMMAND, "--format", "json", *options], env=ENVIRONMENT, capture_output=True, text=True, timeout=timeout, check=False
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-def assert_right(found: dict[str, Any], requests: int = 50) -> None:
-    assert found["failures"] == []
-    assert (found["verdict"], found["answered"], found["linearizable"]) == ("accepted", requests, True)
-    assert len(set(found["replicas"].values())) == 1
+from runtime.run_command import COMMAND, ENVIRONMENT, assert_right, nodes_of_command, ran
 
 
 def test_the_default_run_answers_all_requests(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -110,135 +82,6 @@ def test_twenty_seeds_of_each_fault_of_processes(seed: int, more: tuple[str, ...
     assert_right(ran(*BAD, *more, "--seed", str(seed)))
 
 
-def _nodes(supervisor: psutil.Process) -> list[psutil.Process]:
-    return supervisor.children(recursive=True)
-
-
-@pytest.mark.parametrize(
-    "number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow), pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
-def test_no_process_is_left_behind_when_the_command_is_killed_or_interrupted(number: signal.Signals) -> None:
-    with _endless_run() as process:
-        nodes = _all_nodes(process)
-        time.sleep(0.5)
-        if number != signal.SIGKILL:
-            process.send_signal(number)
-            output, errors = process.communicate(timeout=30)
-            assert process.returncode == 3, errors
-            assert "Traceback" not in errors
-            found = json.loads(output)
-            assert found["answered"] > 0
-            assert found["failures"][0] == "interrupted"
-            assert found["trace"]["verdict"] == ACCEPTED
-        else:
-            next(
-                each for each in reversed(nodes) if each.net_connections()
-            ).suspend()  # one that stands still cannot see that its parent has gone
-            process.kill()
-        _, alive = psutil.wait_procs(nodes, timeout=15)
-        assert not alive
-
-
-@contextmanager
-def _endless_run(*options: str) -> Iterator[subprocess.Popen[str]]:
-    words = [*COMMAND, "--requests", "100000", "--format", "json", *options]
-    process = subprocess.Popen(
-        words, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c, start_new_session=True
-    )
-    nodes: list[psutil.Process] = []
-    try:
-        yield process
-        nodes = _nodes(psutil.Process(process.pid)) if process.poll() is None else []
-    finally:
-        process.kill()
-        for each in nodes:
-            with suppress(psutil.NoSuchProcess):
-                each.kill()
-        process.communicate()
-
-
-def _all_nodes(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    started, end = psutil.Process(process.pid), time.monotonic() + 30
-    while len(_nodes(started)) < 15 and time.monotonic() < end:
-        time.sleep(0.05)
-    nodes = _nodes(started)
-    assert len(nodes) >= 15, "14 and what forks them"
-    return nodes
-
-
-def test_a_signal_to_the_whole_group_as_of_timeout_has_the_nodes_stopped_in_order_and_judged() -> None:
-    with _endless_run() as process:
-        _all_nodes(process)
-        time.sleep(0.5)
-        os.killpg(process.pid, signal.SIGTERM)
-        output, errors = process.communicate(timeout=30)
-        assert process.returncode == 3, errors
-        found = json.loads(output)
-        assert [each for each in found["failures"] if "not answered" not in each] == ["interrupted"]
-        assert found["answered"] > 0
-        assert len(found["replicas"]) == 3
-        assert found["trace"]["verdict"] == ACCEPTED
-
-
-@pytest.mark.parametrize("seconds", [0.1, 0.4, pytest.param(0.6, marks=pytest.mark.slow), pytest.param(0.8, marks=pytest.mark.slow)])
-def test_ctrl_c_while_processes_start_ends_them_and_is_no_bug(seconds: float) -> None:
-    with _endless_run() as process:
-        end = time.monotonic() + 30
-        while not psutil.Process(process.pid).children() and time.monotonic() < end:
-            time.sleep(0.01)
-        time.sleep(seconds)
-        nodes = _nodes(psutil.Process(process.pid))
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
-        assert process.returncode == 3, errors
-        assert "internal error" not in errors
-        _, alive = psutil.wait_procs(nodes, timeout=15)
-        assert not alive
-
-
-def test_replicas_that_are_ended_early_may_be_behind_but_may_not_differ() -> None:
-    def made(states: dict[str, str], performed: dict[str, int]) -> RunResult:
-        return RunResult(1, [], states, Counter(), 1.0, Counter(), Linearizability(True, 0), performed=performed)
-
-    behind = made({"R1": "5", "R2": "3"}, {"R1": 4, "R2": 3})
-    assert behind.replicas_agree
-    assert "replicas have not performed equally many slots: R1 4, R2 3" in behind.failures
-    assert not made({"R1": "5", "R2": "3", "R3": "3"}, {"R1": 4, "R2": 4, "R3": 3}).replicas_agree
-    assert made({"R1": "5", "R2": "5"}, {"R1": 4, "R2": 4}).replicas_agree
-    assert made({}, {}).replicas_agree
-
-
-def test_a_node_that_somebody_else_kills_comes_back_and_is_counted() -> None:
-    with _endless_run() as process:
-        nodes, end, files = _all_nodes(process)[1:], time.monotonic() + 30, dict[str, psutil.Process]()
-        log = Path()
-        while not (log.is_file() and "< response" in log.read_text()) and time.monotonic() < end:
-            time.sleep(0.05)  # a node that ends before all have begun ends the run
-            opened = [(Path(file.path), each) for each in nodes for file in each.open_files()]
-            files = {path.name: each for path, each in opened}
-            log = next((path for path, _ in opened if path.name == "C1.pmmc"), log)
-        files["A1.sqlite"].kill()
-        time.sleep(1.5)
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=30)
-        found = json.loads(output)
-        assert found["faults"] == {"acceptors killed by somebody else": 1}
-        assert found["failures"][0] == "interrupted"
-        assert found["trace"]["verdict"] == ACCEPTED
-
-
-def test_the_time_limit_holds_while_a_node_stands_still(tmp_path: Path) -> None:
-    (tmp_path / "still.toml").write_text('[[at]]\nseconds = 0.2\npause = ["A1"]\n[[at]]\nseconds = 600\nresume = ["A1"]\n')
-    children = Children([NodeSpec(A1, "A1", Roster(), "c", 1)], lambda address: None)
-    orders: list[tuple[Any, ...]] = []
-    children.by_id[A1].pipe = cast(Connection, SimpleNamespace(send=orders.append))
-    for _ in range(1000):
-        children.ask_all()
-    assert len(orders) == 1, "or the pipe would be full, and whoever writes to it would wait"
-    found = ran("--scenario", str(tmp_path / "still.toml"), "--requests", "1000", "--time-limit", "3", code=3)
-    assert found["faults"]["pause"] == 1
-
-
 def test_faults_that_happen_now_and_then_do_happen_before_a_run_is_over() -> None:
     found = ran("--kill", "acceptor", "--pause", "replica", "--partition", "--every", "0.3")
     assert_right(found)
@@ -266,16 +109,6 @@ def test_simulated_runs_need_a_folder_of_their_own_too(capsys: pytest.CaptureFix
     assert "is not empty; a run needs a folder of its own" in done.stderr
 
 
-def test_interrupted_simulations_tell_what_was_judged() -> None:
-    words = [*COMMAND, "--simulated", "--seeds", "100000", "--requests", "2"]
-    process = subprocess.Popen(words, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c)
-    time.sleep(2)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=30)
-    assert process.returncode == 3
-    assert re.fullmatch(r"(\d+) runs?: \1 accepted, 0 rejected, 0 inconclusive; interrupted, so [\d,]+ of 100,000 were not made\n", output)
-
-
 def test_a_simulated_node_that_crashed_has_counted_what_it_sent(capsys: pytest.CaptureFixture[str]) -> None:
     done = in_process(capsys, "run", "--quiet", "--simulated", "--faults", "kill", "--format", "json")
     found = json.loads(done.stdout)
@@ -296,7 +129,7 @@ def test_strangers_who_talk_to_a_node_are_counted_and_do_no_harm(tmp_path: Path)
         end = time.monotonic() + 30
         while len(ports) < 14 and time.monotonic() < end:
             time.sleep(0.1)
-            nodes = _nodes(psutil.Process(process.pid))
+            nodes = nodes_of_command(psutil.Process(process.pid))
             ports = [each.laddr.port for node in nodes for each in node.net_connections("tcp") if each.status == psutil.CONN_LISTEN]
         for port in ports:
             for data in (b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\x10" + b"x" * 100, os.urandom(1000)):
@@ -365,6 +198,7 @@ def test_a_fault_is_said_while_the_cluster_runs_which_then_stops() -> None:
         (("--faults", "all"), "--faults: needs --simulated"),
         (("--seeds", "1"), ": --seeds: needs --simulated"),
         (("--requests", "0"), "--requests"),
+        (("--partition", "--scenario", "s.toml"), "--partition: not with --scenario"),
         (("--variant", "ignore-pmx"), "ignore-pmx"),
     ],
 )

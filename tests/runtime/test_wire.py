@@ -182,6 +182,47 @@ def test_a_frame_of_another_version_or_of_too_many_bytes_is_foreign() -> None:
         list(framing.bodies(bytearray((FRAME_BYTES_MAX + 1).to_bytes(4, "big"))))
 
 
+def test_a_frame_of_another_version_or_a_long_one_of_another_cluster_file_is_not_waited_for() -> None:
+    framing, other = Framing("a"), Framing("a", settings={"machine": "kv"})
+    whole = Framing("a").frame(b"x" * 2**19)
+    for end in range(len(whole[:40])):
+        assert not list(framing.bodies(bytearray(whole[:end])))
+    with pytest.raises(Foreign, match="version"):
+        list(framing.bodies(bytearray(whole[:4] + bytes((WIRE_VERSION + 1,)))))
+    with pytest.raises(Foreign, match="another cluster file"):
+        list(framing.bodies(bytearray(other.frame(b"x" * 2**19)[:21])))
+
+
+@pytest.mark.parametrize("key", [b"secret", b"guess"])
+def test_nothing_is_kept_of_a_frame_that_is_refused(key: bytes) -> None:
+    framing = Framing("a", b"secret")
+    frame = Framing("a", key, {"window": "20"} if key == b"secret" else {}).frame(b"x" * 2**16)
+    found: list[Foreign] = []
+    for _ in range(2):
+        with pytest.raises(Foreign) as refused:
+            list(framing.bodies(bytearray(frame)))
+        found.append(refused.value)
+    assert found[0] is not found[1], "an exception that is raised again keeps the frames of all times before"
+
+
+def test_whatever_strangers_and_clients_send_a_wrong_key_is_still_told() -> None:
+    settings = {"machine": "kv", "window": "20"}
+    node, other = Framing("shop", b"key", settings), Framing("shop", b"key", settings | {"window": "21"})
+    me = ProcessId(ACCEPTOR, 1)
+    node.introduction = encode(Envelope(me, me, OrderAnswer("", "")))
+    heard = [other.frame(encode(Envelope(ProcessId(CLIENT, number), me, Order("", "")))) for number in range(1, 13)]
+    heard += [other.frame(encode(Envelope(scout_id(Ballot(number, 1)), me, P1a(Ballot(number, 1))))) for number in range(1, 13)]
+    heard += [(2**30 + number).to_bytes(4, "big") for number in range(12)]
+    heard += [node.frame(b"")[:4] + bytes((version,)) for version in range(100, 112)]
+    for data in heard:
+        Heard(node).inward.data_received(data)
+    Heard(node).inward.data_received(Framing("shop", b"guess", settings).frame(b"x"))
+    assert len(node.reasons) == 5
+    assert node.reasons[0] == "a client has other settings in its cluster file: window; all need the same file"
+    assert node.reasons[1].startswith("L1 has other settings")
+    assert node.reasons[-1] == node.refused == "a wrong check sum, another key, or another cluster"
+
+
 class Heard:
     """What comes out of a connection into which bytes go."""
 
