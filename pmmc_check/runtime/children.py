@@ -259,9 +259,7 @@ class Children:
                 self.machine_fault, child.stopping = self.machine_fault or reason, True
             case ("failed", reason):
                 child.excused = True
-                if FULL_ON_PURPOSE in reason:
-                    self.faults["full-disk"] += 1
-                else:
+                if FULL_ON_PURPOSE not in reason:
                     self.errors.append(f"{child.spec.name}: {reason}")
                     child.comes_back = False
             case _:

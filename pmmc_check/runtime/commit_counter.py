@@ -10,6 +10,7 @@ commit for which the disk was waited, and one that holds until the machine start
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import zlib
@@ -73,13 +74,13 @@ class CommitCounter:
         self._now = Counted(bytes(16), this_boot(), 0, 0)
 
     def read(self) -> Counted | None:
-        """What was counted; None where there was no file.
+        """What was counted; None where nothing was ever written, or only zeros are there: a power failure while it was made leaves those.
 
         Raises:
             Damaged: neither slot is whole.
         """
         data = os.pread(self._file.fileno(), _FILE_BYTES + 1, 0)
-        if not data:
+        if not any(data) and len(data) <= _FILE_BYTES:
             return None
         found = [each for at in (0, _SLOT_BYTES) if (each := _read_slot(data[at : at + _SLOT_BYTES])) is not None]
         if len(data) != _FILE_BYTES or not found:
@@ -90,7 +91,11 @@ class CommitCounter:
     def begin(self, store: bytes, waits: bool) -> None:
         """Counts for a new data file from now on."""
         self._now = Counted(store, this_boot(), 0, 0)
-        self._write(_slot(self._now) * 2, 0)
+        try:
+            self._write(_slot(self._now) * 2, 0)
+        except OSError:
+            os.ftruncate(self._file.fileno(), 0)  # half of it would pass for damage
+            raise
         if waits:
             os.fsync(self._file.fileno())
 
@@ -107,7 +112,8 @@ class CommitCounter:
 
     def _write(self, data: bytes, at: int) -> None:
         try:
-            os.pwrite(self._file.fileno(), data, at)
+            if os.pwrite(self._file.fileno(), data, at) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise OSError(error.errno, f"cannot be written: {error.strerror}", str(self.path)) from None
 

@@ -48,8 +48,7 @@ class ProcessAffliction:
     def deed(self, name: str, me: ProcessId) -> None:
         """As `Afflicted` has it."""
         cluster = self.cluster
-        if name != "full_disk":  # which is counted when it has ended the node
-            cluster.faults[name.replace("_", "-")] += 1
+        cluster.faults[name.replace("_", "-")] += 1
         if name == "kill":
             cluster.kill(me)
         elif name == "restart":

@@ -92,28 +92,26 @@ class Roster:
         sets = [f"{','.join(map(str, each.leaders))}/{','.join(map(str, each.acceptors))}" for each in self.configurations or (everybody,)]
         return dict(zip(SHARED_SETTINGS, (machine, str(self.window), " ".join(sets), str(self.replicas)), strict=True))
 
-    def setting(self, machine: StateMachine, protocol: Protocol = PMMC, answers_first: bool = False) -> ClusterSetting:
-        """What all nodes have in common."""
-        system = System(
+    def system(self) -> System:
+        """Who takes part, whatever the state machine is."""
+        return System(
             clients=_processes(CLIENT, self.clients),
             replicas=_processes(REPLICA, self.replicas),
             leaders=_processes(LEADER, self.leaders),
             acceptors=_processes(ACCEPTOR, self.acceptors),
             commands=(),
             window=self.window,
-            application=Sessions(machine),
             configurations=self.configurations,
         )
+
+    def setting(self, machine: StateMachine, protocol: Protocol = PMMC, answers_first: bool = False) -> ClusterSetting:
+        """What all nodes have in common."""
+        system = replace(self.system(), application=Sessions(machine))
         return ClusterSetting(system, Names(self.header()), protocol, self.timing, answers_first, self.keep)
 
 
 def _processes(role: str, count: int, behind: int = 0) -> tuple[ProcessId, ...]:
     return tuple(ProcessId(role, number) for number in range(behind + 1, behind + count + 1))
-
-
-def processes_of(roster: Roster) -> tuple[ProcessId, ...]:
-    """Everybody who has a node."""
-    return tuple(each for role in (ACCEPTOR, LEADER, REPLICA, CLIENT) for each in _processes(role, getattr(roster, f"{role}s")))
 
 
 def nodes_of(system: System) -> tuple[ProcessId, ...]:

@@ -25,7 +25,7 @@ from typing import Any, Protocol
 
 from pmmc_check.errors import UsageError, did_you_mean
 from pmmc_check.protocol.values import CLIENT, ProcessId
-from pmmc_check.runtime.roster import Roster, processes_of
+from pmmc_check.runtime.roster import Roster, nodes_of
 
 RATES = ("loss", "duplication")
 TIMES = ("delay", "reordering")
@@ -115,7 +115,7 @@ def read_scenario(path: Path, roster: Roster) -> Scenario:
     if not isinstance(listed, list) or not listed or not all(isinstance(each, dict) for each in listed) or found:
         more = f", but there is also {', '.join(found)}" if found else ""
         raise UsageError(f"{path}: expected [[at]] tables and nothing else, each with seconds and with what happens then{more}")
-    nodes = {str(each): each for each in processes_of(roster)}
+    nodes = {str(each): each for each in nodes_of(roster.system())}
     moments = [_Reader(path, text, number, each, nodes).moment() for number, each in enumerate(listed, 1)]
     return Scenario(path.name, tuple(sorted(moments, key=lambda each: each.seconds)))
 

@@ -116,11 +116,12 @@ class SqliteStorage:
             _beside(new, end).unlink(missing_ok=True)
         with closing(sqlite3.connect(new, isolation_level=None)) as database:
             database.execute(f"pragma synchronous={'full' if self.waits_for_disk else 'off'}")
-            database.execute("pragma journal_mode=wal")
             database.executescript(f"begin; {_SCHEMA}")
             database.executemany("insert into about values (?, ?)", (about | {"store": store.hex()}).items())
             database.execute("insert into latest values ('newest', ?, ?)", _with_crc(_ENCODE(_Newest())))
             database.execute("commit")
+            # Last: a checkpoint that finds no room while the file is closed says nothing of it, and its journal is not moved along.
+            database.execute("pragma journal_mode=wal").fetchall()  # to its end, which commits
         os.replace(new, self.path)
         if self.waits_for_disk:
             _sync_folder(self.path.parent)
@@ -136,9 +137,9 @@ class SqliteStorage:
                     raise UsageError(f"{self.path}: belongs to {key} {about[key]}, not {value}; give each node a folder of its own")
             for key, value in settings.items():
                 if not _may_follow(key, about.get(key, ""), value):
+                    rule = "others may only be added behind those" if key == "configurations" else f"{key} must stay as it was"
                     raise UsageError(
-                        f"{self.path}: belongs to a cluster with {key} {about.get(key)}, not {value}; {key} must stay as it was as long "
-                        "as the data are used"
+                        f"{self.path}: belongs to a cluster with {key} {about.get(key)}, not {value}; {rule} as long as the data are used"
                     )
             self._check_all_there(self._read_newest(database), about.get("store", ""))
         return about
@@ -150,7 +151,7 @@ class SqliteStorage:
         except Damaged as error:
             raise Damaged(f"{beside}, which says how many commits are in it, is damaged: {error}") from None
         if counted is None:
-            raise Damaged(f"{beside}, which says how many commits are in it, is gone or empty")
+            raise Damaged(f"{beside}, which says how many commits are in it, is gone, empty or all zeros")
         if counted.store.hex() != store:
             raise Damaged(f"{beside} counts the commits of another file")
         if newest.commits < counted.least:

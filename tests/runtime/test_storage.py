@@ -8,7 +8,8 @@ import shutil
 import signal
 import sqlite3
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from random import Random
 
@@ -290,7 +291,7 @@ def test_configurations_may_be_added_and_replicas_come_and_go(tmp_path: Path) ->
     SqliteStorage(path, "A1", "c", settings=SETTINGS).close()
     SqliteStorage(path, "A1", "c", settings=more).close()
     SqliteStorage(path, "A1", "c", settings=more | {"replicas": "2"}).close()
-    with pytest.raises(UsageError, match="configurations"):
+    with pytest.raises(UsageError, match=r"configurations .*; others may only be added behind those as long as the data are used"):
         SqliteStorage(path, "A1", "c", settings=SETTINGS)
 
 
@@ -323,13 +324,22 @@ def test_a_corrupted_page_is_said_in_one_sentence(tmp_path: Path) -> None:
         storage(tmp_path).load()
 
 
-def test_a_full_disk_commits_nothing_and_says_so(tmp_path: Path) -> None:
-    opened = committed(tmp_path, Commit(B01, [pv(B01, 1, C1)], 1))
+@contextmanager
+def no_file_longer_than(size: int) -> Iterator[None]:
+    """What a full disk does."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
-    done: list[int] = []
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_commits_nothing_and_says_so(tmp_path: Path) -> None:
+    opened = committed(tmp_path, Commit(B01, [pv(B01, 1, C1)], 1))
+    done: list[int] = []
+    with no_file_longer_than(20_000):
         with pytest.raises(OSError, match="cannot be written: no room: the file cannot grow"):
             for slot in range(2, 1000):
                 opened.commit(Commit(None, [pv(B01, slot, C1)] * 20, slot), lambda: done.append(1))
@@ -337,11 +347,59 @@ def test_a_full_disk_commits_nothing_and_says_so(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"A1.sqlite: no room: .*; nothing is damaged") as found:
             storage(tmp_path)
         assert "delete" not in str(found.value)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     stored = storage(tmp_path).load()
     assert stored is not None
     assert len(stored.records) == 1 + 20 * len(done)
+
+
+# ---- creation that was cut short ----
+
+
+@pytest.mark.parametrize("room", [0, 100, 512, 600, 1023, 1024, 4096, 6000, 9000, 13_000, 17_000, 20_000])
+def test_a_disk_that_is_full_while_the_files_are_made_damages_nothing(tmp_path: Path, room: int) -> None:
+    with no_file_longer_than(room):
+        said = outcome_of_the_first_start(tmp_path)
+    assert said == "nothing yet" or "cannot be written" in said or "nothing is damaged" in said
+    assert outcome_of_the_first_start(tmp_path) == "nothing yet"
+
+
+def outcome_of_the_first_start(folder: Path) -> str:
+    try:
+        opened = storage(folder)
+    except UsageError as error:
+        return str(error)
+    assert opened.load() is None
+    opened.close()
+    return "nothing yet"
+
+
+def test_the_new_file_is_whole_though_closing_it_writes_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = []  # SQLite does not say that the checkpoint it makes when it closes found no room; here there is none
+
+    def closing(database: sqlite3.Connection) -> AbstractContextManager[sqlite3.Connection]:
+        kept.append(database)
+        return nullcontext(database)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pmmc_check.runtime.storage.closing", closing)
+        said = outcome_of_the_first_start(tmp_path)
+    assert kept
+    assert (said, outcome_of_the_first_start(tmp_path)) == ("nothing yet", "nothing yet")
+
+
+def test_a_counter_to_which_a_power_failure_left_only_zeros_is_made_anew_unless_there_are_data(tmp_path: Path) -> None:
+    for zeros in (0, 512, 1024):
+        folder = tmp_path / str(zeros)
+        folder.mkdir()
+        counter = folder / "A1.commits"
+        counter.write_bytes(bytes(zeros))
+        committed(folder, Commit(B01, (), 1)).close()
+        number = counter.read_bytes()
+        counter.write_bytes(bytes(zeros))
+        assert "is gone, empty or all zeros" in outcome(folder)
+        (folder / "A1.sqlite").unlink()
+        counter.write_bytes(number)
+        assert "says that 1 commits are in it" in outcome(folder)
 
 
 def test_a_log_is_cut_where_the_last_commit_ended(tmp_path: Path) -> None:
