@@ -158,9 +158,10 @@ class _Reader:
 
     def _address(self, name: str, text: Any) -> Address:
         host, _, port = str(text).rpartition(":")
-        if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port[:6]) < 2**16:
+        host = host.removeprefix("[").removesuffix("]")
+        if not _is_host(host) or not port.isascii() or not port.isdecimal() or not 0 < int(port[:6]) < 2**16:
             raise self._wrong(f"[nodes] {name} = {text!r}: expected HOST:PORT, such as 127.0.0.1:7001")
-        return host.strip("[]"), int(port)
+        return host, int(port)
 
     def _configurations(self, addresses: Mapping[ProcessId, Address]) -> tuple[Configuration, ...]:
         listed = self.found.get("configurations", [])
@@ -188,3 +189,11 @@ class _Reader:
                 raise self._wrong(f"[tls]: expected {', '.join(_TLS_KEYS)}, each a PEM file")
             certificates = Certificates(*(self.path.parent / tls[each] for each in _TLS_KEYS))
         return Security(read_key(self.path.parent / self._text("key_file")) if key is not None else b"", certificates)
+
+
+def _is_host(text: str) -> bool:
+    """Whether it can be looked up; whether anything is called so is another question."""
+    try:
+        return bool(text.encode("idna")) and text.isprintable() and " " not in text
+    except UnicodeError:
+        return False

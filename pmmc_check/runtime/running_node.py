@@ -90,7 +90,7 @@ class RunningNode:
         self.framing.introduction = encode(Envelope(me, me, OrderAnswer("", "")))
         self.transport = TcpTransport(me, self.framing, rng, spec.security.context(server=False))
         self.transport.disturbance = spec.disturbance
-        self.transport.hears = partial(self._connection, True)
+        self.transport.hears = partial(Inward, self.framing, self._received, self.transport.counts, known=True)
         durable = spec.data is not None and me.role != CLIENT
         self.storage = (
             SqliteStorage(spec.data / f"{spec.name}.sqlite", spec.name, spec.cluster, spec.waits_for_disk, settings)
@@ -150,8 +150,8 @@ class RunningNode:
         self.transport.counts["bad frames"] += 1
         self.framing.refuse(why)
 
-    def _connection(self, known: bool = False) -> Inward:
-        return _Counted(self.framing, self._received, self.transport.counts, known, self._connections)
+    def _connection(self) -> Inward:
+        return _Counted(self.framing, self._received, self.transport.counts, self._connections)
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Whatever fails in this loop, which is the node's own, ends the node."""
@@ -260,12 +260,12 @@ def reason_of(error: BaseException) -> str:
 
 
 class _Counted(Inward):
-    """A connection of which there may only be so many."""
+    """A connection that came in, of which there may only be so many."""
 
     def __init__(
-        self, framing: Framing, take: Callable[[list[Envelope], Inward], None], counts: Counter[str], known: bool, connections: set[Inward]
+        self, framing: Framing, take: Callable[[list[Envelope], Inward], None], counts: Counter[str], connections: set[Inward]
     ) -> None:
-        super().__init__(framing, take, counts, known)
+        super().__init__(framing, take, counts)
         self._all = connections
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -13,6 +13,7 @@ import ssl
 import time
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -87,7 +88,8 @@ class LoopClock:
 
 
 class Inward(asyncio.Protocol):
-    """What one peer sends. `known`: it is one that we have turned to. `token` is what its orders must carry."""
+    """What one peer sends. `known`: we have turned to it; a frame of this cluster makes it known, too. `token` is what its orders must
+    carry."""
 
     def __init__(self, framing: Framing, take: Callable[[list[Envelope], Inward], None], counts: Counter[str], known: bool = False) -> None:
         self.framing, self.take, self.counts = framing, take, counts
@@ -199,7 +201,7 @@ class _Link:
             try:
                 async with asyncio.timeout(_SILENT_SECONDS):
                     made, _ = await asyncio.get_running_loop().create_connection(self.hears, *self.address, ssl=self.context)
-            except OSError as error:  # so is a timeout
+            except (OSError, ValueError) as error:  # a timeout is the first, a host that is no name the second
                 if isinstance(error, ssl.SSLError):
                     self.distrusts(f"{':'.join(map(str, self.address))} speaks no TLS that we trust ({tls_reason(error)})")
                 self.waiting.clear()
@@ -233,7 +235,8 @@ def _give_up_when_silent(made: asyncio.BaseTransport) -> None:
     """A machine that is cut off sends no word of it: without this a connection to it would wait for many minutes before another is made."""
     found: socket.socket | None = made.get_extra_info("socket")
     if found is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(_SILENT_SECONDS * 1000))
+        with suppress(OSError):  # it may be closed already
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(_SILENT_SECONDS * 1000))
 
 
 class TcpTransport:

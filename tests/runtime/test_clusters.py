@@ -25,6 +25,7 @@ from pmmc_check.runtime.client_session import ClientSession, NotAdmitted, Unansw
 from pmmc_check.runtime.cluster_file import ClusterFile, read_cluster_file
 from pmmc_check.runtime.control import order_all
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
+from pmmc_check.runtime.signals import Alive
 from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.runtime.tcp import Inward
 from pmmc_check.runtime.wire import Framing, encode
@@ -367,6 +368,68 @@ def test_strangers_get_no_byte_and_an_order_cannot_be_repeated(tmp_path: Path) -
     asyncio.run(scene())
 
 
+def test_strangers_in_crowds_end_no_node_and_keep_it_from_no_peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pmmc_check.runtime.running_node._CONNECTIONS_MAX", 8)
+    ours = _with_key(tmp_path / "ours", "0123456789abcdef")
+
+    async def scene() -> None:
+        heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        async def leader(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heard.set_result(await reader.read(1))
+            writer.close()
+
+        me, peer = ours.node("R1"), ours.node("L1")
+        server = await asyncio.start_server(leader, *ours.addresses[peer])
+        node = RunningNode(NodeSpec(me, "R1", ours.roster, ours.name, 1, "kv", security=ours.security))
+        node.watch(asyncio.get_running_loop())
+        await node.open(ours.addresses[me], paused=False)
+        strangers = [await asyncio.open_connection(*ours.addresses[me]) for _ in range(10)]
+        for reader, _ in strangers[8:]:
+            assert await asyncio.wait_for(reader.read(), 30) == b"", "these are too many"
+        node.transport.know({peer: ours.addresses[peer]})
+        node.transport.send([Envelope(me, peer, Alive())])
+        assert await asyncio.wait_for(heard, 30), "what the node turns to itself is not among them"
+        assert not node.over.done()
+        assert node.transport.counts["refused connections"] == 2
+        for _, writer in strangers:
+            writer.close()
+        node.close()
+        server.close()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("host", ["a..b", "a\0b"])
+def test_a_peer_whose_connection_fails_at_once_or_has_no_possible_address_ends_no_node(tmp_path: Path, host: str) -> None:
+    ours = _with_key(tmp_path / "ours", "0123456789abcdef")
+
+    async def scene() -> None:
+        node, peer, nowhere = await _served(ours, tmp_path), ours.node("L1"), ours.node("A1")
+        node.watch(asyncio.get_running_loop())
+
+        class AtOnceClosed(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                transport.abort()  # type: ignore[attr-defined]
+
+        node.transport.hears = AtOnceClosed
+        node.transport.know({peer: ours.addresses[ours.node("R1")], nowhere: (host, 7001)})
+        node.transport.send([Envelope(node.spec.me, each, Alive()) for each in (peer, nowhere)])
+        links = [node.transport._links[each] for each in (peer, nowhere)]
+        async with asyncio.timeout(30):
+            while links[0].transport is None or links[1].waiting:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        assert links[0].task is not None
+        assert links[0].task.done()
+        assert links[0].task.exception() is None
+        assert links[1].task is not None
+        assert not links[1].task.done(), "it is tried again"
+        node.close()
+
+    asyncio.run(scene())
+
+
 def test_a_node_without_key_or_certificates_refuses_to_be_reached_by_others(tmp_path: Path, told: Told) -> None:
     path = cluster_file(tmp_path)
     path.write_text(path.read_text().replace("127.0.0.1", "0.0.0.0"))
@@ -402,6 +465,10 @@ def test_a_taken_port_and_the_data_of_another_cluster_are_refused_in_one_sentenc
         ("name = 'x'\n[nodes]\nB1 = '127.0.0.1:1'", "[nodes] B1"),
         ("name = 'x'\n[nodes]\nA1 = '127.0.0.1'", "expected HOST:PORT"),
         ("name = 'x'\n[nodes]\nA1 = '127.0.0.1:99999'", "expected HOST:PORT"),
+        ("name = 'x'\n[nodes]\nA1 = 'a..b:7001'", "[nodes] A1 = 'a..b:7001': expected HOST:PORT"),
+        ("name = 'x'\n[nodes]\nA1 = '[]:7001'", "expected HOST:PORT"),
+        ("name = 'x'\n[nodes]\nA1 = 'a b:7001'", "expected HOST:PORT"),
+        ('name = "x"\n[nodes]\nA1 = "a\\u0000b:7001"', "expected HOST:PORT"),
         ("name = 'x'\n[nodes]\nA1 = '127.0.0.1:1'\nL1 = '127.0.0.1:1'\nR1 = '127.0.0.1:3'", "two nodes have one address"),
         ("name = 'x'\nwindow = 0\n[nodes]\nA1 = 'h:1'\nL1 = 'h:2'\nR1 = 'h:3'", "window = 0"),
         ("name = 'x'\nkey_file = 'none'\n[nodes]\nA1 = 'h:1'\nL1 = 'h:2'\nR1 = 'h:3'", "cannot be read"),
