@@ -43,12 +43,12 @@ class Question:
 class ClientDriver(Driver):
     """Keeps nothing on a disk: a client that crashes does not come back.
 
-    Several operations may wait at the same time; then they take effect in any order. `forgotten`: the cluster knows this session no more,
-    and answers nothing that is asked in it."""
+    Several operations may wait at the same time; then they take effect in any order. `forgotten`: where it is not 0 the cluster knows this
+    session no more, and answers nothing that is asked in it; in a new session it does, if its number is larger than this one."""
 
     def __init__(self, node: LiveNode) -> None:
         super().__init__(node)
-        self.forgotten = False
+        self.forgotten = 0
         self._questions: dict[int, Question] = {}
         """By each number that it was asked under."""
         self._open: dict[int, Question] = {}
@@ -148,7 +148,7 @@ class ClientDriver(Driver):
     def signal(self, sender: ProcessId, signal: Signal) -> None:
         """A replica may say that the session is forgotten."""
         if isinstance(signal, Forgotten):
-            self.forgotten = True
+            self.forgotten = max(self.forgotten, self.me.number, signal.number)
             for question in [*self._open.values(), *self._waiting]:
                 self.withdraw(question)
                 question.lost()

@@ -17,6 +17,8 @@ from pmmc_check.runtime.operations import beginning_of, why_no_operation
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
 
 _FIRST_NUMBER = 10**6
+_CLASH_BITS = 20
+"""So many bits of a number are drawn by lot: what remains are milliseconds."""
 _LOOK_SECONDS = 1.0
 """When nobody has answered anything for so long, it is looked at why; and again, where that is not sure."""
 
@@ -83,6 +85,16 @@ def _lost(answer: asyncio.Future[str]) -> None:
     answer.cancel()
 
 
+def new_number(forgotten: int = 0) -> int:
+    """The number of a new session, which no other has. They are in the order of time, as the sessions of replicas want it; unless numbers up
+    to `forgotten` are of no use: some client's clock is ahead. Then all others have to go on from there, at the same time, so that they
+    must not draw from few numbers."""
+    now = _FIRST_NUMBER + (time.time_ns() // 10**6 << _CLASH_BITS)
+    if now > forgotten:
+        return now + secrets.randbelow(2**_CLASH_BITS)
+    return forgotten + 1 + secrets.randbelow(2 ** (2 * _CLASH_BITS))
+
+
 class ClientSession(Asker):
     """A session with the cluster of a cluster file, under a number that no other has; another one where the cluster has forgotten it.
 
@@ -93,11 +105,11 @@ class ClientSession(Asker):
     def __init__(self, cluster: ClusterFile, seconds: float = 10.0) -> None:
         self._cluster = cluster
         self._looking: asyncio.Future[str] | None = None
-        super().__init__(self._made(), seconds)
+        super().__init__(self._made(0), seconds)
 
-    def _made(self) -> RunningNode:
-        """Numbers are in the order of time, as the sessions of replicas want it."""
-        cluster, me = self._cluster, ProcessId(CLIENT, _FIRST_NUMBER + (time.time_ns() // 10**6 << 20) + secrets.randbelow(2**20))
+    def _made(self, forgotten: int) -> RunningNode:
+        """Replicas have forgotten numbers up to `forgotten`."""
+        cluster, me = self._cluster, ProcessId(CLIENT, new_number(forgotten))
         spec = NodeSpec(
             me, str(me), cluster.roster, cluster.name, secrets.randbits(60), "integer", security=cluster.security, settings=cluster.settings
         )
@@ -109,16 +121,22 @@ class ClientSession(Asker):
         """Begins; connections are made when they are needed."""
         await self._running.open(None, paused=False)
 
+    async def renew(self) -> bool:
+        """Begins another session where the cluster has forgotten this one; returns whether it had."""
+        if not (forgotten := self.driver.forgotten):
+            return False
+        self.close()
+        self._running = self._made(forgotten)
+        await self.open()
+        return True
+
     async def ask(self, operation: str) -> str:
         """As `Asker.ask`.
 
         Raises:
             NotAdmitted: also this, as long as nobody has answered anything.
         """
-        if self.driver.forgotten:
-            self.close()
-            self._running = self._made()
-            await self.open()
+        await self.renew()
         asking = asyncio.ensure_future(super().ask(operation))
         try:
             if not self._running.node.counts["received response"]:

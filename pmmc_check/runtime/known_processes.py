@@ -12,7 +12,7 @@ from pmmc_check.protocol.role import System
 from pmmc_check.protocol.values import BOTTOM, CLIENT, NOOP, Ballot, Command, ProcessId, Reconfigure, host_of
 from pmmc_check.protocol.variants.optimised import P1bCollected
 from pmmc_check.runtime.roster import nodes_of
-from pmmc_check.runtime.signals import Heartbeat, Lacking, Order, Passed
+from pmmc_check.runtime.signals import Forgotten, Heartbeat, Lacking, Order, Passed
 from pmmc_check.runtime.surroundings import Envelope
 
 
@@ -35,6 +35,7 @@ class KnownProcesses:
             P2b: lambda said: said.acceptor in self._acceptors and self._ballot(said.ballot),
             Heartbeat: lambda said: self._ballot(said.ballot),
             Lacking: lambda said: said.slot >= 1,
+            Forgotten: lambda said: 0 <= said.number < 2**63,
             Passed: lambda said: all(map(self._slot_command, said.decisions)),
         }
 

@@ -28,6 +28,8 @@ async def reconfigure(cluster: ClusterFile, leaders: tuple[ProcessId, ...], seco
     try:
         while time.monotonic() < end:
             await asyncio.sleep(_LOOK_SECONDS)
+            if await session.renew():
+                session.driver.reconfigure(leaders)
             answers = await order_all(cluster, "status", replicas)
             if all(isinstance(each, Refusal) for each in answers.values()):
                 raise UsageError("; ".join(f"{node}: {answer}" for node, answer in answers.items()))

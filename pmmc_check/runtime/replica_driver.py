@@ -115,8 +115,9 @@ class ReplicaDriver(Driver):
         ):
             self.counts["bad frames"] += 1
             return False
-        if is_forgotten(getattr(self.state, "application", None), client.number):
-            self.again(self.me, (client,), Forgotten())
+        application = getattr(self.state, "application", None)
+        if is_forgotten(application, client.number):
+            self.again(self.me, (client,), Forgotten(application.forgotten))
             return False
         self._askers[client, command.cid] = None
         if len(self._askers) > _ASKERS_KEPT:

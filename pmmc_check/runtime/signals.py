@@ -57,7 +57,10 @@ class Part(Signal):
 
 @dataclass(frozen=True, slots=True)
 class Forgotten(Signal):
-    """replica → client: its session is known no more; what it asks is not performed."""
+    """replica → client: its session is known no more; what it asks is not performed. Nor would it be in new sessions under numbers up to
+    `number`."""
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True)

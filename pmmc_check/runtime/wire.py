@@ -30,7 +30,7 @@ from pmmc_check.runtime import signals
 from pmmc_check.runtime.signals import Signal
 from pmmc_check.runtime.surroundings import Envelope, Record
 
-WIRE_VERSION = 3
+WIRE_VERSION = 4
 FRAME_BYTES_MAX = 8 * 2**20
 """Longer frames are refused before they are read."""
 WHOLE_BYTES_MAX = 128 * 2**20

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,18 +28,19 @@ from prometheus_client.parser import text_string_to_metric_families
 from pmmc_check.client import AsyncClusterClient, ClusterClient, Refused, Unanswered
 from pmmc_check.errors import UsageError
 from pmmc_check.protocol.values import ACCEPTOR, LEADER, ProcessId
-from pmmc_check.runtime.client_session import ClientSession
+from pmmc_check.runtime.client_session import ClientSession, new_number
 from pmmc_check.runtime.cluster_file import read_cluster_file
 from pmmc_check.runtime.control import order_all
 from pmmc_check.runtime.http_front import HttpFront, Statuses
 from pmmc_check.runtime.machines import loaded_machine
 from pmmc_check.runtime.operations import text_of, word_of
+from pmmc_check.runtime.reconfiguring import reconfigure
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
 from pmmc_check.runtime.sessions import Sessions
 from pmmc_check.runtime.signals import Lacking
 from pmmc_check.runtime.surroundings import Envelope
 
-from .test_clusters import cluster_file
+from .test_clusters import CONFIGURATIONS, SMALL, TWO, cluster_file
 
 _T = TypeVar("_T")
 
@@ -46,8 +48,8 @@ _T = TypeVar("_T")
 class Nodes:
     """A1, L1 and R1 of a cluster file, in a thread of this process; and an HTTP front."""
 
-    def __init__(self, folder: Path, machine: str = "kv") -> None:
-        self.path = cluster_file(folder, f'machine = "{machine}"')
+    def __init__(self, folder: Path, machine: str = "kv", names: tuple[str, ...] = SMALL, tables: str = "") -> None:
+        self.path = cluster_file(folder, f'machine = "{machine}"', names, tables=tables)
         self.cluster = read_cluster_file(self.path)
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
@@ -98,6 +100,12 @@ class Nodes:
         text = answer.read().decode()
         connection.close()
         return answer.status, text
+
+    def remember_sessions(self, most: int) -> None:
+        for each in self.nodes:
+            application = each.node.setting.system.application
+            assert isinstance(application, Sessions)
+            application.sessions_max = most
 
 
 @pytest.fixture(scope="module")
@@ -568,9 +576,7 @@ def test_a_new_leader_is_told_of_values_that_are_longer_than_a_frame(tmp_path: P
 def test_a_client_whose_session_is_forgotten_is_told_and_has_a_new_one(tmp_path: Path) -> None:
     nodes = Nodes(tmp_path)
     try:
-        application = nodes.nodes[2].node.setting.system.application
-        assert isinstance(application, Sessions)
-        application.sessions_max = 3
+        nodes.remember_sessions(3)
         assert nodes.asked("PUT", "/kv/x", "1") == (200, "ok\n")
         for number in range(4):
             with ClusterClient(nodes.path) as store:
@@ -581,3 +587,38 @@ def test_a_client_whose_session_is_forgotten_is_told_and_has_a_new_one(tmp_path:
         assert nodes.asked("PUT", "/kv/x", "3") == (200, "ok\n")
     finally:
         nodes.close()
+
+
+def test_a_client_whose_clock_is_ahead_locks_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When its session is forgotten all are that have a lower number, before they have asked anything: the next number is above it."""
+    nodes = Nodes(tmp_path, "kv", TWO, CONFIGURATIONS)
+    try:
+        nodes.remember_sessions(3)
+        with monkeypatch.context() as patched:
+            next_year = time.time_ns() + 365 * 24 * 3600 * 10**9
+            patched.setattr("time.time_ns", lambda: next_year)
+            with ClusterClient(nodes.path) as store:
+                store.put("x", "0")
+        for number in range(3):
+            with ClusterClient(nodes.path) as store:
+                store.put("x", str(number))
+        with ClusterClient(nodes.path) as store:
+            with pytest.raises(Unanswered, match="forgotten the session"):
+                store.put("x", "3")
+            assert store.put("x", "4") == "2"
+        assert nodes.asked("PUT", "/kv/x", "5")[0] == 504
+        assert nodes.asked("PUT", "/kv/x", "6") == (200, "ok\n")
+        answers = nodes.do(reconfigure(nodes.cluster, (ProcessId(LEADER, 2),), 15.0))
+        assert [each["leaders"] for each in answers.values() if isinstance(each, dict)] == [["L2"]]
+    finally:
+        nodes.close()
+
+
+def test_numbers_of_new_sessions_are_in_the_order_of_time_and_above_those_that_are_forgotten() -> None:
+    now = new_number()
+    assert now < new_number() + 2**20
+    assert new_number(now) > now
+    ahead = now + 2**50
+    drawn = [new_number(ahead) for _ in range(2000)]
+    assert len(set(drawn)) == 2000, "thousands may be told the same at the same time"
+    assert min(drawn) > ahead

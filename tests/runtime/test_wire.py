@@ -66,7 +66,7 @@ contents = st.one_of(
     st.builds(P1bCollected, acceptors, ballots, st.frozensets(pvalues, max_size=4), st.integers(0, 2**40)),
     st.builds(Passed, st.binary(max_size=9), st.lists(st.builds(SlotCommand, numbers, commands), max_size=3).map(tuple)),
     st.builds(Part, st.booleans(), st.booleans(), st.binary(max_size=9)),
-    st.just(Forgotten()),
+    st.builds(Forgotten, st.integers(0, 2**63 - 1)),
     st.builds(Order, st.text(max_size=9), st.text(max_size=9)),
     st.builds(OrderAnswer, st.text(max_size=9), st.text(max_size=9)),
     st.builds(P2a, ballots, numbers, commands),
