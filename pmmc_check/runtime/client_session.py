@@ -86,8 +86,8 @@ def _lost(answer: asyncio.Future[str]) -> None:
 
 
 def new_number(forgotten: int = 0) -> int:
-    """The number of a new session, which no other has. They are in the order of time, as the sessions of replicas want it; unless numbers up
-    to `forgotten` are of no use: some client's clock is ahead. Then all others have to go on from there, at the same time, so that they
+    """The number of a new session, which no other has. They are in the order of time, as the sessions of replicas want it; unless numbers
+    up to `forgotten` are of no use: some client's clock is ahead. Then all others have to go on from there, at the same time, so that they
     must not draw from few numbers."""
     now = _FIRST_NUMBER + (time.time_ns() // 10**6 << _CLASH_BITS)
     if now > forgotten:
