@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +27,7 @@ from pmmc_check.runtime.operations import NO_VALUE, beginning_of, text_of, why_n
 __all__ = ["AsyncClusterClient", "ClusterClient", "NotAdmitted", "Refused", "Unanswered"]
 _T = TypeVar("_T")
 _END_SECONDS = 1.0
+"""So long threads that still wait may take to hear that the session was closed."""
 
 
 class Refused(PmmcError):
@@ -112,6 +114,8 @@ class ClusterClient:
         self._client = AsyncClusterClient(cluster, timeout=timeout)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._begins_or_ends = threading.Lock()
+        """So that no call begins when the last ones are ended."""
 
     def __enter__(self) -> ClusterClient:
         self._loop = asyncio.new_event_loop()
@@ -125,26 +129,34 @@ class ClusterClient:
         return self
 
     def __exit__(self, *error: object) -> None:
-        loop, thread = self._loop, self._thread
-        if loop is not None and thread is not None:
-            self._do(self._end())
-            self._loop = self._thread = None
+        with self._begins_or_ends:
+            loop, self._loop = self._loop, None
+        if loop is not None and (thread := self._thread) is not None:
+            asyncio.run_coroutine_threadsafe(self._end(), loop).result()
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()
 
     async def _end(self) -> None:
-        """Closes the session, and waits until threads that still wait for an answer have heard of that."""
+        """Closes the session, and ends what threads still wait for when they have not heard of that soon."""
         await self._client.__aexit__()
         waiting = asyncio.all_tasks() - {asyncio.current_task()}
         if waiting:
-            await asyncio.wait(waiting, timeout=_END_SECONDS)
+            _, waiting = await asyncio.wait(waiting, timeout=_END_SECONDS)
+        for each in waiting:
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
     def _do(self, call: Coroutine[Any, Any, _T]) -> _T:
-        if self._loop is None:
-            call.close()
-            raise UsageError("the client is not open: use it within 'with ClusterClient(...)'")
-        return asyncio.run_coroutine_threadsafe(call, self._loop).result()
+        with self._begins_or_ends:
+            if self._loop is None:
+                call.close()
+                raise UsageError("the client is not open: use it within 'with ClusterClient(...)'")
+            asked = asyncio.run_coroutine_threadsafe(call, self._loop)
+        try:
+            return asked.result()
+        except CancelledError:
+            raise Unanswered("the client was closed before an answer came; what was asked may or may not have taken effect") from None
 
     def ask(self, operation: str) -> str:
         """As `AsyncClusterClient.ask`."""

@@ -12,13 +12,13 @@ from pmmc_check.errors import PmmcError
 from pmmc_check.protocol.values import CLIENT, REPLICA, ProcessId
 from pmmc_check.runtime.client_driver import ClientDriver
 from pmmc_check.runtime.cluster_file import ClusterFile
-from pmmc_check.runtime.control import Refusal, order_all
+from pmmc_check.runtime.control import CertainRefusal, Refusal, order_all
 from pmmc_check.runtime.operations import beginning_of, why_no_operation
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
 
 _FIRST_NUMBER = 10**6
 _LOOK_SECONDS = 1.0
-"""When nobody has answered anything for so long, it is looked at why."""
+"""When nobody has answered anything for so long, it is looked at why; and again, where that is not sure."""
 
 
 class Unanswered(PmmcError, TimeoutError):
@@ -26,7 +26,8 @@ class Unanswered(PmmcError, TimeoutError):
 
 
 class NotAdmitted(Unanswered):
-    """All replicas refuse what this client sends: it has another key, certificate or cluster file. So nothing has taken effect."""
+    """All replicas refuse what this client sends, and have taken nothing of it: it has another key, certificate or cluster file. So nothing
+    has taken effect."""
 
 
 class Asker:
@@ -91,6 +92,7 @@ class ClientSession(Asker):
 
     def __init__(self, cluster: ClusterFile, seconds: float = 10.0) -> None:
         self._cluster = cluster
+        self._looking: asyncio.Future[str] | None = None
         super().__init__(self._made(), seconds)
 
     def _made(self) -> RunningNode:
@@ -120,9 +122,10 @@ class ClientSession(Asker):
         asking = asyncio.ensure_future(super().ask(operation))
         try:
             if not self._running.node.counts["received response"]:
-                await asyncio.wait((asking,), timeout=min(_LOOK_SECONDS, self.seconds / 2))
-                if not asking.done() and (why := await self._refused_by_all()):
-                    raise NotAdmitted(f"{operation!r} was not asked, and has no effect: {why}")
+                looking = self._looks()
+                await asyncio.wait((asking, looking), return_when=asyncio.FIRST_COMPLETED)
+                if not asking.done() and not looking.cancelled() and (why := looking.result()):
+                    raise NotAdmitted(f"{beginning_of(repr(operation))} was not asked, and has no effect: {why}")
             return await asking
         finally:
             asking.cancel()
@@ -130,15 +133,32 @@ class ClientSession(Asker):
             if not asking.cancelled():
                 asking.exception()  # it has been heard, or does not matter any more
 
-    async def _refused_by_all(self) -> str:
-        """Why, where no replica takes anything from us."""
-        replicas = tuple(each for each in self._cluster.addresses if each.role == REPLICA)
-        answers = await order_all(self._cluster, "status", replicas, self.seconds)
-        if all(isinstance(each, Refusal) for each in answers.values()):
-            return "; ".join(f"{node}: {answer}" for node, answer in answers.items())
-        return ""
+    def _looks(self) -> asyncio.Future[str]:
+        """One look for all that wait: a thousand of them would look as a crowd at the door."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.ensure_future(self._why_refused_by_all())
+        return self._looking
+
+    async def _why_refused_by_all(self) -> str:
+        """Why, as soon as it is sure that no replica has taken anything from us; "" where one may have. That a replica has hung up on us
+        proves nothing about what it took on the connection before."""
+        running, replicas = self._running, tuple(each for each in self._cluster.addresses if each.role == REPLICA)
+        transport = running.transport
+        while True:
+            await asyncio.sleep(min(_LOOK_SECONDS, self.seconds / 2))
+            if running.node.counts["received response"]:
+                return ""
+            turned_away = set(filter(transport.is_turned_away, replicas))
+            answers = await order_all(self._cluster, "status", replicas, self.seconds)
+            if not all(isinstance(each, Refusal) for each in answers.values()):
+                return ""
+            turned_away = set(filter(transport.is_turned_away, turned_away))
+            if all(isinstance(each, CertainRefusal) or node in turned_away for node, each in answers.items()):
+                return "; ".join(f"{node}: {answer}" for node, answer in answers.items())
 
     def close(self) -> None:
         """Ends it; what is still waiting is not answered any more."""
+        if self._looking is not None:
+            self._looking.cancel()
         self._running.end("the session was closed")
         self._running.close()

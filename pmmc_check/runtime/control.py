@@ -25,7 +25,11 @@ Answers = dict[ProcessId, dict[str, Any] | str]
 
 
 class Refusal(str):
-    """Why a node says nothing: it does not take anything from us, or we trust nothing of it."""
+    """Why a node says nothing: it has hung up. It does not take anything from us; or it stops, or has too many connections just now."""
+
+
+class CertainRefusal(Refusal):
+    """The same, and it is sure that it takes nothing from us, or that we trust nothing of it."""
 
 
 async def order_all(cluster: ClusterFile, word: str, nodes: tuple[ProcessId, ...], seconds: float = _ANSWER_SECONDS) -> Answers:
@@ -59,15 +63,15 @@ class Speaker:
                     return found
                 finally:
                     writer.close()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
             return Refusal(
                 f"{host}:{port} refuses us: it has another key, belongs to another cluster, speaks another version, or trusts other "
                 "certificates; it says on its stderr what it is"
             )
         except ssl.SSLError as error:
-            return Refusal(f"{host}:{port} speaks no TLS that we trust, or does not trust our certificate: {tls_reason(error)}")
+            return CertainRefusal(f"{host}:{port} speaks no TLS that we trust, or does not trust our certificate: {tls_reason(error)}")
         except OtherSettings as error:
-            return Refusal(f"{host}:{port} refuses us: {error}")
+            return CertainRefusal(f"{host}:{port} refuses us: {error}")
         except TimeoutError:
             return f"{host}:{port} does not answer within {seconds:g} s"
         except OSError as error:

@@ -39,6 +39,8 @@ _PART_BYTES = 2**20
 _BATCH_BYTES = 2**18
 """A frame of several messages is no longer than this."""
 _RECONNECT_SECONDS = 0.1
+_GOOD_SECONDS = 1.0
+"""Whoever takes nothing from us hangs up sooner."""
 _SILENT_SECONDS = 10.0
 _CLIENTS_MAX = 10_000
 
@@ -90,7 +92,7 @@ class _Link:
         self.transport: asyncio.WriteTransport | None = None
         self.waiting: list[bytes] = []
         self.task: asyncio.Task[None] | None = None
-        self.closed = False
+        self.closed = self.was_good = False
 
     def write(self, data: bytes) -> bool:
         """Sends or keeps it; False when there is no room, so that it is lost."""
@@ -119,10 +121,19 @@ class _Link:
                 await asyncio.sleep(_RECONNECT_SECONDS)
                 continue
             self.transport = made
+            asyncio.get_running_loop().call_later(_GOOD_SECONDS, self._look_at, made)
             _give_up_when_silent(made)
             made.write(b"".join(self.waiting))
             self.waiting.clear()
             return
+
+    def _look_at(self, made: asyncio.WriteTransport) -> None:
+        self.was_good = self.was_good or not made.is_closing()
+
+    def is_turned_away(self) -> bool:
+        """Whether the peer has hung up at once, each time, and nothing is on the way to it."""
+        hung_up = self.transport is not None and self.transport.is_closing()
+        return hung_up and not self.was_good and not self.waiting
 
     def close(self) -> None:
         """Closes the connection."""
@@ -160,6 +171,10 @@ class TcpTransport:
                 if known is not None:
                     known.close()
                 self._links[peer] = _Link(address, self.context, self.hears, self._distrusts)
+
+    def is_turned_away(self, peer: ProcessId) -> bool:
+        """Whether `peer` has hung up at once, each time, and nothing is on the way to it: so it has taken nothing."""
+        return self._links[peer].is_turned_away()
 
     def _distrusts(self, why: str) -> None:
         self.framing.refuse(why)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import pytest
@@ -196,27 +197,35 @@ def test_no_answer_and_a_client_that_is_not_open_are_said(nodes: Nodes) -> None:
         assert client.get("x") is None
 
 
+@pytest.mark.parametrize(("lingers", "says"), [(0.1, "the session was closed"), (600.0, "the client was closed before an answer came")])
 def test_a_thread_that_waits_when_the_client_is_closed_hears_of_it_however_long_that_takes(
-    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch, lingers: float, says: str
 ) -> None:
     asked = threading.Event()
+    monkeypatch.setattr("pmmc_check.client._END_SECONDS", 10.0 if lingers < 1 else 0.1)
 
     async def ask_and_linger(operation: str) -> str:
         asyncio.get_running_loop().call_later(0.1, asked.set)
         try:
             return await AsyncClusterClient.ask(client._client, operation)
         finally:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(lingers)
 
+    def wait() -> None:
+        try:
+            client.get("x")
+        except Exception as error:
+            heard.put(error)
+
+    heard: SimpleQueue[Exception] = SimpleQueue()
     nodes.do(order_all(nodes.cluster, "pause", tuple(nodes.cluster.addresses)))
     try:
-        with ThreadPoolExecutor(1) as threads:
-            with ClusterClient(nodes.path, timeout=60) as client:
-                monkeypatch.setattr(client._client, "ask", ask_and_linger)
-                waiting = threads.submit(client.get, "x")
-                assert asked.wait(10)
-            with pytest.raises(Unanswered, match="the session was closed"):
-                waiting.result(10)
+        with ClusterClient(nodes.path, timeout=60) as client:
+            monkeypatch.setattr(client._client, "ask", ask_and_linger)
+            threading.Thread(target=wait, daemon=True).start()
+            assert asked.wait(10)
+        with pytest.raises(Unanswered, match=says):
+            raise heard.get(timeout=10)
     finally:
         nodes.do(order_all(nodes.cluster, "resume", tuple(nodes.cluster.addresses)))
 

@@ -221,12 +221,73 @@ def test_a_wrong_key_or_a_foreign_cluster_gets_nothing_and_is_told_why(tmp_path:
         answer = (await order_all(theirs, "stop", (me,)))[me]
         assert "another key, belongs to another cluster" in str(answer)
         with pytest.raises(NotAdmitted, match=r"'put x 1' was not asked, and has no effect: R1: .* it has another key"):
-            await asked(theirs, "put x 1", seconds=0.4)
+            await asked(theirs, "put x 1", seconds=4.0)
         assert "wrong check sum" in node.framing.refused
         assert node.transport.counts["bad frames"] >= 2
         assert not node.over.done()
         assert node.report().counts["received request"] == 0
         node.close()
+
+    asyncio.run(scene())
+
+
+def test_a_replica_that_hangs_up_may_have_taken_what_was_asked_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connections are all in use when the client looks why nobody answers: that is no proof that nothing takes effect."""
+    cluster = read_cluster_file(cluster_file(tmp_path))
+
+    async def scene() -> None:
+        node, me = await _served(cluster, tmp_path), cluster.node("R1")
+        session = ClientSession(cluster, 2.0)
+        await session.open()
+        asking = asyncio.ensure_future(session.ask("put x 1"))
+        while not node.report().counts["received request"]:
+            await asyncio.sleep(0.01)
+        monkeypatch.setattr("pmmc_check.runtime.running_node._CONNECTIONS_MAX", 1)
+        assert "refuses us" in str((await order_all(cluster, "status", (me,)))[me])
+        with pytest.raises(Unanswered, match="it may or may not have taken effect") as unanswered:
+            await asking
+        assert unanswered.type is Unanswered
+        session.close()
+        node.close()
+
+    asyncio.run(scene())
+
+
+def test_an_answer_is_handed_over_when_it_comes_though_another_replica_is_silent(tmp_path: Path) -> None:
+    nodes = ("A1", "L1", "R1", "R2")
+    cluster = read_cluster_file(cluster_file(tmp_path, nodes=nodes))
+    looked = asyncio.Event()
+
+    async def node(name: str) -> RunningNode:
+        me = cluster.node(name)
+        made = RunningNode(NodeSpec(me, name, cluster.roster, cluster.name, 1, "kv", tmp_path))
+        made.transport.know(cluster.addresses)
+        await made.open(cluster.addresses[me], paused=False)
+        return made
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append((reader, writer))
+        await reader.read(100)
+        if len(connections) > 2:  # R1 has one, and that for requests is another
+            looked.set()
+
+    connections: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def scene() -> None:
+        server = await asyncio.start_server(silent, *cluster.addresses[cluster.node("R2")])
+        begun = [await node("R1")]
+        session = ClientSession(cluster, 60.0)
+        await session.open()
+        asking = asyncio.ensure_future(session.ask("put x 1"))
+        await asyncio.wait_for(looked.wait(), 30)
+        begun += [await node("A1"), await node("L1")]
+        assert await asyncio.wait_for(asking, 30) == "-", "not only when R2 has not answered for a minute"
+        session.close()
+        for each in begun:
+            each.close()
+        for _, writer in connections:
+            writer.close()
+        server.close()
 
     asyncio.run(scene())
 
