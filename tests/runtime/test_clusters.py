@@ -242,7 +242,7 @@ def test_a_replica_that_hangs_up_may_have_taken_what_was_asked_before(tmp_path: 
         asking = asyncio.ensure_future(session.ask("put x 1"))
         while not node.report().counts["received request"]:
             await asyncio.sleep(0.01)
-        monkeypatch.setattr("pmmc_check.runtime.running_node._CONNECTIONS_MAX", 1)
+        monkeypatch.setattr("pmmc_check.runtime.inward.CONNECTIONS_MAX", 1)
         assert "refuses us" in str((await order_all(cluster, "status", (me,)))[me])
         with pytest.raises(Unanswered, match="it may or may not have taken effect") as unanswered:
             await asking
