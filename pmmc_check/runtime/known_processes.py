@@ -39,6 +39,10 @@ class KnownProcesses:
             Passed: lambda said: all(map(self._slot_command, said.decisions)),
         }
 
+    def is_node(self, process: ProcessId) -> bool:
+        """Whether it is a leader, a replica or an acceptor of the cluster."""
+        return process in self._nodes
+
     def are_all_in(self, envelope: Envelope) -> bool:
         """Whether the sender, the recipient and all that the message names are of this cluster. An order comes from whoever may give one:
         the HTTP front of a `run` asks how nodes are doing, and is none of its clients."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from pmmc_check.protocol.role import Lifecycle
 from pmmc_check.protocol.values import BOTTOM, CLIENT, LEADER, REPLICA, Ballot, ProcessId, host_of
 from pmmc_check.protocol.variants.catalogue import protocol_with
 from pmmc_check.runtime.history import Asked
+from pmmc_check.runtime.inward import Connections, Inward
 from pmmc_check.runtime.known_processes import KnownProcesses
 from pmmc_check.runtime.leader_driver import LeaderDriver
 from pmmc_check.runtime.log_files import LogFile, NoLog
@@ -28,10 +29,8 @@ from pmmc_check.runtime.security import Security
 from pmmc_check.runtime.signals import Order, OrderAnswer
 from pmmc_check.runtime.storage import NoStorage, SqliteStorage
 from pmmc_check.runtime.surroundings import Envelope, NodeSurroundings
-from pmmc_check.runtime.tcp import Address, Disturbance, Inward, LoopClock, TcpTransport
+from pmmc_check.runtime.tcp import Address, Disturbance, LoopClock, TcpTransport
 from pmmc_check.runtime.wire import Framing, encode
-
-_CONNECTIONS_MAX = 512
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,8 @@ class RunningNode:
         self.framing.introduction = encode(Envelope(me, me, OrderAnswer("", "")))
         self.transport = TcpTransport(me, self.framing, rng, spec.security.context(server=False))
         self.transport.disturbance = spec.disturbance
-        self.transport.hears = partial(Inward, self.framing, self._received, self.transport.counts, known=True)
+        self._connections = Connections(self._is_node)
+        self.transport.hears = partial(Inward, self.framing, self._received, self.transport.counts, self._connections, known=True)
         durable = spec.data is not None and me.role != CLIENT
         self.storage = (
             SqliteStorage(spec.data / f"{spec.name}.sqlite", spec.name, spec.cluster, spec.waits_for_disk, settings)
@@ -108,7 +108,6 @@ class RunningNode:
         """Whether it cannot go on because of the state machine that was handed in, and not of this node."""
         self._server: asyncio.Server | None = None
         self._stopping = False
-        self._connections: set[Inward] = set()
 
     async def open(self, at: Address | None, paused: bool) -> Address | None:
         """Starts the node; returns where it listens, if it listens `at` some address. Where that fails it lets go of all it had opened.
@@ -151,7 +150,10 @@ class RunningNode:
         self.framing.refuse(why)
 
     def _connection(self) -> Inward:
-        return _Counted(self.framing, self._received, self.transport.counts, self._connections)
+        return Inward(self.framing, self._received, self.transport.counts, self._connections)
+
+    def _is_node(self, process: ProcessId) -> bool:
+        return self._known.is_node(process)
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Whatever fails in this loop, which is the node's own, ends the node."""
@@ -165,7 +167,7 @@ class RunningNode:
     def _release(self) -> None:
         if self._server is not None:
             self._server.close()
-        for each in list(self._connections):
+        for each in list(self._connections.came_in):
             each.close()
         self.transport.close()
         self.storage.close()
@@ -257,26 +259,3 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
     return str(error) if isinstance(error, PmmcError) else f"{type(error).__name__}: {error}"
-
-
-class _Counted(Inward):
-    """A connection that came in, of which there may only be so many."""
-
-    def __init__(
-        self, framing: Framing, take: Callable[[list[Envelope], Inward], None], counts: Counter[str], connections: set[Inward]
-    ) -> None:
-        super().__init__(framing, take, counts)
-        self._all = connections
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """As any; but not one too many."""
-        super().connection_made(transport)
-        self._all.add(self)
-        if len(self._all) > _CONNECTIONS_MAX:
-            self.counts["refused connections"] += 1
-            self.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """As any."""
-        super().connection_lost(exc)
-        self._all.discard(self)

@@ -7,7 +7,6 @@ What cannot be sent now is dropped, as the protocol's network may. Nothing that 
 from __future__ import annotations
 
 import asyncio
-import secrets
 import socket
 import ssl
 import time
@@ -19,16 +18,14 @@ from functools import partial
 from random import Random
 
 from pmmc_check.protocol.values import ProcessId, host_of
+from pmmc_check.runtime.inward import UNSENT_BYTES_MAX, Inward
 from pmmc_check.runtime.security import tls_reason
 from pmmc_check.runtime.signals import Part
 from pmmc_check.runtime.surroundings import Envelope
 from pmmc_check.runtime.wire import (
     FRAME_BYTES_MAX,
     WHOLE_BYTES_MAX,
-    Foreign,
     Framing,
-    OtherSettings,
-    decode,
     encode,
     encode_body,
     encode_message,
@@ -36,7 +33,6 @@ from pmmc_check.runtime.wire import (
 )
 
 Address = tuple[str, int]
-_UNSENT_BYTES_MAX = 4 * 2**20
 _BODY_BYTES_MAX = FRAME_BYTES_MAX - 1000
 """Room is left for what a frame has besides."""
 _PART_BYTES = 2**20
@@ -45,7 +41,6 @@ _BATCH_BYTES = 2**18
 _RECONNECT_SECONDS = 0.1
 _GOOD_SECONDS = 1.0
 """Whoever takes nothing from us hangs up sooner."""
-_STRANGER_SECONDS = 10.0
 _SILENT_SECONDS = 10.0
 _CLIENTS_MAX = 10_000
 
@@ -87,88 +82,6 @@ class LoopClock:
             self._loop.call_later(seconds, call)
 
 
-class Inward(asyncio.Protocol):
-    """What one peer sends. `known`: we have turned to it; a frame of this cluster makes it known, too. `token` is what its orders must
-    carry."""
-
-    def __init__(self, framing: Framing, take: Callable[[list[Envelope], Inward], None], counts: Counter[str], known: bool = False) -> None:
-        self.framing, self.take, self.counts = framing, take, counts
-        self.token = secrets.token_hex(16)
-        self._buffer = bytearray()
-        self._parts: bytearray | None = None
-        """What has come so far of that which comes in parts."""
-        self._transport: asyncio.WriteTransport | None = None
-        self._known = known
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A peer, or anybody else, has connected; whoever says nothing that we understand is not waited for."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
-        asyncio.get_running_loop().call_later(_STRANGER_SECONDS, self._enough)
-
-    def _enough(self) -> None:
-        if not self._known and self._transport is not None:
-            self._transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The peer is gone."""
-        self._transport = self._parts = None
-        self._buffer.clear()
-
-    def data_received(self, data: bytes) -> None:
-        """Takes whole frames; a stream that is not made of frames is closed."""
-        self._buffer += data
-        try:
-            for body in self.framing.bodies(self._buffer):
-                self._known = True
-                self._one(body)
-        except Foreign as error:
-            self.counts["bad frames"] += 1
-            self.framing.refuse(str(error))
-            self._buffer.clear()
-            if self._transport is not None and isinstance(error, OtherSettings):
-                self.answer(self.framing.frame(self.framing.introduction))  # it is one of us, and may know what we have
-                self._transport.close()
-            elif self._transport is not None:
-                self._transport.abort()
-
-    def _one(self, body: bytes) -> None:
-        try:
-            envelopes = decode(body)
-            if envelopes and isinstance(envelopes[0].content, Part):
-                envelopes = self._put_together(envelopes[0].content)
-        except Foreign:
-            self.counts["bad frames"] += 1
-        else:
-            self.take(envelopes, self)
-
-    def _put_together(self, part: Part) -> list[Envelope]:
-        """What the parts say, when the last one is here."""
-        if part.begins:
-            self._parts = bytearray()
-        if self._parts is None or len(self._parts) + len(part.data) > WHOLE_BYTES_MAX:
-            self._parts = None
-            raise Foreign("a part of nothing, or of too much")
-        self._parts += part.data
-        if not part.ends:
-            return []
-        body, self._parts = bytes(self._parts), None
-        return decode(body)
-
-    def answer(self, data: bytes) -> bool:
-        """Sends frames back to the peer; False when it is gone or does not read."""
-        transport = self._transport
-        if transport is None or transport.is_closing() or transport.get_write_buffer_size() > _UNSENT_BYTES_MAX:
-            return False
-        transport.write(data)
-        return True
-
-    def close(self) -> None:
-        """Closes the connection when what was sent on it is out."""
-        if self._transport is not None:
-            self._transport.close()
-
-
 class _Link:
     """The connection to one peer; `hears` makes what takes that which comes back on it, and `distrusts` is told why TLS failed."""
 
@@ -185,11 +98,11 @@ class _Link:
         """Sends or keeps it; False when there is no room, so that it is lost."""
         transport = self.transport
         if transport is not None and not transport.is_closing():
-            if transport.get_write_buffer_size() > _UNSENT_BYTES_MAX:
+            if transport.get_write_buffer_size() > UNSENT_BYTES_MAX:
                 return False
             transport.write(data)
             return True
-        if sum(map(len, self.waiting)) > _UNSENT_BYTES_MAX // 16:
+        if sum(map(len, self.waiting)) > UNSENT_BYTES_MAX // 16:
             return False
         self.waiting.append(data)
         if self.task is None or self.task.done():

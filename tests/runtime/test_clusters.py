@@ -24,10 +24,10 @@ from pmmc_check.errors import UsageError
 from pmmc_check.runtime.client_session import ClientSession, NotAdmitted, Unanswered
 from pmmc_check.runtime.cluster_file import ClusterFile, read_cluster_file
 from pmmc_check.runtime.control import order_all
+from pmmc_check.runtime.inward import Inward
 from pmmc_check.runtime.running_node import NodeSpec, RunningNode
 from pmmc_check.runtime.signals import Alive
 from pmmc_check.runtime.surroundings import Envelope
-from pmmc_check.runtime.tcp import Inward
 from pmmc_check.runtime.wire import Framing, encode
 from pmmc_check.trace.sources import sources
 from pmmc_check.validation.judge import judge
@@ -242,7 +242,7 @@ def test_a_replica_that_hangs_up_may_have_taken_what_was_asked_before(tmp_path: 
         asking = asyncio.ensure_future(session.ask("put x 1"))
         while not node.report().counts["received request"]:
             await asyncio.sleep(0.01)
-        monkeypatch.setattr("pmmc_check.runtime.running_node._CONNECTIONS_MAX", 1)
+        monkeypatch.setattr("pmmc_check.runtime.inward.CONNECTIONS_MAX", 1)
         assert "refuses us" in str((await order_all(cluster, "status", (me,)))[me])
         with pytest.raises(Unanswered, match="it may or may not have taken effect") as unanswered:
             await asking
@@ -369,7 +369,7 @@ def test_strangers_get_no_byte_and_an_order_cannot_be_repeated(tmp_path: Path) -
 
 
 def test_strangers_in_crowds_end_no_node_and_keep_it_from_no_peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pmmc_check.runtime.running_node._CONNECTIONS_MAX", 8)
+    monkeypatch.setattr("pmmc_check.runtime.inward.CONNECTIONS_MAX", 8)
     ours = _with_key(tmp_path / "ours", "0123456789abcdef")
 
     async def scene() -> None:

@@ -28,9 +28,10 @@ from pmmc_check.protocol.values import (
     scout_id,
 )
 from pmmc_check.protocol.variants.optimised import P1bCollected
+from pmmc_check.runtime.inward import STRANGERS_BYTES_MAX, Connections, Inward
 from pmmc_check.runtime.signals import Alive, Forgotten, Heartbeat, Lacking, Order, OrderAnswer, Part, Passed, Probe
 from pmmc_check.runtime.surroundings import Envelope
-from pmmc_check.runtime.tcp import Inward, TcpTransport
+from pmmc_check.runtime.tcp import TcpTransport
 from pmmc_check.runtime.wire import (
     FRAME_BYTES_MAX,
     SHARED_SETTINGS,
@@ -226,10 +227,16 @@ def test_whatever_strangers_and_clients_send_a_wrong_key_is_still_told() -> None
 class Heard:
     """What comes out of a connection into which bytes go."""
 
-    def __init__(self, framing: Framing) -> None:
+    def __init__(self, framing: Framing, connections: Connections | None = None) -> None:
         self.found: list[Envelope] = []
         self.counts: Counter[str] = Counter()
-        self.inward = Inward(framing, self._take, self.counts)
+        self.connections = connections or Connections(lambda process: process.role != CLIENT)
+        self.inward = Inward(framing, self._take, self.counts, self.connections)
+
+    def hears(self, framing: Framing, envelope: Envelope) -> int:
+        """How many bad frames there were until then."""
+        self.inward.data_received(framing.frame(encode(envelope)))
+        return self.counts["bad frames"]
 
     def _take(self, envelopes: list[Envelope], connection: Inward) -> None:
         self.found += envelopes
@@ -252,7 +259,7 @@ def test_what_is_longer_than_a_frame_comes_in_parts(pieces: int) -> None:
 
 
 def test_parts_that_make_too_much_or_nothing_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pmmc_check.runtime.tcp.WHOLE_BYTES_MAX", 1000)
+    monkeypatch.setattr("pmmc_check.runtime.inward.WHOLE_BYTES_MAX", 1000)
     framing = Framing("shop")
     heard, me, to = Heard(framing), ProcessId(ACCEPTOR, 1), ProcessId(LEADER, 1)
 
@@ -263,12 +270,68 @@ def test_parts_that_make_too_much_or_nothing_are_dropped(monkeypatch: pytest.Mon
 
     assert hears(Part(False, True, b"x")) == 1
     assert hears(Part(True, False, b"x" * 900), Part(False, False, b"x" * 900)) == 2
-    assert heard.inward._parts is None
+    assert not heard.connections._parts
     assert hears(Part(False, True, b"x")) == 3
     assert hears(Part(True, True, b"no body")) == 4
     whole = encode(Envelope(me, to, Alive()))
     assert hears(Part(True, False, whole[:3]), Part(False, True, whole[3:])) == 4
     assert heard.found == [Envelope(me, to, Alive())]
+
+
+def test_parts_come_from_nodes_and_there_is_one_whole_of_them_a_node() -> None:
+    framing, to = Framing("shop"), ProcessId(LEADER, 1)
+    one = Heard(framing)
+    other = Heard(framing, one.connections)
+    node, whole = ProcessId(ACCEPTOR, 1), encode(Envelope(ProcessId(ACCEPTOR, 1), to, Alive()))
+    begins, ends = Part(True, False, whole[:3]), Part(False, True, whole[3:])
+    assert one.hears(framing, Envelope(ProcessId(CLIENT, 7), to, begins)) == 1
+    assert one.hears(framing, Envelope(ProcessId(CLIENT, 7), to, ends)) == 2
+    assert one.hears(framing, Envelope(node, to, begins)) == 2
+    assert other.hears(framing, Envelope(node, to, begins)) == 0, "the peer has come back; what it had begun is not kept"
+    assert one.hears(framing, Envelope(node, to, ends)) == 3
+    assert len(one.connections._parts) == 1
+    assert other.hears(framing, Envelope(node, to, ends)) == 0
+    assert (one.found, other.found) == ([], [Envelope(node, to, Alive())])
+    one.hears(framing, Envelope(node, to, begins))
+    one.inward.connection_lost(None)
+    assert not one.connections._parts, "nothing is kept of what will not go on"
+
+
+def test_strangers_hold_no_more_than_a_little_together_and_whoever_is_of_the_cluster_as_much_as_a_frame() -> None:
+    me, framing = ProcessId(ACCEPTOR, 1), Framing("shop", b"key")
+    long = framing.frame(encode(Envelope(me, me, Part(True, False, b"x" * (FRAME_BYTES_MAX - 1000)))))
+
+    async def scene() -> None:
+        counts: Counter[str] = Counter()
+        found: list[list[Envelope]] = []
+        connections = Connections(lambda process: process.role != CLIENT)
+        server = await asyncio.get_running_loop().create_server(
+            lambda: Inward(framing, lambda envelopes, connection: found.append(envelopes), counts, connections), "127.0.0.1", 0
+        )
+        at = server.sockets[0].getsockname()[:2]
+        junk = FRAME_BYTES_MAX.to_bytes(4, "big") + framing.frame(b"")[4:21] + b"x" * (FRAME_BYTES_MAX - 2**20)
+        strangers = [await asyncio.open_connection(*at) for _ in range(12)]
+        for _, writer in strangers:
+            writer.write(junk)
+        async with asyncio.timeout(30):
+            while sum(each.stranger_bytes for each in connections.came_in) < 7 * 2**23 or len(connections.came_in) > 9:
+                await asyncio.sleep(0.01)
+                assert sum(each.stranger_bytes for each in connections.came_in) <= STRANGERS_BYTES_MAX
+        assert counts["bad frames"] == 3
+        assert "frames that do not end" in framing.refused
+        _, writer = await asyncio.open_connection(*at)
+        operation = Request(Command(ProcessId(CLIENT, 1), 1, "v" * 2**20))
+        async with asyncio.timeout(30):
+            writer.write(framing.frame(encode(Envelope(ProcessId(CLIENT, 1), ProcessId(REPLICA, 1), operation))))
+            writer.write(long)
+            while len(found) < 2:
+                await asyncio.sleep(0.01)
+        assert found[0][0].content == operation
+        for _, each in [*strangers, (None, writer)]:
+            each.close()
+        server.close()
+
+    asyncio.run(scene())
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no such option")
