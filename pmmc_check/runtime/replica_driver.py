@@ -115,7 +115,7 @@ class ReplicaDriver(Driver):
         ):
             self.counts["bad frames"] += 1
             return False
-        application = getattr(self.state, "application", None)
+        application: Any = getattr(self.state, "application", None)
         if is_forgotten(application, client.number):
             self.again(self.me, (client,), Forgotten(application.forgotten))
             return False
