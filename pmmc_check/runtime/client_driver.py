@@ -20,8 +20,8 @@ AT_ONCE_MAX = 100
 """So many operations of a client are under way at the same time; others wait until one is answered."""
 SPREAD_MAX = 1000
 """So far apart are the numbers of operations under way: replicas remember a few more results of a session (`REMEMBERED_MAX`)."""
-_SESSIONS_MAX = 4
-"""A new number is given later and later, up to so many sessions after the last: each is one more slot for an overloaded cluster."""
+_PATIENCE_GROWTH_MAX = 4
+"""A new number is given later and later, up to so many times `Timing.renumber`: each is one more slot for an overloaded cluster."""
 _UNTOLD_MAX = 64
 _UNTOLD_CHARACTERS_MAX = 2**16
 """When so much is answered, replicas are told that they may forget it."""
@@ -170,7 +170,7 @@ class ClientDriver(Driver):
         """Sends again what has no response yet; after long, under a new number, which then stands for all before it."""
         now = self.now
         for question in [*self._open.values(), *self._changes]:
-            patience = self.timing.session * min(len(question.commands), _SESSIONS_MAX)
+            patience = self.timing.renumber * min(len(question.commands), _PATIENCE_GROWTH_MAX)
             if abs(now - question.asked) > patience and question.number in self._open:
                 self._number(question)
             elif self._retries.due(question.number, now):

@@ -64,16 +64,18 @@ class Asker:
             driver.withdraw(question)
         if answer.cancelled():
             raise Unanswered(
-                f"the cluster has forgotten the session in which {beginning_of(repr(operation))} was asked: many others were used since; "
-                "it may or may not have taken effect"
+                f"the cluster no longer knows what became of {beginning_of(repr(operation))}: many other sessions were used since; it may "
+                "or may not have taken effect"
             )
         if answer.done():
             return answer.result()
         answer.cancel()
-        reason = running.framing.refused or (running.over.result() if done else "")
+        ended = running.over.result() or "the client was stopped" if done else ""
+        reason = ended or running.framing.refused
         effect = "it may or may not have taken effect, and may still do so" if question.commands else "it was never asked: others waited"
         why = f" ({reason})" if reason else ""
-        raise Unanswered(f"no replica has answered {beginning_of(repr(operation))} within {self.seconds:g} s{why}; {effect}")
+        within = "" if ended else f" within {self.seconds:g} s"
+        raise Unanswered(f"no replica has answered {beginning_of(repr(operation))}{within}{why}; {effect}")
 
 
 def _answered(answer: asyncio.Future[str], result: str) -> None:

@@ -98,7 +98,7 @@ class ReplicasProgress:
             self._performed = sorted(self._slot_out.values())[-self._quorum] - 1
 
     def collectable(self, collected: int, characters: int) -> int | None:
-        """Up to which slot to forget now; None where it is not worth the while. All up to `collected` are forgotten; what is held has so
+        """Up to which slot to forget now; None where it is not worthwhile. All up to `collected` are forgotten; what is held has so
         many `characters`."""
         if characters > HELD_CHARACTERS_MAX and self._performed > collected:
             return self._performed

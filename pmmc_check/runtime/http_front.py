@@ -53,7 +53,7 @@ GET    /metrics    the same and more, for Prometheus
 
 Keys and values are texts in UTF-8; in an operation spaces are %20. What is sent
 has at most 1 MiB; in keys and values most signs that are no letter or digit of
-ASCII count three times a byte. Without an answer in time: 504.
+ASCII count as three bytes each. Without an answer in time: 504.
 """
 _CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range")
 _UNDERSTOOD = {"PUT": ("if-match", "if-none-match"), "DELETE": ("if-match",)}

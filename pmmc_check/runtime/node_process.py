@@ -94,7 +94,7 @@ class _NodeProcess:
     def _open_front(self, at: Address) -> Address:
         from pmmc_check.runtime.http_front import HttpFront  # noqa: PLC0415  (an extra, which only this needs)
 
-        asker = Asker(self.running, self.spec.roster.timing.session * 3)
+        asker = Asker(self.running, self.spec.roster.timing.renumber * 3)
 
         async def ask(operation: str) -> str:
             place, called = len(self.history), asker.driver.now

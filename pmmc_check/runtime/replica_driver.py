@@ -212,7 +212,7 @@ class ReplicaDriver(Driver):
                 self.deliver(command.client, self.me, Request(command))
 
     def _collectable(self, performed: int) -> int | None:
-        """The last slot that no later one is kept for, if it is worth the while: `_forget` leaves WINDOW slots before it."""
+        """The last slot that no later one is kept for, if it is worthwhile: `_forget` leaves WINDOW slots before it."""
         forgotten = self._forgotten + self.system.window
         least = max(10, self._keep // 4, self._snapshot_bytes // _SNAPSHOT_BYTES_A_SLOT)
         if performed - self._keep >= forgotten + least:

@@ -1,4 +1,5 @@
-"""Sessions around a state machine: no operation of a client takes effect twice, and no result is lost while somebody waits for it.
+"""Sessions around a state machine: no operation of a client takes effect twice, and no result is lost while somebody waits for it,
+unless too many other sessions were used since.
 
 A client numbers what it asks: 1, 2, 3 and so on. Where no answer comes in time it asks again, with another command, that says under which
 number it asked first; it also says, now and then, which is the lowest number that it waits for, as in section 6.3 of Ongaro's dissertation

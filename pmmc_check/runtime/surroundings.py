@@ -106,7 +106,7 @@ class Timing:
     says that it is alive.
     `patience`: how long a silent leader is trusted at first, and `patience_max` at last. `gossip`: how often replicas compare how far
     they are.
-    `session`: after so long a client asks again under a new number.
+    `renumber`: after so long a client asks again under a new number.
     """
 
     tick: float = 0.02
@@ -116,4 +116,4 @@ class Timing:
     patience: float = 0.3
     patience_max: float = 8.0
     gossip: float = 0.25
-    session: float = 4.0
+    renumber: float = 4.0
