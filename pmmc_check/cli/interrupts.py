@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from pmmc_check.lifelines import Echo
 from pmmc_check.users_code import Interrupted, anything_handed_in, running
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 _GRACE_SECONDS = 1.0
 """By so much a call of the user's code may outlast the time limit or a signal: whatever ends by itself then ends as always."""
-
-_ECHO_SECONDS = 0.2
-"""A signal that follows on another so soon is the same: `timeout` sends its signal to the command, and to its group, so once more."""
 
 exit_at_once = os._exit
 """As it is before code of the user can put anything in its place."""
@@ -33,12 +30,11 @@ class _Signals:
         self.control: Control | None = None
         self.deferred = False
         self.received = 0
-        self.last_at = -_ECHO_SECONDS
+        self.echo = Echo()
 
     def stop(self, number: int, frame: FrameType | None) -> None:
         """The first signal ends a search with what is known; whatever else is running ends at once."""
-        last, self.last_at = self.last_at, time.monotonic()
-        if self.last_at - last < _ECHO_SECONDS:
+        if self.echo.is_one():
             return
         self.received += 1
         called = _users_call(frame)
@@ -84,7 +80,7 @@ def signals_handled(to_the_end: bool = False) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _signals.received, _signals.last_at = 0, -_ECHO_SECONDS
+    _signals.received, _signals.echo = 0, Echo()
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     for each, handler in before.items():
         if handler is not signal.SIG_IGN:

@@ -42,7 +42,7 @@ class Child:
     address: Address | None = None
     report: NodeReport | None = None
     asked: bool = False
-    """For a report that it has not given yet: one that stands still is not asked again, or the pipe would be full one day."""
+    """For a report that it has not given yet."""
     waiting: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     """The last order of each kind for which there is no room in the pipe yet."""
     stopped: bool = False

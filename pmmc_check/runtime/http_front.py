@@ -34,7 +34,7 @@ from pmmc_check.runtime.client_session import Unanswered
 from pmmc_check.runtime.cluster_page import ClusterPage, Statuses
 from pmmc_check.runtime.metrics import CONTENT_TYPE, Latencies, metrics_text
 from pmmc_check.runtime.operations import NO_VALUE, OPERATION_BYTES_MAX, text_of, why_no_operation, word_of
-from pmmc_check.runtime.tcp import Address
+from pmmc_check.runtime.tcp import Address, host_in_url
 
 _HELP = """\
 GET    /kv/KEY     the value, as it was put; 404 where there is none
@@ -262,7 +262,7 @@ class _NoOtherSites:
 
     def __init__(self, app: ASGIApp, host: str) -> None:
         self.app = app
-        self.names = {_in_url(host.lower()), "localhost", "127.0.0.1", "[::1]"}
+        self.names = {host_in_url(host.lower()), "localhost", "127.0.0.1", "[::1]"}
         self.everywhere = host in ("0.0.0.0", "::")
 
     async def __call__(self, scope: Scope, receive: Receive, send: AsgiSend) -> None:
@@ -277,10 +277,6 @@ class _NoOtherSites:
         if any(each.lower().removesuffix(":80") != f"http://{at.removesuffix(':80')}" for each in origins):
             return True
         return name not in self.names and not (self.everywhere and (not origins or _is_number(name)))
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _is_number(name: str) -> bool:

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
@@ -97,11 +98,9 @@ class _NodeProcess:
         asker = Asker(self.running, self.spec.roster.timing.renumber * 3)
 
         async def ask(operation: str) -> str:
-            place, called = len(self.history), asker.driver.now
-            self.history.append(Asked(self.spec.name, operation, called))
+            answered = self._begins(operation, asker.driver)
             result = await asker.ask(operation)
-            self.history[place] = Asked(self.spec.name, operation, called, asker.driver.now, result)
-            self.answered += 1
+            answered(result)
             return result
 
         self.front = HttpFront(ask, self._statuses, lambda: self.faults, self.spec.machine)
@@ -150,18 +149,27 @@ class _NodeProcess:
             return
         self.left -= 1
         operation = self.running.machine.sample(self.running.rng.randrange)
+        answered = self._begins(operation, driver)
+
+        def go_on(result: str) -> None:
+            answered(result)
+            if self.spec.pause:
+                asyncio.get_running_loop().call_later(self.running.rng.expovariate(1 / self.spec.pause), self._ask, driver)
+            else:
+                self._ask(driver)
+
+        driver.ask(operation, go_on)
+
+    def _begins(self, operation: str, driver: ClientDriver) -> Callable[[str], None]:
+        """Notes in the history that an operation is asked for; what is returned notes its result."""
         place, called = len(self.history), driver.now
         self.history.append(Asked(self.spec.name, operation, called))
 
         def answered(result: str) -> None:
             self.history[place] = Asked(self.spec.name, operation, called, driver.now, result)
             self.answered += 1
-            if self.spec.pause:
-                asyncio.get_running_loop().call_later(self.running.rng.expovariate(1 / self.spec.pause), self._ask, driver)
-            else:
-                self._ask(driver)
 
-        driver.ask(operation, answered)
+        return answered
 
     def _report(self, whole: bool = False) -> NodeReport:
         return self.running.report(whole)._replace(answered=self.answered, history=tuple(self.history) if whole else ())

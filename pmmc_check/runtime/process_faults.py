@@ -33,7 +33,10 @@ class ProcessAffliction:
 
     def _disturb(self) -> None:
         for me in self.cluster.by_id:
-            self.cluster.order(me, "disturb", replace(self.disturbance, deaf_to=self._deaf.get(me, frozenset())))
+            self._disturb_node(me)
+
+    def _disturb_node(self, me: ProcessId) -> None:
+        self.cluster.order(me, "disturb", replace(self.disturbance, deaf_to=self._deaf.get(me, frozenset())))
 
     def weather(self, name: str, value: float) -> None:
         """Of the transports, where delays reorder: so both kinds of them add up."""
@@ -54,7 +57,7 @@ class ProcessAffliction:
         elif name == "restart":
             cluster.order(me, "disk", 0.0, False)
             cluster.come_back(me)
-            cluster.order(me, "disturb", replace(self.disturbance, deaf_to=self._deaf.get(me, frozenset())))
+            self._disturb_node(me)
         elif name == "full_disk":
             cluster.fill_disk(me)
         else:

@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
+from pmmc_check.protocol.values import ProcessId
 from pmmc_check.runtime.history import Asked, Linearizability
+
+
+@dataclass(frozen=True)
+class Reconfiguration:
+    """`wanted` are the leaders that were asked for, `has` the names of those that each replica has for its next slot."""
+
+    wanted: tuple[ProcessId, ...]
+    has: Mapping[str, tuple[str, ...]]
+
+    @property
+    def late(self) -> list[str]:
+        """The replicas that do not have them."""
+        return [name for name, found in self.has.items() if found != tuple(map(str, self.wanted))]
+
+    @property
+    def leaders(self) -> tuple[str, ...]:
+        """Those that it has led to: none unless all replicas have them."""
+        return tuple(map(str, self.wanted)) if not self.late else ()
+
+    @property
+    def errors(self) -> list[str]:
+        """What is wrong with it, in words."""
+        return [f"{name}: does not have the leaders of the reconfiguration" for name in self.late]
+
+
+NOT_RECONFIGURED = Reconfiguration((), {})
+"""Of a run that was not to be."""
 
 
 @dataclass

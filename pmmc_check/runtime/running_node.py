@@ -89,7 +89,8 @@ class RunningNode:
         self.framing.introduction = encode(Envelope(me, me, OrderAnswer("", "")))
         self.transport = TcpTransport(me, self.framing, rng, spec.security.context(server=False))
         self.transport.disturbance = spec.disturbance
-        self._connections = Connections(self._is_node)
+        self._known = KnownProcesses(spec.roster.system())
+        self._connections = Connections(self._known.is_node)
         self.transport.hears = partial(Inward, self.framing, self._received, self.transport.counts, self._connections, known=True)
         durable = spec.data is not None and me.role != CLIENT
         self.storage = (
@@ -126,7 +127,6 @@ class RunningNode:
         self.over = loop.create_future()
         setting = self.spec.roster.setting(self.machine, protocol_with(self.spec.variants), self.spec.answers_first)
         self.clock = LoopClock(loop)
-        self._known = KnownProcesses(setting.system)
         around = NodeSurroundings(self.clock, self.transport, self.storage, self.log, self.rng)
         self.node = node_for(self.spec.me, setting, around)
         self.node.pause(paused)
@@ -151,9 +151,6 @@ class RunningNode:
 
     def _connection(self) -> Inward:
         return Inward(self.framing, self._received, self.transport.counts, self._connections)
-
-    def _is_node(self, process: ProcessId) -> bool:
-        return self._known.is_node(process)
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Whatever fails in this loop, which is the node's own, ends the node."""
@@ -193,7 +190,7 @@ class RunningNode:
 
     def _received(self, envelopes: list[Envelope], connection: Inward) -> None:
         """All of one frame, which is for one node."""
-        if envelopes and (host_of(envelopes[0].to) != self.spec.me or not all(map(self._may_come, envelopes))):
+        if envelopes and (host_of(envelopes[0].to) != self.spec.me or not all(map(self._known.are_all_in, envelopes))):
             self.transport.counts["bad frames"] += 1
             return
         for envelope in envelopes:
@@ -205,10 +202,6 @@ class RunningNode:
             if sender.role == CLIENT:
                 self.transport.answer_on(sender, connection)
             self.node.receive(envelope)
-
-    def _may_come(self, envelope: Envelope) -> bool:
-        """Whoever gives an order is no client of the cluster, and answered where it asks."""
-        return self._known.are_all_in(envelope) or (isinstance(envelope.content, Order) and envelope.sender.role == CLIENT)
 
     def _obey(self, word: str) -> str:
         if word in ("pause", "resume"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from pmmc_check.protocol import PMMC, Protocol
 from pmmc_check.protocol.values import ProcessId
@@ -15,7 +16,7 @@ from pmmc_check.runtime.history import Asked, linearizable
 from pmmc_check.runtime.log_files import PART_LINE, write_header
 from pmmc_check.runtime.machines import StateMachine, show_machine
 from pmmc_check.runtime.replica_driver import ReplicaDriver
-from pmmc_check.runtime.results import RunResult
+from pmmc_check.runtime.results import NOT_RECONFIGURED, Reconfiguration, RunResult
 from pmmc_check.runtime.roster import Roster
 from pmmc_check.runtime.scenario import Scenario
 from pmmc_check.runtime.simulated_faults import Nemesis, SimulatedAffliction
@@ -104,43 +105,42 @@ class SimulatedCluster:
             self.world.at(self.rng.expovariate(1.0) * pause, partial(self._ask, client, left - 1, pause))
 
     def _caught_up(self) -> bool:
-        states = [self.world.nodes[each].state if each in self.world.nodes else None for each in self.world.setting.system.replicas]
-        return all(states) and len({each.slot_out for each in states if each}) == 1 and not self._not_reconfigured()
+        replicas = self._replicas
+        all_are_up = len(replicas) == len(self.world.setting.system.replicas)
+        return all_are_up and len({each.slot_out for each in replicas.values()}) == 1 and not self._reconfiguration.late
 
-    def _not_reconfigured(self) -> list[str]:
-        """The replicas that do not have the leaders that were asked for."""
+    @property
+    def _replicas(self) -> dict[str, Any]:
+        """The states of those that are up."""
+        return {str(me): self.world.nodes[me].state for me in self.world.setting.system.replicas if me in self.world.nodes}
+
+    @property
+    def _reconfiguration(self) -> Reconfiguration:
         if self.plan.reconfigure is None:
-            return []
-        wanted, found = self.plan.roster.configurations[1].leaders, []
-        for me in self.world.setting.system.replicas:
-            driver = self.world.nodes[me].driver if me in self.world.nodes else None
-            if not isinstance(driver, ReplicaDriver) or driver.leaders_of(driver.state.slot_out) != wanted:
-                found.append(str(me))
-        return found
+            return NOT_RECONFIGURED
+        has: dict[str, tuple[str, ...]] = {str(me): () for me in self.world.setting.system.replicas}
+        for me, node in self.world.nodes.items():
+            if isinstance(node.driver, ReplicaDriver):
+                has[str(me)] = tuple(map(str, node.driver.leaders_of(node.state.slot_out)))
+        return Reconfiguration(self.plan.roster.configurations[1].leaders, has)
 
     def _result(self, seconds: float) -> RunResult:
         counts = Counter(self.world.lost)
         for node in self.world.nodes.values():
             counts += node.counts
-        states = {str(me): show_machine(self.world.nodes[me].state) for me in self.world.setting.system.replicas if me in self.world.nodes}
-        decided = max(
-            (len(self.world.nodes[me].state.decisions) for me in self.world.setting.system.replicas if me in self.world.nodes), default=0
-        )
-        history = list(self.history.values())
-        asked = self.plan.requests * len(self.world.setting.system.clients)
-        late = self._not_reconfigured()
+        history, replicas = list(self.history.values()), self._replicas
         return RunResult(
-            asked,
-            history,
-            states,
-            counts,
-            seconds,
-            self.nemesis.done,
-            linearizable(history, self.plan.machine),
-            [f"{name}: does not have the leaders of the reconfiguration" for name in late],
-            decided,
-            tuple(map(str, self.plan.roster.configurations[1].leaders)) if self.plan.reconfigure is not None and not late else (),
-            {name: self.world.nodes[me].state.slot_out - 1 for me in self.world.setting.system.replicas if (name := str(me)) in states},
+            asked=self.plan.requests * len(self.world.setting.system.clients),
+            history=history,
+            states={name: show_machine(state) for name, state in replicas.items()},
+            counts=counts,
+            seconds=seconds,
+            faults=self.nemesis.done,
+            linearizability=linearizable(history, self.plan.machine),
+            errors=self._reconfiguration.errors,
+            decided=max((len(state.decisions) for state in replicas.values()), default=0),
+            leaders=self._reconfiguration.leaders,
+            performed={name: state.slot_out - 1 for name, state in replicas.items()},
         )
 
     def trace_lines(self) -> list[str]:

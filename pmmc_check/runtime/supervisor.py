@@ -13,21 +13,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pmmc_check.errors import MachineError
+from pmmc_check.lifelines import Echo
 from pmmc_check.protocol.values import ACCEPTOR, BOTTOM, CLIENT, LEADER, REPLICA, ProcessId
 from pmmc_check.runtime.children import Children
 from pmmc_check.runtime.history import Asked, linearizable
 from pmmc_check.runtime.log_files import write_header
 from pmmc_check.runtime.machines import loaded_machine
 from pmmc_check.runtime.process_faults import ProcessFaults
-from pmmc_check.runtime.results import RunResult
+from pmmc_check.runtime.results import NOT_RECONFIGURED, Reconfiguration, RunResult
 from pmmc_check.runtime.roster import Roster, nodes_of
 from pmmc_check.runtime.running_node import NodeSpec
 from pmmc_check.runtime.tcp import Address, web_address
 
 Tell = Callable[[str], None]
 _CATCH_UP_SECONDS = 10.0
-_ECHO_SECONDS = 0.2
-"""A signal that follows on another so soon is the same: `timeout` sends its signal to the command, and to its group, so once more."""
 
 
 def _never() -> bool:
@@ -76,9 +75,8 @@ class Supervisor:
     def __init__(self, plan: RunPlan, report: Tell = _nothing, tell: Tell = _nothing, has_enough: Callable[[], bool] = _never) -> None:
         self.plan, self.report, self.tell, self.has_enough = plan, report, tell, has_enough
         self.cluster = secrets.token_hex(8)
-        system = plan.roster.setting(loaded_machine(plan.machine)).system
-        self.children = Children((self._spec(me) for me in nodes_of(system)), self._tell_where)
-        self.interrupted, self._interrupted_at = False, 0.0
+        self.children = Children((self._spec(me) for me in nodes_of(plan.roster.system())), self._tell_where)
+        self.interrupted, self._echo = False, Echo()
         self.reconfigured = plan.reconfigure is None
         self.played = plan.faults.scenario is None
 
@@ -156,7 +154,7 @@ class Supervisor:
         while time.monotonic() - began < plan.seconds_max and not self._broken and not self.interrupted:
             children.ask_all()
             await asyncio.sleep(0.1)
-            reconfigured = self.reconfigured and not self._not_reconfigured()
+            reconfigured = self.reconfigured and not self._reconfiguration.late
             self.played = scenario.done()
             happened = reconfigured and self.played and not plan.faults.missing(children.faults)
             if self.has_enough() or (self._report_progress() >= plan.asked and happened and plan.http is None):
@@ -179,10 +177,11 @@ class Supervisor:
                 signal.signal(number, before[number])
 
     def _interrupt(self) -> None:
-        now = time.monotonic()
-        if self.interrupted and now - self._interrupted_at > _ECHO_SECONDS:
+        if self._echo.is_one():
+            return
+        if self.interrupted:
             raise KeyboardInterrupt
-        self.interrupted, self._interrupted_at = True, now
+        self.interrupted = True
 
     def _report_progress(self) -> int:
         """How many requests are answered."""
@@ -205,43 +204,43 @@ class Supervisor:
             self.children.ask_all()
             await self.children.answered(replicas, end)
             performed = {each.report.performed if each.report is not None else None for each in replicas}
-            if len(performed) == 1 and None not in performed and not self._not_reconfigured():
+            if len(performed) == 1 and None not in performed and not self._reconfiguration.late:
                 return
             await asyncio.sleep(0.05)
 
-    def _not_reconfigured(self) -> list[str]:
-        """The replicas that do not have the leaders that were asked for."""
-        plan = self.plan
-        if plan.reconfigure is None:
-            return []
-        wanted = tuple(map(str, plan.roster.configurations[1].leaders))
-        reports = [(each.spec.name, each.report) for each in self.children.of_role(REPLICA)]
-        return [name for name, report in reports if report is None or report.leaders != wanted]
+    @property
+    def _reconfiguration(self) -> Reconfiguration:
+        if self.plan.reconfigure is None:
+            return NOT_RECONFIGURED
+        reports = {each.spec.name: each.report for each in self.children.of_role(REPLICA)}
+        has = {name: report.leaders if report is not None else () for name, report in reports.items()}
+        return Reconfiguration(self.plan.roster.configurations[1].leaders, has)
+
+    def _not_done(self) -> list[str]:
+        """What the run was to do, and has not done."""
+        found = ["interrupted"] if self.interrupted and self.plan.http is None else []
+        if not self.played:
+            found.append("the scenario was not played to its end")
+        found += [f"asked for, but not once: {each}" for each in self.plan.faults.missing(self.children.faults)]
+        return found + self._reconfiguration.errors
 
     def _result(self, began: float) -> RunResult:
         children, reports = self.children, self.children.reports
         history: list[Asked] = [asked for each in reports.values() for asked in each.history]
         returned = [each.returned for each in history if each.result is not None]
         front = next((each.spec.name for each in children.by_id.values() if each.spec.http is not None), None)
-        if self.interrupted and self.plan.http is None:
-            children.errors.append("interrupted")
-        if not self.played:
-            children.errors.append("the scenario was not played to its end")
-        missing = self.plan.faults.missing(children.faults)
-        children.errors += [f"asked for, but not once: {each}" for each in missing]
-        children.errors += [f"{name}: does not have the leaders of the reconfiguration" for name in self._not_reconfigured()]
-        leaders = tuple(map(str, self.plan.roster.configurations[1].leaders)) if self.plan.reconfigure is not None else ()
+        replicas = {each.spec.name: each for each in children.of_role(REPLICA)}
         return RunResult(
             asked=self.plan.asked + sum(each.result is not None for each in history if each.client == front),
             history=history,
-            states={str(each.spec.me): each.report.state for each in children.of_role(REPLICA) if each.report is not None and each.stopped},
+            states={name: each.report.state for name, each in replicas.items() if each.report is not None and each.stopped},
             counts=sum((each.counts for each in reports.values()), children.lost),
             seconds=max(returned) - min(each.called for each in history) if returned else time.monotonic() - began,
             faults=children.faults,
             linearizability=linearizable(history, loaded_machine(self.plan.machine)),
-            errors=children.errors,
-            performed={each.spec.name: each.report.performed for each in children.of_role(REPLICA) if each.report is not None},
-            leaders=leaders if not self._not_reconfigured() else (),
+            errors=[*children.errors, *self._not_done()],
+            performed={name: each.report.performed for name, each in replicas.items() if each.report is not None},
+            leaders=self._reconfiguration.leaders,
             decided=max((each.decided for each in reports.values()), default=0),
         )
 

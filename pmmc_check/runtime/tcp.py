@@ -59,7 +59,12 @@ class Disturbance:
 def web_address(at: Address) -> str:
     """How a browser, or curl, names it."""
     host, port = at
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    return f"http://{host_in_url(host)}:{port}/"
+
+
+def host_in_url(host: str) -> str:
+    """A host's name or number, as it is in a URL."""
+    return f"[{host}]" if ":" in host else host
 
 
 class LoopClock:

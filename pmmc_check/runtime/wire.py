@@ -24,7 +24,7 @@ import msgspec
 
 from pmmc_check.protocol import messages
 from pmmc_check.protocol.messages import Message
-from pmmc_check.protocol.values import CLIENT, COMMANDER, ROLES, SCOUT, Ballot, ProcessId, PValue, SlotCommand, host_of, new_tuple
+from pmmc_check.protocol.values import CLIENT, COMMANDER, ROLES, SCOUT, ProcessId, PValue, SlotCommand, host_of, new_tuple
 from pmmc_check.protocol.variants.optimised import P1bCollected
 from pmmc_check.runtime import signals
 from pmmc_check.runtime.signals import Signal
@@ -148,19 +148,6 @@ def decode_record(data: bytes) -> Record:
     except (msgspec.DecodeError, msgspec.ValidationError, KeyError) as error:
         raise Foreign(str(error)) from None
     return record
-
-
-def encode_ballot(ballot: Ballot) -> bytes:
-    """A ballot as the storage keeps it."""
-    return _ENCODER.encode(ballot)
-
-
-def decode_ballot(data: bytes) -> Ballot:
-    """The inverse of `encode_ballot`. Raises `Foreign`."""
-    try:
-        return msgspec.msgpack.decode(data, type=Ballot)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise Foreign(str(error)) from None
 
 
 _REASONS_MAX = 10
