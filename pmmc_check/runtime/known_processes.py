@@ -41,7 +41,7 @@ class KnownProcesses:
 
     def is_node(self, process: ProcessId) -> bool:
         """Whether it is a leader, a replica or an acceptor of the cluster."""
-        return process in self._nodes
+        return process in self._nodes and process.role != CLIENT
 
     def are_all_in(self, envelope: Envelope) -> bool:
         """Whether the sender, the recipient and all that the message names are of this cluster. An order comes from whoever may give one:

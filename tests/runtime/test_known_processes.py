@@ -91,6 +91,10 @@ def test_all_that_a_message_names_must_be_of_the_cluster(envelope: Envelope, fit
     assert KNOWN.are_all_in(envelope) is fits
 
 
+def test_a_client_is_no_node_though_it_is_listed() -> None:
+    assert [each for each in (A1, L1, R1, C1, C2) if KNOWN.is_node(each)] == [A1, L1, R1]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from([A1, L1, R1]),
